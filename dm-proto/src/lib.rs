@@ -1,0 +1,33 @@
+//! OMA Device Management: SyncML messages in XML and WBXML, and sans-I/O sessions.
+#![no_std]
+
+extern crate alloc;
+#[cfg(any(feature = "xml", test))]
+extern crate std;
+
+pub mod codec;
+pub mod message;
+#[cfg(feature = "session")]
+pub mod auth;
+#[cfg(feature = "session")]
+pub mod notification;
+#[cfg(feature = "session")]
+pub mod session;
+
+mod alert_code;
+mod data;
+mod error;
+mod limits;
+mod secret;
+mod status_code;
+mod text;
+
+pub use self::{
+    alert_code::AlertCode,
+    data::{Data, Extra, ForeignAttribute, Fragment, Name, Piece},
+    error::{DecodeError, DecodeErrorKind, EncodeError},
+    limits::Limits,
+    secret::Secret,
+    status_code::StatusCode,
+    text::{CmdId, Correlator, LocUri, MsgId, SessionId, Text},
+};
