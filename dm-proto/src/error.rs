@@ -31,8 +31,18 @@ pub enum DecodeErrorKind {
 
 impl DecodeError {
     /// A new error.
-    pub(crate) fn new(encoding: Encoding, offset: usize, path: String, kind: DecodeErrorKind) -> Self {
-        Self(Box::new(Inner { encoding, offset, path, kind }))
+    pub(crate) fn new(
+        encoding: Encoding,
+        offset: usize,
+        path: String,
+        kind: DecodeErrorKind,
+    ) -> Self {
+        Self(Box::new(Inner {
+            encoding,
+            offset,
+            path,
+            kind,
+        }))
     }
 
     /// The encoding that was being read.
@@ -58,7 +68,12 @@ impl DecodeError {
 
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { encoding, offset, path, kind } = &*self.0;
+        let Inner {
+            encoding,
+            offset,
+            path,
+            kind,
+        } = &*self.0;
         write!(f, "{encoding} byte {offset} at {path}: {kind}")
     }
 }

@@ -5,10 +5,10 @@ extern crate alloc;
 #[cfg(any(feature = "xml", test))]
 extern crate std;
 
-pub mod codec;
-pub mod message;
 #[cfg(feature = "session")]
 pub mod auth;
+pub mod codec;
+pub mod message;
 #[cfg(feature = "session")]
 pub mod notification;
 #[cfg(feature = "session")]

@@ -5,7 +5,10 @@ use core::fmt;
 
 use bytes::Bytes;
 
-use crate::{DecodeError, EncodeError, Limits, message::{Command, SyncHdr, SyncMl}};
+use crate::{
+    DecodeError, EncodeError, Limits,
+    message::{Command, SyncHdr, SyncMl},
+};
 
 /// How a message is encoded.
 #[non_exhaustive]
@@ -69,12 +72,18 @@ pub struct DecodeOptions {
 impl DecodeOptions {
     /// Lenient, with these limits.
     pub fn lenient(limits: Limits) -> Self {
-        Self { limits, mode: Mode::Lenient }
+        Self {
+            limits,
+            mode: Mode::Lenient,
+        }
     }
 
     /// Strict, with these limits.
     pub fn strict(limits: Limits) -> Self {
-        Self { limits, mode: Mode::Strict }
+        Self {
+            limits,
+            mode: Mode::Strict,
+        }
     }
 }
 
@@ -101,7 +110,11 @@ pub struct Tolerance {
 /// # Errors
 ///
 /// If the octets are not a SyncML message, exceed a limit, or (strict) break the letter.
-pub fn decode(encoding: Encoding, octets: &Bytes, options: &DecodeOptions) -> Result<Decoded, DecodeError> {
+pub fn decode(
+    encoding: Encoding,
+    octets: &Bytes,
+    options: &DecodeOptions,
+) -> Result<Decoded, DecodeError> {
     let _ = (encoding, octets, options);
     todo!()
 }
