@@ -1,0 +1,180 @@
+//! [`ManagementObject`]: how an object plugs into the tree, and the jobs that its Execs become.
+
+use bytes::Bytes;
+use dm_proto::{Correlator, Data, StatusCode, Text, message::Alert, session::Origin};
+use serde::{Deserialize, Serialize};
+
+use crate::{Edit, Node, NodeUri, View, description::NodeDescription};
+
+/// Names a job for as long as the device remembers it.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[expect(clippy::exhaustive_structs, reason = "a plain number")]
+pub struct JobId(pub u64);
+
+/// An Exec that a server asked for: what was asked, by whom, and how far it is.
+#[non_exhaustive]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Job {
+    /// Its name.
+    pub id: JobId,
+    /// The ServerID of who asked.
+    pub server: Text,
+    /// The executed node.
+    pub node: NodeUri,
+    /// The Exec's correlator, to the letter.
+    pub correlator: Option<Correlator>,
+    /// The Exec's data.
+    pub argument: Option<Data>,
+    /// The Exec in its session.
+    pub origin: Origin,
+    /// What the object wrote down when it accepted the Exec: enough to run it.
+    pub memo: Vec<u8>,
+    /// The last [`Progress::Stage`] that is durable; 0 at first.
+    pub stage: u32,
+    /// Whether it was started before and a restart came between: what was done then is not known here.
+    pub resumed: bool,
+}
+
+/// The object's answer to an Exec.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "the agent must know them all")]
+pub enum Decision {
+    /// No, with this status; nothing has changed.
+    Refuse(StatusCode),
+    /// Run before the answer leaves; the answer is the result.
+    Now,
+    /// Answer 202; run while the session goes on, once the server has the answer.
+    Accept,
+    /// Answer 202; run after the session has closed.
+    AfterSession,
+}
+
+/// How far a job came.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "the agent must know them all")]
+pub enum Progress {
+    /// It is done.
+    Done(Outcome),
+    /// It reached a stage that should be durable; run it again.
+    Stage(u32),
+    /// It goes on elsewhere; the integrator calls `Agent::complete`.
+    Later,
+    /// The device was reset: the agent forgets everything and sets the tree up anew.
+    Reset,
+}
+
+/// The result of a job.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[expect(clippy::exhaustive_structs, reason = "complete by definition")]
+pub struct Outcome {
+    /// The result code: the status of a synchronous answer, the code of a report.
+    pub code: StatusCode,
+    /// What the object needs to know of it in [`ManagementObject::finish`].
+    pub detail: Vec<u8>,
+}
+
+impl From<StatusCode> for Outcome {
+    fn from(code: StatusCode) -> Self {
+        Self {
+            code,
+            detail: Vec::new(),
+        }
+    }
+}
+
+/// A change that a server wants to make.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "complete by definition")]
+pub enum Change<'a> {
+    /// A new node.
+    Add(&'a NodeUri, &'a Node),
+    /// A new value.
+    Replace(&'a NodeUri, &'a Node),
+    /// A removal.
+    Delete(&'a NodeUri),
+    /// A new name.
+    Rename(&'a NodeUri, &'a str),
+}
+
+/// An object that owns a subtree.
+///
+/// An Exec has three moments: [`decide`](Self::decide) inside the transaction, [`run`](Self::run)
+/// outside any transaction once the job is durable, [`finish`](Self::finish) inside the transaction
+/// that makes the result durable.
+pub trait ManagementObject: Send {
+    /// What the subtree looks like. Permanent nodes are created from it when the object is mounted.
+    fn description(&self) -> &NodeDescription;
+
+    /// Called in the transaction of the first mount, after the permanent nodes have been created.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot set up its nodes.
+    fn setup(&self, edit: &mut Edit<'_>) -> Result<(), StatusCode> {
+        let _ = edit;
+        Ok(())
+    }
+
+    /// Called at every start, with the jobs of this object that are not finished: repairs what a
+    /// restart left behind, and updates what the device maintains.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot.
+    fn restarted(&self, edit: &mut Edit<'_>, jobs: &[Job]) -> Result<(), StatusCode> {
+        let _ = (edit, jobs);
+        Ok(())
+    }
+
+    /// Whether a server may make a change that ACL and description allow.
+    ///
+    /// # Errors
+    ///
+    /// The status of the refusal.
+    fn check(&self, view: &View<'_>, change: &Change<'_>) -> Result<(), StatusCode> {
+        let _ = (view, change);
+        Ok(())
+    }
+
+    /// Called after a server's change, in its transaction: adds what belongs to it.
+    ///
+    /// # Errors
+    ///
+    /// The status with which the change is undone.
+    fn changed(&self, edit: &mut Edit<'_>, change: &Change<'_>) -> Result<(), StatusCode> {
+        let _ = (edit, change);
+        Ok(())
+    }
+
+    /// A value computed at reading; `None` for what is stored.
+    fn read(&self, view: &View<'_>, node: &NodeUri) -> Option<Result<Bytes, StatusCode>> {
+        let _ = (view, node);
+        None
+    }
+
+    /// 1. Inside the transaction: accepts or refuses an Exec, and writes down in `job.memo` what
+    ///    running it takes. No effect outside the tree.
+    fn decide(&self, edit: &mut Edit<'_>, job: &mut Job) -> Decision {
+        let _ = (edit, job);
+        Decision::Refuse(StatusCode::COMMAND_NOT_ALLOWED)
+    }
+
+    /// 2. Outside any transaction, once the job is durable. Called again after a restart
+    ///    ([`Job::resumed`]) and after [`Progress::Stage`].
+    fn run(&mut self, job: &Job) -> Progress {
+        let _ = job;
+        Progress::Done(Outcome::from(StatusCode::COMMAND_FAILED))
+    }
+
+    /// Called inside the transaction that makes a [`Progress::Stage`] durable.
+    fn stage(&self, edit: &mut Edit<'_>, job: &Job) {
+        let _ = (edit, job);
+    }
+
+    /// 3. Inside the transaction that makes the result durable. The alert is the report; it is
+    ///    dropped if the Exec was answered with the result itself.
+    fn finish(&self, edit: &mut Edit<'_>, job: &Job, outcome: &Outcome) -> Option<Alert> {
+        let _ = (edit, job, outcome);
+        None
+    }
+}

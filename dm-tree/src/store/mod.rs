@@ -1,0 +1,106 @@
+//! [`Store`]: reads and one atomic commit.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use dm_proto::Text;
+
+use crate::{Node, NodeUri};
+
+/// Why the storage failed.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("storage: {kind}")]
+#[non_exhaustive]
+pub struct StoreError {
+    /// What kind of failure.
+    pub kind: StoreErrorKind,
+    /// What the backend said.
+    #[source]
+    pub source: Option<Arc<dyn core::error::Error + Send + Sync>>,
+}
+
+/// Kinds of storage failure.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum StoreErrorKind {
+    /// No space left.
+    #[error("full")]
+    Full,
+    /// Reading or writing failed.
+    #[error("i/o")]
+    Io,
+    /// What was read is not what was written, or of a version that this cannot read.
+    #[error("corrupt")]
+    Corrupt,
+}
+
+/// Changes that take effect together.
+#[non_exhaustive]
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    /// Nodes set or removed.
+    pub nodes: BTreeMap<NodeUri, Option<Node>>,
+    /// Records set or removed.
+    pub records: BTreeMap<(Kind, u64), Option<Vec<u8>>>,
+}
+
+/// Kinds of records kept beside the nodes.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[repr(u8)]
+pub enum Kind {
+    /// The saved session.
+    Session = 1,
+    /// The last message sent in it.
+    LastSent = 2,
+    /// A job: an accepted Exec.
+    Job = 3,
+    /// A report that the server has not acknowledged.
+    Report = 4,
+    /// What the agent itself remembers: counters, versions.
+    Agent = 5,
+}
+
+/// Storage of nodes and records. All reads see the last commit.
+pub trait Store: Send {
+    /// A node.
+    ///
+    /// # Errors
+    ///
+    /// If the storage fails.
+    fn node(&self, uri: &NodeUri) -> Result<Option<Node>, StoreError>;
+
+    /// Calls `each` with the name of each child, in the order of names.
+    ///
+    /// # Errors
+    ///
+    /// If the storage fails.
+    fn children(&self, uri: &NodeUri, each: &mut dyn FnMut(Text)) -> Result<(), StoreError>;
+
+    /// A record.
+    ///
+    /// # Errors
+    ///
+    /// If the storage fails.
+    fn record(&self, kind: Kind, id: u64) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Calls `each` with each record of a kind, in the order of ids.
+    ///
+    /// # Errors
+    ///
+    /// If the storage fails.
+    fn records(&self, kind: Kind, each: &mut dyn FnMut(u64, Vec<u8>)) -> Result<(), StoreError>;
+
+    /// Applies all of the batch or none of it; durable on return.
+    ///
+    /// # Errors
+    ///
+    /// If the storage fails; then nothing changed.
+    fn commit(&mut self, batch: Batch) -> Result<(), StoreError>;
+
+    /// Removes every node and record: what a factory reset leaves of the storage.
+    ///
+    /// # Errors
+    ///
+    /// If the storage fails; then nothing changed.
+    fn clear(&mut self) -> Result<(), StoreError>;
+}
