@@ -12,7 +12,10 @@ mod meta;
 mod status;
 
 pub use self::{
-    command::{Add, Alert, Atomic, Command, CommandName, Copy, Delete, Exec, Get, Replace, Sequence, Unsupported},
+    command::{
+        Add, Alert, Atomic, Command, CommandName, Copy, Delete, Exec, Get, Replace, Sequence,
+        Unsupported,
+    },
     cred::{Chal, Cred},
     header::{SyncHdr, SyncMl},
     item::{Item, Location},
