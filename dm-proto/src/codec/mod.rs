@@ -16,18 +16,11 @@ use core::fmt;
 use base64::Engine as _;
 use bytes::Bytes;
 
-<<<<<<< HEAD
-use crate::{
-    DecodeError, EncodeError, Limits,
-    message::{Command, SyncHdr, SyncMl},
-};
-=======
 pub use self::{
     builder::{MessageBuilder, PushError},
     tolerance::{Tolerance, ToleranceKind},
 };
 use crate::{DecodeError, DecodeErrorKind, EncodeError, Limits, message::SyncMl};
->>>>>>> codec
 
 /// How a message is encoded.
 #[non_exhaustive]
@@ -147,10 +140,6 @@ pub fn decode(
     octets: &Bytes,
     options: &DecodeOptions,
 ) -> Result<Decoded, DecodeError> {
-<<<<<<< HEAD
-    let _ = (encoding, octets, options);
-    todo!()
-=======
     let limit = options.limits.message_size;
     let size = octets.len();
     if size > limit {
@@ -186,7 +175,6 @@ pub fn decode(
             Err(DecodeError::new(encoding, 0, String::new(), kind))
         }
     }
->>>>>>> codec
 }
 
 /// Writes a message. Deterministic: the same message gives the same octets.
