@@ -1,0 +1,3 @@
+//! `dm-demo`.
+
+fn main() {}

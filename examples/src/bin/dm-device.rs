@@ -1,0 +1,3 @@
+//! `dm-device`.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! `dm-inspect`.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! `dm-server`.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The demo: a server and a device over loopback HTTP.

@@ -1,0 +1,1 @@
+//! Decoding of messages for people.
