@@ -1,3 +1,7 @@
-//! `dm-inspect`.
+//! `dm-inspect`: converts and explains messages. See [`dm_examples::inspect`].
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    dm_examples::inspect::run(std::env::args_os())
+}
