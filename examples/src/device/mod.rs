@@ -1,1 +1,5 @@
 //! A Linux device.
+
+pub mod factory;
+pub mod packages;
+pub mod root;
