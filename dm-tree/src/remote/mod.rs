@@ -8,6 +8,10 @@ use dm_proto::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+mod order;
+
+pub use self::order::{ComponentResult, Ended, Order, Question, Summary, SummaryState};
+
 /// What an operation does next.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(
@@ -87,7 +91,7 @@ pub trait Operation: Clone + Serialize + DeserializeOwned {
     fn expire(&mut self);
 
     /// The outcome, once there is one.
-    fn outcome(&self) -> Option<&Self::Outcome>;
+    fn outcome(&self) -> Option<Self::Outcome>;
 }
 
 /// The operations of one device in their order. Serializable: it is stored with the session.
