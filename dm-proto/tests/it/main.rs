@@ -1,0 +1,3 @@
+//! Integration tests of `dm-proto`: messages, their encodings, and sessions.
+
+mod wbxml_vectors;
