@@ -28,7 +28,7 @@ pub(super) fn run(args: &DecodeArgs) -> Result<(), Failure> {
     };
     let decoded = codec::decode(encoding, &octets, &options).map_err(Failure::Decode)?;
     for tolerance in &decoded.tolerances {
-        anstream::eprintln!("warning: {encoding} {tolerance:?}");
+        anstream::eprintln!("warning: {encoding} {tolerance}");
     }
     let message = &decoded.message;
     match args.to {
