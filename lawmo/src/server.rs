@@ -249,6 +249,8 @@ impl RemoteOperation for AnyOperation {
         todo!()
     }
 
+    fn progress(&self) -> dm_tree::remote::Progress { todo!() }
+
     fn outcome(&self) -> Option<AnyOutcome> {
         todo!()
     }
