@@ -383,7 +383,9 @@ impl<S: Script> Course<S> {
                         let prepare = self.plan.as_ref().and_then(|p| p.prepare.get(*index));
                         match prepare {
                             Some(Prepare::Replace(_)) if self.order.profile.atomic => {
-                                vec![command::atomic(prepare.into_iter().flat_map(plain).collect())]
+                                vec![command::atomic(
+                                    prepare.into_iter().flat_map(plain).collect(),
+                                )]
                             }
                             _ => prepare.into_iter().flat_map(plain).collect(),
                         }
@@ -402,9 +404,10 @@ impl<S: Script> Course<S> {
                     .map(|plan| command::exec(&plan.exec, &self.order.correlator))
                     .collect()
             }
-            Phase::ReadAcl { nodes } => {
-                nodes.iter().map(|uri| command::get(uri, "?prop=ACL")).collect()
-            }
+            Phase::ReadAcl { nodes } => nodes
+                .iter()
+                .map(|uri| command::get(uri, "?prop=ACL"))
+                .collect(),
             Phase::WriteAcl { acl } => self
                 .plan
                 .iter()
@@ -644,9 +647,14 @@ impl<S: Script> Course<S> {
 
     fn answered_in_sequence(&mut self) {
         let prepared = self.plan.as_ref().map_or(0, |plan| {
-            plan.prepare.iter().map(|prepare| plain(prepare).count()).sum()
+            plan.prepare
+                .iter()
+                .map(|prepare| plain(prepare).count())
+                .sum()
         });
-        let last = u32::try_from(prepared).unwrap_or(u32::MAX).saturating_add(2);
+        let last = u32::try_from(prepared)
+            .unwrap_or(u32::MAX)
+            .saturating_add(2);
         let answer = self.replies.status(0, 1);
         let exec = self.replies.status(0, last);
         let first_time = self.attempts == 0;

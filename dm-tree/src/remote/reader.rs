@@ -176,7 +176,12 @@ impl Reader {
         self.starts
             .iter()
             .filter_map(|start| uri.below(start))
-            .map(|below| below.split('/').filter(|segment| !segment.is_empty()).count())
+            .map(|below| {
+                below
+                    .split('/')
+                    .filter(|segment| !segment.is_empty())
+                    .count()
+            })
             .min()
             .unwrap_or(DEPTH)
     }

@@ -60,7 +60,11 @@ fn component(item: &Item) -> Option<ComponentResult> {
         .target_uri()
         .map(|uri| Text::from(uri.as_str()))
         .filter(|uri| !uri.is_empty());
-    Some(ComponentResult { uri, id, code: code? })
+    Some(ComponentResult {
+        uri,
+        id,
+        code: code?,
+    })
 }
 
 fn from_text(data: &Data) -> Option<(Option<StatusCode>, Option<Text>)> {
@@ -178,7 +182,13 @@ mod tests {
 
     #[test]
     fn data_without_a_code_says_nothing() {
-        for data in ["", "done", "<ResultCode>", "<ResultCode>x</ResultCode>", "99999"] {
+        for data in [
+            "",
+            "done",
+            "<ResultCode>",
+            "<ResultCode>x</ResultCode>",
+            "99999",
+        ] {
             assert_eq!(read(data), None, "{data}");
         }
     }
