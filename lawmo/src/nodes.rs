@@ -1,5 +1,9 @@
 //! Names of the nodes, as they are spelled on the wire.
 
+use dm_tree::NodeUri;
+
+use crate::Operation;
+
 /// `State`: the lock state.
 pub const STATE: &str = "State";
 /// `AvailableWipeList`: what can be wiped.
@@ -17,3 +21,21 @@ pub const OPERATIONS: &str = "Operations";
 
 /// Where the object is found in the field.
 pub const USUAL_ROOTS: [&str; 2] = ["./LAWMO", "./ManagedObjects/LAWMO"];
+
+/// The node of an operation.
+pub(crate) fn operation(root: &NodeUri, operation: Operation) -> Option<NodeUri> {
+    root.join(OPERATIONS)
+        .and_then(|operations| operations.join(operation.node_name()))
+        .ok()
+}
+
+/// Reads a truth value in any of the spellings in use.
+pub(crate) fn truth(value: &str) -> Option<bool> {
+    match value.trim() {
+        "1" => Some(true),
+        "0" => Some(false),
+        value if value.eq_ignore_ascii_case("true") => Some(true),
+        value if value.eq_ignore_ascii_case("false") => Some(false),
+        _ => None,
+    }
+}

@@ -100,9 +100,11 @@ pub enum Ended {
     NotFound,
     /// The object does not offer the operation.
     Unsupported,
+    /// The device did not take what prepares the operation, which was not executed.
+    NotPrepared,
     /// Cancelled before anything was sent that changes the device.
     Cancelled,
-    /// The deadline came before anything was sent that changes the device.
+    /// The deadline came before the operation was sent.
     Expired,
     /// It was sent, and what came of it cannot be known.
     Unknown,
@@ -128,7 +130,8 @@ pub struct Summary {
 pub enum SummaryState {
     /// Done, as the device says.
     Succeeded,
-    /// Tried and failed, or it could not come to it (object missing, not offered, unknown items).
+    /// Tried and failed, or it could not come to it: object missing, not offered, not prepared, unknown
+    /// items.
     Failed,
     /// The device refused.
     Refused,
@@ -234,6 +237,9 @@ impl From<Ended> for Summary {
             Ended::NotFound => Self::new(SummaryState::Failed).with_status(StatusCode::NOT_FOUND),
             Ended::Unsupported => {
                 Self::new(SummaryState::Failed).with_status(StatusCode::COMMAND_NOT_ALLOWED)
+            }
+            Ended::NotPrepared => {
+                Self::new(SummaryState::Failed).with_status(StatusCode::INCOMPLETE_COMMAND)
             }
             Ended::Cancelled => Self::new(SummaryState::Cancelled),
             Ended::Expired => Self::new(SummaryState::Expired),

@@ -16,7 +16,7 @@ use std::{
 };
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use dm_proto::{DecodeError, EncodeError, Limits};
+use dm_proto::{DecodeError, EncodeError, Limits, notification::NotificationError};
 
 pub use self::{
     json::to_json,
@@ -123,6 +123,8 @@ enum Failure {
     TooLarge { limit: usize },
     Decode(DecodeError),
     Encode(EncodeError),
+    Hex,
+    Notification(NotificationError),
     Unsupported(&'static str),
     Output(io::Error),
 }
@@ -134,6 +136,8 @@ impl fmt::Display for Failure {
             Self::TooLarge { limit } => write!(f, "the input has more than {limit} octets"),
             Self::Decode(error) => error.fmt(f),
             Self::Encode(error) => error.fmt(f),
+            Self::Hex => f.write_str("--hex takes pairs of hexadecimal digits"),
+            Self::Notification(error) => error.fmt(f),
             Self::Unsupported(what) => write!(f, "{what} are not supported yet"),
             Self::Output(error) => write!(f, "cannot write: {error}"),
         }

@@ -4,15 +4,12 @@
 use std::collections::BTreeMap;
 
 use dm_proto::{
-    LocUri, MsgId, Secret, SessionId,
+    LocUri, Secret,
     auth::{Account, Credentials, Nonce, Scheme, Side},
     message::Item,
     session::{DeviceProfile, Saved, Transmit},
 };
-use dm_tree::{
-    NodeUri,
-    remote::{Operation as _, Queue},
-};
+use dm_tree::{NodeUri, remote::Queue};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 

@@ -3,11 +3,7 @@
 use core::time::Duration;
 use std::{net::SocketAddr, sync::Arc};
 
-use dm_proto::{
-    auth::Credentials,
-    notification::Notification,
-};
-use dm_tree::remote::Operation as _;
+use dm_proto::{LocUri, notification::Notification};
 use tokio::net::{UdpSocket, lookup_host};
 
 use super::{
@@ -106,7 +102,7 @@ async fn send(row: &Row, session_id: u16) -> std::io::Result<()> {
     let Some(address) = row.device.notify_address() else {
         return Ok(());
     };
-    let octets = package_0(row, session_id);
+    let octets = package_0(row, session_id)?;
     let Some(target) = lookup_host(address).await?.next() else {
         return Err(std::io::ErrorKind::NotFound.into());
     };
@@ -118,6 +114,16 @@ async fn send(row: &Row, session_id: u16) -> std::io::Result<()> {
     let socket = UdpSocket::bind(local).await?;
     socket.send_to(&octets, target).await?;
     Ok(())
+}
+
+fn package_0(row: &Row, session_id: u16) -> std::io::Result<Vec<u8>> {
+    // Notifications are signed whatever messages prove themselves with.
+    let mut account = row.device.account(&row.id, &LocUri::default(), &row.nonces);
+    account.server.secret = row.device.server_password.clone();
+    account.server.nonce = row.nonces.server.clone();
+    Notification::new(session_id, row.device.server_id.as_str())
+        .to_octets(&account)
+        .map_err(std::io::Error::other)
 }
 
 /// How long to wait, in milliseconds, after having called `times` times before: 5 seconds at first, twice

@@ -169,9 +169,10 @@ impl Store {
             let transaction = database.begin_write()?;
             {
                 let mut devices = transaction.open_table(DEVICES)?;
-                let old = devices.get(row.id.as_str())?;
-                let old = old.as_ref().map(|stored| prefix(stored.value()));
-                let old = old.transpose()?;
+                let old = match devices.get(row.id.as_str())? {
+                    Some(stored) => Some(prefix(stored.value())?),
+                    None => None,
+                };
                 if old.map_or(0, |old| old.version) != expected {
                     return Err(Failure::Store(StoreError::Conflict));
                 }
