@@ -26,6 +26,7 @@ use dm_proto::{
     Secret, SessionId, Text,
     auth::{Account, Credentials, Nonce, Scheme},
     codec::Encoding,
+    message::Alert,
     session::{Ending, Headers, Trigger},
 };
 use dm_tree::{
@@ -270,16 +271,39 @@ impl Device {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error.into()),
             };
-            let package = package.get(..length).unwrap_or_default();
-            match self.agent.notified(package) {
-                Ok(notified) => {
-                    self.session(&notified.server_id, Trigger::Server, notified.session_id)?;
-                    return self.deliver();
-                }
-                Err(AgentError::Notification) => {}
-                Err(error) => return Err(error.into()),
+            if self.notified(package.get(..length).unwrap_or_default())? {
+                return Ok(());
             }
         }
+    }
+
+    /// Has the session that a notification asks for, runs its jobs, and delivers their reports. False if
+    /// it is no notification of a server with an account.
+    ///
+    /// # Errors
+    ///
+    /// If a session fails or a report cannot be delivered.
+    pub fn notified(&mut self, package: &[u8]) -> Result<bool, Error> {
+        match self.agent.notified(package) {
+            Ok(notified) => {
+                self.session(&notified.server_id, Trigger::Server, notified.session_id)?;
+                self.deliver()?;
+                Ok(true)
+            }
+            Err(AgentError::Notification) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Tells the server in the next session that something happened, or that something is wanted: a
+    /// generic alert of the device's own, kept until the server has answered it.
+    ///
+    /// # Errors
+    ///
+    /// If the storage fails.
+    pub fn raise(&mut self, alert: Alert) -> Result<(), Error> {
+        let server_id = self.server_id.clone();
+        Ok(self.agent.raise(&server_id, alert, now())?)
     }
 
     /// Goes on with whatever there is to go on with: a session, jobs.
