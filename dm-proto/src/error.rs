@@ -3,11 +3,11 @@
 use alloc::{boxed::Box, string::String};
 use core::fmt;
 
-use crate::codec::Encoding;
+use crate::codec::{Encoding, ToleranceKind};
 
 /// Why octets are not a SyncML message, and where.
 ///
-/// `Display` reads `<codec> byte <offset> at <path>: <reason>`.
+/// `Display` reads `<codec> byte <offset> at <path>: <reason>`; the path is `/` outside the root.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct DecodeError(Box<Inner>);
 
@@ -26,7 +26,156 @@ pub enum DecodeErrorKind {
     /// The input ends inside something.
     #[error("unexpected end of input")]
     UnexpectedEnd,
-    // The codec adds a variant for each way to be wrong.
+    /// The message is larger than [`Limits::message_size`](crate::Limits::message_size).
+    #[error("the message has {size} octets, the limit is {limit}")]
+    TooLarge {
+        /// Its size.
+        size: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// Elements nest deeper than [`Limits::depth`](crate::Limits::depth).
+    #[error("elements nest deeper than {limit}")]
+    TooDeep {
+        /// The limit.
+        limit: usize,
+    },
+    /// The message needs more memory than [`Limits::memory`](crate::Limits::memory).
+    #[error("the message needs more than {limit} octets of memory")]
+    TooMuchMemory {
+        /// The limit.
+        limit: usize,
+    },
+    /// The crate was built without this encoding.
+    #[error("this encoding is not compiled in")]
+    EncodingNotBuilt,
+    /// Strict mode refuses what lenient mode passes over.
+    #[error("{0}")]
+    Strict(ToleranceKind),
+
+    /// The root is not `SyncML`.
+    #[error("the root element is {root:?}, not \"SyncML\"")]
+    NotSyncMl {
+        /// Its local name.
+        root: String,
+    },
+    /// There is no root element where it must begin.
+    #[error("no root element")]
+    NoRoot,
+    /// A `SyncML` element without a header says nothing about its sender.
+    #[error("SyncHdr is missing")]
+    MissingHeader,
+    /// An end that ends nothing.
+    #[error("an end without a start")]
+    UnmatchedEnd,
+    /// The octets are not text in the document's character set.
+    #[error("the octets are not {charset} text")]
+    InvalidText {
+        /// The name of the character set.
+        charset: &'static str,
+    },
+    /// A name that XML does not allow.
+    #[error("{name:?} is not a name")]
+    InvalidName {
+        /// The name.
+        name: String,
+    },
+    /// A reference or entity to something that is not a character.
+    #[error("0x{value:X} is not a character")]
+    InvalidCharacter {
+        /// The number.
+        value: u32,
+    },
+
+    /// WBXML: a version octet of another major version.
+    #[error("unsupported wbxml version octet 0x{version:02X}")]
+    UnsupportedVersion {
+        /// The octet.
+        version: u8,
+    },
+    /// WBXML: the public identifier names another document type.
+    #[error("public identifier 0x{id:X} is not that of SyncML")]
+    OtherDocumentType {
+        /// The identifier.
+        id: u32,
+    },
+    /// WBXML: a character set that is not read.
+    #[error("unsupported character set {mib}")]
+    UnsupportedCharset {
+        /// Its MIBenum.
+        mib: u32,
+    },
+    /// WBXML: a multi-octet integer of more than five octets or 32 bits.
+    #[error("an integer of more than 32 bits")]
+    InvalidInteger,
+    /// WBXML: the declared length of the string table or of opaque octets passes the end of the input.
+    #[error("a length of {length} octets where {left} are left")]
+    LengthPastEnd {
+        /// The declared length.
+        length: u32,
+        /// What is left.
+        left: usize,
+    },
+    /// WBXML: an offset past the end of the string table.
+    #[error("offset {offset} in a string table of {length} octets")]
+    TableOffset {
+        /// The offset.
+        offset: u32,
+        /// The length of the table.
+        length: usize,
+    },
+    /// WBXML: a token that may not stand here.
+    #[error("unexpected token 0x{token:02X}")]
+    UnexpectedToken {
+        /// The token.
+        token: u8,
+    },
+
+    /// XML: broken markup.
+    #[error("{reason}")]
+    Syntax {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// XML: an end tag that does not match the start.
+    #[error("</{found}> where </{expected}> must stand")]
+    MismatchedEnd {
+        /// The open element.
+        expected: String,
+        /// The end tag.
+        found: String,
+    },
+    /// XML: an entity that is not predefined. None are ever declared: see
+    /// [`InternalSubset`](Self::InternalSubset).
+    #[error("undefined entity {name:?}")]
+    UndefinedEntity {
+        /// Its name.
+        name: String,
+    },
+    /// XML: a document type declaration with an internal subset, which could define entities.
+    #[error("a document type declaration with an internal subset")]
+    InternalSubset,
+    /// XML: the declaration names an encoding that is not read.
+    #[error("unsupported encoding {name:?}")]
+    UnsupportedEncoding {
+        /// Its name.
+        name: String,
+    },
+    /// XML: an element has an attribute twice.
+    #[error("a second attribute {name:?}")]
+    DuplicateAttribute {
+        /// The attribute.
+        name: String,
+    },
+    /// XML: a namespace declaration that Namespaces in XML forbids.
+    #[error("an invalid namespace declaration")]
+    InvalidNamespace,
+    /// XML: more namespace declarations in scope than are kept.
+    #[error("more than {limit} namespace declarations in scope")]
+    TooManyNamespaces {
+        /// The limit.
+        limit: usize,
+    },
 }
 
 impl DecodeError {
@@ -45,6 +194,13 @@ impl DecodeError {
         }))
     }
 
+    /// The same with another offset.
+    #[cfg(feature = "xml")]
+    pub(crate) fn with_offset(mut self, offset: impl FnOnce(usize) -> usize) -> Self {
+        self.0.offset = offset(self.0.offset);
+        self
+    }
+
     /// The encoding that was being read.
     pub fn encoding(&self) -> Encoding {
         self.0.encoding
@@ -55,7 +211,7 @@ impl DecodeError {
         self.0.offset
     }
 
-    /// The element in which it went wrong, such as `SyncML/SyncBody/Exec/Item`.
+    /// The element in which it went wrong, such as `SyncML/SyncBody/Exec/Item`; empty outside the root.
     pub fn path(&self) -> &str {
         &self.0.path
     }
@@ -74,6 +230,7 @@ impl fmt::Display for DecodeError {
             path,
             kind,
         } = &*self.0;
+        let path = if path.is_empty() { "/" } else { path };
         write!(f, "{encoding} byte {offset} at {path}: {kind}")
     }
 }
@@ -87,9 +244,31 @@ pub enum EncodeError {
     /// The message has text that XML has no form for, such as U+0001.
     #[error("{element} holds U+{character:04X}, which xml cannot represent")]
     NotRepresentable {
-        /// The element that holds it.
+        /// The element that holds it, or the SyncML element around it.
         element: &'static str,
         /// The character.
         character: u32,
     },
+    /// Opaque octets in a [`Fragment`](crate::Fragment) that are not text, which XML has no form for.
+    #[error("{element} holds octets that are not text, which xml cannot represent")]
+    OctetsNotRepresentable {
+        /// The SyncML element around them.
+        element: &'static str,
+    },
+    /// The name of a foreign element or attribute is not an XML name.
+    #[error("{name:?} is not a name")]
+    InvalidName {
+        /// The name.
+        name: String,
+    },
+    /// The starts and ends of a [`Fragment`](crate::Fragment) do not balance, or an attribute does not
+    /// follow a start.
+    #[error("the pieces of a fragment do not fit together")]
+    MalformedFragment,
+    /// The message is larger than an encoding can express: 4 GiB.
+    #[error("the message is too large")]
+    TooLarge,
+    /// The crate was built without this encoding.
+    #[error("this encoding is not compiled in")]
+    EncodingNotBuilt,
 }

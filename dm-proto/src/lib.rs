@@ -5,14 +5,16 @@ extern crate alloc;
 #[cfg(any(feature = "xml", test))]
 extern crate std;
 
-#[cfg(feature = "session")]
-pub mod auth;
 pub mod codec;
 pub mod message;
+#[cfg(feature = "session")]
+pub mod auth;
 #[cfg(feature = "session")]
 pub mod notification;
 #[cfg(feature = "session")]
 pub mod session;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 mod alert_code;
 mod data;

@@ -5,6 +5,10 @@ use core::fmt;
 
 use crate::{LocUri, Secret, Text};
 
+pub(crate) mod base64;
+pub(crate) mod basic;
+pub(crate) mod md5;
+
 /// How one side proves itself to the other. OMA-TS-DM_Security, authentication.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -17,6 +21,37 @@ pub enum Scheme {
     Basic,
     /// `syncml:auth-md5`: a digest over name, password and nonce.
     Md5,
+}
+
+impl Scheme {
+    /// The `Type` of credentials and challenges of this scheme; none where no message carries any.
+    pub const fn type_name(self) -> Option<&'static str> {
+        match self {
+            Self::Transport => None,
+            Self::Basic => Some("syncml:auth-basic"),
+            Self::Md5 => Some("syncml:auth-md5"),
+        }
+    }
+
+    /// The scheme that a `Type` names, if it is one that goes into messages and is supported.
+    pub fn from_type_name(name: &str) -> Option<Self> {
+        [Self::Basic, Self::Md5]
+            .into_iter()
+            .find(|scheme| scheme.type_name() == Some(name.trim()))
+    }
+
+    /// Whether a peer that wants at least `required` may be answered with this scheme.
+    pub(crate) const fn is_at_least(self, required: Self) -> bool {
+        self.strength() >= required.strength()
+    }
+
+    const fn strength(self) -> u8 {
+        match self {
+            Self::Transport => 0,
+            Self::Basic => 1,
+            Self::Md5 => 2,
+        }
+    }
 }
 
 /// A nonce: octets that make a digest fit for one use.
@@ -65,6 +100,26 @@ pub struct Credentials {
 }
 
 impl Credentials {
+    /// Name and password for `syncml:auth-basic`.
+    pub fn basic(name: impl Into<Text>, secret: impl Into<Secret>) -> Self {
+        Self {
+            scheme: Scheme::Basic,
+            name: name.into(),
+            secret: secret.into(),
+            nonce: Nonce::default(),
+        }
+    }
+
+    /// Name and password for `syncml:auth-md5`, with the nonce of the next digest.
+    pub fn md5(name: impl Into<Text>, secret: impl Into<Secret>, nonce: Nonce) -> Self {
+        Self {
+            scheme: Scheme::Md5,
+            name: name.into(),
+            secret: secret.into(),
+            nonce,
+        }
+    }
+
     /// No credentials in the message: the transport authenticates.
     pub fn transport() -> Self {
         Self {
@@ -105,4 +160,34 @@ pub enum Side {
     Client,
     /// The server.
     Server,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_neither_password_nor_nonce() {
+        let credentials =
+            Credentials::md5("name", "hidden-word", Nonce::from(&b"hidden-nonce"[..]));
+
+        let shown = alloc::format!("{credentials:?}");
+
+        assert!(!shown.contains("hidden"), "{shown}");
+        assert!(shown.contains("name"), "{shown}");
+    }
+
+    #[test]
+    fn types_name_schemes_and_the_unknown_names_none() {
+        assert_eq!(
+            Scheme::from_type_name(" syncml:auth-md5\n"),
+            Some(Scheme::Md5)
+        );
+        assert_eq!(
+            Scheme::from_type_name("syncml:auth-basic"),
+            Some(Scheme::Basic)
+        );
+        assert_eq!(Scheme::from_type_name("syncml:auth-MAC"), None);
+        assert_eq!(Scheme::from_type_name(""), None);
+    }
 }

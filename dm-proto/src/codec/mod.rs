@@ -1,14 +1,26 @@
 //! The two encodings of a message.
 
-use alloc::vec::Vec;
+mod builder;
+mod event;
+mod read;
+mod tags;
+mod tolerance;
+mod wbxml;
+mod write;
+#[cfg(feature = "xml")]
+mod xml;
+
+use alloc::{string::String, vec::Vec};
 use core::fmt;
 
+use base64::Engine as _;
 use bytes::Bytes;
 
-use crate::{
-    DecodeError, EncodeError, Limits,
-    message::{Command, SyncHdr, SyncMl},
+pub use self::{
+    builder::{MessageBuilder, PushError},
+    tolerance::{Tolerance, ToleranceKind},
 };
+use crate::{DecodeError, DecodeErrorKind, EncodeError, Limits, message::SyncMl};
 
 /// How a message is encoded.
 #[non_exhaustive]
@@ -36,6 +48,19 @@ impl Encoding {
         [Self::Xml, Self::Wbxml]
             .into_iter()
             .find(|encoding| encoding.media_type().eq_ignore_ascii_case(essence))
+    }
+
+    /// The encoding that octets seem to be in: WBXML begins with a version octet, XML with `<` or a byte
+    /// order mark, perhaps after white space.
+    pub fn detect(octets: &[u8]) -> Option<Self> {
+        if let [0xEF, 0xBB, 0xBF, ..] | [0xFE, 0xFF, ..] | [0xFF, 0xFE, ..] = octets {
+            return Some(Self::Xml);
+        }
+        match (octets.trim_ascii_start().first(), octets.first()) {
+            (Some(b'<'), _) => Some(Self::Xml),
+            (_, Some(0x00..=0x0F)) => Some(Self::Wbxml),
+            _ => None,
+        }
     }
 }
 
@@ -97,15 +122,15 @@ pub struct Decoded {
     pub tolerances: Vec<Tolerance>,
 }
 
-/// Something that broke the letter of the documents and was read all the same.
-#[non_exhaustive]
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Tolerance {
-    /// Where, in octets.
-    pub offset: usize,
-}
-
 /// Reads a message.
+///
+/// Base64 is not decoded: text that came with Format `b64` stays text, whatever the encoding, since
+/// one chunk of a large object need not be decodable on its own. Opaque octets are
+/// [`Data`](crate::Data) of octets where Format is `bin`, or Type ends in `wbxml`, or they are not
+/// UTF-8; otherwise they are text.
+///
+/// A header without `SessionID` or `MsgID` is read, with that field empty, so that it can be answered
+/// with 400; in strict mode it is refused.
 ///
 /// # Errors
 ///
@@ -115,74 +140,78 @@ pub fn decode(
     octets: &Bytes,
     options: &DecodeOptions,
 ) -> Result<Decoded, DecodeError> {
-    let _ = (encoding, octets, options);
-    todo!()
+    let limit = options.limits.message_size;
+    let size = octets.len();
+    if size > limit {
+        let kind = DecodeErrorKind::TooLarge { size, limit };
+        return Err(DecodeError::new(encoding, limit, String::new(), kind));
+    }
+    match encoding {
+        Encoding::Wbxml => {
+            let reader = wbxml::Reader::new(octets, options.limits.memory).map_err(|fault| {
+                DecodeError::new(encoding, fault.offset, String::new(), fault.kind)
+            })?;
+            read::document(reader, octets, options)
+        }
+        #[cfg(feature = "xml")]
+        Encoding::Xml => {
+            let input = xml::Input::new(octets).map_err(|fault| {
+                DecodeError::new(encoding, fault.offset, String::new(), fault.kind)
+            })?;
+            let mut offsets = input.offsets();
+            match read::document(xml::Reader::new(&input), octets, options) {
+                Ok(mut decoded) => {
+                    for tolerance in &mut decoded.tolerances {
+                        tolerance.offset = offsets.offset(tolerance.offset);
+                    }
+                    Ok(decoded)
+                }
+                Err(error) => Err(error.with_offset(|offset| offsets.offset(offset))),
+            }
+        }
+        #[cfg(not(feature = "xml"))]
+        Encoding::Xml => {
+            let kind = DecodeErrorKind::EncodingNotBuilt;
+            Err(DecodeError::new(encoding, 0, String::new(), kind))
+        }
+    }
 }
 
 /// Writes a message. Deterministic: the same message gives the same octets.
+///
+/// Children stand in the DTD's order, foreign ones after them. Reading the octets gives the message
+/// back, but for what has no form of its own:
+///
+/// - white space around anything but `Data` and `Correlator` is trimmed by the reader;
+/// - in XML, octets and text that XML cannot hold go as Base64, with Format `b64` instead of the
+///   item's own, and come back as that text;
+/// - in WBXML, octets with Format `b64` go with Format `bin`, since Base64 is not what is sent; octets
+///   that would be valid text come back as text unless Format or Type say otherwise;
+/// - names in a [`Fragment`](crate::Fragment) come back with the namespace of SyncML 1.2 where they are
+///   SyncML's.
 ///
 /// # Errors
 ///
 /// If the message holds what the encoding cannot represent.
 pub fn encode(encoding: Encoding, message: &SyncMl) -> Result<Bytes, EncodeError> {
-    let _ = (encoding, message);
-    todo!()
+    match encoding {
+        Encoding::Wbxml => {
+            let mut writer = wbxml::Writer::new(&message.header.ver_dtd);
+            write::document(&mut writer, message)?;
+            writer.finish().map(Bytes::from)
+        }
+        #[cfg(feature = "xml")]
+        Encoding::Xml => {
+            let mut writer = xml::Writer::new(&message.header.ver_dtd);
+            write::document(&mut writer, message)?;
+            Ok(Bytes::from(writer.finish()))
+        }
+        #[cfg(not(feature = "xml"))]
+        Encoding::Xml => Err(EncodeError::EncodingNotBuilt),
+    }
 }
 
-/// Grows a message command by command within a byte budget. A command that does not fit leaves the
-/// message exactly as it was.
-#[derive(Debug)]
-pub struct MessageBuilder {
-    _todo: (),
-}
-
-/// Why a command was not added to a message.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[expect(clippy::exhaustive_enums, reason = "complete by definition")]
-pub enum PushError {
-    /// It does not fit into what is left of the budget.
-    #[error("the command needs {needed} octets, {room} are left")]
-    Full {
-        /// What the command takes.
-        needed: usize,
-        /// What is left.
-        room: usize,
-    },
-    /// It cannot be encoded.
-    #[error(transparent)]
-    Encode(#[from] EncodeError),
-}
-
-impl MessageBuilder {
-    /// Begins a message of at most `budget` octets, which must hold the header and the end.
-    ///
-    /// # Errors
-    ///
-    /// As [`push`](Self::push).
-    pub fn new(encoding: Encoding, header: &SyncHdr, budget: usize) -> Result<Self, PushError> {
-        let _ = (encoding, header, budget);
-        todo!()
-    }
-
-    /// Adds a command.
-    ///
-    /// # Errors
-    ///
-    /// [`PushError::Full`] if it does not fit, [`PushError::Encode`] if it has no encoded form; the
-    /// message is as before.
-    pub fn push(&mut self, command: &Command) -> Result<(), PushError> {
-        let _ = command;
-        todo!()
-    }
-
-    /// The octets left for commands, with those for `Final` and the end already set aside.
-    pub fn room(&self) -> usize {
-        todo!()
-    }
-
-    /// Ends the message.
-    pub fn finish(self, is_final: bool) -> Bytes {
-        let _ = is_final;
-        todo!()
-    }
+/// Base64 as SyncML writes it: the standard alphabet, padded, on one line.
+fn base64_of(octets: &[u8]) -> String {
+    base64::engine::general_purpose::STANDARD.encode(octets)
 }

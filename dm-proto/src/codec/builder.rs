@@ -1,0 +1,165 @@
+//! [`MessageBuilder`]: a message that grows within a byte budget.
+
+use bytes::Bytes;
+
+#[cfg(feature = "xml")]
+use super::xml;
+use super::{Encoding, wbxml, write};
+use crate::{
+    EncodeError,
+    message::{Command, SyncHdr},
+};
+
+/// Grows a message command by command within a byte budget. A command that does not fit leaves the
+/// message exactly as it was.
+///
+/// What [`finish`](Self::finish) gives has the same octets as [`encode`](super::encode) of a message
+/// with the same header and commands. A push costs time in the size of the command only.
+#[derive(Debug)]
+pub struct MessageBuilder {
+    writer: Writer,
+    budget: usize,
+}
+
+#[derive(Debug)]
+enum Writer {
+    Wbxml(wbxml::Writer),
+    #[cfg(feature = "xml")]
+    Xml(xml::Writer),
+}
+
+/// Why a command was not added to a message.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[expect(clippy::exhaustive_enums, reason = "complete by definition")]
+pub enum PushError {
+    /// It does not fit into what is left of the budget.
+    #[error("the command needs {needed} octets, {room} are left")]
+    Full {
+        /// What the command takes.
+        needed: usize,
+        /// What is left.
+        room: usize,
+    },
+    /// It cannot be encoded.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+}
+
+impl MessageBuilder {
+    /// Begins a message of at most `budget` octets, which must hold the header and the end.
+    ///
+    /// # Errors
+    ///
+    /// As [`push`](Self::push); [`PushError::Full`] counts the whole message without commands.
+    pub fn new(encoding: Encoding, header: &SyncHdr, budget: usize) -> Result<Self, PushError> {
+        let writer = match encoding {
+            Encoding::Wbxml => {
+                let mut writer = wbxml::Writer::new(&header.ver_dtd);
+                write::begin(&mut writer, header)?;
+                Writer::Wbxml(writer)
+            }
+            #[cfg(feature = "xml")]
+            Encoding::Xml => {
+                let mut writer = xml::Writer::new(&header.ver_dtd);
+                write::begin(&mut writer, header)?;
+                Writer::Xml(writer)
+            }
+            #[cfg(not(feature = "xml"))]
+            Encoding::Xml => return Err(EncodeError::EncodingNotBuilt.into()),
+        };
+        let builder = Self { writer, budget };
+        let needed = builder.len();
+        if needed > budget {
+            return Err(PushError::Full {
+                needed,
+                room: budget,
+            });
+        }
+        Ok(builder)
+    }
+
+    /// Adds a command.
+    ///
+    /// # Errors
+    ///
+    /// [`PushError::Full`] if it does not fit, [`PushError::Encode`] if it has no encoded form; the
+    /// message is as before.
+    pub fn push(&mut self, command: &Command) -> Result<(), PushError> {
+        let before = self.len();
+        let room = self.room();
+        let written = match &mut self.writer {
+            Writer::Wbxml(writer) => {
+                let mark = writer.mark();
+                let result = write::command(writer, command);
+                Self::settle(
+                    result,
+                    writer.len().saturating_add(writer.closing_len()),
+                    before,
+                    room,
+                )
+                .inspect_err(|_| writer.reset(&mark))
+            }
+            #[cfg(feature = "xml")]
+            Writer::Xml(writer) => {
+                let mark = writer.mark();
+                let result = write::command(writer, command);
+                Self::settle(
+                    result,
+                    writer.len().saturating_add(writer.closing_len()),
+                    before,
+                    room,
+                )
+                .inspect_err(|_| writer.reset(&mark))
+            }
+        };
+        written
+    }
+
+    fn settle(
+        result: Result<(), EncodeError>,
+        after: usize,
+        before: usize,
+        room: usize,
+    ) -> Result<(), PushError> {
+        result?;
+        let needed = after.saturating_sub(before);
+        if needed > room {
+            return Err(PushError::Full { needed, room });
+        }
+        Ok(())
+    }
+
+    /// The octets left for commands, with those for `Final` and the end already set aside.
+    #[must_use]
+    pub fn room(&self) -> usize {
+        self.budget.saturating_sub(self.len())
+    }
+
+    /// The octets of the message if it ended here with `Final`.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "a message is never empty")]
+    pub fn len(&self) -> usize {
+        match &self.writer {
+            Writer::Wbxml(writer) => writer.len().saturating_add(writer.closing_len()),
+            #[cfg(feature = "xml")]
+            Writer::Xml(writer) => writer.len().saturating_add(writer.closing_len()),
+        }
+    }
+
+    /// Ends the message.
+    #[must_use]
+    pub fn finish(self, is_final: bool) -> Bytes {
+        let octets = match self.writer {
+            Writer::Wbxml(mut writer) => {
+                write::finish(&mut writer, is_final).and_then(|()| writer.finish())
+            }
+            #[cfg(feature = "xml")]
+            Writer::Xml(mut writer) => {
+                write::finish(&mut writer, is_final).map(|()| writer.finish())
+            }
+        };
+        // What is left to write has neither text nor foreign names, and `push` has kept everything
+        // below the budget, so nothing of this can fail.
+        Bytes::from(octets.expect("the end of a message can always be written"))
+    }
+}

@@ -1,0 +1,147 @@
+//! The event stream that both encodings are read into and written from.
+
+use alloc::borrow::Cow;
+
+use super::{Encoding, ToleranceKind, tags::Element};
+use crate::{DecodeErrorKind, EncodeError, Name};
+
+/// The name of an element.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Tag<'i> {
+    /// In the table.
+    Known(Element),
+    /// Not in the table.
+    Foreign(Qualified<'i>),
+}
+
+impl Tag<'_> {
+    pub(crate) fn local(&self) -> &str {
+        match self {
+            Self::Known(element) => element.name(),
+            Self::Foreign(name) => &name.local,
+        }
+    }
+}
+
+/// A qualified name; the namespace is empty where there is none.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Qualified<'i> {
+    pub(crate) namespace: Cow<'i, str>,
+    pub(crate) local: Cow<'i, str>,
+}
+
+impl<'i> Qualified<'i> {
+    /// The element behind the name, if the table has it.
+    pub(crate) fn into_tag(self) -> Tag<'i> {
+        match Element::from_qualified(&self.namespace, &self.local) {
+            Some(element) => Tag::Known(element),
+            None => Tag::Foreign(self),
+        }
+    }
+}
+
+/// One step through a document. Attributes follow the start they belong to.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Event<'i> {
+    Start(Tag<'i>),
+    Attribute(Qualified<'i>, Cow<'i, str>),
+    Text(Cow<'i, str>),
+    /// One character, from a reference or an entity.
+    Char(char),
+    Opaque(&'i [u8]),
+    End,
+    /// Something that strict mode refuses and lenient mode passes over.
+    Odd(ToleranceKind),
+}
+
+/// What went wrong in the octets, and where.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Fault {
+    pub(crate) offset: usize,
+    pub(crate) kind: DecodeErrorKind,
+}
+
+/// Octets read as events. Starts and ends balance: an end only comes for an open element, and the
+/// input does not end before the root.
+pub(crate) trait Source<'i> {
+    const ENCODING: Encoding;
+
+    /// The next event of the root element.
+    fn next(&mut self) -> Result<Event<'i>, Fault>;
+
+    /// What follows the root, if it is not what may follow it.
+    fn finish(&mut self) -> Result<Option<ToleranceKind>, Fault>;
+
+    /// Where the last event began.
+    fn offset(&self) -> usize;
+}
+
+/// Events written as octets.
+pub(crate) trait Sink {
+    /// Whether octets have to be written as Base64.
+    const TEXT_ONLY: bool;
+
+    /// Begins an element of the table.
+    fn start(&mut self, element: Element);
+
+    /// Begins an element that is not in the table.
+    fn start_foreign(&mut self, name: &Name) -> Result<(), EncodeError>;
+
+    /// Adds an attribute to the element that just began.
+    fn attribute(&mut self, name: &Name, value: &str) -> Result<(), EncodeError>;
+
+    /// Writes text; nothing if it is empty.
+    fn text(&mut self, text: &str) -> Result<(), EncodeError>;
+
+    /// Writes octets.
+    fn opaque(&mut self, octets: &[u8]) -> Result<(), EncodeError>;
+
+    /// Settles that the element that just began is written with content, whatever follows.
+    fn force_content(&mut self);
+
+    /// Ends the innermost open element.
+    fn end(&mut self);
+
+    /// Whether the encoding has a form for this text.
+    fn can_hold(text: &str) -> bool;
+}
+
+/// Whether a local name can be written in every encoding: an XML name without a colon.
+pub(crate) fn is_name(name: &str) -> bool {
+    let mut characters = name.chars();
+    characters.next().is_some_and(is_name_start) && characters.all(is_name_character)
+}
+
+fn is_name_start(character: char) -> bool {
+    // XML 1.0 (fifth edition), 2.3, NameStartChar without the colon.
+    matches!(character,
+        'A'..='Z' | 'a'..='z' | '_' | '\u{C0}'..='\u{D6}' | '\u{D8}'..='\u{F6}' | '\u{F8}'..='\u{2FF}'
+        | '\u{370}'..='\u{37D}' | '\u{37F}'..='\u{1FFF}' | '\u{200C}'..='\u{200D}'
+        | '\u{2070}'..='\u{218F}' | '\u{2C00}'..='\u{2FEF}' | '\u{3001}'..='\u{D7FF}'
+        | '\u{F900}'..='\u{FDCF}' | '\u{FDF0}'..='\u{FFFD}' | '\u{10000}'..='\u{EFFFF}')
+}
+
+fn is_name_character(character: char) -> bool {
+    is_name_start(character)
+        || matches!(character,
+            '-' | '.' | '0'..='9' | '\u{B7}' | '\u{300}'..='\u{36F}' | '\u{203F}'..='\u{2040}')
+}
+
+/// The first character of a text that XML has no form for, not even as a reference.
+///
+/// XML 1.0, 2.2: U+0000 to U+001F but for TAB, LF and CR; U+FFFE and U+FFFF.
+pub(crate) fn unrepresentable(text: &str) -> Option<(usize, char)> {
+    // Both kinds are rare, so a pass over the octets looks for candidates first.
+    let suspicious =
+        |octet: &u8| (*octet < 0x20 && !matches!(*octet, b'\t' | b'\n' | b'\r')) || *octet == 0xEF;
+    if !text.as_bytes().iter().any(suspicious) {
+        return None;
+    }
+    text.char_indices()
+        .find(|(_, character)| !is_xml_character(*character))
+}
+
+/// Whether XML has a form for a character.
+pub(crate) fn is_xml_character(character: char) -> bool {
+    !matches!(character, '\0'..='\u{8}' | '\u{B}' | '\u{C}' | '\u{E}'..='\u{1F}' | '\u{FFFE}' | '\u{FFFF}')
+}

@@ -1,0 +1,586 @@
+//! The header, items, meta information and credentials.
+
+use alloc::{borrow::Cow, boxed::Box, vec::Vec};
+
+use super::{Parser, Result, Seen, is_space, parse_number};
+use crate::{
+    AlertCode, Data, DecodeErrorKind, Extra, Fragment, LocUri, MsgId, Piece, Secret, SessionId,
+    StatusCode,
+    codec::{
+        ToleranceKind,
+        event::{Event, Source, Tag},
+        tags::Element,
+    },
+    message::{Anchor, Chal, Cred, Item, Location, Mem, Meta, SharedMem, SyncHdr},
+};
+
+/// `Data` as it came.
+enum RawData<'i> {
+    Text(Cow<'i, str>),
+    Octets(&'i [u8]),
+    /// Opaque octets in several parts, or together with text.
+    Mixed(Vec<u8>),
+    Markup(Fragment),
+}
+
+impl<'i, S: Source<'i>> Parser<'i, S> {
+    pub(super) fn header(&mut self) -> Result<SyncHdr> {
+        let mut header = SyncHdr::default();
+        let mut seen = Seen::default();
+        let extra = &mut header.extra;
+        while let Some(tag) = self.child("", extra)? {
+            match tag {
+                Tag::Known(element @ Element::VerDtd) => {
+                    if self.single(&mut seen, 0, element)? {
+                        header.ver_dtd = self.text(element, extra)?;
+                    }
+                }
+                Tag::Known(element @ Element::VerProto) => {
+                    if self.single(&mut seen, 1, element)? {
+                        header.ver_proto = self.text(element, extra)?;
+                    }
+                }
+                Tag::Known(element @ Element::SessionId) => {
+                    if self.single(&mut seen, 2, element)? {
+                        header.session_id = SessionId::from(self.text(element, extra)?);
+                    }
+                }
+                Tag::Known(element @ Element::MsgId) => {
+                    if self.single(&mut seen, 3, element)? {
+                        header.msg_id = MsgId::from(self.text(element, extra)?);
+                    }
+                }
+                Tag::Known(element @ Element::Target) => {
+                    if self.single(&mut seen, 4, element)? {
+                        header.target = self.location()?;
+                    }
+                }
+                Tag::Known(element @ Element::Source) => {
+                    if self.single(&mut seen, 5, element)? {
+                        header.source = self.location()?;
+                    }
+                }
+                Tag::Known(element @ Element::RespUri) => {
+                    if self.single(&mut seen, 6, element)? {
+                        header.resp_uri = Some(self.text(element, extra)?);
+                    }
+                }
+                Tag::Known(element @ Element::NoResp) => {
+                    if self.single(&mut seen, 7, element)? {
+                        header.no_resp = self.flag(element, extra)?;
+                    }
+                }
+                Tag::Known(element @ Element::Cred) => {
+                    if self.single(&mut seen, 8, element)? {
+                        header.cred = Some(self.cred()?);
+                    }
+                }
+                Tag::Known(element @ Element::Meta) => {
+                    if self.single(&mut seen, 9, element)? {
+                        header.meta = Some(self.boxed_meta()?);
+                    }
+                }
+                tag => self.foreign(tag, extra)?,
+            }
+        }
+        for (rank, element) in [
+            (0, Element::VerDtd),
+            (1, Element::VerProto),
+            (2, Element::SessionId),
+            (3, Element::MsgId),
+            (4, Element::Target),
+            (5, Element::Source),
+        ] {
+            self.require(&seen, rank, element)?;
+        }
+        Ok(header)
+    }
+
+    /// A `Target` or `Source`. Some samples of the documents put the address into it directly.
+    pub(super) fn location(&mut self) -> Result<Location> {
+        let mut location = Location::default();
+        let mut seen = Seen::default();
+        let mut bare = Cow::Borrowed("");
+        let extra = &mut location.extra;
+        loop {
+            let tag = match self.next()? {
+                Event::Start(tag) => tag,
+                Event::End => break,
+                Event::Attribute(name, value) => {
+                    self.attribute("", name, value, extra)?;
+                    continue;
+                }
+                Event::Text(text) => {
+                    self.append(&mut bare, text)?;
+                    continue;
+                }
+                Event::Char(character) => {
+                    self.append_char(&mut bare, character)?;
+                    continue;
+                }
+                Event::Opaque(octets) => {
+                    match core::str::from_utf8(octets) {
+                        Ok(text) => self.append(&mut bare, Cow::Borrowed(text))?,
+                        Err(_) => {
+                            return Err(
+                                self.fail(DecodeErrorKind::InvalidText { charset: "utf-8" })
+                            );
+                        }
+                    }
+                    continue;
+                }
+                Event::Odd(_) => continue,
+            };
+            match tag {
+                Tag::Known(element @ Element::LocUri) => {
+                    if self.single(&mut seen, 0, element)? {
+                        location.loc_uri = LocUri::from(self.text(element, extra)?);
+                    }
+                }
+                Tag::Known(element @ Element::LocName) => {
+                    if self.single(&mut seen, 1, element)? {
+                        location.loc_name = Some(self.text(element, extra)?);
+                    }
+                }
+                // The DTD of 1.2 allows it, DM does not use it.
+                tag @ Tag::Known(Element::Filter) => self.keep_element(tag, extra)?,
+                tag => self.foreign(tag, extra)?,
+            }
+        }
+        if bare.bytes().all(is_space) {
+            self.require(&seen, 0, Element::LocUri)?;
+        } else if seen.has(0) {
+            self.note(ToleranceKind::StrayText)?;
+        } else {
+            self.note(ToleranceKind::BareLocation)?;
+            let bare = super::trim(&bare);
+            location.loc_uri = LocUri::from(self.keep_str(bare)?);
+        }
+        Ok(location)
+    }
+
+    fn parent_uri(&mut self, on: Element, extra: &mut Extra) -> Result<Box<LocUri>> {
+        let mut uri = LocUri::default();
+        let mut seen = Seen::default();
+        while let Some(tag) = self.child(on.name(), extra)? {
+            match tag {
+                Tag::Known(element @ Element::LocUri) => {
+                    if self.single(&mut seen, 0, element)? {
+                        uri = LocUri::from(self.text(on, extra)?);
+                    }
+                }
+                tag => self.drop_element(&tag)?,
+            }
+        }
+        self.require(&seen, 0, Element::LocUri)?;
+        self.boxed(uri)
+    }
+
+    pub(super) fn cred(&mut self) -> Result<Box<Cred>> {
+        let mut cred = Cred::default();
+        let mut seen = Seen::default();
+        while let Some(tag) = self.child("", &mut cred.extra)? {
+            match tag {
+                Tag::Known(element @ Element::Meta) => {
+                    if self.single(&mut seen, 0, element)? {
+                        cred.meta = Some(self.boxed_meta()?);
+                    }
+                }
+                Tag::Known(element @ Element::Data) => {
+                    if self.single(&mut seen, 1, element)? {
+                        let is_binary = Form::of(None, cred.meta.as_deref()).is_binary();
+                        cred.data =
+                            Secret::from(self.base64(element, is_binary, &mut cred.extra)?);
+                    }
+                }
+                tag => self.foreign(tag, &mut cred.extra)?,
+            }
+        }
+        self.require(&seen, 1, Element::Data)?;
+        self.boxed(cred)
+    }
+
+    pub(super) fn chal(&mut self) -> Result<Box<Chal>> {
+        let mut chal = Chal::default();
+        let mut seen = Seen::default();
+        while let Some(tag) = self.child("", &mut chal.extra)? {
+            match tag {
+                Tag::Known(element @ Element::Meta) => {
+                    if self.single(&mut seen, 0, element)? {
+                        chal.meta = self.meta()?;
+                    }
+                }
+                tag => self.foreign(tag, &mut chal.extra)?,
+            }
+        }
+        self.require(&seen, 0, Element::Meta)?;
+        self.boxed(chal)
+    }
+
+    pub(super) fn boxed_meta(&mut self) -> Result<Box<Meta>> {
+        let meta = self.meta()?;
+        self.boxed(meta)
+    }
+
+    /// Children of a `Meta` come in any order in practice, so that is no tolerance. A `MetInf` around
+    /// them, which the DTD of MetInf has as its root, counts as absent.
+    fn meta(&mut self) -> Result<Meta> {
+        let mut meta = Meta::default();
+        let mut seen = Seen::default();
+        let mut wrapped = false;
+        let extra = &mut meta.extra;
+        loop {
+            let Some(tag) = self.child("", extra)? else {
+                if wrapped {
+                    wrapped = false;
+                    continue;
+                }
+                break;
+            };
+            seen.last = 0;
+            match self.metinf(tag)? {
+                Tag::Known(Element::MetInf) if !wrapped => wrapped = true,
+                Tag::Known(element @ Element::Format) => {
+                    if self.single(&mut seen, 0, element)? {
+                        meta.format = Some(self.text(element, extra)?);
+                    }
+                }
+                Tag::Known(element @ Element::Type) => {
+                    if self.single(&mut seen, 1, element)? {
+                        meta.type_ = Some(self.text(element, extra)?);
+                    }
+                }
+                Tag::Known(element @ Element::Mark) => {
+                    if self.single(&mut seen, 2, element)? {
+                        meta.mark = Some(self.text(element, extra)?);
+                    }
+                }
+                Tag::Known(element @ Element::Size) => {
+                    if self.single(&mut seen, 3, element)? {
+                        meta.size = self.number(element, extra)?;
+                    }
+                }
+                Tag::Known(element @ Element::Anchor) => {
+                    if self.single(&mut seen, 4, element)? {
+                        meta.anchor = Some(self.anchor()?);
+                    }
+                }
+                Tag::Known(element @ Element::Version) => {
+                    if self.single(&mut seen, 5, element)? {
+                        meta.version = Some(self.text(element, extra)?);
+                    }
+                }
+                Tag::Known(element @ Element::NextNonce) => {
+                    if self.single(&mut seen, 6, element)? {
+                        let is_binary = meta.format.as_deref() == Some("bin");
+                        meta.next_nonce =
+                            Some(Secret::from(self.base64(element, is_binary, extra)?));
+                    }
+                }
+                Tag::Known(element @ Element::MaxMsgSize) => {
+                    if self.single(&mut seen, 7, element)? {
+                        meta.max_msg_size = self.number(element, extra)?;
+                    }
+                }
+                Tag::Known(element @ Element::MaxObjSize) => {
+                    if self.single(&mut seen, 8, element)? {
+                        meta.max_obj_size = self.number(element, extra)?;
+                    }
+                }
+                Tag::Known(element @ Element::Emi) => {
+                    let emi = self.text(element, extra)?;
+                    self.push(&mut meta.emi, emi)?;
+                }
+                Tag::Known(element @ Element::Mem) => {
+                    if self.single(&mut seen, 10, element)? {
+                        meta.mem = Some(self.mem()?);
+                    }
+                }
+                Tag::Known(element @ Element::FieldLevel) => {
+                    if self.single(&mut seen, 11, element)? {
+                        meta.field_level = self.flag(element, extra)?;
+                    }
+                }
+                tag => self.foreign(tag, extra)?,
+            }
+        }
+        Ok(meta)
+    }
+
+    fn anchor(&mut self) -> Result<Box<Anchor>> {
+        let mut anchor = Anchor::default();
+        let mut seen = Seen::default();
+        while let Some(tag) = self.child("", &mut anchor.extra)? {
+            match self.metinf(tag)? {
+                Tag::Known(element @ Element::Last) => {
+                    if self.single(&mut seen, 0, element)? {
+                        anchor.last = Some(self.text(element, &mut anchor.extra)?);
+                    }
+                }
+                Tag::Known(element @ Element::Next) => {
+                    if self.single(&mut seen, 1, element)? {
+                        anchor.next = self.text(element, &mut anchor.extra)?;
+                    }
+                }
+                tag => self.foreign(tag, &mut anchor.extra)?,
+            }
+        }
+        self.require(&seen, 1, Element::Next)?;
+        self.boxed(anchor)
+    }
+
+    fn mem(&mut self) -> Result<Box<Mem>> {
+        let mut mem = Mem::default();
+        let mut seen = Seen::default();
+        while let Some(tag) = self.child("", &mut mem.extra)? {
+            match self.metinf(tag)? {
+                Tag::Known(element @ Element::SharedMem) => {
+                    if self.single(&mut seen, 0, element)? {
+                        self.flag(element, &mut mem.extra)?;
+                        mem.shared = SharedMem::Yes;
+                    }
+                }
+                Tag::Known(element @ Element::FreeMem) => {
+                    if self.single(&mut seen, 1, element)? {
+                        mem.free_mem = self.number(element, &mut mem.extra)?.unwrap_or_default();
+                    }
+                }
+                Tag::Known(element @ Element::FreeId) => {
+                    if self.single(&mut seen, 2, element)? {
+                        mem.free_id = self.number(element, &mut mem.extra)?.unwrap_or_default();
+                    }
+                }
+                tag => self.foreign(tag, &mut mem.extra)?,
+            }
+        }
+        self.require(&seen, 1, Element::FreeMem)?;
+        self.require(&seen, 2, Element::FreeId)?;
+        self.boxed(mem)
+    }
+
+    /// An `Item` of a command with this `Meta`.
+    pub(super) fn item(&mut self, command_meta: Option<&Meta>) -> Result<Item> {
+        let mut item = Item::default();
+        let mut seen = Seen::default();
+        let mut raw = None;
+        let extra = &mut item.extra;
+        while let Some(tag) = self.child("", extra)? {
+            match tag {
+                Tag::Known(element @ Element::Target) => {
+                    if self.single(&mut seen, 0, element)? {
+                        item.target = Some(self.location()?);
+                    }
+                }
+                Tag::Known(element @ Element::Source) => {
+                    if self.single(&mut seen, 1, element)? {
+                        item.source = Some(self.location()?);
+                    }
+                }
+                Tag::Known(element @ Element::SourceParent) => {
+                    if self.single(&mut seen, 2, element)? {
+                        item.source_parent = Some(self.parent_uri(element, extra)?);
+                    }
+                }
+                Tag::Known(element @ Element::TargetParent) => {
+                    if self.single(&mut seen, 3, element)? {
+                        item.target_parent = Some(self.parent_uri(element, extra)?);
+                    }
+                }
+                Tag::Known(element @ Element::Meta) => {
+                    if self.single(&mut seen, 4, element)? {
+                        item.meta = Some(self.boxed_meta()?);
+                    }
+                }
+                Tag::Known(element @ Element::Data) => {
+                    if self.single(&mut seen, 5, element)? {
+                        raw = Some(self.data(extra)?);
+                    }
+                }
+                Tag::Known(element @ Element::MoreData) => {
+                    if self.single(&mut seen, 6, element)? {
+                        item.more_data = self.flag(element, extra)?;
+                    }
+                }
+                tag => self.foreign(tag, extra)?,
+            }
+        }
+        // Only now is it known which Meta applies, whatever the order was.
+        let form = Form::of(command_meta, item.meta.as_deref());
+        item.data = raw.map(|raw| self.settle(raw, form)).transpose()?;
+        Ok(item)
+    }
+
+    fn data(&mut self, extra: &mut Extra) -> Result<RawData<'i>> {
+        let mut text: Cow<'i, str> = Cow::Borrowed("");
+        let mut octets: Option<&'i [u8]> = None;
+        let mut mixed: Option<Vec<u8>> = None;
+        loop {
+            match self.next()? {
+                Event::Text(more) => match (&mut mixed, octets.take()) {
+                    (Some(mixed), _) => self.extend(mixed, more.as_bytes())?,
+                    (None, Some(first)) => {
+                        let mut all = Vec::new();
+                        self.extend(&mut all, first)?;
+                        self.extend(&mut all, more.as_bytes())?;
+                        mixed = Some(all);
+                    }
+                    (None, None) => self.append(&mut text, more)?,
+                },
+                Event::Char(character) => {
+                    let mut buffer = [0; 4];
+                    let more = character.encode_utf8(&mut buffer).as_bytes();
+                    match (&mut mixed, octets.take()) {
+                        (Some(mixed), _) => self.extend(mixed, more)?,
+                        (None, Some(first)) => {
+                            let mut all = Vec::new();
+                            self.extend(&mut all, first)?;
+                            self.extend(&mut all, more)?;
+                            mixed = Some(all);
+                        }
+                        (None, None) => self.append_char(&mut text, character)?,
+                    }
+                }
+                Event::Opaque(more) => match (&mut mixed, octets.take()) {
+                    (Some(mixed), _) => self.extend(mixed, more)?,
+                    (None, None) if text.is_empty() => octets = Some(more),
+                    (None, first) => {
+                        let mut all = Vec::new();
+                        self.extend(&mut all, text.as_bytes())?;
+                        self.extend(&mut all, first.unwrap_or_default())?;
+                        self.extend(&mut all, more)?;
+                        mixed = Some(all);
+                    }
+                },
+                Event::Attribute(name, value) => self.attribute("Data", name, value, extra)?,
+                Event::Start(tag) => {
+                    self.note(ToleranceKind::RawMarkup)?;
+                    let before = match (mixed, octets) {
+                        (Some(mixed), _) => RawData::Mixed(mixed),
+                        (None, Some(octets)) => RawData::Octets(octets),
+                        (None, None) => RawData::Text(text),
+                    };
+                    return self.markup(before, tag);
+                }
+                Event::End => {
+                    return Ok(match (mixed, octets) {
+                        (Some(mixed), _) => RawData::Mixed(mixed),
+                        (None, Some(octets)) => RawData::Octets(octets),
+                        (None, None) => RawData::Text(text),
+                    });
+                }
+                Event::Odd(_) => {}
+            }
+        }
+    }
+
+    /// The rest of a `Data` in which the element `tag` just began.
+    fn markup(&mut self, before: RawData<'i>, tag: Tag<'i>) -> Result<RawData<'i>> {
+        let mut fragment = Fragment::EMPTY;
+        let mut keep = |piece| fragment.push(piece);
+        let piece = match before {
+            RawData::Text(text) if text.is_empty() => None,
+            RawData::Text(text) => Some(Piece::Text(self.keep(text)?)),
+            RawData::Octets(octets) => Some(Piece::Opaque(self.share(octets)?)),
+            RawData::Mixed(octets) => Some(Piece::Opaque(octets.into())),
+            RawData::Markup(_) => None,
+        };
+        if let Some(piece) = piece {
+            self.keep_piece(piece, &mut keep)?;
+        }
+        self.copy(tag, &mut keep)?;
+        let mut text = Cow::Borrowed("");
+        loop {
+            match self.next()? {
+                Event::Text(more) => self.append(&mut text, more)?,
+                Event::Char(character) => self.append_char(&mut text, character)?,
+                Event::Opaque(octets) => {
+                    self.flush(&mut text, &mut keep)?;
+                    let octets = self.share(octets)?;
+                    self.keep_piece(Piece::Opaque(octets), &mut keep)?;
+                }
+                Event::Start(tag) => {
+                    self.flush(&mut text, &mut keep)?;
+                    self.copy(tag, &mut keep)?;
+                }
+                Event::End => {
+                    self.flush(&mut text, &mut keep)?;
+                    return Ok(RawData::Markup(fragment));
+                }
+                Event::Attribute(..) | Event::Odd(_) => {}
+            }
+        }
+    }
+
+    fn extend(&mut self, octets: &mut Vec<u8>, more: &[u8]) -> Result<()> {
+        self.charge(more.len().saturating_mul(2))?;
+        octets.extend_from_slice(more);
+        Ok(())
+    }
+
+    /// Decides between text and octets.
+    fn settle(&mut self, raw: RawData<'i>, form: Form) -> Result<Data> {
+        Ok(match raw {
+            RawData::Text(text) => Data::text(self.keep(text)?),
+            RawData::Markup(fragment) => Data::markup(fragment),
+            RawData::Octets(octets) => match core::str::from_utf8(octets) {
+                Ok(text) if !form.is_binary() => Data::text(self.keep(Cow::Borrowed(text))?),
+                _ => Data::binary(self.share(octets)?),
+            },
+            RawData::Mixed(octets) if form.is_binary() => Data::binary(octets),
+            RawData::Mixed(octets) => match alloc::string::String::from_utf8(octets) {
+                Ok(text) => Data::text(text),
+                Err(error) => Data::binary(error.into_bytes()),
+            },
+        })
+    }
+
+    /// The `Data` of a `Status`: missing or not a number is 400.
+    pub(super) fn status_code(&mut self, extra: &mut Extra) -> Result<StatusCode> {
+        let text = self.text(Element::Data, extra)?;
+        if let Some(number) = parse_number(&text) {
+            return Ok(StatusCode::new(number));
+        }
+        self.note(ToleranceKind::StatusCode)?;
+        Ok(StatusCode::BAD_REQUEST)
+    }
+
+    /// The `Data` of an `Alert`.
+    pub(super) fn alert_code(&mut self, extra: &mut Extra) -> Result<Option<AlertCode>> {
+        let number = self.number(Element::Data, extra)?;
+        Ok(number.map(AlertCode::new))
+    }
+}
+
+/// What Format and Type say about the form of data. Each falls back on its own to the command's.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::codec) struct Form {
+    is_bin: bool,
+    is_base64: bool,
+    is_wbxml: bool,
+}
+
+impl Form {
+    pub(in crate::codec) fn of(command: Option<&Meta>, item: Option<&Meta>) -> Self {
+        let format = item
+            .and_then(|meta| meta.format.as_deref())
+            .or_else(|| command?.format.as_deref());
+        let type_ = item
+            .and_then(|meta| meta.type_.as_deref())
+            .or_else(|| command?.type_.as_deref());
+        Self {
+            is_bin: format == Some("bin"),
+            is_base64: format == Some("b64"),
+            is_wbxml: type_.is_some_and(|type_| type_.ends_with("wbxml")),
+        }
+    }
+
+    /// Whether opaque data of this form is octets even where they would be valid text.
+    pub(in crate::codec) fn is_binary(self) -> bool {
+        self.is_bin || self.is_wbxml
+    }
+
+    /// Whether the format says Base64.
+    pub(in crate::codec) fn is_base64(self) -> bool {
+        self.is_base64
+    }
+}

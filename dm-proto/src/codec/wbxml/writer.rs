@@ -1,0 +1,300 @@
+//! Events into WBXML octets.
+
+use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
+
+use super::{UNKNOWN_TOKENS, header, integer, token};
+use crate::{
+    EncodeError, Name,
+    codec::{
+        event::{Sink, is_name},
+        tags::{self, Element},
+    },
+};
+
+/// Writes a document: version 1.2, a numeric public identifier, UTF-8, and a string table that holds
+/// only the names that have no token.
+#[derive(Debug)]
+pub(in crate::codec) struct Writer {
+    public_id: u32,
+    table: Vec<u8>,
+    /// Where each name of the table begins.
+    names: BTreeMap<String, u32>,
+    body: Vec<u8>,
+    page: u8,
+    /// The open elements.
+    open: Vec<Option<Element>>,
+    /// Where the token of the element that just began stands, while nothing of it is written.
+    fresh: Option<usize>,
+    /// Whether its attribute list is open.
+    in_attributes: bool,
+}
+
+/// A state of a [`Writer`] to come back to.
+#[derive(Debug)]
+pub(in crate::codec) struct Mark {
+    table: usize,
+    body: usize,
+    page: u8,
+    open: usize,
+}
+
+impl Writer {
+    /// A document for a message with this `VerDTD`.
+    pub(in crate::codec) fn new(ver_dtd: &str) -> Self {
+        Self {
+            public_id: match ver_dtd {
+                "1.0" => header::SYNCML_1_0,
+                "1.1" => header::SYNCML_1_1,
+                _ => header::SYNCML_1_2,
+            },
+            table: Vec::new(),
+            names: BTreeMap::new(),
+            body: Vec::new(),
+            page: 0,
+            open: Vec::new(),
+            fresh: None,
+            in_attributes: false,
+        }
+    }
+
+    /// The length of the document as far as it is written.
+    pub(in crate::codec) fn len(&self) -> usize {
+        // Version and character set are an octet each.
+        2_usize
+            .saturating_add(integer::written_len(self.public_id))
+            .saturating_add(integer::written_len(self.table_len()))
+            .saturating_add(self.table.len())
+            .saturating_add(self.body.len())
+    }
+
+    /// What `Final` and the ends of body and message take from here.
+    pub(in crate::codec) fn closing_len(&self) -> usize {
+        if self.page == tags::PAGE_SYNCML { 3 } else { 5 }
+    }
+
+    /// Marks the state between two children of an element with content.
+    pub(in crate::codec) fn mark(&self) -> Mark {
+        Mark {
+            table: self.table.len(),
+            body: self.body.len(),
+            page: self.page,
+            open: self.open.len(),
+        }
+    }
+
+    /// Undoes everything since the mark.
+    pub(in crate::codec) fn reset(&mut self, mark: &Mark) {
+        if self.table.len() > mark.table {
+            self.table.truncate(mark.table);
+            self.names.retain(|_, &mut offset| {
+                usize::try_from(offset).is_ok_and(|offset| offset < mark.table)
+            });
+        }
+        self.body.truncate(mark.body);
+        self.page = mark.page;
+        self.open.truncate(mark.open);
+        self.fresh = None;
+        self.in_attributes = false;
+    }
+
+    /// The document.
+    pub(in crate::codec) fn finish(self) -> Result<Vec<u8>, EncodeError> {
+        let mut out = Vec::with_capacity(self.len());
+        out.push(VERSION);
+        integer::write(&mut out, self.public_id);
+        out.push(UTF_8);
+        integer::write(&mut out, length(self.table.len())?);
+        out.extend_from_slice(&self.table);
+        out.extend_from_slice(&self.body);
+        Ok(out)
+    }
+
+    fn table_len(&self) -> u32 {
+        u32::try_from(self.table.len()).unwrap_or(u32::MAX)
+    }
+
+    fn begin(&mut self, tag: u8, element: Option<Element>) {
+        self.fresh = Some(self.body.len());
+        self.body.push(tag);
+        self.open.push(element);
+    }
+
+    fn switch(&mut self, page: u8) {
+        self.body.extend_from_slice(&[token::SWITCH_PAGE, page]);
+        self.page = page;
+    }
+
+    /// Sets a bit of the token of the element that just began.
+    fn set(&mut self, bit: u8) {
+        if let Some(tag) = self.fresh.and_then(|at| self.body.get_mut(at)) {
+            *tag |= bit;
+        }
+    }
+
+    /// The element that just began turns out to have content.
+    fn content(&mut self) {
+        if self.fresh.is_some() {
+            self.close_attributes();
+            self.set(token::CONTENT);
+            self.fresh = None;
+        }
+    }
+
+    fn close_attributes(&mut self) {
+        if self.in_attributes {
+            self.body.push(token::END);
+            self.in_attributes = false;
+        }
+    }
+
+    /// The offset of a name in the string table.
+    fn name(&mut self, name: &str) -> Result<u32, EncodeError> {
+        if let Some(&offset) = self.names.get(name) {
+            return Ok(offset);
+        }
+        let offset = length(self.table.len())?;
+        self.table.extend_from_slice(name.as_bytes());
+        self.table.push(0);
+        self.names.insert(name.into(), offset);
+        Ok(offset)
+    }
+
+    fn raw_attribute(&mut self, name: &str, value: &str) -> Result<(), EncodeError> {
+        if !self.in_attributes {
+            self.set(token::ATTRIBUTES);
+            self.in_attributes = true;
+        }
+        let offset = self.name(name)?;
+        self.body.push(token::LITERAL);
+        integer::write(&mut self.body, offset);
+        self.string(value)
+    }
+
+    fn string(&mut self, text: &str) -> Result<(), EncodeError> {
+        if text.is_empty() {
+            return Ok(());
+        }
+        // A NUL would end the string.
+        if memchr::memchr(0, text.as_bytes()).is_some() {
+            return self.octets(text.as_bytes());
+        }
+        self.body.push(token::STR_I);
+        self.body.extend_from_slice(text.as_bytes());
+        self.body.push(0);
+        Ok(())
+    }
+
+    fn octets(&mut self, octets: &[u8]) -> Result<(), EncodeError> {
+        let length = length(octets.len())?;
+        self.body.push(token::OPAQUE);
+        integer::write(&mut self.body, length);
+        self.body.extend_from_slice(octets);
+        Ok(())
+    }
+}
+
+impl Sink for Writer {
+    const TEXT_ONLY: bool = false;
+
+    fn start(&mut self, element: Element) {
+        self.content();
+        let page = element.page();
+        // Outside Meta a reader may take a page 1 that no switch precedes for one left over.
+        let is_unusual = page == tags::PAGE_METINF
+            && matches!(self.open.last(), Some(Some(parent))
+                if parent.page() == tags::PAGE_SYNCML && *parent != Element::Meta);
+        if page != self.page || is_unusual {
+            self.switch(page);
+        }
+        self.begin(element.token(), Some(element));
+    }
+
+    fn start_foreign(&mut self, name: &Name) -> Result<(), EncodeError> {
+        check_name(name)?;
+        self.content();
+        if name.namespace == UNKNOWN_TOKENS
+            && let Some((page, tag)) = unknown_token(&name.local)
+        {
+            self.switch(page);
+            self.begin(tag, None);
+            return Ok(());
+        }
+        self.begin(token::LITERAL, None);
+        let offset = self.name(&name.local)?;
+        integer::write(&mut self.body, offset);
+        if !name.namespace.is_empty() {
+            self.raw_attribute("xmlns", &name.namespace)?;
+        }
+        Ok(())
+    }
+
+    fn attribute(&mut self, name: &Name, value: &str) -> Result<(), EncodeError> {
+        check_name(name)?;
+        if self.fresh.is_none() {
+            return Err(EncodeError::MalformedFragment);
+        }
+        if name.namespace.is_empty() {
+            if name.local == "xmlns" {
+                return Err(EncodeError::InvalidName {
+                    name: name.local.as_str().into(),
+                });
+            }
+            return self.raw_attribute(&name.local, value);
+        }
+        self.raw_attribute(&format!("{{{}}}{}", name.namespace, name.local), value)
+    }
+
+    fn text(&mut self, text: &str) -> Result<(), EncodeError> {
+        if !text.is_empty() {
+            self.content();
+        }
+        self.string(text)
+    }
+
+    fn opaque(&mut self, octets: &[u8]) -> Result<(), EncodeError> {
+        self.content();
+        self.octets(octets)
+    }
+
+    fn force_content(&mut self) {
+        self.content();
+    }
+
+    fn end(&mut self) {
+        self.close_attributes();
+        self.open.pop();
+        if self.fresh.take().is_none() {
+            self.body.push(token::END);
+        }
+    }
+
+    fn can_hold(_: &str) -> bool {
+        true
+    }
+}
+
+const VERSION: u8 = 0x02;
+const UTF_8: u8 = 106;
+
+fn length(octets: usize) -> Result<u32, EncodeError> {
+    u32::try_from(octets).map_err(|_| EncodeError::TooLarge)
+}
+
+fn check_name(name: &Name) -> Result<(), EncodeError> {
+    // The namespace goes into a string, and of an attribute into the table.
+    if is_name(&name.local) && !name.namespace.contains('\0') {
+        return Ok(());
+    }
+    Err(EncodeError::InvalidName {
+        name: name.local.as_str().into(),
+    })
+}
+
+/// Page and token of a name that the reader gave to a token it did not know.
+fn unknown_token(local: &str) -> Option<(u8, u8)> {
+    let (page, tag) = local.strip_prefix("page")?.split_once("-token")?;
+    let (page, tag) = (page.parse().ok()?, u8::from_str_radix(tag, 16).ok()?);
+    let is_unknown =
+        (0x05..=token::IDENTITY).contains(&tag) && Element::from_token(page, tag).is_none();
+    is_unknown.then_some((page, tag))
+}

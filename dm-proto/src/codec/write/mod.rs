@@ -1,0 +1,190 @@
+//! The grammar, writing: the model into events, children in the DTD's order.
+
+mod commands;
+mod parts;
+
+use alloc::vec::Vec;
+
+use super::{event::Sink, tags::Element};
+use crate::{
+    EncodeError, Extra, Piece, Text,
+    message::{Command, SyncHdr, SyncMl},
+};
+
+/// Writes a whole message.
+pub(super) fn document<S: Sink>(sink: &mut S, message: &SyncMl) -> Result<(), EncodeError> {
+    let mut grammar = Grammar { sink };
+    grammar.begin(&message.header, &message.extra)?;
+    for command in &message.commands {
+        grammar.command(command)?;
+    }
+    grammar.finish(message.is_final, &message.extra)
+}
+
+/// Writes up to the first command.
+pub(super) fn begin<S: Sink>(sink: &mut S, header: &SyncHdr) -> Result<(), EncodeError> {
+    Grammar { sink }.begin(header, &Extra::NONE)
+}
+
+/// Writes a command of the body.
+pub(super) fn command<S: Sink>(sink: &mut S, command: &Command) -> Result<(), EncodeError> {
+    Grammar { sink }.command(command)
+}
+
+/// Writes what follows the last command.
+pub(super) fn finish<S: Sink>(sink: &mut S, is_final: bool) -> Result<(), EncodeError> {
+    Grammar { sink }.finish(is_final, &Extra::NONE)
+}
+
+struct Grammar<'s, S> {
+    sink: &'s mut S,
+}
+
+type Result<T = (), E = EncodeError> = core::result::Result<T, E>;
+
+impl<S: Sink> Grammar<'_, S> {
+    fn begin(&mut self, header: &SyncHdr, extra: &Extra) -> Result {
+        self.start(Element::SyncMl, "", extra)?;
+        self.header(header)?;
+        self.start(Element::SyncBody, "SyncBody", extra)?;
+        // A body is written with content even where it has none, so that a message that grows
+        // command by command has the same octets as one written at once.
+        self.sink.force_content();
+        Ok(())
+    }
+
+    fn finish(&mut self, is_final: bool, extra: &Extra) -> Result {
+        if is_final {
+            self.start(Element::Final, "Final", extra)?;
+            self.sink.end();
+        }
+        self.sink.end();
+        self.pieces(extra.elements())?;
+        self.sink.end();
+        Ok(())
+    }
+
+    /// Begins an element, with the foreign attributes that `extra` has for it.
+    fn start(&mut self, element: Element, on: &str, extra: &Extra) -> Result {
+        self.sink.start(element);
+        for attribute in extra.attributes() {
+            if attribute.on == *on {
+                self.sink.attribute(&attribute.name, &attribute.value)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the foreign elements and ends the element.
+    fn end(&mut self, extra: &Extra) -> Result {
+        self.pieces(extra.elements())?;
+        self.sink.end();
+        Ok(())
+    }
+
+    /// Writes an element that holds text; its attributes are those of `extra` on its name.
+    fn text(&mut self, element: Element, text: &str, extra: &Extra) -> Result {
+        self.start(element, element.name(), extra)?;
+        self.sink.text(text)?;
+        self.sink.end();
+        Ok(())
+    }
+
+    /// Writes an element that the DTD requires, unless it is empty: then it was missing.
+    fn required(&mut self, element: Element, text: &str, extra: &Extra) -> Result {
+        if text.is_empty() {
+            Ok(())
+        } else {
+            self.text(element, text, extra)
+        }
+    }
+
+    fn optional(&mut self, element: Element, text: Option<&Text>, extra: &Extra) -> Result {
+        text.map_or(Ok(()), |text| self.text(element, text, extra))
+    }
+
+    fn number(&mut self, element: Element, number: u64, extra: &Extra) -> Result {
+        self.text(element, &compact_str::format_compact!("{number}"), extra)
+    }
+
+    fn flag(&mut self, element: Element, is_set: bool, extra: &Extra) -> Result {
+        if is_set {
+            self.text(element, "", extra)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Writes the pieces of a fragment, which must balance.
+    fn pieces(&mut self, pieces: &[Piece]) -> Result {
+        let mut depth = 0_usize;
+        let mut is_fresh = false;
+        for piece in pieces {
+            match piece {
+                Piece::Start(name) => {
+                    match Element::from_qualified(&name.namespace, &name.local) {
+                        Some(element) => self.sink.start(element),
+                        None => self.sink.start_foreign(name)?,
+                    }
+                    depth = depth.saturating_add(1);
+                }
+                Piece::Attribute(name, value) if is_fresh => self.sink.attribute(name, value)?,
+                Piece::Attribute(..) => return Err(EncodeError::MalformedFragment),
+                Piece::Text(text) => self.sink.text(text)?,
+                Piece::Opaque(octets) => self.sink.opaque(octets)?,
+                Piece::End => {
+                    depth = depth.checked_sub(1).ok_or(EncodeError::MalformedFragment)?;
+                    self.sink.end();
+                }
+            }
+            is_fresh = matches!(piece, Piece::Start(_) | Piece::Attribute(..));
+        }
+        if depth == 0 {
+            Ok(())
+        } else {
+            Err(EncodeError::MalformedFragment)
+        }
+    }
+
+    /// Writes a command. Containers are on a stack of their own, so that their depth is no concern.
+    fn command(&mut self, command: &Command) -> Result {
+        let mut open: Vec<(core::slice::Iter<'_, Command>, &Extra)> = Vec::new();
+        let mut next = Some(command);
+        loop {
+            if let Some(command) = next {
+                match command {
+                    Command::Atomic(container) => {
+                        self.container(
+                            Element::Atomic,
+                            &container.cmd_id,
+                            container.no_resp,
+                            container.meta.as_deref(),
+                            &container.extra,
+                        )?;
+                        open.push((container.commands.iter(), &container.extra));
+                    }
+                    Command::Sequence(container) => {
+                        self.container(
+                            Element::Sequence,
+                            &container.cmd_id,
+                            container.no_resp,
+                            container.meta.as_deref(),
+                            &container.extra,
+                        )?;
+                        open.push((container.commands.iter(), &container.extra));
+                    }
+                    leaf => self.leaf(leaf)?,
+                }
+            }
+            let Some((commands, _)) = open.last_mut() else {
+                return Ok(());
+            };
+            next = commands.next();
+            if next.is_none()
+                && let Some((_, extra)) = open.pop()
+            {
+                self.end(extra)?;
+            }
+        }
+    }
+}

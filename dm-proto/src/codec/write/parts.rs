@@ -1,0 +1,209 @@
+//! The header, items, meta information and credentials.
+
+use super::{Grammar, Result};
+use crate::{
+    Data, Extra, LocUri,
+    codec::{event::Sink, read::Form, tags::Element},
+    message::{Anchor, Chal, Cred, Item, Location, Mem, Meta, SharedMem, SyncHdr},
+};
+
+impl<S: Sink> Grammar<'_, S> {
+    pub(super) fn header(&mut self, header: &SyncHdr) -> Result {
+        let extra = &header.extra;
+        self.start(Element::SyncHdr, "", extra)?;
+        self.required(Element::VerDtd, &header.ver_dtd, extra)?;
+        self.required(Element::VerProto, &header.ver_proto, extra)?;
+        self.required(Element::SessionId, header.session_id.as_str(), extra)?;
+        self.required(Element::MsgId, header.msg_id.as_str(), extra)?;
+        for (element, location) in [
+            (Element::Target, &header.target),
+            (Element::Source, &header.source),
+        ] {
+            if *location != Location::default() {
+                self.location(element, location)?;
+            }
+        }
+        self.optional(Element::RespUri, header.resp_uri.as_ref(), extra)?;
+        self.flag(Element::NoResp, header.no_resp, extra)?;
+        self.cred(header.cred.as_deref())?;
+        self.meta(header.meta.as_deref(), None)?;
+        self.end(extra)
+    }
+
+    fn location(&mut self, element: Element, location: &Location) -> Result {
+        self.start(element, "", &location.extra)?;
+        self.text(Element::LocUri, location.loc_uri.as_str(), &location.extra)?;
+        self.optional(
+            Element::LocName,
+            location.loc_name.as_ref(),
+            &location.extra,
+        )?;
+        self.end(&location.extra)
+    }
+
+    fn parent_uri(&mut self, element: Element, uri: Option<&LocUri>, extra: &Extra) -> Result {
+        let Some(uri) = uri else {
+            return Ok(());
+        };
+        self.start(element, element.name(), extra)?;
+        self.text(Element::LocUri, uri.as_str(), &Extra::NONE)?;
+        self.sink.end();
+        Ok(())
+    }
+
+    pub(super) fn cred(&mut self, cred: Option<&Cred>) -> Result {
+        let Some(cred) = cred else {
+            return Ok(());
+        };
+        self.start(Element::Cred, "", &cred.extra)?;
+        self.meta(cred.meta.as_deref(), None)?;
+        self.text(Element::Data, cred.data.expose(), &cred.extra)?;
+        self.end(&cred.extra)
+    }
+
+    pub(super) fn chal(&mut self, chal: Option<&Chal>) -> Result {
+        let Some(chal) = chal else {
+            return Ok(());
+        };
+        self.start(Element::Chal, "", &chal.extra)?;
+        self.meta(Some(&chal.meta), None)?;
+        self.end(&chal.extra)
+    }
+
+    /// Writes a `Meta`, with another `Format` where the transfer form asks for it.
+    pub(super) fn meta(&mut self, meta: Option<&Meta>, format: Option<&str>) -> Result {
+        if meta.is_none() && format.is_none() {
+            return Ok(());
+        }
+        let absent = Meta::default();
+        let meta = meta.unwrap_or(&absent);
+        let extra = &meta.extra;
+        self.start(Element::Meta, "", extra)?;
+        if let Some(format) = format.or(meta.format.as_deref()) {
+            self.text(Element::Format, format, extra)?;
+        }
+        self.optional(Element::Type, meta.type_.as_ref(), extra)?;
+        self.optional(Element::Mark, meta.mark.as_ref(), extra)?;
+        if let Some(size) = meta.size {
+            self.number(Element::Size, size, extra)?;
+        }
+        self.anchor(meta.anchor.as_deref())?;
+        self.optional(Element::Version, meta.version.as_ref(), extra)?;
+        if let Some(nonce) = &meta.next_nonce {
+            self.text(Element::NextNonce, nonce.expose(), extra)?;
+        }
+        if let Some(size) = meta.max_msg_size {
+            self.number(Element::MaxMsgSize, size, extra)?;
+        }
+        if let Some(size) = meta.max_obj_size {
+            self.number(Element::MaxObjSize, size, extra)?;
+        }
+        for emi in &meta.emi {
+            self.text(Element::Emi, emi, extra)?;
+        }
+        self.mem(meta.mem.as_deref())?;
+        self.flag(Element::FieldLevel, meta.field_level, extra)?;
+        self.end(extra)
+    }
+
+    fn anchor(&mut self, anchor: Option<&Anchor>) -> Result {
+        let Some(Anchor { last, next, extra }) = anchor else {
+            return Ok(());
+        };
+        self.start(Element::Anchor, "", extra)?;
+        self.optional(Element::Last, last.as_ref(), extra)?;
+        self.text(Element::Next, next, extra)?;
+        self.end(extra)
+    }
+
+    fn mem(&mut self, mem: Option<&Mem>) -> Result {
+        let Some(Mem {
+            shared,
+            free_mem,
+            free_id,
+            extra,
+        }) = mem
+        else {
+            return Ok(());
+        };
+        self.start(Element::Mem, "", extra)?;
+        self.flag(Element::SharedMem, *shared == SharedMem::Yes, extra)?;
+        self.number(Element::FreeMem, *free_mem, extra)?;
+        self.number(Element::FreeId, *free_id, extra)?;
+        self.end(extra)
+    }
+
+    /// Writes an `Item` of a command with this `Meta`.
+    pub(super) fn item(&mut self, item: &Item, command_meta: Option<&Meta>) -> Result {
+        let extra = &item.extra;
+        let transfer = Transfer::of::<S>(item, command_meta);
+        self.start(Element::Item, "", extra)?;
+        if let Some(target) = &item.target {
+            self.location(Element::Target, target)?;
+        }
+        if let Some(source) = &item.source {
+            self.location(Element::Source, source)?;
+        }
+        self.parent_uri(Element::SourceParent, item.source_parent.as_deref(), extra)?;
+        self.parent_uri(Element::TargetParent, item.target_parent.as_deref(), extra)?;
+        self.meta(item.meta.as_deref(), transfer.format())?;
+        if let Some(data) = &item.data {
+            self.data(data, transfer, extra)?;
+        }
+        self.flag(Element::MoreData, item.more_data, extra)?;
+        self.end(extra)
+    }
+
+    fn data(&mut self, data: &Data, transfer: Transfer, extra: &Extra) -> Result {
+        self.start(Element::Data, "Data", extra)?;
+        if let Some(markup) = data.as_markup() {
+            self.pieces(markup.pieces())?;
+        } else if let Some(octets) = data.as_bytes() {
+            match transfer {
+                Transfer::Base64 => self.sink.text(&crate::codec::base64_of(octets))?,
+                Transfer::AsIs | Transfer::Bin => match data.as_str() {
+                    Some(text) => self.sink.text(text)?,
+                    None => self.sink.opaque(octets)?,
+                },
+            }
+        }
+        self.sink.end();
+        Ok(())
+    }
+}
+
+/// How the `Data` of an item is written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Transfer {
+    /// Text as text, octets as opaque.
+    AsIs,
+    /// As Base64 with Format `b64`, since XML has no form for octets, nor for some characters.
+    Base64,
+    /// Octets as opaque, with Format `bin` instead of a `b64` that would not be true.
+    Bin,
+}
+
+impl Transfer {
+    fn of<S: Sink>(item: &Item, command_meta: Option<&Meta>) -> Self {
+        let Some(data) = &item.data else {
+            return Self::AsIs;
+        };
+        if S::TEXT_ONLY {
+            let is_plain = data.as_str().is_some_and(S::can_hold) || data.as_markup().is_some();
+            return if is_plain { Self::AsIs } else { Self::Base64 };
+        }
+        if data.is_binary() && Form::of(command_meta, item.meta.as_deref()).is_base64() {
+            return Self::Bin;
+        }
+        Self::AsIs
+    }
+
+    /// The `Format` to write instead of the item's.
+    fn format(self) -> Option<&'static str> {
+        match self {
+            Self::AsIs => None,
+            Self::Base64 => Some("b64"),
+            Self::Bin => Some("bin"),
+        }
+    }
+}

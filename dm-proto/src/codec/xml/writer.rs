@@ -1,0 +1,309 @@
+//! Events into XML text.
+
+use alloc::{string::String, vec::Vec};
+use core::{fmt::Write as _, ops::Range};
+
+use super::{XML_NAMESPACE, XMLNS_NAMESPACE};
+use crate::{
+    EncodeError, Name,
+    codec::{
+        event::{Sink, is_name, unrepresentable},
+        tags::{self, Element},
+    },
+};
+
+/// Writes a document: without a prolog, the namespace of SyncML as default on the root, that of any
+/// other element as default on itself; escaped, never CDATA; no white space of its own.
+#[derive(Debug)]
+pub(in crate::codec) struct Writer {
+    out: String,
+    root: &'static str,
+    /// The namespaces of the open foreign elements, one after the other.
+    namespaces: String,
+    open: Vec<Open>,
+    /// Whether the tag of the innermost element is still open, so that attributes may follow.
+    is_fresh: bool,
+    /// How many prefixes that tag declares.
+    prefixes: usize,
+}
+
+/// An open element.
+#[derive(Clone, Debug)]
+struct Open {
+    element: Option<Element>,
+    /// Where its name stands in the output.
+    name: Range<usize>,
+    /// The default namespace inside it.
+    default: Default,
+}
+
+#[derive(Clone, Debug)]
+enum Default {
+    SyncMl,
+    MetInf,
+    /// A place in [`Writer::namespaces`].
+    Foreign(Range<usize>),
+}
+
+/// A state of a [`Writer`] to come back to.
+#[derive(Debug)]
+pub(in crate::codec) struct Mark {
+    out: usize,
+    namespaces: usize,
+    open: usize,
+}
+
+impl Writer {
+    /// A document for a message with this `VerDTD`.
+    pub(in crate::codec) fn new(ver_dtd: &str) -> Self {
+        Self {
+            out: String::new(),
+            root: match ver_dtd {
+                "1.0" => tags::SYNCML_1_0,
+                "1.1" => tags::SYNCML_1_1,
+                _ => tags::SYNCML_1_2,
+            },
+            namespaces: String::new(),
+            open: Vec::new(),
+            is_fresh: false,
+            prefixes: 0,
+        }
+    }
+
+    /// The length of the document as far as it is written.
+    pub(in crate::codec) fn len(&self) -> usize {
+        self.out.len()
+    }
+
+    /// What `Final` and the ends of body and message take from here.
+    pub(in crate::codec) fn closing_len(&self) -> usize {
+        "<Final/></SyncBody></SyncML>".len()
+    }
+
+    /// Marks the state between two children of an element with content.
+    pub(in crate::codec) fn mark(&self) -> Mark {
+        Mark {
+            out: self.out.len(),
+            namespaces: self.namespaces.len(),
+            open: self.open.len(),
+        }
+    }
+
+    /// Undoes everything since the mark.
+    pub(in crate::codec) fn reset(&mut self, mark: &Mark) {
+        self.out.truncate(mark.out);
+        self.namespaces.truncate(mark.namespaces);
+        self.open.truncate(mark.open);
+        self.is_fresh = false;
+    }
+
+    /// The document.
+    pub(in crate::codec) fn finish(self) -> Vec<u8> {
+        self.out.into_bytes()
+    }
+
+    fn begin(&mut self, element: Option<Element>, name: &str, namespace: Option<&str>) {
+        self.force_content();
+        let (wanted, declared) = match (element, namespace) {
+            (Some(element), _) if element.page() == tags::PAGE_METINF => {
+                (Default::MetInf, tags::METINF)
+            }
+            (Some(_), _) => (Default::SyncMl, self.root),
+            (None, namespace) => {
+                let namespace = namespace.unwrap_or_default();
+                let from = self.namespaces.len();
+                self.namespaces.push_str(namespace);
+                (Default::Foreign(from..self.namespaces.len()), namespace)
+            }
+        };
+        self.out.push('<');
+        let from = self.out.len();
+        self.out.push_str(name);
+        let to = self.out.len();
+        if self.default() != declared {
+            self.out.push_str(" xmlns=\"");
+            escape_attribute(&mut self.out, declared);
+            self.out.push('"');
+        }
+        self.open.push(Open {
+            element,
+            name: from..to,
+            default: wanted,
+        });
+        self.is_fresh = true;
+        self.prefixes = 0;
+    }
+
+    /// The default namespace where the writer stands.
+    fn default(&self) -> &str {
+        match self.open.last().map(|open| &open.default) {
+            None => "",
+            Some(Default::SyncMl) => self.root,
+            Some(Default::MetInf) => tags::METINF,
+            Some(Default::Foreign(range)) => self.namespaces.get(range.clone()).unwrap_or_default(),
+        }
+    }
+
+    /// The SyncML element that is being written, or is around what is.
+    fn element(&self) -> &'static str {
+        self.open
+            .iter()
+            .rev()
+            .find_map(|open| open.element)
+            .map_or("SyncML", Element::name)
+    }
+
+    fn check(&self, text: &str) -> Result<(), EncodeError> {
+        match unrepresentable(text) {
+            None => Ok(()),
+            Some((_, character)) => Err(EncodeError::NotRepresentable {
+                element: self.element(),
+                character: u32::from(character),
+            }),
+        }
+    }
+}
+
+impl Sink for Writer {
+    const TEXT_ONLY: bool = true;
+
+    fn start(&mut self, element: Element) {
+        self.begin(Some(element), element.name(), None);
+    }
+
+    fn start_foreign(&mut self, name: &Name) -> Result<(), EncodeError> {
+        check_name(name)?;
+        self.check(&name.namespace)?;
+        self.begin(None, &name.local, Some(&name.namespace));
+        Ok(())
+    }
+
+    fn attribute(&mut self, name: &Name, value: &str) -> Result<(), EncodeError> {
+        check_name(name)?;
+        if !self.is_fresh {
+            return Err(EncodeError::MalformedFragment);
+        }
+        self.check(&name.namespace)?;
+        self.check(value)?;
+        self.out.push(' ');
+        match name.namespace.as_str() {
+            "" if name.local == "xmlns" => {
+                return Err(EncodeError::InvalidName {
+                    name: name.local.as_str().into(),
+                });
+            }
+            "" => {}
+            XML_NAMESPACE => self.out.push_str("xml:"),
+            namespace => {
+                let prefix = self.prefixes;
+                self.prefixes = prefix.saturating_add(1);
+                // Writing to a string does not fail.
+                let _ = write!(self.out, "xmlns:a{prefix}=\"");
+                escape_attribute(&mut self.out, namespace);
+                let _ = write!(self.out, "\" a{prefix}:");
+            }
+        }
+        self.out.push_str(&name.local);
+        self.out.push_str("=\"");
+        escape_attribute(&mut self.out, value);
+        self.out.push('"');
+        Ok(())
+    }
+
+    fn text(&mut self, text: &str) -> Result<(), EncodeError> {
+        if text.is_empty() {
+            return Ok(());
+        }
+        self.check(text)?;
+        self.force_content();
+        escape_text(&mut self.out, text);
+        Ok(())
+    }
+
+    fn opaque(&mut self, octets: &[u8]) -> Result<(), EncodeError> {
+        // Opaque octets that are text mean that text; no others have a form here.
+        match core::str::from_utf8(octets) {
+            Ok(text) => self.text(text),
+            Err(_) => Err(EncodeError::OctetsNotRepresentable {
+                element: self.element(),
+            }),
+        }
+    }
+
+    fn force_content(&mut self) {
+        if self.is_fresh {
+            self.out.push('>');
+            self.is_fresh = false;
+        }
+    }
+
+    fn end(&mut self) {
+        let Some(open) = self.open.pop() else {
+            return;
+        };
+        if let Default::Foreign(range) = open.default {
+            self.namespaces.truncate(range.start);
+        }
+        if self.is_fresh {
+            self.out.push_str("/>");
+            self.is_fresh = false;
+            return;
+        }
+        self.out.push_str("</");
+        match open.element {
+            Some(element) => self.out.push_str(element.name()),
+            None => self.out.extend_from_within(open.name),
+        }
+        self.out.push('>');
+    }
+
+    fn can_hold(text: &str) -> bool {
+        unrepresentable(text).is_none()
+    }
+}
+
+fn check_name(name: &Name) -> Result<(), EncodeError> {
+    if is_name(&name.local) && name.namespace != XMLNS_NAMESPACE {
+        return Ok(());
+    }
+    Err(EncodeError::InvalidName {
+        name: name.local.as_str().into(),
+    })
+}
+
+fn escape_text(out: &mut String, text: &str) {
+    escape(out, text, |octet| match octet {
+        b'&' => Some("&amp;"),
+        b'<' => Some("&lt;"),
+        b'>' => Some("&gt;"),
+        // A literal one would be read back as LF.
+        b'\r' => Some("&#13;"),
+        _ => None,
+    });
+}
+
+fn escape_attribute(out: &mut String, text: &str) {
+    escape(out, text, |octet| match octet {
+        b'&' => Some("&amp;"),
+        b'<' => Some("&lt;"),
+        b'>' => Some("&gt;"),
+        b'"' => Some("&quot;"),
+        // Literal white space would be read back as spaces.
+        b'\t' => Some("&#9;"),
+        b'\n' => Some("&#10;"),
+        b'\r' => Some("&#13;"),
+        _ => None,
+    });
+}
+
+fn escape(out: &mut String, text: &str, escaped: impl Fn(u8) -> Option<&'static str>) {
+    let mut from = 0;
+    for (at, octet) in text.bytes().enumerate() {
+        if let Some(escape) = escaped(octet) {
+            out.push_str(text.get(from..at).unwrap_or_default());
+            out.push_str(escape);
+            from = at.saturating_add(1);
+        }
+    }
+    out.push_str(text.get(from..).unwrap_or_default());
+}

@@ -1,0 +1,664 @@
+//! [`ClientSession`]: the device's side.
+
+use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
+use core::fmt;
+
+use super::{
+    CommandTag, Ending, Ticket, Transmit,
+    config::{ClientConfig, Start, Trigger},
+    error::{Misuse, SessionError},
+    event::{Answer, ClientEvent, Execute, Origin, UserReply},
+    link::{
+        Arrival, HeaderStatus, Link, Opening, Parcel, is_abort, reference, same_origin,
+        says_nothing, session_abort,
+    },
+    plan::{Note, Plan, Wait},
+    proof::{Check, Proof, Reception, Verdict},
+    received::Received,
+    saved::{Disposition, Saved},
+};
+use crate::{
+    AlertCode, LocUri, MsgId, SessionId, StatusCode, Text,
+    auth::{Account, Nonce, Scheme, Side},
+    message::{Alert, Command, Replace, Status, SyncMl},
+};
+
+/// The device's side of a session.
+pub struct ClientSession {
+    config: Arc<ClientConfig>,
+    account: Account,
+    state: State,
+    /// The ticket of the event that waits for an answer, once it was handed out.
+    issued: Option<u32>,
+    last_sent: Option<Transmit>,
+    /// The last message is to be sent again.
+    is_again: bool,
+}
+
+/// What of a session is saved.
+#[derive(Clone)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+pub(super) struct State {
+    pub(super) link: Link,
+    proof: Proof,
+    check: Check,
+    phase: Phase,
+    /// The commands of the server's last message, until all are answered.
+    plan: Option<Plan>,
+    /// Alerts that were not sent yet.
+    alerts: VecDeque<Parcel>,
+    /// Alerts that were sent and not answered: message, command, tag.
+    sent_alerts: Vec<(u32, u32, CommandTag)>,
+    notices: VecDeque<Notice>,
+    /// What a server said that has not authenticated yet.
+    unbelieved: Vec<Notice>,
+    /// Our next message only tells the server that it has not authenticated.
+    is_refusing: bool,
+}
+
+/// Whose turn it is.
+///
+/// ```text
+/// start ──► Ours ──message──► Theirs ──handle──► Ours ── ... nothing to say ──► Over(Complete)
+///             └─ abort, fatal error ──► Leaving ──last message──► Over          alert ──► Ours
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+enum Phase {
+    Ours,
+    Theirs,
+    Leaving(Ending),
+    Over(Ending),
+}
+
+/// An event that needs no answer.
+#[derive(Clone)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+enum Notice {
+    Savepoint,
+    Release,
+    Answered(CommandTag, StatusCode),
+    Delivered(MsgId),
+    NonceChanged(Side, Nonce),
+    Ended(Ending),
+}
+
+impl ClientSession {
+    /// Begins a session. The first transmit is package 1.
+    pub fn start(config: Arc<ClientConfig>, account: &Account, start: Start) -> Self {
+        let mut link = Link::new(
+            start.session_id,
+            config.encoding,
+            account.device_uri.clone(),
+            account.server_uri.clone(),
+            account.server_uri.clone(),
+        );
+        // OMA-TS-DM_Protocol, package 1: the alert, DevInfo, then alerts of the device.
+        link.post(Alert {
+            code: Some(match start.trigger {
+                Trigger::Server => AlertCode::SERVER_INITIATED_MGMT,
+                Trigger::Client => AlertCode::CLIENT_INITIATED_MGMT,
+            }),
+            ..Alert::default()
+        });
+        link.post(Replace {
+            items: start.dev_info,
+            ..Replace::default()
+        });
+        Self::new(
+            config,
+            account,
+            State {
+                link,
+                proof: Proof::new(&account.client),
+                check: Check::new(&account.server),
+                phase: Phase::Ours,
+                plan: None,
+                alerts: VecDeque::new(),
+                sent_alerts: Vec::new(),
+                notices: VecDeque::new(),
+                unbelieved: Vec::new(),
+                is_refusing: false,
+            },
+        )
+    }
+
+    /// Takes up a saved session. Every event that was not answered comes again with a new ticket;
+    /// `last_sent`, the last message taken from it, is sent again by the next
+    /// [`poll_transmit`](Self::poll_transmit) if it was not answered.
+    ///
+    /// A session saved inside an Atomic goes on inside it: no new [`ClientEvent::Savepoint`] comes.
+    ///
+    /// # Errors
+    ///
+    /// If `saved` is of a version or side that this cannot read.
+    pub fn restore(
+        saved: Saved,
+        last_sent: Option<Transmit>,
+        config: Arc<ClientConfig>,
+        account: &Account,
+    ) -> Result<Self, SessionError> {
+        let mut session = Self::new(config, account, saved.into_client()?);
+        session.is_again = session.state.phase == Phase::Theirs && last_sent.is_some();
+        session.last_sent = last_sent;
+        Ok(session)
+    }
+
+    fn new(config: Arc<ClientConfig>, account: &Account, state: State) -> Self {
+        Self {
+            config,
+            account: account.clone(),
+            state,
+            issued: None,
+            last_sent: None,
+            is_again: false,
+        }
+    }
+
+    /// What must be stored for [`restore`](Self::restore).
+    pub fn save(&self) -> Saved {
+        Saved::of_client(self.state.clone())
+    }
+
+    /// The session's id.
+    pub fn session_id(&self) -> &SessionId {
+        &self.state.link.session_id
+    }
+
+    /// Whether the server has authenticated; nothing is executed before.
+    pub fn is_authenticated(&self) -> bool {
+        self.state.check.is_authenticated()
+    }
+
+    /// Queues an alert (1224, 1226) for the next message. It is kept, and sent again after a
+    /// challenge, until [`ClientEvent::Answered`].
+    ///
+    /// An alert that fits into no message of the server's `MaxMsgSize` is answered 413, and one that
+    /// has no encoded form 400, without being sent.
+    pub fn alert(&mut self, alert: Alert, tag: CommandTag) {
+        self.state.alerts.push_back(Parcel {
+            command: alert.into(),
+            tag: Some(tag),
+        });
+    }
+
+    /// Takes a message of the server. `nonce` is fresh randomness, used if a challenge must be made,
+    /// and as the nonce of the server's next session.
+    ///
+    /// A message that was taken already does nothing, or has the answer to it sent again.
+    ///
+    /// # Errors
+    ///
+    /// If the session is over or fails now; it then stays failed. There may still be a last message
+    /// to the server in [`poll_transmit`](Self::poll_transmit).
+    pub fn handle(&mut self, message: Received, nonce: Nonce) -> Result<(), SessionError> {
+        match &self.state.phase {
+            Phase::Theirs => {}
+            Phase::Ours if self.state.link.disposition(&message) == Disposition::Repeat => {
+                return Ok(());
+            }
+            Phase::Ours => return Err(Misuse::Turn.into()),
+            Phase::Leaving(Ending::Failed(error)) | Phase::Over(Ending::Failed(error)) => {
+                return Err(error.clone());
+            }
+            Phase::Leaving(_) | Phase::Over(_) => return Err(SessionError::Over),
+        }
+        match self.take(message, &nonce) {
+            Ok(Arrival::Repeat) => {
+                self.is_again = true;
+                Ok(())
+            }
+            Ok(Arrival::Next) => {
+                self.is_again = false;
+                self.run();
+                Ok(())
+            }
+            Err(error) => {
+                self.fail(error.clone());
+                Err(error)
+            }
+        }
+    }
+
+    /// The next event. `None` until [`handle`](Self::handle), or an answer that the session waits for.
+    #[must_use]
+    pub fn poll_event(&mut self) -> Option<ClientEvent> {
+        if let Some(notice) = self.state.notices.pop_front() {
+            return Some(notice.into());
+        }
+        if self.issued.is_some() {
+            return None;
+        }
+        let event = self.question()?;
+        self.issued = Some(self.state.link.next_ticket);
+        Some(event)
+    }
+
+    /// Answers [`ClientEvent::Execute`]. A ticket that is not the last one given does nothing.
+    pub fn answer(&mut self, ticket: Ticket, answer: Answer) {
+        if let Some((plan, Wait::Item(index))) = self.redeem(ticket) {
+            plan.answer_item(index, answer);
+            self.answered();
+        }
+    }
+
+    /// Answers [`ClientEvent::Rollback`]: whether everything is as it was.
+    pub fn rolled_back(&mut self, ticket: Ticket, complete: bool) {
+        let policy = self.config.sequence;
+        if let Some((plan, Wait::Rollback(index))) = self.redeem(ticket) {
+            plan.rolled_back(index, complete, policy);
+            self.answered();
+        }
+    }
+
+    /// Answers [`ClientEvent::Ask`]. A reply that does not fit the question, such as text to a yes-no
+    /// question, is no consent: it is answered like a question that cannot be shown.
+    pub fn reply(&mut self, ticket: Ticket, reply: UserReply) {
+        let policy = self.config.sequence;
+        if let Some((plan, Wait::Ask(index))) = self.redeem(ticket)
+            && let Some(prompt) = plan.question(index)
+        {
+            let (code, items) = prompt.status_of(reply);
+            plan.answer_question(index, code, items, policy);
+            self.answered();
+        }
+    }
+
+    /// Ends the session: the next transmit is an Alert 1223, and what was not answered never is.
+    /// Before the first message nothing is sent.
+    pub fn abort(&mut self) {
+        match self.state.phase {
+            Phase::Ours if self.state.link.sent == 0 => self.end(Ending::Aborted),
+            Phase::Ours | Phase::Theirs => {
+                self.state.phase = Phase::Leaving(Ending::Aborted);
+                self.state.link.clear();
+            }
+            Phase::Leaving(_) | Phase::Over(_) => {}
+        }
+        self.state.plan = None;
+        self.issued = None;
+        self.is_again = false;
+    }
+
+    /// The message to send, once all events are polled and answered. `None` if there is nothing to
+    /// say: the session is over (then [`ClientEvent::Ended`] has come or comes next).
+    #[must_use]
+    pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        if core::mem::take(&mut self.is_again) {
+            return self.last_sent.clone();
+        }
+        let made = match &self.state.phase {
+            Phase::Leaving(ending) => {
+                let ending = ending.clone();
+                let opening = self.opening();
+                let made = self.state.link.farewell(opening, Some(session_abort()));
+                self.end(ending);
+                made.ok()
+            }
+            Phase::Over(Ending::Complete) if !self.state.alerts.is_empty() => self.speak(),
+            Phase::Ours if self.state.plan.is_none() && self.state.notices.is_empty() => {
+                self.speak()
+            }
+            Phase::Ours | Phase::Theirs | Phase::Over(_) => None,
+        };
+        if made.is_some() {
+            self.last_sent.clone_from(&made);
+        }
+        made
+    }
+
+    /// The last message again, for a transport that lost the answer.
+    #[must_use]
+    pub fn last_sent(&self) -> Option<&Transmit> {
+        self.last_sent.as_ref()
+    }
+
+    /// Lets a message in and sorts what is in it.
+    fn take(&mut self, received: Received, nonce: &Nonce) -> Result<Arrival, SessionError> {
+        if self.state.link.admit(&received)? == Arrival::Repeat {
+            return Ok(Arrival::Repeat);
+        }
+        let SyncMl {
+            header, commands, ..
+        } = &received.message;
+        self.state.link.agree_on_version(header)?;
+        let commands_only: Vec<Command> = commands
+            .iter()
+            .filter(|command| !matches!(command, Command::Status(_)))
+            .cloned()
+            .collect();
+        let is_idle = says_nothing(&received.message)
+            && !received.message.is_final
+            && self.state.link.is_silent();
+        self.state.link.count_idle(is_idle)?;
+
+        let was_authenticated = self.is_authenticated();
+        let mut verdict = self.verify(&received.message, !commands_only.is_empty(), nonce)?;
+        if self.is_authenticated() {
+            let believed = core::mem::take(&mut self.state.unbelieved);
+            self.state.notices.extend(believed);
+            self.redirect(header.resp_uri.as_deref());
+        }
+        let is_challenged = self.take_statuses(commands)?;
+        if is_abort(&received.message) {
+            self.end(Ending::AbortedByPeer);
+            return Ok(Arrival::Next);
+        }
+
+        let mut plan = Plan::new(
+            header.msg_id.clone(),
+            commands_only,
+            self.config.user_interaction,
+        );
+        self.state.is_refusing = !verdict.is_accepted();
+        if self.state.is_refusing {
+            plan.refuse(verdict.code);
+        } else if is_challenged {
+            // Who does not believe us has nothing to command: OMA-TS-DM_Security allows statuses only.
+            plan.refuse(StatusCode::BAD_REQUEST);
+        } else if !was_authenticated && self.is_authenticated() && !plan.is_empty() {
+            // Without a command there may be no answer that could carry the nonce.
+            let next = self.state.check.rotate(&mut verdict, nonce);
+            self.state
+                .notices
+                .extend(next.map(|nonce| Notice::NonceChanged(Side::Server, nonce)));
+        }
+        self.state.link.header_status = Some(HeaderStatus::Verdict(verdict));
+        self.state.plan = Some(plan);
+        self.state.phase = Phase::Ours;
+        Ok(Arrival::Next)
+    }
+
+    fn verify(
+        &mut self,
+        message: &SyncMl,
+        has_commands: bool,
+        nonce: &Nonce,
+    ) -> Result<Verdict, SessionError> {
+        let cred = message.header.cred.as_deref();
+        let allowed = self.config.challenges;
+        if cred.is_none() && !has_commands && !self.is_authenticated() {
+            // OMA-TS-DM_Protocol: a server that wants nothing is not challenged.
+            return Ok(Verdict::not_needed());
+        }
+        let verdict = self.state.check.verify(
+            cred,
+            &self.account.server,
+            // Some servers use their ServerID as user name.
+            Some(&self.account.server_id),
+            nonce,
+            allowed,
+        );
+        if self.state.check.is_exhausted(allowed) {
+            return Err(SessionError::NotAuthenticated);
+        }
+        Ok(verdict)
+    }
+
+    /// OMA-TS-DM_RepPro, `RespURI`: followed to the same scheme, host and port only, and for a server
+    /// that has authenticated; anywhere else it could take the session, and credentials, along.
+    fn redirect(&mut self, resp_uri: Option<&str>) {
+        if let Some(uri) = resp_uri
+            && same_origin(uri, self.account.server_uri.as_str())
+        {
+            self.state.link.uri = LocUri::from(uri);
+        }
+    }
+
+    /// Takes the statuses of a message. Whether our last one was challenged.
+    fn take_statuses(&mut self, commands: &[Command]) -> Result<bool, SessionError> {
+        let statuses = || {
+            commands.iter().filter_map(|command| match command {
+                Command::Status(status) => Some(status),
+                _ => None,
+            })
+        };
+        let mut is_challenged = false;
+        let our_header = statuses().find(|status| self.state.link.is_of_our_header(status));
+        if let Some(status) = our_header {
+            is_challenged = self.take_header_status(status)?;
+        }
+        for status in statuses().filter(|status| status.cmd_ref != "0") {
+            self.take_alert_status(status);
+        }
+        Ok(is_challenged)
+    }
+
+    fn take_header_status(&mut self, status: &Status) -> Result<bool, SessionError> {
+        let sent = self.state.link.sent;
+        let (reception, nonce) =
+            self.state
+                .proof
+                .answered(status, &self.account.client, self.config.challenges)?;
+        if let Some(nonce) = nonce {
+            self.tell(Notice::NonceChanged(Side::Client, nonce));
+        }
+        match reception {
+            Reception::Challenged => {
+                let again = self.state.link.take_back();
+                if again.is_empty() {
+                    return Err(SessionError::Refused);
+                }
+                let (alerts, rest) = again.into_iter().partition(|parcel| parcel.tag.is_some());
+                self.state.link.post_first(rest);
+                super::link::put_first(&mut self.state.alerts, alerts);
+                self.state.sent_alerts.retain(|(msg, ..)| *msg != sent);
+                Ok(true)
+            }
+            Reception::Accepted if status.data.as_u16() >= 300 => {
+                Err(SessionError::Rejected(status.data))
+            }
+            Reception::Accepted => {
+                self.state.link.forget_in_flight();
+                self.tell(Notice::Delivered(MsgId::from(sent)));
+                Ok(false)
+            }
+        }
+    }
+
+    fn take_alert_status(&mut self, status: &Status) {
+        let refs = reference(status.msg_ref.as_str()).zip(reference(status.cmd_ref.as_str()));
+        let place = self
+            .state
+            .sent_alerts
+            .iter()
+            .position(|(msg, cmd, _)| refs == Some((*msg, *cmd)));
+        if let Some(place) = place
+            && status.data != StatusCode::IN_PROGRESS
+        {
+            let (.., tag) = self.state.sent_alerts.remove(place);
+            self.tell(Notice::Answered(tag, status.data));
+        }
+    }
+
+    /// Tells the caller what the server said, once the server is known to be itself.
+    fn tell(&mut self, notice: Notice) {
+        if self.is_authenticated() {
+            self.state.notices.push_back(notice);
+        } else {
+            self.state.unbelieved.push(notice);
+        }
+    }
+
+    /// The event that the plan waits with, under a new ticket.
+    fn question(&mut self) -> Option<ClientEvent> {
+        let plan = self.state.plan.as_ref()?;
+        let ticket = |link: &mut Link| Ticket(link.ticket());
+        match plan.wait? {
+            Wait::Item(index) => {
+                let (place, verb, correlator, item) = plan.item(index)?;
+                let origin = Origin {
+                    session_id: self.state.link.session_id.clone(),
+                    msg_id: plan.msg_id.clone(),
+                    cmd_id: plan.cmd_id(index)?.clone(),
+                    item: u32::try_from(place).unwrap_or(u32::MAX),
+                };
+                let execute = Execute {
+                    origin,
+                    verb,
+                    correlator,
+                    item,
+                };
+                Some(ClientEvent::Execute(ticket(&mut self.state.link), execute))
+            }
+            Wait::Ask(index) => {
+                let prompt = plan.question(index)?.clone();
+                Some(ClientEvent::Ask(ticket(&mut self.state.link), prompt))
+            }
+            Wait::Rollback(_) => Some(ClientEvent::Rollback(ticket(&mut self.state.link))),
+        }
+    }
+
+    /// What a ticket answers, if it is the one that was given out.
+    fn redeem(&mut self, ticket: Ticket) -> Option<(&mut Plan, Wait)> {
+        if self.issued != Some(ticket.0) {
+            return None;
+        }
+        let plan = self.state.plan.as_mut()?;
+        let wait = plan.wait?;
+        Some((plan, wait))
+    }
+
+    fn answered(&mut self) {
+        self.issued = None;
+        self.run();
+    }
+
+    /// Runs the plan to its next question, or to its end.
+    fn run(&mut self) {
+        let Some(plan) = &mut self.state.plan else {
+            return;
+        };
+        let notices = &mut self.state.notices;
+        plan.advance(self.config.sequence, &mut |note| {
+            notices.push_back(match note {
+                Note::Savepoint => Notice::Savepoint,
+                Note::Release => Notice::Release,
+            });
+        });
+        if plan.wait.is_some() {
+            return;
+        }
+        let Some(plan) = self.state.plan.take() else {
+            return;
+        };
+        let replies = plan.into_replies(&mut |command| {
+            // What goes wrong here goes wrong again, and is told, when the message is made.
+            self.state.link.is_unlimited()
+                || self
+                    .state
+                    .link
+                    .draft(self.opening())
+                    .map_or(true, |mut draft| draft.push(&mut command.clone()).is_ok())
+        });
+        for reply in replies {
+            self.state.link.post(reply);
+        }
+    }
+
+    /// Makes our next message, or ends the session if there is nothing to say.
+    fn speak(&mut self) -> Option<Transmit> {
+        let may_alert = !self.state.is_refusing;
+        let is_silent = self.state.link.is_silent() && (self.state.alerts.is_empty() || !may_alert);
+        // OMA-TS-DM_Protocol: a message with the status of a header alone is not sent.
+        if is_silent && self.state.link.peer_ended {
+            self.end(Ending::Complete);
+            return None;
+        }
+        match self.compose(may_alert) {
+            Ok(transmit) => {
+                self.state.phase = Phase::Theirs;
+                Some(transmit)
+            }
+            Err(error) => {
+                self.end(Ending::Failed(error));
+                None
+            }
+        }
+    }
+
+    fn compose(&mut self, may_alert: bool) -> Result<Transmit, SessionError> {
+        let mut draft = self.state.link.draft(self.opening())?;
+        let keep = self.state.proof.may_be_challenged();
+        self.state.link.load(&mut draft, keep)?;
+        if self.state.link.is_silent() && may_alert {
+            let alerts = &mut self.state.alerts;
+            let (sent, unfit) = self.state.link.load_tagged(&mut draft, alerts, keep);
+            for (tag, ids) in sent {
+                let msg_id = draft.msg_id();
+                self.state
+                    .sent_alerts
+                    .extend(ids.first().map(|id| (msg_id, *id, tag)));
+            }
+            for (tag, code) in unfit {
+                self.state.notices.push_back(Notice::Answered(tag, code));
+            }
+        }
+        let is_final = self.state.link.peer_ended
+            && self.state.link.is_silent()
+            && (self.state.alerts.is_empty() || !may_alert);
+        if !self.state.link.peer_ended {
+            // What fits no more is not needed: other commands keep the exchange going.
+            let _ = draft.push(
+                &mut Alert {
+                    code: Some(AlertCode::NEXT_MESSAGE),
+                    ..Alert::default()
+                }
+                .into(),
+            );
+        }
+        Ok(self.state.link.seal(draft, is_final))
+    }
+
+    fn opening(&self) -> Opening {
+        let credentials = &self.account.client;
+        Opening {
+            name: (credentials.scheme != Scheme::Transport).then(|| Text::from(&credentials.name)),
+            cred: self.state.proof.cred(credentials),
+            max_msg_size: self.config.max_msg_size,
+            max_obj_size: self.config.max_obj_size,
+        }
+    }
+
+    /// Ends with an error, of which the server is told if it can do something about it.
+    fn fail(&mut self, error: SessionError) {
+        self.state.plan = None;
+        self.state.link.clear();
+        match error {
+            SessionError::PeerMisbehaved(_) | SessionError::PeerIncompatible(_) => {
+                self.state.phase = Phase::Leaving(Ending::Failed(error));
+            }
+            _ => self.end(Ending::Failed(error)),
+        }
+    }
+
+    fn end(&mut self, ending: Ending) {
+        self.state.phase = Phase::Over(ending.clone());
+        self.state.notices.push_back(Notice::Ended(ending));
+    }
+}
+
+impl fmt::Debug for ClientSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientSession")
+            .field("session_id", self.session_id())
+            .field("phase", &self.state.phase)
+            .field("sent", &self.state.link.sent)
+            .field("received", &self.state.link.received)
+            .field("is_authenticated", &self.is_authenticated())
+            .finish_non_exhaustive()
+    }
+}
+
+impl From<Notice> for ClientEvent {
+    fn from(notice: Notice) -> Self {
+        match notice {
+            Notice::Savepoint => Self::Savepoint,
+            Notice::Release => Self::Release,
+            Notice::Answered(tag, status) => Self::Answered { tag, status },
+            Notice::Delivered(msg_id) => Self::Delivered(msg_id),
+            Notice::NonceChanged(side, nonce) => Self::NonceChanged { side, nonce },
+            Notice::Ended(ending) => Self::Ended(ending),
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! What sessions ask and tell their callers, and the answers.
+
+use alloc::vec::Vec;
+
+use super::{CommandTag, Ending, Ticket};
+use crate::{
+    AlertCode, CmdId, Correlator, MsgId, SessionId, StatusCode, Text,
+    auth::{Nonce, Side},
+    message::{Alert, Item},
+};
+
+/// What a client session asks or tells its caller.
+#[non_exhaustive]
+#[derive(Debug, PartialEq)]
+pub enum ClientEvent {
+    /// Run one item of one command on the tree; answer with [`ClientSession::answer`].
+    Execute(Ticket, Execute),
+    /// An Atomic begins: what follows must be undoable. All questions of the Atomic were asked before.
+    Savepoint,
+    /// The Atomic succeeded.
+    Release,
+    /// The Atomic failed: undo everything since [`Savepoint`](Self::Savepoint), and answer with
+    /// [`ClientSession::rolled_back`].
+    Rollback(Ticket),
+    /// Ask the user; answer with [`ClientSession::reply`].
+    Ask(Ticket, Prompt),
+    /// The server answered an alert given with [`ClientSession::alert`].
+    Answered {
+        /// The alert's tag.
+        tag: CommandTag,
+        /// The server's answer.
+        status: StatusCode,
+    },
+    /// The server has our message with this number: what it carried has arrived.
+    Delivered(MsgId),
+    /// The nonce of one side's next digest changed: store it in the account.
+    NonceChanged {
+        /// Whose credentials it is for.
+        side: Side,
+        /// The nonce.
+        nonce: Nonce,
+    },
+    /// The session is over.
+    Ended(Ending),
+}
+
+/// One item of a command, to be run on the tree.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+pub struct Execute {
+    /// Which item of which command of the session this is; the same when the event is repeated after
+    /// a restart.
+    pub origin: Origin,
+    /// The command.
+    pub verb: Verb,
+    /// The correlator of an Exec.
+    pub correlator: Option<Correlator>,
+    /// The item, its `Meta` completed from that of the command.
+    pub item: Item,
+}
+
+/// The place of an item in a session.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[expect(clippy::exhaustive_structs, reason = "complete by definition")]
+pub struct Origin {
+    /// The session.
+    pub session_id: SessionId,
+    /// The server's message.
+    pub msg_id: MsgId,
+    /// The command in it.
+    pub cmd_id: CmdId,
+    /// The item of the command, from 0.
+    pub item: u32,
+}
+
+/// A command on a node.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[expect(clippy::exhaustive_enums, reason = "complete by definition")]
+pub enum Verb {
+    /// Create.
+    Add,
+    /// Copy a leaf; the item's source is what is copied.
+    Copy,
+    /// Remove.
+    Delete,
+    /// Start the process behind the node.
+    Exec,
+    /// Read.
+    Get,
+    /// Set the value.
+    Replace,
+}
+
+/// A question or message to the user.
+#[non_exhaustive]
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+pub struct Prompt {
+    /// Which kind: 1100 to 1104.
+    pub code: AlertCode,
+    /// The text.
+    pub text: Text,
+    /// The choices of 1103 and 1104, numbered from 1.
+    pub choices: Vec<Text>,
+    /// `MINDT`: seconds to show it at least.
+    pub min_display: Option<u32>,
+    /// `MAXDT`: seconds to wait at most; then the reply is [`UserReply::TimedOut`].
+    pub max_display: Option<u32>,
+    /// `DR`: the initial state of the question. Never an answer.
+    pub initial: Option<Text>,
+    /// `MAXLEN`: characters of input at most.
+    pub max_length: Option<u32>,
+    /// `IT`: the kind of input.
+    pub input_type: Option<char>,
+    /// `ET=P`: hide the input.
+    pub hide_input: bool,
+}
+
+/// The user's answer. Silence is [`TimedOut`](Self::TimedOut), never consent.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "complete by definition")]
+pub enum UserReply {
+    /// Shown, or confirmed: 200.
+    Yes,
+    /// Rejected: 304.
+    No,
+    /// Cancelled: 214.
+    Cancelled,
+    /// No answer in time: 408.
+    TimedOut,
+    /// It cannot be shown: 416.
+    CannotDisplay,
+    /// Text that was typed: 200.
+    Text(Text),
+    /// The numbers chosen, from 1: 200.
+    Choices(Vec<u16>),
+}
+
+/// What came of an item.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[expect(clippy::exhaustive_structs, reason = "complete by definition")]
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// Items of the status, such as the node that failed.
+    pub items: Vec<Item>,
+    /// The items of the `Results`.
+    pub results: Vec<Item>,
+}
+
+impl From<StatusCode> for Answer {
+    fn from(status: StatusCode) -> Self {
+        Self {
+            status,
+            items: Vec::new(),
+            results: Vec::new(),
+        }
+    }
+}
+
+impl Answer {
+    /// 200 with results.
+    pub fn results(results: Vec<Item>) -> Self {
+        Self {
+            status: StatusCode::OK,
+            items: Vec::new(),
+            results,
+        }
+    }
+}
+
+/// What a server session tells its caller.
+#[non_exhaustive]
+#[derive(Debug, PartialEq)]
+pub enum ServerEvent {
+    /// The device has authenticated and opened the session. Comes once.
+    Opened {
+        /// 1200 or 1201.
+        trigger: AlertCode,
+        /// The items of the DevInfo Replace.
+        dev_info: Vec<Item>,
+    },
+    /// A status for a command given with [`ServerSession::send`].
+    Status {
+        /// The command.
+        tag: CommandTag,
+        /// 0 for the command itself, n for the n-th command inside it, depth first.
+        part: u32,
+        /// The item it is for, where the status names one.
+        target_ref: Option<Text>,
+        /// The code.
+        status: StatusCode,
+        /// More about it.
+        items: Vec<Item>,
+    },
+    /// Data that a command asked for.
+    Results {
+        /// The command.
+        tag: CommandTag,
+        /// As in [`Status`](Self::Status).
+        part: u32,
+        /// The data; `Meta` completed from that of the Results.
+        items: Vec<Item>,
+    },
+    /// The device ended its package, or the session ended, and this command has no status.
+    NoStatus {
+        /// The command.
+        tag: CommandTag,
+        /// As in [`Status`](Self::Status).
+        part: u32,
+    },
+    /// A generic alert or client event of the device; answer with [`ServerSession::answer`].
+    Alert(Ticket, Alert),
+    /// The device waits for commands. What is sent before the next transmit goes out with it; if
+    /// nothing is, the session closes.
+    Ready,
+    /// The nonce of one side's next digest changed: store it in the account.
+    NonceChanged {
+        /// Whose credentials it is for.
+        side: Side,
+        /// The nonce.
+        nonce: Nonce,
+    },
+    /// The session is over. After [`Ending::Complete`] a late report of the device may still come in
+    /// it, and is handled as ever.
+    Ended(Ending),
+}

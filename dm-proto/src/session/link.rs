@@ -1,0 +1,629 @@
+//! What both sides keep of a session: its numbers, addresses and sizes, and what is in flight.
+
+use alloc::{boxed::Box, collections::VecDeque, vec, vec::Vec};
+
+use super::{
+    CommandTag, Transmit,
+    error::{Incompatibility, Misbehaviour, Misuse, SessionError},
+    proof::Verdict,
+    received::Received,
+    saved::Disposition,
+};
+use crate::{
+    AlertCode, CmdId, Data, LocUri, MsgId, SessionId, StatusCode, Text,
+    auth::md5,
+    codec::{Encoding, MessageBuilder, PushError},
+    message::{
+        Alert, Command, CommandName, Cred, Item, Location, Meta, Results, Status, SyncHdr, SyncMl,
+    },
+};
+
+/// Messages in a row that neither say anything nor end the package. A peer needs one or two.
+const IDLE_MESSAGES: u8 = 16;
+
+/// The smallest `MaxMsgSize` that is taken for one: below, no header fits.
+const SMALLEST_MESSAGE: u64 = 256;
+
+/// The versions spoken: `VerDTD`, `VerProto`. A message is answered with its own.
+const VERSIONS: [(&str, &str); 3] = [("1.2", "DM/1.2"), ("1.2", "DM/1.3"), ("1.1", "DM/1.1")];
+
+/// One side's view of the exchange.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+pub(super) struct Link {
+    pub(super) session_id: SessionId,
+    pub(super) encoding: Encoding,
+    ver_dtd: Text,
+    ver_proto: Text,
+    pub(super) local: LocUri,
+    pub(super) remote: LocUri,
+    /// Where our messages go.
+    pub(super) uri: LocUri,
+    /// The number of our last message; 0 before the first.
+    pub(super) sent: u32,
+    /// The number of the peer's last message; 0 before the first.
+    pub(super) received: u32,
+    digest: md5::Digest,
+    peer_max_msg_size: Option<u64>,
+    /// The status for the header of the peer's last message, until it is sent.
+    pub(super) header_status: Option<HeaderStatus>,
+    /// The peer has ended its package, and we have not ended ours.
+    pub(super) peer_ended: bool,
+    idle: u8,
+    pub(super) next_ticket: u32,
+    outbox: VecDeque<Parcel>,
+    /// What was in our last message, while it may come back with a challenge.
+    in_flight: Vec<Parcel>,
+}
+
+/// A command on its way, and whose it is.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+pub(super) struct Parcel {
+    pub(super) command: Command,
+    /// The caller's name for it; none for what the session says on its own.
+    pub(super) tag: Option<CommandTag>,
+}
+
+/// The status for a header.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+pub(super) enum HeaderStatus {
+    /// About the credentials.
+    Verdict(Verdict),
+    /// The version is not spoken.
+    Version(StatusCode),
+}
+
+/// What a message of the peer is.
+#[derive(Debug, PartialEq)]
+pub(super) enum Arrival {
+    /// The next one.
+    Next,
+    /// The last one again.
+    Repeat,
+}
+
+/// What a draft ran out of.
+#[derive(Debug, PartialEq)]
+pub(super) enum Unfit {
+    /// The message is full; another one may take the command.
+    ForNow,
+    /// No message is large enough for the command.
+    Ever,
+    /// The command has no encoded form.
+    NotEncodable,
+}
+
+impl Link {
+    pub(super) fn new(
+        session_id: SessionId,
+        encoding: Encoding,
+        local: LocUri,
+        remote: LocUri,
+        uri: LocUri,
+    ) -> Self {
+        let (ver_dtd, ver_proto) = ("1.2", "DM/1.2");
+        Self {
+            session_id,
+            encoding,
+            ver_dtd: Text::from_static(ver_dtd),
+            ver_proto: Text::from_static(ver_proto),
+            local,
+            remote,
+            uri,
+            sent: 0,
+            received: 0,
+            digest: [0; 16],
+            peer_max_msg_size: None,
+            header_status: None,
+            peer_ended: true,
+            idle: 0,
+            next_ticket: 0,
+            outbox: VecDeque::new(),
+            in_flight: Vec::new(),
+        }
+    }
+
+    /// What `message` is to this exchange. OMA-TS-DM_Protocol fixes none of this.
+    pub(super) fn disposition(&self, message: &Received) -> Disposition {
+        let Some(number) = message.number() else {
+            return Disposition::OutOfOrder;
+        };
+        if message.header().session_id != self.session_id {
+            return match number {
+                1 => Disposition::NewSession,
+                _ => Disposition::OutOfOrder,
+            };
+        }
+        if Some(number) == self.received.checked_add(1) {
+            Disposition::Next
+        } else if number == self.received && message.digest == self.digest {
+            Disposition::Repeat
+        } else if number == 1 {
+            Disposition::NewSession
+        } else {
+            Disposition::OutOfOrder
+        }
+    }
+
+    /// Lets a message in, or not. Changes nothing unless it is the next one.
+    pub(super) fn admit(&mut self, message: &Received) -> Result<Arrival, SessionError> {
+        let header = message.header();
+        if header.session_id != self.session_id {
+            let id = Text::from(header.session_id.clone());
+            return Err(Misbehaviour::SessionId(id).into());
+        }
+        match self.disposition(message) {
+            Disposition::Next => {}
+            Disposition::Repeat => return Ok(Arrival::Repeat),
+            Disposition::NewSession | Disposition::OutOfOrder => {
+                return Err(Misbehaviour::MessageOrder(header.msg_id.clone().into()).into());
+            }
+        }
+        self.received = self.received.saturating_add(1);
+        self.digest = message.digest;
+        self.peer_ended |= message.message.is_final;
+        if let Some(size) = header.meta.as_ref().and_then(|meta| meta.max_msg_size) {
+            self.peer_max_msg_size = Some(size);
+        }
+        Ok(Arrival::Next)
+    }
+
+    /// Takes over the versions of a message.
+    ///
+    /// # Errors
+    ///
+    /// If they are not spoken; the status that says so is set.
+    pub(super) fn agree_on_version(&mut self, header: &SyncHdr) -> Result<(), SessionError> {
+        let (dtd, proto) = (header.ver_dtd.trim(), header.ver_proto.trim());
+        if VERSIONS.contains(&(dtd, proto)) {
+            self.ver_dtd = dtd.into();
+            self.ver_proto = proto.into();
+            return Ok(());
+        }
+        let cause = if VERSIONS.iter().any(|known| known.0 == dtd) {
+            Incompatibility::VerProto(header.ver_proto.clone())
+        } else {
+            Incompatibility::VerDtd(header.ver_dtd.clone())
+        };
+        let error = SessionError::from(cause);
+        self.header_status = Some(HeaderStatus::Version(StatusCode::from(&error)));
+        Err(error)
+    }
+
+    /// Counts messages that say nothing, so that their exchange ends.
+    pub(super) fn count_idle(&mut self, is_idle: bool) -> Result<(), SessionError> {
+        self.idle = match is_idle {
+            true => self.idle.saturating_add(1),
+            false => 0,
+        };
+        if self.idle > IDLE_MESSAGES {
+            return Err(Misbehaviour::Endless.into());
+        }
+        Ok(())
+    }
+
+    /// Adds a command to what is to be sent.
+    pub(super) fn post(&mut self, command: impl Into<Command>) {
+        self.outbox.push_back(Parcel::from(command.into()));
+    }
+
+    /// Whether nothing waits to be sent.
+    pub(super) fn is_silent(&self) -> bool {
+        self.outbox.is_empty()
+    }
+
+    /// Takes back all that waits and all that is on its way.
+    pub(super) fn clear(&mut self) {
+        self.outbox.clear();
+        self.in_flight.clear();
+    }
+
+    /// Our last message was not believed: what was in it, to go out again.
+    pub(super) fn take_back(&mut self) -> Vec<Parcel> {
+        core::mem::take(&mut self.in_flight)
+    }
+
+    /// Puts what was taken back before all that waits.
+    pub(super) fn post_first(&mut self, parcels: Vec<Parcel>) {
+        put_first(&mut self.outbox, parcels);
+    }
+
+    /// Our last message has arrived for good.
+    pub(super) fn forget_in_flight(&mut self) {
+        self.in_flight.clear();
+    }
+
+    /// Whether the peer takes messages of any size.
+    pub(super) fn is_unlimited(&self) -> bool {
+        self.peer_max_msg_size.is_none()
+    }
+
+    /// The largest message that the peer takes. Without a declaration there is none known.
+    fn budget(&self) -> Result<usize, SessionError> {
+        match self.peer_max_msg_size {
+            None => Ok(usize::MAX),
+            Some(size) if size < SMALLEST_MESSAGE => Err(Incompatibility::MaxMsgSize.into()),
+            Some(size) => Ok(usize::try_from(size).unwrap_or(usize::MAX)),
+        }
+    }
+
+    /// Begins our next message, with the status of the peer's header in it.
+    pub(super) fn draft(&self, opening: Opening) -> Result<Draft, SessionError> {
+        let msg_id = self.sent.saturating_add(1);
+        let header = SyncHdr {
+            ver_dtd: self.ver_dtd.clone(),
+            ver_proto: self.ver_proto.clone(),
+            session_id: self.session_id.clone(),
+            msg_id: MsgId::from(msg_id),
+            target: Location::from(self.remote.clone()),
+            source: Location {
+                loc_name: opening.name,
+                ..Location::from(self.local.clone())
+            },
+            cred: opening.cred,
+            meta: Some(Box::new(Meta {
+                max_msg_size: Some(opening.max_msg_size),
+                max_obj_size: Some(opening.max_obj_size),
+                ..Meta::default()
+            })),
+            ..SyncHdr::default()
+        };
+        let builder = MessageBuilder::new(self.encoding, &header, self.budget()?).map_err(fatal)?;
+        let mut draft = Draft {
+            builder,
+            msg_id,
+            next_cmd_id: 1,
+            is_empty: true,
+        };
+        if let Some(status) = &self.header_status {
+            let mut command = self.status_of_header(status).into();
+            number(&mut command, &mut draft.next_cmd_id);
+            draft.builder.push(&command).map_err(fatal)?;
+        }
+        Ok(draft)
+    }
+
+    /// OMA-TS-DM_Protocol: the first status of every message is that of the header.
+    fn status_of_header(&self, status: &HeaderStatus) -> Status {
+        let mut answer = Status {
+            msg_ref: MsgId::from(self.received),
+            cmd_ref: CmdId::from("0"),
+            cmd: CommandName::SYNC_HDR,
+            target_refs: vec![self.local.as_str().into()],
+            source_refs: vec![self.remote.as_str().into()],
+            ..Status::default()
+        };
+        match status {
+            HeaderStatus::Verdict(verdict) => {
+                answer.data = verdict.code;
+                answer.chal = verdict.chal();
+            }
+            HeaderStatus::Version(code) => {
+                answer.data = *code;
+                let is_dtd = *code == StatusCode::DTD_VERSION_NOT_SUPPORTED;
+                let mut known: Vec<&str> = VERSIONS
+                    .iter()
+                    .map(|(dtd, proto)| if is_dtd { *dtd } else { *proto })
+                    .collect();
+                known.dedup();
+                answer.items = known
+                    .into_iter()
+                    .map(|version| Item::default().with_data(version))
+                    .collect();
+            }
+        }
+        answer
+    }
+
+    /// Moves what waits into the draft, as much as fits.
+    ///
+    /// # Errors
+    ///
+    /// If something fits into no message at all.
+    pub(super) fn load(&mut self, draft: &mut Draft, keep: bool) -> Result<(), SessionError> {
+        let Loaded { sent, unfit } = draft.load(&mut self.outbox);
+        if keep {
+            self.in_flight
+                .extend(sent.into_iter().map(|(parcel, _)| parcel));
+        }
+        match unfit.first() {
+            None => Ok(()),
+            Some((_, Unfit::NotEncodable)) => Err(Misuse::Encode.into()),
+            Some(_) => Err(Incompatibility::MaxMsgSize.into()),
+        }
+    }
+
+    /// Moves commands of the caller's into the draft, as many as fit. Returns the identifiers of those
+    /// that go, and what never fits.
+    pub(super) fn load_tagged(
+        &mut self,
+        draft: &mut Draft,
+        queue: &mut VecDeque<Parcel>,
+        keep: bool,
+    ) -> (Vec<(CommandTag, Vec<u32>)>, Vec<(CommandTag, StatusCode)>) {
+        let Loaded { sent, unfit } = draft.load(queue);
+        let mut numbered = Vec::new();
+        for (parcel, ids) in sent {
+            numbered.extend(parcel.tag.map(|tag| (tag, ids)));
+            if keep {
+                self.in_flight.push(parcel);
+            }
+        }
+        let refused = unfit.into_iter().filter_map(|(parcel, why)| {
+            let code = match why {
+                Unfit::NotEncodable => StatusCode::BAD_REQUEST,
+                Unfit::Ever | Unfit::ForNow => StatusCode::REQUEST_ENTITY_TOO_LARGE,
+            };
+            Some((parcel.tag?, code))
+        });
+        (numbered, refused.collect())
+    }
+
+    /// Ends our message.
+    pub(super) fn seal(&mut self, draft: Draft, is_final: bool) -> Transmit {
+        self.sent = draft.msg_id;
+        self.header_status = None;
+        if is_final {
+            self.peer_ended = false;
+        }
+        Transmit {
+            uri: self.uri.clone(),
+            body: draft.builder.finish(is_final),
+            encoding: self.encoding,
+        }
+    }
+
+    /// A message that only says that we go, with what still fits of what waits.
+    pub(super) fn farewell(
+        &mut self,
+        opening: Opening,
+        last_word: Option<Alert>,
+    ) -> Result<Transmit, SessionError> {
+        let mut draft = self.draft(opening)?;
+        self.load(&mut draft, false)?;
+        if let Some(alert) = last_word {
+            // Full or not encodable: then the statuses have to do.
+            let _ = draft.push(&mut alert.into());
+        }
+        self.clear();
+        Ok(self.seal(draft, true))
+    }
+
+    /// A status for a command of the peer's last message.
+    pub(super) fn status(&self, cmd_id: &CmdId, cmd: CommandName, code: StatusCode) -> Status {
+        Status {
+            msg_ref: MsgId::from(self.received),
+            cmd_ref: cmd_id.clone(),
+            cmd,
+            data: code,
+            ..Status::default()
+        }
+    }
+
+    /// The next number of a [`Ticket`](super::Ticket).
+    pub(super) fn ticket(&mut self) -> u32 {
+        self.next_ticket = self.next_ticket.wrapping_add(1);
+        self.next_ticket
+    }
+
+    /// Whether a status is that of the header of our last message.
+    pub(super) fn is_of_our_header(&self, status: &Status) -> bool {
+        status.cmd_ref == "0" && reference(status.msg_ref.as_str()) == Some(self.sent)
+    }
+}
+
+/// What the header of a message says besides the addresses.
+#[derive(Debug)]
+pub(super) struct Opening {
+    pub(super) name: Option<Text>,
+    pub(super) cred: Option<Box<Cred>>,
+    pub(super) max_msg_size: u64,
+    pub(super) max_obj_size: u64,
+}
+
+/// A message in the making.
+#[derive(Debug)]
+pub(super) struct Draft {
+    builder: MessageBuilder,
+    msg_id: u32,
+    next_cmd_id: u32,
+    /// There is nothing but the status of the header.
+    is_empty: bool,
+}
+
+impl Draft {
+    /// Adds a command, giving it and those in it their identifiers, which it returns in order.
+    pub(super) fn push(&mut self, command: &mut Command) -> Result<Vec<u32>, Unfit> {
+        let before = self.next_cmd_id;
+        let ids = number(command, &mut self.next_cmd_id);
+        let pushed = self.builder.push(command);
+        if pushed.is_err() {
+            self.next_cmd_id = before;
+        }
+        match pushed {
+            Ok(()) => {
+                self.is_empty = false;
+                Ok(ids)
+            }
+            Err(PushError::Full { .. }) if self.is_empty => Err(Unfit::Ever),
+            Err(PushError::Full { .. }) => Err(Unfit::ForNow),
+            Err(PushError::Encode(_)) => Err(Unfit::NotEncodable),
+        }
+    }
+
+    /// The number of the message.
+    pub(super) fn msg_id(&self) -> u32 {
+        self.msg_id
+    }
+
+    /// Adds what fits of a queue. What fits into no message leaves the queue too.
+    fn load(&mut self, queue: &mut VecDeque<Parcel>) -> Loaded {
+        let mut loaded = Loaded::default();
+        while let Some(mut parcel) = queue.pop_front() {
+            match self.push(&mut parcel.command) {
+                Ok(ids) => loaded.sent.push((parcel, ids)),
+                Err(Unfit::ForNow) => {
+                    queue.push_front(parcel);
+                    break;
+                }
+                // A status is shortened rather than lost.
+                Err(_) if shorten(&mut parcel.command) => queue.push_front(parcel),
+                Err(why) => loaded.unfit.push((parcel, why)),
+            }
+        }
+        loaded
+    }
+}
+
+#[derive(Default)]
+struct Loaded {
+    /// What goes, with the identifiers of the command and of those inside it.
+    sent: Vec<(Parcel, Vec<u32>)>,
+    unfit: Vec<(Parcel, Unfit)>,
+}
+
+impl From<Command> for Parcel {
+    fn from(command: Command) -> Self {
+        Self { command, tag: None }
+    }
+}
+
+/// Puts parcels before all others of a queue.
+pub(super) fn put_first(queue: &mut VecDeque<Parcel>, parcels: Vec<Parcel>) {
+    for parcel in parcels.into_iter().rev() {
+        queue.push_front(parcel);
+    }
+}
+
+/// Numbers a command and those in it, depth first.
+fn number(command: &mut Command, next: &mut u32) -> Vec<u32> {
+    let mut ids = Vec::new();
+    let mut stack = vec![command];
+    while let Some(command) = stack.pop() {
+        let id = *next;
+        *next = next.saturating_add(1);
+        ids.push(id);
+        let (cmd_id, children): (_, &mut [Command]) = match command {
+            Command::Add(command) => (&mut command.cmd_id, &mut []),
+            Command::Alert(command) => (&mut command.cmd_id, &mut []),
+            Command::Atomic(command) => (&mut command.cmd_id, &mut command.commands),
+            Command::Copy(command) => (&mut command.cmd_id, &mut []),
+            Command::Delete(command) => (&mut command.cmd_id, &mut []),
+            Command::Exec(command) => (&mut command.cmd_id, &mut []),
+            Command::Get(command) => (&mut command.cmd_id, &mut []),
+            Command::Replace(command) => (&mut command.cmd_id, &mut []),
+            Command::Results(command) => (&mut command.cmd_id, &mut []),
+            Command::Sequence(command) => (&mut command.cmd_id, &mut command.commands),
+            Command::Status(command) => (&mut command.cmd_id, &mut []),
+            Command::Unsupported(command) => (&mut command.cmd_id, &mut []),
+        };
+        *cmd_id = CmdId::from(id);
+        stack.extend(children.iter_mut().rev());
+    }
+    ids
+}
+
+/// Leaves out of a status what is not needed to understand it. Whether there was something.
+fn shorten(command: &mut Command) -> bool {
+    let Command::Status(status) = command else {
+        return false;
+    };
+    let had_more = !status.items.is_empty();
+    status.items.clear();
+    had_more
+}
+
+/// The header of a message does not fit, or has no encoded form.
+fn fatal(error: PushError) -> SessionError {
+    match error {
+        PushError::Full { .. } => Incompatibility::MaxMsgSize.into(),
+        PushError::Encode(_) => Misuse::Encode.into(),
+    }
+}
+
+/// The number that a reference names.
+pub(super) fn reference(text: &str) -> Option<u32> {
+    text.trim().parse().ok()
+}
+
+/// The alert with which a side leaves.
+pub(super) fn session_abort() -> Alert {
+    Alert {
+        code: Some(AlertCode::SESSION_ABORT),
+        ..Alert::default()
+    }
+}
+
+/// Whether a message says that its sender leaves.
+pub(super) fn is_abort(message: &SyncMl) -> bool {
+    message.commands.iter().any(|command| {
+        matches!(command, Command::Alert(alert) if alert.code == Some(AlertCode::SESSION_ABORT))
+    })
+}
+
+/// Whether a message has nothing in it but the status of a header and a request to go on.
+pub(super) fn says_nothing(message: &SyncMl) -> bool {
+    message.commands.iter().all(|command| match command {
+        Command::Status(status) => status.cmd_ref == "0" || status.cmd == CommandName::ALERT,
+        Command::Alert(alert) => alert.code == Some(AlertCode::NEXT_MESSAGE),
+        _ => false,
+    })
+}
+
+/// The meta of an item, completed from that of its command, element by element.
+pub(super) fn complete_meta(item: &mut Item, command: Option<&Meta>) {
+    let Some(common) = command else { return };
+    let own = item.meta.get_or_insert_default();
+    fn inherit<T: Clone>(own: &mut Option<T>, common: &Option<T>) {
+        if own.is_none() {
+            own.clone_from(common);
+        }
+    }
+    inherit(&mut own.format, &common.format);
+    inherit(&mut own.type_, &common.type_);
+    inherit(&mut own.mark, &common.mark);
+    inherit(&mut own.size, &common.size);
+    inherit(&mut own.anchor, &common.anchor);
+    inherit(&mut own.version, &common.version);
+    inherit(&mut own.next_nonce, &common.next_nonce);
+    inherit(&mut own.max_msg_size, &common.max_msg_size);
+    inherit(&mut own.max_obj_size, &common.max_obj_size);
+    inherit(&mut own.mem, &common.mem);
+    if own.emi.is_empty() {
+        own.emi.clone_from(&common.emi);
+    }
+    own.field_level |= common.field_level;
+    if own.extra.is_empty() {
+        own.extra.clone_from(&common.extra);
+    }
+}
+
+/// The items of a `Results`, each with its whole meta.
+pub(super) fn items_of(results: Results) -> Vec<Item> {
+    let common = results.meta;
+    let mut items = results.items;
+    for item in &mut items {
+        complete_meta(item, common.as_deref());
+    }
+    items
+}
+
+/// An item of a status that holds text.
+pub(super) fn text_item(text: impl Into<Text>) -> Item {
+    Item::default().with_data(Data::text(text))
+}
+
+/// Whether two addresses have the same scheme and authority.
+pub(super) fn same_origin(one: &str, other: &str) -> bool {
+    fn origin(uri: &str) -> Option<&str> {
+        let (scheme, rest) = uri.split_once("://")?;
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        uri.get(..scheme.len().checked_add(3)?.checked_add(authority.len())?)
+    }
+    match (origin(one), origin(other)) {
+        (Some(one), Some(other)) => one.eq_ignore_ascii_case(other),
+        _ => false,
+    }
+}

@@ -1,0 +1,667 @@
+//! [`Plan`]: the commands of one message on their way to their statuses.
+//!
+//! OMA-TS-DM_RepPro, `Atomic`, `Sequence`; OMA-TS-DM_Protocol, user interaction commands. The plan is
+//! flat, in document order, with an index where each container ends: walking it needs no recursion,
+//! and it can be saved between any two items.
+
+use alloc::{collections::BTreeSet, vec, vec::Vec};
+
+use super::{
+    config::SequencePolicy,
+    event::{Answer, Prompt, Verb},
+    link::complete_meta,
+};
+use crate::{
+    AlertCode, CmdId, Correlator, MsgId, StatusCode, Text,
+    message::{Command, CommandName, Item, Meta, Results, Status},
+};
+
+/// The commands of one message.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+pub(super) struct Plan {
+    pub(super) msg_id: MsgId,
+    steps: Vec<Step>,
+    cursor: usize,
+    /// The user cancelled: nothing of the message is processed any more.
+    is_stopped: bool,
+    /// The Atomic whose savepoint is set.
+    atomic: Option<usize>,
+    pub(super) wait: Option<Wait>,
+}
+
+/// What the plan waits for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+pub(super) enum Wait {
+    /// The next item of this step.
+    Item(usize),
+    /// The user's reply to this step.
+    Ask(usize),
+    /// The changes of this Atomic being undone.
+    Rollback(usize),
+}
+
+/// What the plan tells on its way.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Note {
+    Savepoint,
+    Release,
+}
+
+/// One command.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+struct Step {
+    cmd_id: CmdId,
+    name: CommandName,
+    parent: Option<usize>,
+    /// The step after the last one inside.
+    end: usize,
+    kind: Kind,
+    /// What is inside and not yet processed gets 215.
+    is_halted: bool,
+    /// Answers so far: one for each item of a leaf command, one for all else.
+    answers: Vec<Answer>,
+}
+
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+enum Kind {
+    /// Answered without being run.
+    Refused {
+        code: StatusCode,
+        /// It is a question on whose consent a container may hang.
+        is_confirmation: bool,
+    },
+    Items {
+        verb: Verb,
+        correlator: Option<Correlator>,
+        items: Vec<Item>,
+    },
+    Question(Prompt),
+    Sequence,
+    Atomic,
+}
+
+impl Kind {
+    fn refused(code: StatusCode) -> Self {
+        Self::Refused {
+            code,
+            is_confirmation: false,
+        }
+    }
+
+    /// What an Atomic answers at once for a command that it must not hold. OMA-TS-DM_RepPro,
+    /// `Atomic`; the code for an Exec is that of devices in the field.
+    fn refusal_in_atomic(&self) -> Option<StatusCode> {
+        match self {
+            Self::Refused { code, .. } if *code != StatusCode::OK => Some(*code),
+            Self::Atomic
+            | Self::Items {
+                verb: Verb::Exec | Verb::Get,
+                ..
+            } => Some(StatusCode::COMMAND_FAILED),
+            _ => None,
+        }
+    }
+}
+
+/// A step of the walk over nested commands.
+enum Walk {
+    Enter(Command, Option<usize>),
+    Leave(usize),
+}
+
+impl Plan {
+    /// The commands of a message. Statuses are not among them.
+    pub(super) fn new(msg_id: MsgId, commands: Vec<Command>, user_interaction: bool) -> Self {
+        let mut steps: Vec<Step> = Vec::new();
+        let mut seen = BTreeSet::new();
+        let mut walk: Vec<Walk> = commands
+            .into_iter()
+            .rev()
+            .map(|command| Walk::Enter(command, None))
+            .collect();
+        while let Some(next) = walk.pop() {
+            let (command, parent) = match next {
+                Walk::Enter(Command::Status(_), _) => continue,
+                Walk::Enter(command, parent) => (command, parent),
+                Walk::Leave(index) => {
+                    let end = steps.len();
+                    if let Some(step) = steps.get_mut(index) {
+                        step.end = end;
+                    }
+                    continue;
+                }
+            };
+            let cmd_id = command.cmd_id().clone();
+            // OMA-TS-DM_RepPro, `CmdID`: there, not 0, unique in the message.
+            let is_proper =
+                !cmd_id.as_str().is_empty() && cmd_id != "0" && seen.insert(cmd_id.clone());
+            let index = steps.len();
+            let name = command.name();
+            let (kind, children) = sort(command, parent.is_none(), user_interaction);
+            steps.push(Step {
+                cmd_id,
+                name,
+                parent,
+                end: index.saturating_add(1),
+                kind: if is_proper {
+                    kind
+                } else {
+                    Kind::refused(StatusCode::BAD_REQUEST)
+                },
+                is_halted: !is_proper,
+                answers: Vec::new(),
+            });
+            if !children.is_empty() {
+                walk.push(Walk::Leave(index));
+                walk.extend(
+                    children
+                        .into_iter()
+                        .rev()
+                        .map(|child| Walk::Enter(child, Some(index))),
+                );
+            }
+        }
+        Self {
+            msg_id,
+            steps,
+            cursor: 0,
+            is_stopped: false,
+            atomic: None,
+            wait: None,
+        }
+    }
+
+    /// Answers everything with one code, and runs nothing.
+    pub(super) fn refuse(&mut self, code: StatusCode) {
+        for step in &mut self.steps {
+            step.answers = vec![code.into()];
+        }
+        self.cursor = self.steps.len();
+    }
+
+    /// Whether the message holds no command at all.
+    pub(super) fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// Goes on until there is something to wait for, or nothing left.
+    pub(super) fn advance(&mut self, policy: SequencePolicy, note: &mut dyn FnMut(Note)) {
+        while self.wait.is_none() {
+            if let Some(atomic) = self.atomic
+                && self
+                    .steps
+                    .get(atomic)
+                    .is_none_or(|step| self.cursor >= step.end)
+            {
+                self.close(atomic, policy, note);
+                continue;
+            }
+            let index = self.cursor;
+            let is_skipped = self.is_skipped(index);
+            let Some(step) = self.steps.get_mut(index) else {
+                return;
+            };
+            if is_skipped {
+                step.is_halted = true;
+                step.answers = vec![StatusCode::NOT_EXECUTED.into()];
+                self.cursor = index.saturating_add(1);
+                continue;
+            }
+            match &step.kind {
+                Kind::Refused {
+                    code,
+                    is_confirmation,
+                } => {
+                    let (code, is_confirmation) = (*code, *is_confirmation);
+                    step.answers = vec![code.into()];
+                    self.cursor = index.saturating_add(1);
+                    if is_confirmation {
+                        self.halt_around(index);
+                    }
+                    if !code.is_success() {
+                        self.failed(index, policy);
+                    }
+                }
+                Kind::Sequence => {
+                    // 200 whatever happens inside: it has begun.
+                    step.answers = vec![StatusCode::OK.into()];
+                    self.cursor = index.saturating_add(1);
+                }
+                Kind::Atomic => self.open(index, policy, note),
+                // Inside an Atomic it was asked before the savepoint.
+                Kind::Question(_) if !step.answers.is_empty() => {
+                    self.cursor = index.saturating_add(1);
+                }
+                Kind::Question(_) => self.wait = Some(Wait::Ask(index)),
+                Kind::Items { .. } => self.run_items(index, policy),
+            }
+        }
+    }
+
+    /// The item that is waited for, with its place.
+    pub(super) fn item(&self, index: usize) -> Option<(usize, Verb, Option<Correlator>, Item)> {
+        let step = self.steps.get(index)?;
+        let Kind::Items {
+            verb,
+            correlator,
+            items,
+        } = &step.kind
+        else {
+            return None;
+        };
+        let place = step.answers.len();
+        let item = items.get(place)?.clone();
+        Some((place, *verb, correlator.clone(), item))
+    }
+
+    /// The question of a step.
+    pub(super) fn question(&self, index: usize) -> Option<&Prompt> {
+        match &self.steps.get(index)?.kind {
+            Kind::Question(prompt) => Some(prompt),
+            _ => None,
+        }
+    }
+
+    pub(super) fn cmd_id(&self, index: usize) -> Option<&CmdId> {
+        Some(&self.steps.get(index)?.cmd_id)
+    }
+
+    /// The item that was waited for has its answer.
+    pub(super) fn answer_item(&mut self, index: usize, answer: Answer) {
+        self.wait = None;
+        if let Some(step) = self.steps.get_mut(index) {
+            step.answers.push(answer);
+        }
+    }
+
+    /// The question that was waited for has its answer.
+    pub(super) fn answer_question(
+        &mut self,
+        index: usize,
+        code: StatusCode,
+        items: Vec<Item>,
+        policy: SequencePolicy,
+    ) {
+        self.wait = None;
+        let Some(step) = self.steps.get_mut(index) else {
+            return;
+        };
+        step.answers = vec![Answer {
+            items,
+            ..Answer::from(code)
+        }];
+        let is_confirmation = matches!(
+            &step.kind,
+            Kind::Question(prompt) if prompt.code == AlertCode::CONFIRM_OR_REJECT
+        );
+        if code == StatusCode::OK {
+            return;
+        }
+        let is_cancelled = matches!(
+            code,
+            StatusCode::OPERATION_CANCELLED | StatusCode::REQUEST_TIMEOUT
+        );
+        if is_cancelled || is_confirmation {
+            self.halt_around(index);
+        }
+        self.is_stopped |= is_cancelled;
+        match self.steps.get(self.cursor).map(|step| &step.kind) {
+            // It was asked ahead of its Atomic, which now does not begin.
+            Some(Kind::Atomic) => self.fail_before_begin(self.cursor, index, code, policy),
+            _ => self.failed(index, policy),
+        }
+    }
+
+    /// The changes of an Atomic are undone, or not all of them.
+    pub(super) fn rolled_back(&mut self, atomic: usize, is_complete: bool, policy: SequencePolicy) {
+        self.wait = None;
+        let code = if is_complete {
+            StatusCode::ATOMIC_ROLL_BACK_OK
+        } else {
+            StatusCode::ATOMIC_ROLL_BACK_FAILED
+        };
+        for step in self.inside(atomic) {
+            let undone = match step.kind {
+                Kind::Items { .. } => code,
+                // A question leaves nothing to undo.
+                Kind::Question(_) | Kind::Refused { .. } => StatusCode::ATOMIC_ROLL_BACK_OK,
+                Kind::Sequence | Kind::Atomic => continue,
+            };
+            for answer in &mut step.answers {
+                if answer.status.is_success() {
+                    *answer = undone.into();
+                }
+            }
+        }
+        self.end_atomic(atomic, StatusCode::ATOMIC_FAILED, policy);
+    }
+
+    /// The statuses and results of everything, in document order.
+    pub(super) fn into_replies(self, fits: &mut dyn FnMut(&Command) -> bool) -> Vec<Command> {
+        let msg_id = self.msg_id;
+        let mut replies = Vec::new();
+        for step in self.steps {
+            step.reply(&msg_id, fits, &mut replies);
+        }
+        replies
+    }
+
+    /// Runs the items of a command one after the other.
+    fn run_items(&mut self, index: usize, policy: SequencePolicy) {
+        let in_atomic = self.atomic.is_some();
+        let Some(step) = self.steps.get_mut(index) else {
+            return;
+        };
+        let Kind::Items { verb, items, .. } = &step.kind else {
+            return;
+        };
+        let has_failed = step
+            .answers
+            .iter()
+            .any(|answer| !answer.status.is_success());
+        match items.get(step.answers.len()) {
+            Some(_) if in_atomic && has_failed => {
+                step.answers.push(StatusCode::NOT_EXECUTED.into());
+            }
+            Some(item) if !is_complete(*verb, item) => {
+                step.answers.push(StatusCode::INCOMPLETE_COMMAND.into());
+            }
+            Some(item) if item.more_data => {
+                step.answers
+                    .push(StatusCode::REQUEST_ENTITY_TOO_LARGE.into());
+            }
+            Some(_) => self.wait = Some(Wait::Item(index)),
+            None => {
+                self.cursor = index.saturating_add(1);
+                if has_failed {
+                    self.failed(index, policy);
+                }
+            }
+        }
+    }
+
+    /// Begins an Atomic: looks for what it must not hold, then asks its questions, then sets the
+    /// savepoint.
+    fn open(&mut self, atomic: usize, policy: SequencePolicy, note: &mut dyn FnMut(Note)) {
+        let inside = atomic.saturating_add(1);
+        let end = self.steps.get(atomic).map_or(inside, |step| step.end);
+        let steps = self.steps.get(inside..end).unwrap_or_default();
+        let refused = steps
+            .iter()
+            .enumerate()
+            .find_map(|(place, step)| Some((place, step.kind.refusal_in_atomic()?)));
+        if let Some((place, code)) = refused {
+            let index = inside.saturating_add(place);
+            if self.steps.get(index).is_some_and(|step| {
+                matches!(
+                    step.kind,
+                    Kind::Refused {
+                        is_confirmation: true,
+                        ..
+                    }
+                )
+            }) {
+                self.halt_around(index);
+            }
+            self.fail_before_begin(atomic, index, code, policy);
+            return;
+        }
+        let unasked = steps
+            .iter()
+            .position(|step| matches!(step.kind, Kind::Question(_)) && step.answers.is_empty());
+        if let Some(place) = unasked {
+            self.wait = Some(Wait::Ask(inside.saturating_add(place)));
+            return;
+        }
+        note(Note::Savepoint);
+        self.atomic = Some(atomic);
+        self.cursor = inside;
+    }
+
+    /// An Atomic fails before its first change: as if it had been rolled back.
+    fn fail_before_begin(
+        &mut self,
+        atomic: usize,
+        failed: usize,
+        code: StatusCode,
+        policy: SequencePolicy,
+    ) {
+        let before = failed.saturating_sub(atomic).saturating_sub(1);
+        for (place, step) in self.inside(atomic).iter_mut().enumerate() {
+            let status = match place.cmp(&before) {
+                core::cmp::Ordering::Less if matches!(step.kind, Kind::Sequence) => StatusCode::OK,
+                core::cmp::Ordering::Less => StatusCode::ATOMIC_ROLL_BACK_OK,
+                core::cmp::Ordering::Equal => code,
+                core::cmp::Ordering::Greater => StatusCode::NOT_EXECUTED,
+            };
+            step.answers = vec![status.into()];
+        }
+        self.end_atomic(atomic, StatusCode::ATOMIC_FAILED, policy);
+    }
+
+    /// Everything in the Atomic is done or skipped.
+    fn close(&mut self, atomic: usize, policy: SequencePolicy, note: &mut dyn FnMut(Note)) {
+        if self.steps.get(atomic).is_some_and(|step| step.is_halted) {
+            self.wait = Some(Wait::Rollback(atomic));
+        } else {
+            note(Note::Release);
+            self.end_atomic(atomic, StatusCode::OK, policy);
+        }
+    }
+
+    fn end_atomic(&mut self, atomic: usize, code: StatusCode, policy: SequencePolicy) {
+        self.atomic = None;
+        if let Some(step) = self.steps.get_mut(atomic) {
+            step.answers = vec![code.into()];
+            self.cursor = step.end;
+        }
+        if !code.is_success() {
+            self.failed(atomic, policy);
+        }
+    }
+
+    /// A command failed: its Atomic does, or the rest of its Sequence may be skipped.
+    fn failed(&mut self, index: usize, policy: SequencePolicy) {
+        if let Some(atomic) = self.atomic {
+            self.halt(atomic);
+        } else if policy == SequencePolicy::Stop
+            && let Some(parent) = self.steps.get(index).and_then(|step| step.parent)
+        {
+            self.halt(parent);
+        }
+    }
+
+    /// Consent was not given: the rest of every container around is skipped.
+    fn halt_around(&mut self, index: usize) {
+        let mut parent = self.steps.get(index).and_then(|step| step.parent);
+        while let Some(index) = parent {
+            self.halt(index);
+            parent = self.steps.get(index).and_then(|step| step.parent);
+        }
+    }
+
+    fn halt(&mut self, index: usize) {
+        if let Some(step) = self.steps.get_mut(index) {
+            step.is_halted = true;
+        }
+    }
+
+    fn is_skipped(&self, index: usize) -> bool {
+        let parent = self.steps.get(index).and_then(|step| step.parent);
+        // What is skipped is halted itself, so that looking at the parent is enough, but for a
+        // Sequence that was running when its Atomic failed.
+        self.is_stopped
+            || [parent, self.atomic]
+                .into_iter()
+                .flatten()
+                .filter_map(|container| self.steps.get(container))
+                .any(|step| step.is_halted)
+    }
+
+    fn inside(&mut self, container: usize) -> &mut [Step] {
+        let end = self.steps.get(container).map_or(0, |step| step.end);
+        self.steps
+            .get_mut(container.saturating_add(1)..end)
+            .unwrap_or_default()
+    }
+}
+
+impl Step {
+    fn reply(
+        self,
+        msg_id: &MsgId,
+        fits: &mut dyn FnMut(&Command) -> bool,
+        replies: &mut Vec<Command>,
+    ) {
+        let status = |answer: &Answer, refs: (Vec<Text>, Vec<Text>)| Status {
+            msg_ref: msg_id.clone(),
+            cmd_ref: self.cmd_id.clone(),
+            cmd: self.name.clone(),
+            target_refs: refs.0,
+            source_refs: refs.1,
+            data: answer.status,
+            items: answer.items.clone(),
+            ..Status::default()
+        };
+        let results = |items: Vec<Item>| Results {
+            msg_ref: Some(msg_id.clone()),
+            cmd_ref: self.cmd_id.clone(),
+            items,
+            ..Results::default()
+        };
+        let mut answers = self.answers;
+        // OMA-TS-DM_RepPro, `Get`: 413 if the result is too large for any message.
+        for answer in &mut answers {
+            let is_too_large = answer
+                .results
+                .iter()
+                .any(|item| !fits(&results(vec![item.clone()]).into()));
+            if is_too_large {
+                *answer = StatusCode::REQUEST_ENTITY_TOO_LARGE.into();
+            }
+        }
+        let first = answers.first().map(|answer| answer.status);
+        let all: Vec<Item> = answers
+            .iter()
+            .flat_map(|answer| answer.results.iter().cloned())
+            .collect();
+        if answers.iter().all(|answer| Some(answer.status) == first) {
+            let mut answers = answers.into_iter();
+            if let Some(mut one) = answers.next() {
+                one.items.extend(answers.flat_map(|answer| answer.items));
+                replies.push(status(&one, (Vec::new(), Vec::new())).into());
+            }
+        } else {
+            let items = match &self.kind {
+                Kind::Items { items, .. } => items.as_slice(),
+                _ => &[],
+            };
+            for (place, answer) in answers.iter().enumerate() {
+                replies.push(status(answer, refs_of(items.get(place))).into());
+            }
+        }
+        if all.is_empty() {
+            return;
+        }
+        let together = results(all).into();
+        if fits(&together) {
+            replies.push(together);
+        } else if let Command::Results(together) = together {
+            replies.extend(
+                together
+                    .items
+                    .into_iter()
+                    .map(|item| results(vec![item]).into()),
+            );
+        }
+    }
+}
+
+/// What a status for one of several items refers to.
+fn refs_of(item: Option<&Item>) -> (Vec<Text>, Vec<Text>) {
+    let text = |uri: Option<&crate::LocUri>| uri.map(|uri| uri.as_str().into());
+    let target: Option<Text> = text(item.and_then(Item::target_uri));
+    let source: Option<Text> = text(item.and_then(Item::source_uri));
+    (target.into_iter().collect(), source.into_iter().collect())
+}
+
+/// Whether an item has the addresses that its command needs.
+fn is_complete(verb: Verb, item: &Item) -> bool {
+    let has = |uri: Option<&crate::LocUri>| uri.is_some_and(|uri| !uri.as_str().is_empty());
+    has(item.target_uri()) && (verb != Verb::Copy || has(item.source_uri()))
+}
+
+/// What a command of the server is to us, and the commands inside it.
+fn sort(command: Command, is_outermost: bool, user_interaction: bool) -> (Kind, Vec<Command>) {
+    let items = |verb, correlator, meta: Option<alloc::boxed::Box<Meta>>, mut items: Vec<Item>| {
+        if items.is_empty() {
+            return Kind::refused(StatusCode::INCOMPLETE_COMMAND);
+        }
+        for item in &mut items {
+            complete_meta(item, meta.as_deref());
+        }
+        Kind::Items {
+            verb,
+            correlator,
+            items,
+        }
+    };
+    let kind = match command {
+        Command::Add(command) => items(Verb::Add, None, command.meta, command.items),
+        Command::Copy(command) => items(Verb::Copy, None, command.meta, command.items),
+        Command::Delete(command) => items(Verb::Delete, None, command.meta, command.items),
+        Command::Exec(command) => {
+            items(Verb::Exec, command.correlator, command.meta, command.items)
+        }
+        Command::Get(command) => items(Verb::Get, None, command.meta, command.items),
+        Command::Replace(command) => items(Verb::Replace, None, command.meta, command.items),
+        Command::Alert(alert) => match alert.code {
+            None => Kind::refused(StatusCode::INCOMPLETE_COMMAND),
+            // Control of the exchange, not of the device: seen to by the session.
+            Some(AlertCode::NEXT_MESSAGE | AlertCode::NO_END_OF_DATA) if is_outermost => {
+                Kind::refused(StatusCode::OK)
+            }
+            Some(code) if code.is_user_interaction() => {
+                let prompt = match user_interaction {
+                    true => Prompt::read(code, &alert),
+                    false => Err(StatusCode::OPTIONAL_FEATURE_NOT_SUPPORTED),
+                };
+                match prompt {
+                    Ok(prompt) => Kind::Question(prompt),
+                    Err(refusal) => Kind::Refused {
+                        code: refusal,
+                        is_confirmation: code == AlertCode::CONFIRM_OR_REJECT,
+                    },
+                }
+            }
+            Some(_) => Kind::refused(StatusCode::OPTIONAL_FEATURE_NOT_SUPPORTED),
+        },
+        Command::Atomic(atomic) => return (Kind::Atomic, atomic.commands),
+        Command::Sequence(sequence) => return (Kind::Sequence, sequence.commands),
+        Command::Unsupported(command) => Kind::refused(refusal_of(&command.name)),
+        // Only a client has results.
+        Command::Results(_) | Command::Status(_) => Kind::refused(StatusCode::COMMAND_NOT_ALLOWED),
+    };
+    (kind, Vec::new())
+}
+
+/// The answer to a command that DM does not have.
+pub(super) fn refusal_of(name: &CommandName) -> StatusCode {
+    let is_syncml = [
+        CommandName::MAP,
+        CommandName::MOVE,
+        CommandName::PUT,
+        CommandName::SEARCH,
+        CommandName::SYNC,
+    ]
+    .contains(name);
+    if is_syncml {
+        StatusCode::OPTIONAL_FEATURE_NOT_SUPPORTED
+    } else {
+        StatusCode::COMMAND_NOT_IMPLEMENTED
+    }
+}

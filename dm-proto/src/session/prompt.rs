@@ -1,0 +1,317 @@
+//! Alerts 1100 to 1104: what the user is asked, and what the answer means.
+//!
+//! OMA-TS-DM_Protocol, user interaction commands.
+
+use alloc::{format, string::String, vec, vec::Vec};
+
+use super::{
+    event::{Prompt, UserReply},
+    link::text_item,
+};
+use crate::{
+    AlertCode, StatusCode, Text,
+    message::{Alert, Item},
+};
+
+impl Prompt {
+    /// Reads a user interaction alert: options, text, choices.
+    ///
+    /// # Errors
+    ///
+    /// 412 if an item is missing.
+    pub(super) fn read(code: AlertCode, alert: &Alert) -> Result<Self, StatusCode> {
+        let incomplete = StatusCode::INCOMPLETE_COMMAND;
+        let [options, text, choices @ ..] = alert.items.as_slice() else {
+            return Err(incomplete);
+        };
+        let choices: Vec<Text> = choices
+            .iter()
+            .map(data_of)
+            .collect::<Option<_>>()
+            .ok_or(incomplete)?;
+        let wants_choices = matches!(code, AlertCode::SINGLE_CHOICE | AlertCode::MULTIPLE_CHOICE);
+        if wants_choices && choices.is_empty() {
+            return Err(incomplete);
+        }
+        let mut prompt = Self {
+            code,
+            text: data_of(text).ok_or(incomplete)?,
+            choices,
+            min_display: None,
+            max_display: None,
+            initial: None,
+            max_length: None,
+            input_type: None,
+            hide_input: false,
+        };
+        if let Some(options) = data_of(options) {
+            prompt.take_options(&options);
+        }
+        Ok(prompt)
+    }
+
+    /// Unknown and unusable options are skipped.
+    fn take_options(&mut self, options: &str) {
+        for option in options.split('&') {
+            let Some((name, value)) = option.split_once('=') else {
+                continue;
+            };
+            let value = url_decoded(value.trim());
+            match name.trim() {
+                "MINDT" => self.min_display = positive(&value),
+                "MAXDT" => self.max_display = positive(&value),
+                "DR" => self.initial = Some(value.into()),
+                "MAXLEN" => self.max_length = positive(&value),
+                "IT" => {
+                    self.input_type = value
+                        .chars()
+                        .next()
+                        .filter(|kind| value.len() == 1 && "ANDTPI".contains(*kind));
+                }
+                "ET" => self.hide_input = value == "P",
+                _ => {}
+            }
+        }
+    }
+
+    /// The status that a reply means, and its items. A reply that does not fit the question is no
+    /// consent to anything: it counts as a question that could not be shown.
+    pub(super) fn status_of(&self, reply: UserReply) -> (StatusCode, Vec<Item>) {
+        let misfit = (StatusCode::REQUESTED_SIZE_TOO_BIG, Vec::new());
+        match (self.code, reply) {
+            (AlertCode::DISPLAY | AlertCode::CONFIRM_OR_REJECT, UserReply::Yes) => {
+                (StatusCode::OK, Vec::new())
+            }
+            (AlertCode::TEXT_INPUT, UserReply::Text(text)) => {
+                (StatusCode::OK, vec![text_item(text)])
+            }
+            (AlertCode::SINGLE_CHOICE, UserReply::Choices(chosen)) if chosen.len() == 1 => {
+                self.chosen(&chosen).unwrap_or(misfit)
+            }
+            (AlertCode::MULTIPLE_CHOICE, UserReply::Choices(chosen)) => {
+                self.chosen(&chosen).unwrap_or(misfit)
+            }
+            (AlertCode::CONFIRM_OR_REJECT, UserReply::No) => (StatusCode::NOT_MODIFIED, Vec::new()),
+            (_, UserReply::No | UserReply::Cancelled) => {
+                (StatusCode::OPERATION_CANCELLED, Vec::new())
+            }
+            (_, UserReply::TimedOut) => (StatusCode::REQUEST_TIMEOUT, Vec::new()),
+            (
+                _,
+                UserReply::CannotDisplay
+                | UserReply::Yes
+                | UserReply::Text(_)
+                | UserReply::Choices(_),
+            ) => misfit,
+        }
+    }
+
+    fn chosen(&self, chosen: &[u16]) -> Option<(StatusCode, Vec<Item>)> {
+        let exist = chosen
+            .iter()
+            .all(|number| (1..=self.choices.len()).contains(&usize::from(*number)));
+        let items = chosen
+            .iter()
+            .map(|number| text_item(format!("{number}")))
+            .collect();
+        exist.then_some((StatusCode::OK, items))
+    }
+}
+
+fn data_of(item: &Item) -> Option<Text> {
+    Some(item.data.as_ref()?.as_str()?.into())
+}
+
+fn positive(value: &str) -> Option<u32> {
+    value.parse().ok().filter(|number| *number > 0)
+}
+
+/// `+` and `%20` for a space. What is no escape, or no text once decoded, stays as it is.
+fn url_decoded(value: &str) -> String {
+    let mut octets = Vec::with_capacity(value.len());
+    let mut rest = value.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let escaped = match (first, after) {
+            (b'%', [high, low, ..]) => hex(*high).zip(hex(*low)),
+            _ => None,
+        };
+        match escaped {
+            Some((high, low)) => {
+                octets.push((high << 4) | low);
+                rest = after.get(2..).unwrap_or_default();
+            }
+            None => {
+                octets.push(if *first == b'+' { b' ' } else { *first });
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8(octets).unwrap_or_else(|_| value.into())
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    let value = char::from(digit).to_digit(16)?;
+    u8::try_from(value).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn alert(items: &[&str]) -> Alert {
+        Alert {
+            items: items.iter().map(|text| text_item(*text)).collect(),
+            ..Alert::default()
+        }
+    }
+
+    #[test]
+    fn options_are_read_and_unusable_ones_skipped() {
+        let alert = alert(&[
+            "MINDT=10&MAXDT=60&DR=a+b%2Bc&MAXLEN=0&IT=N&ET=P&XX=1&rubbish&MINDT",
+            "Name?",
+        ]);
+
+        let prompt = Prompt::read(AlertCode::TEXT_INPUT, &alert);
+
+        assert_eq!(
+            prompt,
+            Ok(Prompt {
+                code: AlertCode::TEXT_INPUT,
+                text: "Name?".into(),
+                choices: Vec::new(),
+                min_display: Some(10),
+                max_display: Some(60),
+                initial: Some("a b+c".into()),
+                max_length: None,
+                input_type: Some('N'),
+                hide_input: true,
+            })
+        );
+    }
+
+    #[test]
+    fn missing_items_are_412() {
+        let cases: [(AlertCode, &[&str]); 4] = [
+            (AlertCode::DISPLAY, &[]),
+            (AlertCode::CONFIRM_OR_REJECT, &["MINDT=1"]),
+            (AlertCode::SINGLE_CHOICE, &["", "Which?"]),
+            (AlertCode::MULTIPLE_CHOICE, &["", "Which?"]),
+        ];
+        for (code, items) in cases {
+            assert_eq!(
+                Prompt::read(code, &alert(items)),
+                Err(StatusCode::INCOMPLETE_COMMAND)
+            );
+        }
+    }
+
+    #[test]
+    fn broken_escapes_stay_as_they_are() {
+        for (coded, plain) in [
+            ("100%", "100%"),
+            ("%4", "%4"),
+            ("%zz", "%zz"),
+            ("%FF", "%FF"),
+            ("%C3%A9", "\u{e9}"),
+        ] {
+            assert_eq!(url_decoded(coded), plain);
+        }
+    }
+
+    #[test]
+    fn each_reply_has_its_status() {
+        let confirm = alert(&["", "Sure?"]);
+        let choice = alert(&["", "Which?", "one", "two"]);
+        let cases: [(AlertCode, &Alert, UserReply, u16, &[&str]); 13] = [
+            (
+                AlertCode::CONFIRM_OR_REJECT,
+                &confirm,
+                UserReply::Yes,
+                200,
+                &[],
+            ),
+            (
+                AlertCode::CONFIRM_OR_REJECT,
+                &confirm,
+                UserReply::No,
+                304,
+                &[],
+            ),
+            (
+                AlertCode::CONFIRM_OR_REJECT,
+                &confirm,
+                UserReply::Cancelled,
+                214,
+                &[],
+            ),
+            (
+                AlertCode::CONFIRM_OR_REJECT,
+                &confirm,
+                UserReply::TimedOut,
+                408,
+                &[],
+            ),
+            (
+                AlertCode::CONFIRM_OR_REJECT,
+                &confirm,
+                UserReply::CannotDisplay,
+                416,
+                &[],
+            ),
+            (
+                AlertCode::CONFIRM_OR_REJECT,
+                &confirm,
+                UserReply::Text("yes".into()),
+                416,
+                &[],
+            ),
+            (AlertCode::DISPLAY, &confirm, UserReply::Yes, 200, &[]),
+            (
+                AlertCode::TEXT_INPUT,
+                &confirm,
+                UserReply::Text("me".into()),
+                200,
+                &["me"],
+            ),
+            (AlertCode::TEXT_INPUT, &confirm, UserReply::Yes, 416, &[]),
+            (
+                AlertCode::SINGLE_CHOICE,
+                &choice,
+                UserReply::Choices(vec![2]),
+                200,
+                &["2"],
+            ),
+            (
+                AlertCode::SINGLE_CHOICE,
+                &choice,
+                UserReply::Choices(vec![1, 2]),
+                416,
+                &[],
+            ),
+            (
+                AlertCode::MULTIPLE_CHOICE,
+                &choice,
+                UserReply::Choices(vec![2, 1]),
+                200,
+                &["2", "1"],
+            ),
+            (
+                AlertCode::MULTIPLE_CHOICE,
+                &choice,
+                UserReply::Choices(vec![3]),
+                416,
+                &[],
+            ),
+        ];
+        for (code, alert, reply, status, items) in cases {
+            let prompt = Prompt::read(code, alert).expect("complete alert");
+            let items: Vec<Item> = items.iter().map(|text| text_item(*text)).collect();
+            assert_eq!(
+                prompt.status_of(reply.clone()),
+                (StatusCode::new(status), items),
+                "{code:?} {reply:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,818 @@
+//! [`ServerSession`]: the server's side.
+
+use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
+use core::fmt;
+
+use super::{
+    CommandTag, Ending, Ticket, Transmit,
+    config::ServerConfig,
+    error::{Misbehaviour, Misuse, SessionError},
+    event::ServerEvent,
+    link::{
+        Arrival, HeaderStatus, Link, Opening, Parcel, complete_meta, is_abort, items_of, put_first,
+        reference, says_nothing, session_abort,
+    },
+    plan::refusal_of,
+    proof::{Check, Proof, Reception},
+    received::Received,
+    saved::{Disposition, Saved},
+};
+use crate::{
+    AlertCode, CmdId, StatusCode, Text,
+    auth::{Account, Nonce, Scheme, Side},
+    message::{Alert, Command, CommandName, Item, Replace, Results, Status, SyncMl},
+};
+
+/// The server's side of a session.
+pub struct ServerSession {
+    config: Arc<ServerConfig>,
+    account: Account,
+    state: State,
+    /// Tickets that were handed out: the ticket, and the place of the reply it is for.
+    issued: Vec<(u32, usize)>,
+    last_sent: Option<Transmit>,
+    /// The last message is to be sent again.
+    is_again: bool,
+}
+
+/// What of a session is saved.
+#[derive(Clone)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+pub(super) struct State {
+    pub(super) link: Link,
+    proof: Proof,
+    check: Check,
+    phase: Phase,
+    /// The answers to the commands of the device's last message.
+    replies: Vec<Reply>,
+    /// Commands that were not sent yet.
+    commands: VecDeque<Parcel>,
+    /// Commands that were sent, and those inside them.
+    sent: Vec<Sent>,
+    notices: VecDeque<Notice>,
+    is_opened: bool,
+    /// The caller knows that it is our turn.
+    is_ready: bool,
+    /// Our next message only tells the device that it has not authenticated.
+    is_refusing: bool,
+}
+
+/// Whose turn it is.
+///
+/// ```text
+/// accept ──► Theirs ──handle──► Ours ──commands──► Theirs
+///               ▲                └──── none ─────► Over(Complete) ──late report──► Ours
+///               └ abort, fatal error ──► Leaving ──last message──► Over
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+enum Phase {
+    Ours,
+    Theirs,
+    Leaving(Ending),
+    Over(Ending),
+}
+
+/// The answer to one command of the device.
+#[derive(Clone)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+struct Reply {
+    cmd_id: CmdId,
+    name: CommandName,
+    answer: Decision,
+}
+
+#[derive(Clone)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+enum Decision {
+    Made(StatusCode),
+    /// The caller decides about this alert.
+    Asked(Alert),
+}
+
+/// One command that was sent.
+#[derive(Clone)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+struct Sent {
+    msg: u32,
+    cmd: u32,
+    tag: CommandTag,
+    part: u32,
+    progress: Progress,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+enum Progress {
+    /// No status yet.
+    Open,
+    /// 101: a final status follows, maybe in a later package.
+    InProgress,
+    Answered,
+}
+
+/// An event that needs no answer.
+#[derive(Clone)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+enum Notice {
+    Opened(AlertCode, Vec<Item>),
+    Status {
+        tag: CommandTag,
+        part: u32,
+        target_ref: Option<Text>,
+        status: StatusCode,
+        items: Vec<Item>,
+    },
+    Results(CommandTag, u32, Vec<Item>),
+    NoStatus(CommandTag, u32),
+    Ready,
+    NonceChanged(Side, Nonce),
+    Ended(Ending),
+}
+
+impl ServerSession {
+    /// Begins a session with its first message, which must still be [handled](Self::handle).
+    ///
+    /// # Errors
+    ///
+    /// If the message is not the first of a session (MsgID 1).
+    pub fn accept(
+        first: &Received,
+        config: Arc<ServerConfig>,
+        account: &Account,
+    ) -> Result<Self, SessionError> {
+        let header = first.header();
+        if first.number() != Some(1) {
+            return Err(Misbehaviour::MessageOrder(header.msg_id.clone().into()).into());
+        }
+        let remote = header.source.loc_uri.clone();
+        let link = Link::new(
+            header.session_id.clone(),
+            first.encoding(),
+            header.target.loc_uri.clone(),
+            remote.clone(),
+            remote,
+        );
+        Ok(Self::new(
+            config,
+            account,
+            State {
+                link,
+                proof: Proof::new(&account.server),
+                check: Check::new(&account.client),
+                phase: Phase::Theirs,
+                replies: Vec::new(),
+                commands: VecDeque::new(),
+                sent: Vec::new(),
+                notices: VecDeque::new(),
+                is_opened: false,
+                is_ready: false,
+                is_refusing: false,
+            },
+        ))
+    }
+
+    /// Takes up a saved session. Every event that was not answered comes again with a new ticket.
+    /// `last_sent`, the last message taken from it, is what a repeated message of the device is
+    /// answered with; nothing is sent without one.
+    ///
+    /// # Errors
+    ///
+    /// If `saved` is of a version or side that this cannot read.
+    pub fn restore(
+        saved: Saved,
+        last_sent: Option<Transmit>,
+        config: Arc<ServerConfig>,
+        account: &Account,
+    ) -> Result<Self, SessionError> {
+        let mut session = Self::new(config, account, saved.into_server()?);
+        session.last_sent = last_sent;
+        Ok(session)
+    }
+
+    fn new(config: Arc<ServerConfig>, account: &Account, state: State) -> Self {
+        Self {
+            config,
+            account: account.clone(),
+            state,
+            issued: Vec::new(),
+            last_sent: None,
+            is_again: false,
+        }
+    }
+
+    /// What must be stored for [`restore`](Self::restore).
+    pub fn save(&self) -> Saved {
+        Saved::of_server(self.state.clone())
+    }
+
+    /// The session's id.
+    pub fn session_id(&self) -> &crate::SessionId {
+        &self.state.link.session_id
+    }
+
+    /// Takes a message of the device. A repeated message leaves no events, and its answer is the one
+    /// it had before. `nonce` is fresh randomness, used if a challenge is made, and as the nonce of
+    /// the device's next session.
+    ///
+    /// # Errors
+    ///
+    /// If the message does not belong to the session (then nothing has changed), or the session fails
+    /// now. [`poll_transmit`](Self::poll_transmit) may still have an answer for the device that says
+    /// why.
+    pub fn handle(&mut self, message: Received, nonce: Nonce) -> Result<(), SessionError> {
+        if message.header().source.loc_uri != self.state.link.remote {
+            let from = message.header().source.loc_uri.clone();
+            return Err(Misbehaviour::Source(from.into()).into());
+        }
+        let is_repeat = self.state.link.disposition(&message) == Disposition::Repeat;
+        match &self.state.phase {
+            Phase::Ours | Phase::Leaving(_) if is_repeat => return Ok(()),
+            Phase::Ours => return Err(Misuse::Turn.into()),
+            _ if is_repeat && self.last_sent.is_none() => return Err(Misuse::LastSent.into()),
+            _ if is_repeat => {
+                self.is_again = true;
+                return Ok(());
+            }
+            Phase::Theirs | Phase::Over(Ending::Complete) => {}
+            Phase::Leaving(Ending::Failed(error)) | Phase::Over(Ending::Failed(error)) => {
+                return Err(error.clone());
+            }
+            Phase::Leaving(_) | Phase::Over(_) => return Err(SessionError::Over),
+        }
+        // A message that is not the next one is nobody's: it must not end the session.
+        if self.state.link.admit(&message)? == Arrival::Repeat {
+            return Ok(());
+        }
+        self.state.phase = Phase::Ours;
+        self.state.is_ready = false;
+        self.is_again = false;
+        let taken = self.take(message, &nonce);
+        match taken {
+            Ok(()) => self.settle(),
+            Err(error) => {
+                self.abandon();
+                self.state.phase = Phase::Leaving(Ending::Failed(error.clone()));
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the device has authenticated.
+    pub fn is_authenticated(&self) -> bool {
+        self.state.check.is_authenticated()
+    }
+
+    /// The next event.
+    #[must_use]
+    pub fn poll_event(&mut self) -> Option<ServerEvent> {
+        if let Some(notice) = self.state.notices.pop_front() {
+            return Some(notice.into());
+        }
+        let issued = &self.issued;
+        let (place, alert) = self
+            .state
+            .replies
+            .iter()
+            .enumerate()
+            .find_map(|(place, reply)| match &reply.answer {
+                Decision::Asked(alert) if issued.iter().all(|(_, known)| *known != place) => {
+                    Some((place, alert.clone()))
+                }
+                _ => None,
+            })?;
+        let ticket = self.state.link.ticket();
+        self.issued.push((ticket, place));
+        Some(ServerEvent::Alert(Ticket(ticket), alert))
+    }
+
+    /// Gives a command. Its CmdIDs, and those inside it, are assigned by the session. It goes out
+    /// with the next package; commands that met 401 or 407 are sent again after authentication.
+    ///
+    /// Commands that do not fit into the device's `MaxMsgSize` together follow in later packages. One
+    /// that does not fit alone gets a [`ServerEvent::Status`] of 413 without being sent, and one that
+    /// has no encoded form one of 400.
+    pub fn send(&mut self, command: Command, tag: CommandTag) {
+        self.state.commands.push_back(Parcel {
+            command,
+            tag: Some(tag),
+        });
+    }
+
+    /// Answers [`ServerEvent::Alert`]. A ticket that was used already does nothing.
+    pub fn answer(&mut self, ticket: Ticket, status: StatusCode) {
+        let Some(at) = self.issued.iter().position(|(known, _)| *known == ticket.0) else {
+            return;
+        };
+        let (_, place) = self.issued.swap_remove(at);
+        if let Some(reply) = self.state.replies.get_mut(place) {
+            reply.answer = Decision::Made(status);
+        }
+        self.settle();
+    }
+
+    /// Ends the session: the next transmit is an Alert 1223. Commands that have no status get
+    /// [`ServerEvent::NoStatus`].
+    pub fn abort(&mut self) {
+        if matches!(self.state.phase, Phase::Ours | Phase::Theirs) {
+            self.abandon();
+            self.state.phase = Phase::Leaving(Ending::Aborted);
+        }
+    }
+
+    /// The message to send, once all events are polled and answered.
+    #[must_use]
+    pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        if core::mem::take(&mut self.is_again) {
+            return self.last_sent.clone();
+        }
+        let made = match &self.state.phase {
+            Phase::Leaving(ending) => {
+                let ending = ending.clone();
+                let is_ours = !matches!(ending, Ending::AbortedByPeer);
+                self.post_replies();
+                let opening = self.opening();
+                let last_word = is_ours.then(session_abort);
+                let made = self.state.link.farewell(opening, last_word).ok();
+                self.end(ending);
+                made
+            }
+            Phase::Ours if self.state.notices.is_empty() && self.is_decided() => self.speak(),
+            Phase::Ours | Phase::Theirs | Phase::Over(_) => None,
+        };
+        if made.is_some() {
+            self.last_sent.clone_from(&made);
+        }
+        made
+    }
+
+    /// Sorts what is in a message.
+    fn take(&mut self, received: Received, nonce: &Nonce) -> Result<(), SessionError> {
+        let message = received.message;
+        self.state.link.encoding = received.encoding;
+        self.state.replies.clear();
+        self.issued.clear();
+        self.state.link.agree_on_version(&message.header)?;
+
+        let was_authenticated = self.is_authenticated();
+        let allowed = self.config.challenges;
+        let mut verdict = self.state.check.verify(
+            message.header.cred.as_deref(),
+            &self.account.client,
+            None,
+            nonce,
+            allowed,
+        );
+        self.state.is_refusing = !verdict.is_accepted();
+        if self.state.is_refusing {
+            let code = verdict.code;
+            self.state.link.header_status = Some(HeaderStatus::Verdict(verdict));
+            self.state.replies = replies(&message.commands, code);
+            if self.state.check.is_exhausted(allowed) {
+                return Err(SessionError::NotAuthenticated);
+            }
+            return Ok(());
+        }
+        if !was_authenticated {
+            let next = self.state.check.rotate(&mut verdict, nonce);
+            self.state
+                .notices
+                .extend(next.map(|nonce| Notice::NonceChanged(Side::Client, nonce)));
+        }
+        self.state.link.header_status = Some(HeaderStatus::Verdict(verdict));
+        let is_idle = says_nothing(&message) && self.state.sent.is_empty();
+        self.state.link.count_idle(is_idle)?;
+        self.open(&message);
+        self.take_answers(&message.commands)?;
+        if is_abort(&message) {
+            self.state.replies = replies(&message.commands, StatusCode::OK);
+            self.abandon_commands();
+            self.state.phase = Phase::Leaving(Ending::AbortedByPeer);
+            return Ok(());
+        }
+        if message.is_final {
+            self.close_package();
+        }
+        self.take_commands(message);
+        Ok(())
+    }
+
+    fn open(&mut self, message: &SyncMl) {
+        if core::mem::replace(&mut self.state.is_opened, true) {
+            return;
+        }
+        let mut trigger = AlertCode::CLIENT_INITIATED_MGMT;
+        let mut dev_info = Vec::new();
+        for command in &message.commands {
+            match command {
+                Command::Alert(alert) if alert.code == Some(AlertCode::SERVER_INITIATED_MGMT) => {
+                    trigger = AlertCode::SERVER_INITIATED_MGMT;
+                }
+                Command::Replace(replace) if is_dev_info(replace) => {
+                    dev_info.extend(replace.items.iter().cloned().map(|mut item| {
+                        complete_meta(&mut item, replace.meta.as_deref());
+                        item
+                    }));
+                }
+                _ => {}
+            }
+        }
+        self.state
+            .notices
+            .push_back(Notice::Opened(trigger, dev_info));
+    }
+
+    /// Takes statuses and results.
+    fn take_answers(&mut self, commands: &[Command]) -> Result<(), SessionError> {
+        let our_header = commands.iter().find_map(|command| match command {
+            Command::Status(status) if self.state.link.is_of_our_header(status) => Some(status),
+            _ => None,
+        });
+        if let Some(status) = our_header {
+            self.take_header_status(status)?;
+        }
+        for command in commands {
+            match command {
+                Command::Status(status) if status.cmd_ref != "0" => self.take_status(status),
+                Command::Results(results) => self.take_results(results),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn take_header_status(&mut self, status: &Status) -> Result<(), SessionError> {
+        let (reception, nonce) =
+            self.state
+                .proof
+                .answered(status, &self.account.server, self.config.challenges)?;
+        if let Some(nonce) = nonce {
+            self.state
+                .notices
+                .push_back(Notice::NonceChanged(Side::Server, nonce));
+        }
+        match reception {
+            Reception::Challenged => {
+                let again = self.state.link.take_back();
+                let msg = self.state.link.sent;
+                // Their statuses are 401 or 407 and say nothing about them: the application sees one
+                // command. Those that were not kept are told as they are.
+                self.state.sent.retain(|sent| {
+                    sent.msg != msg || again.iter().all(|parcel| parcel.tag != Some(sent.tag))
+                });
+                put_first(&mut self.state.commands, again);
+            }
+            Reception::Accepted => self.state.link.forget_in_flight(),
+        }
+        Ok(())
+    }
+
+    fn take_status(&mut self, status: &Status) {
+        let refs = reference(status.msg_ref.as_str()).zip(reference(status.cmd_ref.as_str()));
+        let Some(sent) = self.find(refs) else { return };
+        let is_last = status.data != StatusCode::IN_PROGRESS;
+        sent.progress = match is_last {
+            true => Progress::Answered,
+            false => Progress::InProgress,
+        };
+        let (tag, part) = (sent.tag, sent.part);
+        let mut tell = |target_ref: Option<Text>| {
+            self.state.notices.push_back(Notice::Status {
+                tag,
+                part,
+                target_ref,
+                status: status.data,
+                items: status.items.clone(),
+            });
+        };
+        if status.target_refs.is_empty() {
+            tell(None);
+        }
+        for target_ref in &status.target_refs {
+            tell(Some(target_ref.clone()));
+        }
+    }
+
+    fn take_results(&mut self, results: &Results) {
+        // OMA-TS-DM_RepPro, `Results`: references that are missing mean 1.
+        let number = |text: &str| match text.trim().is_empty() {
+            true => Some(1),
+            false => reference(text),
+        };
+        let msg_ref = results
+            .msg_ref
+            .as_ref()
+            .map_or("", |msg_ref| msg_ref.as_str());
+        let refs = number(msg_ref).zip(number(results.cmd_ref.as_str()));
+        let Some(sent) = self.find(refs) else { return };
+        let (tag, part) = (sent.tag, sent.part);
+        self.state
+            .notices
+            .push_back(Notice::Results(tag, part, items_of(results.clone())));
+    }
+
+    fn find(&mut self, refs: Option<(u32, u32)>) -> Option<&mut Sent> {
+        self.state
+            .sent
+            .iter_mut()
+            .find(|sent| refs == Some((sent.msg, sent.cmd)))
+    }
+
+    /// The device has ended its package: what has no status now gets none, but for what is in
+    /// progress.
+    fn close_package(&mut self) {
+        let sent = core::mem::take(&mut self.state.sent);
+        for sent in sent {
+            match sent.progress {
+                Progress::Open => self
+                    .state
+                    .notices
+                    .push_back(Notice::NoStatus(sent.tag, sent.part)),
+                Progress::InProgress => self.state.sent.push(sent),
+                Progress::Answered => {}
+            }
+        }
+    }
+
+    /// OMA-TS-DM_Protocol: a client sends Alert, Replace of DevInfo, Results and Status only.
+    fn take_commands(&mut self, message: SyncMl) {
+        let mut replies = replies(&message.commands, StatusCode::COMMAND_NOT_ALLOWED);
+        // Commands inside others keep their refusal; the outermost are looked at in turn.
+        let mut places = replies.iter_mut();
+        for command in message.commands {
+            if matches!(command, Command::Status(_) | Command::Results(_)) {
+                continue;
+            }
+            let inside = count_inside(&command);
+            let Some(reply) = places.next() else { return };
+            if matches!(
+                &reply.answer,
+                Decision::Made(StatusCode::COMMAND_NOT_ALLOWED)
+            ) {
+                match command {
+                    Command::Alert(alert) => reply.answer = decide(alert),
+                    Command::Replace(replace) if is_dev_info(&replace) => {
+                        reply.answer = Decision::Made(StatusCode::OK);
+                    }
+                    _ => {}
+                }
+            }
+            for _ in 0..inside {
+                places.next();
+            }
+        }
+        self.state.replies = replies;
+    }
+
+    /// Whether every alert has its answer.
+    fn is_decided(&self) -> bool {
+        self.state
+            .replies
+            .iter()
+            .all(|reply| matches!(reply.answer, Decision::Made(_)))
+    }
+
+    /// Tells the caller once that it is our turn.
+    fn settle(&mut self) {
+        let is_our_turn = self.state.phase == Phase::Ours
+            && !self.state.is_refusing
+            && self.state.link.peer_ended
+            && self.is_decided();
+        if is_our_turn && !core::mem::replace(&mut self.state.is_ready, true) {
+            self.state.notices.push_back(Notice::Ready);
+        }
+    }
+
+    fn post_replies(&mut self) {
+        for reply in core::mem::take(&mut self.state.replies) {
+            if let Decision::Made(code) = reply.answer {
+                let status = self.state.link.status(&reply.cmd_id, reply.name, code);
+                self.state.link.post(status);
+            }
+        }
+    }
+
+    /// Makes our next message.
+    fn speak(&mut self) -> Option<Transmit> {
+        match self.compose() {
+            Ok((transmit, is_closing)) => {
+                if is_closing {
+                    self.abandon_commands();
+                    self.end(Ending::Complete);
+                } else {
+                    self.state.phase = Phase::Theirs;
+                }
+                Some(transmit)
+            }
+            Err(error) => {
+                self.abandon();
+                self.end(Ending::Failed(error));
+                None
+            }
+        }
+    }
+
+    /// A message, and whether it is a closing package.
+    fn compose(&mut self) -> Result<(Transmit, bool), SessionError> {
+        self.post_replies();
+        let mut draft = self.state.link.draft(self.opening())?;
+        self.state.link.load(&mut draft, false)?;
+        let mut has_commands = false;
+        if !self.state.link.peer_ended {
+            // OMA-TS-DM_Protocol: what asks for the rest of a package holds nothing else.
+            let _ = draft.push(
+                &mut Alert {
+                    code: Some(AlertCode::NEXT_MESSAGE),
+                    ..Alert::default()
+                }
+                .into(),
+            );
+        } else if self.state.link.is_silent() && !self.state.is_refusing {
+            let commands = &mut self.state.commands;
+            let keep = self.state.proof.may_be_challenged();
+            let (sent, unfit) = self.state.link.load_tagged(&mut draft, commands, keep);
+            has_commands = !sent.is_empty();
+            let msg = draft.msg_id();
+            for (tag, ids) in sent {
+                self.state
+                    .sent
+                    .extend((0..).zip(ids).map(|(part, cmd)| Sent {
+                        msg,
+                        cmd,
+                        tag,
+                        part,
+                        progress: Progress::Open,
+                    }));
+            }
+            for (tag, status) in unfit {
+                self.state.notices.push_back(Notice::Status {
+                    tag,
+                    part: 0,
+                    target_ref: None,
+                    status,
+                    items: Vec::new(),
+                });
+            }
+        }
+        let is_final = self.state.link.peer_ended && self.state.link.is_silent();
+        let is_closing =
+            is_final && !has_commands && !self.state.is_refusing && self.state.commands.is_empty();
+        Ok((self.state.link.seal(draft, is_final), is_closing))
+    }
+
+    fn opening(&self) -> Opening {
+        let credentials = &self.account.server;
+        let has_name = credentials.scheme != Scheme::Transport;
+        // Credentials go to a device that has shown its own: Basic is readable, and a digest can be
+        // guessed at leisure.
+        let cred = match self.is_authenticated() {
+            true => self.state.proof.cred(credentials),
+            false => None,
+        };
+        Opening {
+            name: has_name.then(|| Text::from(&credentials.name)),
+            cred,
+            max_msg_size: self.config.max_msg_size,
+            max_obj_size: self.config.max_obj_size,
+        }
+    }
+
+    /// Commands that were sent, or wait to be, and will have no status.
+    fn abandon_commands(&mut self) {
+        for sent in core::mem::take(&mut self.state.sent) {
+            if sent.progress != Progress::Answered {
+                self.state
+                    .notices
+                    .push_back(Notice::NoStatus(sent.tag, sent.part));
+            }
+        }
+        for parcel in core::mem::take(&mut self.state.commands) {
+            self.state
+                .notices
+                .extend(parcel.tag.map(|tag| Notice::NoStatus(tag, 0)));
+        }
+    }
+
+    /// Gives up all that goes on. Statuses that are decided are still sent.
+    fn abandon(&mut self) {
+        self.abandon_commands();
+        self.issued.clear();
+        self.is_again = false;
+    }
+
+    fn end(&mut self, ending: Ending) {
+        self.state.phase = Phase::Over(ending.clone());
+        self.state.notices.push_back(Notice::Ended(ending));
+    }
+}
+
+impl fmt::Debug for ServerSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerSession")
+            .field("session_id", self.session_id())
+            .field("phase", &self.state.phase)
+            .field("sent", &self.state.link.sent)
+            .field("received", &self.state.link.received)
+            .field("is_authenticated", &self.is_authenticated())
+            .finish_non_exhaustive()
+    }
+}
+
+impl From<Notice> for ServerEvent {
+    fn from(notice: Notice) -> Self {
+        match notice {
+            Notice::Opened(trigger, dev_info) => Self::Opened { trigger, dev_info },
+            Notice::Status {
+                tag,
+                part,
+                target_ref,
+                status,
+                items,
+            } => Self::Status {
+                tag,
+                part,
+                target_ref,
+                status,
+                items,
+            },
+            Notice::Results(tag, part, items) => Self::Results { tag, part, items },
+            Notice::NoStatus(tag, part) => Self::NoStatus { tag, part },
+            Notice::Ready => Self::Ready,
+            Notice::NonceChanged(side, nonce) => Self::NonceChanged { side, nonce },
+            Notice::Ended(ending) => Self::Ended(ending),
+        }
+    }
+}
+
+/// One reply for each command, those inside containers too, with the same code; none for statuses
+/// and results. What is not proper is refused as such.
+fn replies(commands: &[Command], code: StatusCode) -> Vec<Reply> {
+    let mut replies = Vec::new();
+    let mut seen = alloc::collections::BTreeSet::new();
+    let mut stack: Vec<&Command> = commands.iter().rev().collect();
+    while let Some(command) = stack.pop() {
+        stack.extend(command.children().iter().rev());
+        let code = match command {
+            Command::Status(_) | Command::Results(_) => continue,
+            _ if code == StatusCode::INVALID_CREDENTIALS
+                || code == StatusCode::MISSING_CREDENTIALS =>
+            {
+                code
+            }
+            _ if is_improper(command.cmd_id()) || !seen.insert(command.cmd_id()) => {
+                StatusCode::BAD_REQUEST
+            }
+            Command::Unsupported(command) => refusal_of(&command.name),
+            _ => code,
+        };
+        replies.push(Reply {
+            cmd_id: command.cmd_id().clone(),
+            name: command.name(),
+            answer: Decision::Made(code),
+        });
+    }
+    replies
+}
+
+fn is_improper(cmd_id: &CmdId) -> bool {
+    cmd_id.as_str().is_empty() || *cmd_id == "0"
+}
+
+/// How many replies the commands inside get.
+fn count_inside(command: &Command) -> usize {
+    let mut stack: Vec<&Command> = command.children().iter().collect();
+    let mut count = 0_usize;
+    while let Some(command) = stack.pop() {
+        stack.extend(command.children());
+        if !matches!(command, Command::Status(_) | Command::Results(_)) {
+            count = count.saturating_add(1);
+        }
+    }
+    count
+}
+
+/// The answer to an alert of the device.
+fn decide(alert: Alert) -> Decision {
+    match alert.code {
+        None => Decision::Made(StatusCode::INCOMPLETE_COMMAND),
+        Some(AlertCode::CLIENT_EVENT | AlertCode::GENERIC_ALERT) => Decision::Asked(alert),
+        Some(
+            AlertCode::SERVER_INITIATED_MGMT
+            | AlertCode::CLIENT_INITIATED_MGMT
+            | AlertCode::NEXT_MESSAGE
+            | AlertCode::NO_END_OF_DATA,
+        ) => Decision::Made(StatusCode::OK),
+        Some(_) => Decision::Made(StatusCode::OPTIONAL_FEATURE_NOT_SUPPORTED),
+    }
+}
+
+/// Whether a Replace only tells what the device is.
+fn is_dev_info(replace: &Replace) -> bool {
+    !replace.items.is_empty()
+        && replace.items.iter().all(|item| {
+            let uri = item.source_uri().map_or("", |uri| uri.as_str());
+            let uri = uri.strip_prefix("./").unwrap_or(uri);
+            uri == "DevInfo" || uri.starts_with("DevInfo/")
+        })
+}
