@@ -50,7 +50,7 @@ fn item_through_xml(item: &mut Item) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn wbxml_gives_a_message_back(message in message(Characters::Any)) {
