@@ -203,7 +203,10 @@ impl<'i> Reader<'i> {
             match prefix {
                 "xml" if namespace == XML_NAMESPACE => continue,
                 "xml" | "xmlns" => return Err(self.fail(DecodeErrorKind::InvalidNamespace)),
-                _ if namespace == XML_NAMESPACE || namespace == XMLNS_NAMESPACE => {
+                _ if namespace == XML_NAMESPACE
+                    || namespace == XMLNS_NAMESPACE
+                    || namespace.is_empty() && !prefix.is_empty() =>
+                {
                     return Err(self.fail(DecodeErrorKind::InvalidNamespace));
                 }
                 _ => {}
@@ -294,11 +297,11 @@ impl<'i> Reader<'i> {
             Some(binding) => (binding.namespace.clone(), None),
             None if prefix.is_empty() => (Cow::Borrowed(""), None),
             None => {
-                let prefix = Text::from(prefix);
-                (
-                    Cow::Borrowed(""),
-                    Some(ToleranceKind::UndeclaredPrefix { prefix }),
-                )
+                // The prefix is all that is known of the namespace, and keeps names apart.
+                let odd = ToleranceKind::UndeclaredPrefix {
+                    prefix: Text::from(prefix),
+                };
+                (Cow::Borrowed(prefix), Some(odd))
             }
         }
     }
