@@ -119,11 +119,6 @@ impl NodeUri {
         uri.push_str(name);
         Self(uri)
     }
-
-    /// A URI that was canonical when it was stored.
-    pub(crate) fn from_canonical(uri: impl Into<Text>) -> Self {
-        Self(uri.into())
-    }
 }
 
 impl core::fmt::Display for NodeUri {

@@ -7,6 +7,7 @@ pub mod device;
 pub mod nodes;
 pub mod server;
 
+mod alert;
 mod operation;
 mod result_code;
 mod state;

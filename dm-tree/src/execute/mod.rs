@@ -44,7 +44,10 @@ impl Transaction<'_> {
     }
 
     /// Reads an address of a server and holds it against the limits of the device.
-    fn address(&self, loc_uri: Option<&dm_proto::LocUri>) -> Result<Address, StatusCode> {
+    pub(crate) fn address(
+        &self,
+        loc_uri: Option<&dm_proto::LocUri>,
+    ) -> Result<Address, StatusCode> {
         let loc_uri = loc_uri.ok_or(StatusCode::BAD_REQUEST)?;
         let address = Address::parse(loc_uri.as_str()).map_err(|error| StatusCode::from(&error))?;
         if !self.limits.allow(&address.uri) {

@@ -4,9 +4,10 @@ use dm_proto::{StatusCode, Text};
 
 use super::maintain;
 use crate::{
-    Edit, NodeFormat, UriLimits,
+    Edit, NodeFormat, UriLimits, View,
     description::NodeDescription,
     object::{Job, ManagementObject},
+    tree::Mount,
 };
 
 /// `./DevDetail`: versions and capabilities of the device, for a server that asks.
@@ -100,4 +101,26 @@ impl ManagementObject for DevDetail {
     fn restarted(&self, edit: &mut Edit<'_>, _jobs: &[Job]) -> Result<(), StatusCode> {
         self.write(edit)
     }
+}
+
+/// The limits that the tree's DevDetail announces.
+pub(crate) fn uri_limits(view: View<'_>, mounts: &[Mount]) -> Result<UriLimits, StatusCode> {
+    let found = mounts.iter().find(|mount| {
+        let types = mount.object.description().types();
+        types.iter().any(|type_| type_ == DevDetail::TYPE)
+    });
+    let Some(mount) = found else {
+        return Ok(UriLimits::default());
+    };
+    let uri = mount.root.child_named("URI");
+    let limit = |name: &str| match view.text(&uri.child_named(name)) {
+        Ok(text) => Ok(text.trim().parse().unwrap_or(0)),
+        Err(StatusCode::NOT_FOUND) => Ok(0),
+        Err(status) => Err(status),
+    };
+    Ok(UriLimits {
+        max_depth: limit("MaxDepth")?,
+        max_tot_len: limit("MaxTotLen")?,
+        max_seg_len: limit("MaxSegLen")?,
+    })
 }

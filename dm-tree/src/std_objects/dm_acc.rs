@@ -93,6 +93,11 @@ fn provision(edit: &mut Edit<'_>, account: &Account) -> Result<(), StatusCode> {
     Ok(())
 }
 
+/// Stores a nonce at a [place](Accounts::nonce_place) of one.
+pub(crate) fn put_nonce(edit: &mut Edit<'_>, path: &str, nonce: &Nonce) -> Result<(), StatusCode> {
+    edit.put(path, nonce_node(nonce))
+}
+
 fn nonce_node(nonce: &Nonce) -> Node {
     Node::leaf(NodeFormat::Bin, nonce.as_bytes().to_vec()).with_type("application/octet-stream")
 }

@@ -9,7 +9,11 @@ mod dev_info;
 mod dm_acc;
 
 pub use self::{dev_detail::DevDetail, dev_info::DevInfo, dm_acc::DmAcc};
-pub(crate) use self::{dev_info::items as dev_info_items, dm_acc::Accounts};
+pub(crate) use self::{
+    dev_detail::uri_limits,
+    dev_info::items as dev_info_items,
+    dm_acc::{Accounts, put_nonce},
+};
 
 use dm_proto::StatusCode;
 
