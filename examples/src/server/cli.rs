@@ -1,12 +1,6 @@
 //! The command line of `dm-server`.
 
-use std::{
-    ffi::OsString,
-    io::Write as _,
-    path::PathBuf,
-    process::ExitCode,
-    sync::Arc,
-};
+use std::{ffi::OsString, io::Write as _, path::PathBuf, process::ExitCode, sync::Arc};
 
 use clap::Parser;
 use dm_proto::Secret;
@@ -67,9 +61,11 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn serve(cli: Cli) -> Result<(), Box<dyn core::error::Error>> {
     if cli.database_url.is_some() {
-        return Err("--database-url is not supported yet: leave it out to use the embedded \
+        return Err(
+            "--database-url is not supported yet: leave it out to use the embedded \
                     database in --data"
-            .into());
+                .into(),
+        );
     }
     let token = match &cli.emi_token_file {
         Some(path) => {

@@ -318,13 +318,6 @@ pub(super) struct Open {
     pub(super) deadline: Option<i64>,
 }
 
-/// Which of a row's sessions.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Which {
-    Session,
-    Candidate,
-}
-
 impl Row {
     pub(super) fn new(id: &str, device: Device) -> Self {
         Self {

@@ -30,9 +30,7 @@ use super::{
 
 /// `POST /dm`. OMA-TS-SyncML_HTTPBinding: one message per request and one per answer.
 pub(super) fn router(shared: Arc<Shared>) -> Router {
-    Router::new()
-        .route("/dm", post(receive))
-        .with_state(shared)
+    Router::new().route("/dm", post(receive)).with_state(shared)
 }
 
 /// Why a request has no SyncML answer.
@@ -115,7 +113,12 @@ async fn answer(shared: &Shared, request: Request) -> Result<Answer, Refusal> {
         ReceiveError::UnsupportedMediaType(_) => Refusal::MediaType,
         other => Refusal::NotAMessage(other.to_string()),
     })?;
-    shared.tell(Direction::FromDevice, &received, received.encoding(), &octets);
+    shared.tell(
+        Direction::FromDevice,
+        &received,
+        received.encoding(),
+        &octets,
+    );
     let answer = exchange(shared, &received).await.map_err(|error| {
         shared.log(format_args!("{error}"));
         Refusal::Internal
@@ -235,9 +238,7 @@ fn route(shared: &Shared, received: &Received, row: &Row) -> Result<Route, Answe
                 let stored = stored.map(|Transmit { encoding, body, .. }| (encoding, body));
                 return Err(Answer(stored));
             }
-            Disposition::OutOfOrder
-                if *slot.saved.session_id() == received.header().session_id =>
-            {
+            Disposition::OutOfOrder if *slot.saved.session_id() == received.header().session_id => {
                 // A late copy, or a message that was never ours to have: it begins nothing.
                 shared.log(format_args!("{:?} sends a message out of order", row.id));
                 return Err(refuse(received, StatusCode::BAD_REQUEST));
@@ -265,12 +266,7 @@ fn route(shared: &Shared, received: &Received, row: &Row) -> Result<Route, Answe
     }
 }
 
-fn restore(
-    shared: &Shared,
-    received: &Received,
-    row: &Row,
-    slot: &Slot,
-) -> Result<Route, Answer> {
+fn restore(shared: &Shared, received: &Received, row: &Row, slot: &Slot) -> Result<Route, Answer> {
     let server_uri = &received.header().target.loc_uri;
     let account = row.device.account(&row.id, server_uri, &slot.nonces);
     let config = Arc::clone(&shared.session);
@@ -303,7 +299,11 @@ fn asked_for(
         let Command::Alert(alert) = command else {
             continue;
         };
-        if row.queue.iter().any(|(_, operation)| operation.claims(alert)) {
+        if row
+            .queue
+            .iter()
+            .any(|(_, operation)| operation.claims(alert))
+        {
             continue;
         }
         let Some(request) = policy(&row.id, alert) else {

@@ -45,6 +45,10 @@ pub(super) fn router(shared: Arc<Shared>, token: Option<Secret>) -> Router {
         .fallback(async || Problem::NotFound("resource"))
         .method_not_allowed_fallback(async || Problem::Method)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(middleware::map_response_with_state(
+            Arc::clone(&shared),
+            log_fault,
+        ))
         .with_state(shared);
     match token {
         Some(token) => router.layer(middleware::from_fn(move |request, next| {
@@ -53,6 +57,17 @@ pub(super) fn router(shared: Arc<Shared>, token: Option<Secret>) -> Router {
         })),
         None => router,
     }
+}
+
+/// A fault of our own, on its way to the log; who asked is not told more than that there was one.
+#[derive(Clone, Debug)]
+struct Fault(String);
+
+async fn log_fault(Shares(shared): Shares<Arc<Shared>>, response: Response) -> Response {
+    if let Some(Fault(fault)) = response.extensions().get() {
+        shared.log(format_args!("{fault}"));
+    }
+    response
 }
 
 async fn authorize(token: &Secret, request: Request, next: Next) -> Response {
@@ -141,11 +156,20 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let body = Json(json!({ "error": self.to_string() }));
         let mut response = (self.status(), body).into_response();
-        if matches!(self, Self::Unauthorized) {
-            let scheme = HeaderValue::from_static("Bearer");
-            response
-                .headers_mut()
-                .insert(header::WWW_AUTHENTICATE, scheme);
+        match self {
+            Self::Unauthorized => {
+                let scheme = HeaderValue::from_static("Bearer");
+                response
+                    .headers_mut()
+                    .insert(header::WWW_AUTHENTICATE, scheme);
+            }
+            Self::Store(error) => {
+                response.extensions_mut().insert(Fault(error.to_string()));
+            }
+            Self::Randomness(error) => {
+                response.extensions_mut().insert(Fault(error.to_string()));
+            }
+            _ => {}
         }
         response
     }
@@ -175,8 +199,7 @@ type Octets = Result<Bytes, BytesRejection>;
 
 /// Reads a JSON body, and insists that it is called that: no form of a browser can send one unasked.
 fn body<T: DeserializeOwned>(headers: &HeaderMap, octets: Octets) -> Result<T, Problem> {
-    let octets =
-        octets.map_err(|error| Problem::Body(error.body_text(), error.status()))?;
+    let octets = octets.map_err(|error| Problem::Body(error.body_text(), error.status()))?;
     let content_type = headers.get(header::CONTENT_TYPE);
     let content_type = content_type.and_then(|value| value.to_str().ok());
     let essence = content_type.and_then(|value| value.split(';').next());
@@ -374,7 +397,6 @@ async fn events(
         let event = watcher.next().await?;
         Some((Ok::<_, Infallible>(event), watcher))
     });
-    // `unfold` over an async closure is not `Unpin`; the response pins it.
     let events = Sse::new(stream).keep_alive(KeepAlive::default());
     Ok(events.into_response())
 }
@@ -414,7 +436,11 @@ impl Watcher {
                 self.waiting
                     .push_back(event.id(number.to_string()).data(data));
             }
-            self.seen = record.events().map(|(number, _)| number).last()?.max(self.seen);
+            self.seen = record
+                .events()
+                .map(|(number, _)| number)
+                .last()?
+                .max(self.seen);
         }
     }
 }

@@ -22,10 +22,9 @@ mod request;
 mod shared;
 mod store;
 
-use core::fmt;
+use core::{fmt, net::SocketAddr, time::Duration};
 use std::{
     io,
-    net::SocketAddr,
     path::{Path, PathBuf},
     sync::{Arc, mpsc},
     thread::JoinHandle,
@@ -38,13 +37,13 @@ use tokio::{
     sync::{Notify, watch},
 };
 
-use self::{shared::Shared, store::Store};
 pub use self::{
     cli::run,
     device::{Auth, Device, DeviceError, MoRoots, Profile},
     request::{LawmoVerb, OperationRequest, PackageRequest, RequestError, ScomoVerb},
     store::StoreError,
 };
+use self::{shared::Shared, store::Store};
 
 /// How a server runs.
 #[derive(Clone, Debug)]
@@ -259,8 +258,8 @@ impl Server {
             let shared = Arc::clone(shared);
             async move { shared.ended().await }
         };
-        let dm = axum::serve(dm, dm::router(Arc::clone(&shared)))
-            .with_graceful_shutdown(until(&shared));
+        let dm =
+            axum::serve(dm, dm::router(Arc::clone(&shared))).with_graceful_shutdown(until(&shared));
         let emi = axum::serve(emi, emi::router(Arc::clone(&shared), token))
             .with_graceful_shutdown(until(&shared));
         let agenda = async {
@@ -272,8 +271,19 @@ impl Server {
             ending.send_replace(true);
             Ok(())
         };
-        tokio::try_join!(async { dm.await }, async { emi.await }, agenda, shutdown)?;
-        Ok(())
+        let patience = async {
+            shared.ended().await;
+            tokio::time::sleep(PATIENCE).await;
+        };
+        let served = async {
+            tokio::try_join!(async { dm.await }, async { emi.await }, agenda, shutdown)?;
+            Ok(())
+        };
+        tokio::select! {
+            served = served => served,
+            // Somebody keeps a request open; what it would store, it can store after a restart.
+            () = patience => Ok(()),
+        }
     }
 
     /// Runs a server in threads of its own, for programs that are not asynchronous.
@@ -322,6 +332,9 @@ impl Server {
         })
     }
 }
+
+/// How long requests that are under way may take once the server is to end.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 async fn bind(address: &str) -> Result<(TcpListener, SocketAddr), StartError> {
     let failed = |error| StartError::Listen {

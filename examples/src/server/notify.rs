@@ -1,7 +1,7 @@
 //! What is done without anybody asking: deadlines, and notifications that call devices.
 
-use core::time::Duration;
-use std::{net::SocketAddr, sync::Arc};
+use core::{net::SocketAddr, time::Duration};
+use std::sync::Arc;
 
 use dm_proto::{LocUri, notification::Notification};
 use tokio::net::{UdpSocket, lookup_host};

@@ -1,7 +1,7 @@
 //! Operations on their way: what runs on the device, and the record that tells what became of it.
 
 use dm_proto::{StatusCode, message::Alert};
-use dm_tree::remote::{ComponentResult, Operation, Reply, Step, Summary, SummaryState};
+use dm_tree::remote::{ComponentResult, Operation, Progress, Reply, Step, Summary, SummaryState};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -11,8 +11,8 @@ use super::request::OperationRequest;
 /// An operation of either object, for one queue per device.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(super) enum AnyOperation {
-    Lawmo(lawmo::server::AnyOperation),
-    Scomo(scomo::server::AnyOperation),
+    Lawmo(Box<lawmo::server::AnyOperation>),
+    Scomo(Box<scomo::server::AnyOperation>),
 }
 
 impl Operation for AnyOperation {
@@ -29,6 +29,13 @@ impl Operation for AnyOperation {
         match self {
             Self::Lawmo(operation) => operation.handle(reply),
             Self::Scomo(operation) => operation.handle(reply),
+        }
+    }
+
+    fn progress(&self) -> Progress {
+        match self {
+            Self::Lawmo(operation) => operation.progress(),
+            Self::Scomo(operation) => operation.progress(),
         }
     }
 
@@ -107,15 +114,13 @@ pub(super) struct Record {
     pub(super) device: String,
     /// Its name in the device's queue.
     pub(super) number: u32,
-    pub(super) request: OperationRequestText,
+    /// The request as JSON text: the stored form of a record has no room for absent members.
+    request: String,
     pub(super) deadline: Option<i64>,
     /// Every change of state, the first when it was queued. Never empty.
     first: Event,
     later: Vec<Event>,
 }
-
-/// A request as the JSON text that it came as: the stored form of a record has no room for absent members.
-pub(super) type OperationRequestText = String;
 
 impl Record {
     pub(super) fn new(

@@ -175,11 +175,13 @@ impl OperationRequest {
         match (self.lawmo, self.scomo) {
             (Some(verb), None) => {
                 order = order.with_usual_roots(device.mo_roots.lawmo());
-                self.build_lawmo(verb, order).map(AnyOperation::Lawmo)
+                let operation = self.build_lawmo(verb, order)?;
+                Ok(AnyOperation::Lawmo(Box::new(operation)))
             }
             (None, Some(verb)) => {
                 order = order.with_usual_roots(device.mo_roots.scomo());
-                self.build_scomo(verb, order).map(AnyOperation::Scomo)
+                let operation = self.build_scomo(verb, order)?;
+                Ok(AnyOperation::Scomo(Box::new(operation)))
             }
             _ => Err(RequestError::OneOperation),
         }

@@ -3,10 +3,7 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use dm_proto::{
-    auth::Nonce,
-    session::ServerConfig,
-};
+use dm_proto::{auth::Nonce, session::ServerConfig};
 use dm_tree::remote::{Notice, Operation as _, Summary};
 use jiff::Timestamp;
 use tokio::sync::{Notify, watch};
@@ -45,7 +42,8 @@ enum Update {
 
 impl Updates {
     pub(super) fn add(&mut self, record: Record) {
-        self.0.push((record.id.clone(), Update::New(Box::new(record))));
+        self.0
+            .push((record.id.clone(), Update::New(Box::new(record))));
     }
 
     /// Moves the operation with this number in the row on to a state on the way.
@@ -137,15 +135,13 @@ impl Shared {
             .iter()
             .map(|record| (record.id.clone(), record.state().as_str()))
             .collect();
-        let row = self
-            .store
-            .commit(Change { row, records, key })
-            .await?;
+        let row = self.store.commit(Change { row, records, key }).await?;
         for (id, state) in told {
             self.log(format_args!("operation {id} on {:?}: {state}", row.id));
         }
         self.agenda.notify_one();
-        self.commits.send_modify(|count| *count = count.wrapping_add(1));
+        self.commits
+            .send_modify(|count| *count = count.wrapping_add(1));
         Ok(row)
     }
 
