@@ -1,11 +1,11 @@
 //! `dm-device`: a Linux device that lives in a folder and obeys a DM server.
 
+use core::time::Duration;
 use std::{
     net::UdpSocket,
     path::{Path, PathBuf},
     process::ExitCode,
     thread,
-    time::Duration,
 };
 
 use clap::{Parser, ValueEnum};
@@ -137,13 +137,14 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn core::error::Error>> {
     };
     let mut device = device.map_err(|error| in_root(error, &arguments.root))?;
     if arguments.once {
-        return Ok(match socket {
+        match socket {
             Some(socket) => {
                 device.resume()?;
                 device.run_notified(&socket)?;
             }
             None => device.run_once()?,
-        });
+        }
+        return Ok(());
     }
     serve(&mut device, socket.as_ref())
 }

@@ -195,7 +195,7 @@ fn describe(command: &Command, depth: usize, lines: &mut Vec<String>) {
             let of = status
                 .target_refs
                 .first()
-                .or(status.source_refs.first())
+                .or_else(|| status.source_refs.first())
                 .map(|uri| uri.as_str());
             let is_header = status.cmd.as_str() == "SyncHdr";
             let place = match of {
@@ -231,7 +231,9 @@ fn describe(command: &Command, depth: usize, lines: &mut Vec<String>) {
 }
 
 fn alert_text(alert: &Alert) -> String {
-    let code = alert.code.unwrap_or_default();
+    let Some(code) = alert.code else {
+        return "Alert".to_owned();
+    };
     let name = code.name().unwrap_or_default();
     if code.is_user_interaction() {
         let text = alert.items.get(1).and_then(|item| item.data.as_ref());
@@ -250,14 +252,20 @@ fn alert_text(alert: &Alert) -> String {
         .items
         .iter()
         .map(|item| {
-            let source = item.source_uri().map(|uri| uri.as_str()).unwrap_or_default();
+            let source = item
+                .source_uri()
+                .map(|uri| uri.as_str())
+                .unwrap_or_default();
             let type_ = item.meta.as_ref().and_then(|meta| meta.type_.as_ref());
             let type_ = type_.map(|type_| type_.as_str()).unwrap_or_default();
             let target = item
                 .target_uri()
                 .map(|uri| format!(" for {uri}"))
                 .unwrap_or_default();
-            format!("{type_} of {source}{target} = {}", report_text(item, source))
+            format!(
+                "{type_} of {source}{target} = {}",
+                report_text(item, source)
+            )
         })
         .collect();
     format!("Alert {code} {}{correlator}", items.join(", "))

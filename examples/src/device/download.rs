@@ -1,9 +1,7 @@
 //! [`Downloader`]: packages over HTTP, each checked against its digest before it is kept.
 
-use std::{
-    io::{self, IsTerminal, Read, Write},
-    time::Duration,
-};
+use core::time::Duration;
+use std::io::{self, IsTerminal, Read, Write};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use scomo::ResultCode;
@@ -205,7 +203,10 @@ fn progress(length: Option<u64>) -> ProgressBar {
         return ProgressBar::hidden();
     }
     let (bar, template) = match length {
-        Some(length) => (ProgressBar::new(length), "{bar:40} {bytes}/{total_bytes} {eta}"),
+        Some(length) => (
+            ProgressBar::new(length),
+            "{bar:40} {bytes}/{total_bytes} {eta}",
+        ),
         None => (ProgressBar::new_spinner(), "{spinner} {bytes}"),
     };
     match ProgressStyle::with_template(template) {

@@ -75,9 +75,7 @@ impl Factory {
             return Err(RootError::Nested);
         }
         let factory = Self { root, state };
-        let found = factory
-            .settle()
-            .map_err(error_at(factory.root.path()))?;
+        let found = factory.settle().map_err(error_at(factory.root.path()))?;
         Ok((factory.root.clone(), factory, found))
     }
 
@@ -85,7 +83,7 @@ impl Factory {
         if self.root.is_empty()? {
             // The order lets any interruption be found: image, mark of the reset, marker of the root.
             if !self.path(IMAGE).exists() {
-                self.put(IMAGE, |file| write_built_in(file))?;
+                self.put(IMAGE, write_built_in)?;
             }
             self.put(RESET, |_| Ok(()))?;
             self.root.mark()?;
@@ -205,7 +203,13 @@ pub(super) fn entry_path<R: Read>(entry: &tar::Entry<'_, R>) -> io::Result<Strin
 fn write_built_in(file: &fs::File) -> io::Result<()> {
     let mut image = tar::Builder::new(file);
     for (path, content) in BUILT_IN {
-        append(&mut image, path, 0o644, content.len() as u64, content.as_bytes())?;
+        append(
+            &mut image,
+            path,
+            0o644,
+            content.len() as u64,
+            content.as_bytes(),
+        )?;
     }
     image.finish()
 }
@@ -335,7 +339,10 @@ mod tests {
         assert!(root.join("home/user/Messages/welcome.txt").exists());
         assert!(!root.join("etc/nologin").exists());
         // Until the tree is as new too, every start says so.
-        assert_eq!(Factory::prepare(&root, &state).unwrap().2, Found::FactoryNew);
+        assert_eq!(
+            Factory::prepare(&root, &state).unwrap().2,
+            Found::FactoryNew
+        );
         factory.done().unwrap();
         assert_eq!(Factory::prepare(&root, &state).unwrap().2, Found::AsLeft);
     }

@@ -117,7 +117,11 @@ impl Device for Locks {
             .root
             .write(PARTIALLY_LOCKED, NOTICE.as_bytes())
             .and_then(|()| self.root.remove_file(FULLY_LOCKED));
-        self.done("partially locking", locked, ResultCode::PARTIALLY_LOCK_FAILED)
+        self.done(
+            "partially locking",
+            locked,
+            ResultCode::PARTIALLY_LOCK_FAILED,
+        )
     }
 
     fn unlock(&mut self, _job: &Job) -> Effect {

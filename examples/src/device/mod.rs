@@ -14,12 +14,13 @@ pub mod user;
 
 mod software;
 
+use core::time::Duration;
 use std::{
     fs, io,
     net::UdpSocket,
     path::PathBuf,
     thread,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use dm_proto::{
@@ -430,13 +431,16 @@ impl Device {
 /// How many sessions are tried for reports before the device gives up until it is started again.
 const DELIVERIES: u32 = 4;
 
+/// An object and its root.
+type Mount = (NodeUri, Box<dyn ManagementObject>);
+
 fn objects(
     config: &Config,
     root: &Root,
     factory: &Factory,
     packages: &Packages,
     user: &SharedUser,
-) -> Result<Vec<(NodeUri, Box<dyn ManagementObject>)>, Error> {
+) -> Result<Vec<Mount>, Error> {
     let account = &config.account;
     let servers = [account.server_id.as_str()];
     let (lawmo_reporting, scomo_reporting) = {
@@ -491,10 +495,7 @@ fn objects(
                 "1",
             )),
         ),
-        (
-            at(DmAcc::ROOT),
-            Box::new(DmAcc::new(vec![account.clone()])),
-        ),
+        (at(DmAcc::ROOT), Box::new(DmAcc::new(vec![account.clone()]))),
         (
             at("./LAWMO"),
             Box::new(lawmo::device::Lawmo::new(locks, locks_config)),

@@ -291,7 +291,10 @@ impl Packages {
     }
 
     fn at(&self, place: &str, id: &str) -> io::Result<Option<Installed>> {
-        let Some(record) = self.root.read(&format!("{place}/{id}/{RECORD}"), MAX_RECORD)? else {
+        let Some(record) = self
+            .root
+            .read(&format!("{place}/{id}/{RECORD}"), MAX_RECORD)?
+        else {
             return Ok(None);
         };
         let component = serde_json::from_slice::<Installed>(&record).ok();
@@ -542,7 +545,9 @@ impl Packages {
                     )));
                 }
             }
-            room = room.checked_sub(entry.size()).ok_or(PackageError::TooLarge)?;
+            room = room
+                .checked_sub(entry.size())
+                .ok_or(PackageError::TooLarge)?;
             if found.len() >= self.limits.files as usize {
                 return Err(PackageError::TooLarge);
             }
@@ -552,10 +557,10 @@ impl Packages {
                 }
                 let mut json = Vec::new();
                 entry.read_to_end(&mut json).map_err(bad)?;
-                manifest = Some(
-                    serde_json::from_slice::<Manifest>(&json)
-                        .map_err(|error| PackageError::malformed(format!("{MANIFEST}: {error}")))?,
-                );
+                manifest =
+                    Some(serde_json::from_slice::<Manifest>(&json).map_err(|error| {
+                        PackageError::malformed(format!("{MANIFEST}: {error}"))
+                    })?);
                 continue;
             }
             let (parent, name) =
@@ -573,12 +578,15 @@ impl Packages {
                 _ => PackageError::Io(error),
             })?;
             io::copy(&mut entry, &mut file).map_err(bad)?;
-            file.set_permissions(Permissions::from_mode(if executable { 0o755 } else { 0o644 }))?;
+            file.set_permissions(Permissions::from_mode(if executable {
+                0o755
+            } else {
+                0o644
+            }))?;
             file.sync_all()?;
             root::sync(&dir)?;
         }
-        let manifest =
-            manifest.ok_or_else(|| PackageError::malformed(format!("no {MANIFEST}")))?;
+        let manifest = manifest.ok_or_else(|| PackageError::malformed(format!("no {MANIFEST}")))?;
         Ok((manifest, found))
     }
 
@@ -658,7 +666,10 @@ pub(super) fn is_record(path: &str) -> bool {
 pub(super) fn read_record(path: &str, content: &[u8]) -> Option<Installed> {
     let component = serde_json::from_slice::<Installed>(content).ok()?;
     let active = !path.starts_with(INACTIVE);
-    is_id(&component.component.id).then_some(Installed { active, ..component })
+    is_id(&component.component.id).then_some(Installed {
+        active,
+        ..component
+    })
 }
 
 /// Where a package lies. `PkgID` is any text of the server's, so a digest of it is the name.
@@ -670,12 +681,15 @@ fn partial_name(package_id: &str) -> String {
     format!("{}.part", Sha256Digest::of(package_id.as_bytes()))
 }
 
+/// A file of a component: its path below the component's folder, and its content.
+pub type FileOf<'a> = (&'a str, &'a [u8]);
+
 /// Builds a package: the manifest, then the files of each component with their content.
 ///
 /// # Errors
 ///
 /// If a path is none that a `.tar` can hold.
-pub fn build(components: &[(ManifestComponent, &[(&str, &[u8])])]) -> io::Result<Vec<u8>> {
+pub fn build(components: &[(ManifestComponent, &[FileOf<'_>])]) -> io::Result<Vec<u8>> {
     let manifest = Manifest {
         components: components
             .iter()
@@ -831,9 +845,21 @@ mod tests {
             ("inner parent", evil(append("game/../../x")), "not a path"),
             ("absolute", evil(append("/etc/x")), "not a path"),
             ("unnamed", evil(append("game/y")), "not both in"),
-            ("record", evil(append("game/.dm-component.json")), "not both in"),
-            ("symlink", evil(link(tar::EntryType::Symlink, "/etc")), "neither file"),
-            ("hard link", evil(link(tar::EntryType::Link, "/etc/passwd")), "neither file"),
+            (
+                "record",
+                evil(append("game/.dm-component.json")),
+                "not both in",
+            ),
+            (
+                "symlink",
+                evil(link(tar::EntryType::Symlink, "/etc")),
+                "neither file",
+            ),
+            (
+                "hard link",
+                evil(link(tar::EntryType::Link, "/etc/passwd")),
+                "neither file",
+            ),
             ("nothing", evil(|_| ()), "not both in"),
             ("no tar", b"not a tar at all".to_vec(), "bad package"),
             ("short", short, "bad package"),
@@ -865,11 +891,23 @@ mod tests {
         let (_dir, packages) = packages();
         packages.deliver("p", &game("1")).unwrap();
         for limits in [
-            PackageLimits { package: 100, ..PackageLimits::default() },
-            PackageLimits { content: 100, ..PackageLimits::default() },
-            PackageLimits { files: 1, ..PackageLimits::default() },
+            PackageLimits {
+                package: 100,
+                ..PackageLimits::default()
+            },
+            PackageLimits {
+                content: 100,
+                ..PackageLimits::default()
+            },
+            PackageLimits {
+                files: 1,
+                ..PackageLimits::default()
+            },
         ] {
-            let packages = Packages { limits, ..packages.clone() };
+            let packages = Packages {
+                limits,
+                ..packages.clone()
+            };
             let error = packages.install("p", true, 1).unwrap_err();
             assert!(error.is_out_of_room(), "{error}");
         }
@@ -888,7 +926,13 @@ mod tests {
         // The power goes before the decision.
         let undone = reopen(dir.path());
         assert_eq!(
-            undone.component("game").unwrap().unwrap().component.version.as_deref(),
+            undone
+                .component("game")
+                .unwrap()
+                .unwrap()
+                .component
+                .version
+                .as_deref(),
             Some("1")
         );
         assert!(undone.root.names(STAGE).unwrap().is_empty());
@@ -896,8 +940,15 @@ mod tests {
         // It goes after the decision, with the old component out of its place already.
         let file = packages.root.open_file(&cached("q")).unwrap().unwrap();
         packages.unpack(file, &stage, "q", 2).unwrap();
-        let commit = serde_json::to_vec(&Commit { active: true, components: ids }).unwrap();
-        packages.root.write(&format!("{stage}/{COMMIT}"), &commit).unwrap();
+        let commit = serde_json::to_vec(&Commit {
+            active: true,
+            components: ids,
+        })
+        .unwrap();
+        packages
+            .root
+            .write(&format!("{stage}/{COMMIT}"), &commit)
+            .unwrap();
         packages
             .root
             .rename("opt/game", &format!("{stage}/old/opt/game"))
@@ -938,7 +989,10 @@ mod tests {
         ));
         for bad in ["sha256=", "sha256=12", &format!("sha256=é{}", &hex[2..])] {
             assert!(
-                matches!(Sha256Digest::in_params(bad), Err(PackageError::Malformed(_))),
+                matches!(
+                    Sha256Digest::in_params(bad),
+                    Err(PackageError::Malformed(_))
+                ),
                 "{bad}"
             );
         }

@@ -117,7 +117,10 @@ impl Root {
 
     /// Makes it the root of a device.
     pub(super) fn mark(&self) -> io::Result<()> {
-        self.write(MARKER, b"This folder is the root of a device: dm-device locks, wipes and resets it.\n")
+        self.write(
+            MARKER,
+            b"This folder is the root of a device: dm-device locks, wipes and resets it.\n",
+        )
     }
 
     /// Where it is.
@@ -195,7 +198,8 @@ impl Root {
             return Ok(None);
         };
         let mut content = Vec::new();
-        file.take(limit.saturating_add(1)).read_to_end(&mut content)?;
+        file.take(limit.saturating_add(1))
+            .read_to_end(&mut content)?;
         if content.len() as u64 > limit {
             return Err(io::Error::new(
                 io::ErrorKind::FileTooLarge,
@@ -428,7 +432,10 @@ mod tests {
         ));
         // A link is not a marker.
         symlink("precious", dir.path().join(MARKER)).unwrap();
-        assert!(matches!(Root::open(dir.path()), Err(RootError::Unmarked(_))));
+        assert!(matches!(
+            Root::open(dir.path()),
+            Err(RootError::Unmarked(_))
+        ));
         fs::remove_file(dir.path().join(MARKER)).unwrap();
         fs::write(dir.path().join(MARKER), "").unwrap();
         assert!(Root::open(dir.path()).is_ok());
@@ -437,7 +444,16 @@ mod tests {
     #[test]
     fn no_path_leads_out() {
         let (_dir, root) = marked();
-        for path in ["../x", "a/../../x", "/etc/x", "a//x", "./x", "a/", "a\0b", ".."] {
+        for path in [
+            "../x",
+            "a/../../x",
+            "/etc/x",
+            "a//x",
+            "./x",
+            "a/",
+            "a\0b",
+            "..",
+        ] {
             let error = root.write(path, b"").unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{path}");
         }
@@ -466,10 +482,7 @@ mod tests {
         symlink(outside.path(), dir.path().join("inside/out")).unwrap();
         root.empty("inside").unwrap();
         root.remove_folder("inside").unwrap();
-        assert_eq!(
-            fs::read(outside.path().join("precious")).unwrap(),
-            b"mine"
-        );
+        assert_eq!(fs::read(outside.path().join("precious")).unwrap(), b"mine");
         assert!(!dir.path().join("inside").exists());
     }
 

@@ -35,12 +35,7 @@ pub(super) struct Software {
 
 impl Software {
     /// Tells the user of a failure, and returns the result for the server.
-    fn failed(
-        &self,
-        what: &str,
-        error: &dyn core::error::Error,
-        result: ResultCode,
-    ) -> ResultCode {
+    fn failed(&self, what: &str, error: &dyn core::error::Error, result: ResultCode) -> ResultCode {
         self.user.tell(&format!("{what} failed: {error}"));
         result
     }
@@ -71,7 +66,11 @@ impl Software {
         if let Some(data) = &package.data {
             self.packages.deliver(&package.id, data)?;
         }
-        match package.install_params.as_deref().map(Sha256Digest::in_params) {
+        match package
+            .install_params
+            .as_deref()
+            .map(Sha256Digest::in_params)
+        {
             Some(Ok(digest)) => self.packages.check(&package.id, digest)?,
             // Delivered in the session itself, a package needs no digest.
             None | Some(Err(PackageError::NoDigest)) if package.data.is_some() => {}
@@ -210,7 +209,10 @@ fn refuse_kind(package: &Package) -> Result<(), PackageError> {
     };
     let pkg_type = package.pkg_type.as_deref().map(essence);
     let is_deb = pkg_type.as_deref() == Some("application/vnd.debian.binary-package")
-        || package.url.as_deref().is_some_and(|url| url.ends_with(".deb"));
+        || package
+            .url
+            .as_deref()
+            .is_some_and(|url| url.ends_with(".deb"));
     if is_deb {
         return Err(PackageError::Kind(".deb"));
     }

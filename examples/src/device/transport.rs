@@ -1,6 +1,7 @@
 //! [`Transport`]: how messages reach the server; [`Http`], the one there is.
 
-use std::{io::Read, time::Duration};
+use core::time::Duration;
+use std::io::Read;
 
 use bytes::Bytes;
 use dm_proto::session::Transmit;

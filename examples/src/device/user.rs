@@ -1,14 +1,18 @@
 //! [`User`]: whoever can be asked and told, at a terminal, by command line or by script.
 
+use core::time::Duration;
 use std::{
     collections::VecDeque,
     io::{self, BufRead, Write},
     sync::{Arc, Mutex, PoisonError, mpsc},
     thread,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
-use dm_proto::{AlertCode, session::{Prompt, UserReply}};
+use dm_proto::{
+    AlertCode,
+    session::{Prompt, UserReply},
+};
 
 /// How long a question waits that does not say how long.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -126,7 +130,11 @@ impl User for Terminal {
         let deadline = Instant::now() + patience;
         show(&format!("\n{}\n", printable(&prompt.text)));
         for (number, choice) in prompt.choices.iter().enumerate() {
-            show(&format!("  {}. {}\n", number.saturating_add(1), printable(choice)));
+            show(&format!(
+                "  {}. {}\n",
+                number.saturating_add(1),
+                printable(choice)
+            ));
         }
         let choices = prompt.choices.len();
         match prompt.code {
@@ -146,18 +154,14 @@ impl User for Terminal {
                     .is_none_or(|max| line.chars().count() <= max as usize);
                 (!line.is_empty() && fits).then(|| UserReply::Text(line.into()))
             }),
-            AlertCode::SINGLE_CHOICE => {
-                self.answer(deadline, "[a number, or cancel]", |line| {
-                    numbers(line, choices)
-                        .filter(|numbers| numbers.len() == 1)
-                        .map(UserReply::Choices)
-                })
-            }
-            AlertCode::MULTIPLE_CHOICE => {
-                self.answer(deadline, "[numbers, or cancel]", |line| {
-                    numbers(line, choices).map(UserReply::Choices)
-                })
-            }
+            AlertCode::SINGLE_CHOICE => self.answer(deadline, "[a number, or cancel]", |line| {
+                numbers(line, choices)
+                    .filter(|numbers| numbers.len() == 1)
+                    .map(UserReply::Choices)
+            }),
+            AlertCode::MULTIPLE_CHOICE => self.answer(deadline, "[numbers, or cancel]", |line| {
+                numbers(line, choices).map(UserReply::Choices)
+            }),
             _ => UserReply::CannotDisplay,
         }
     }
