@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use dm_proto::Text;
 
-use crate::NodeFormat;
+use crate::{Node, NodeFormat};
 
 /// A node of the description framework, built in code. OMA-TS-DM_TND, device description framework.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,6 +16,7 @@ pub struct NodeDescription {
     occurrence: Occurrence,
     default: Option<Bytes>,
     children: Vec<NodeDescription>,
+    open: bool,
 }
 
 /// The commands that a node supports, whatever the ACL says.
@@ -89,6 +90,7 @@ impl NodeDescription {
             occurrence: Occurrence::One,
             default: None,
             children: Vec::new(),
+            open: false,
         }
     }
 
@@ -151,5 +153,195 @@ impl NodeDescription {
     pub fn child(mut self, child: Self) -> Self {
         self.children.push(child);
         self
+    }
+
+    /// The same, open: below it there may be any nodes, of any format, with every command but Exec.
+    /// For `Ext` and `Bearer` subtrees, which the standard objects leave to vendors.
+    #[must_use]
+    pub fn open(mut self) -> Self {
+        self.open = true;
+        self.access = self.access | Access::ADD | Access::GET;
+        self
+    }
+
+    /// The name; `None` if it is chosen at run time.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// The format.
+    pub fn format(&self) -> NodeFormat {
+        self.format
+    }
+
+    /// The types that it may have; any, if there is none.
+    pub fn types(&self) -> &[Text] {
+        &self.types
+    }
+
+    /// The children.
+    pub fn children(&self) -> &[Self] {
+        &self.children
+    }
+
+    /// The node as it is created, when the description alone decides.
+    pub fn initial(&self) -> Node {
+        let type_ = self.types.first().cloned().unwrap_or_default();
+        if self.format == NodeFormat::Node {
+            return Node::interior(type_);
+        }
+        Node::leaf(self.format, self.default.clone().unwrap_or_default()).with_type(type_)
+    }
+
+    /// What is said of the node at `path` (segments joined by `/`) below this one.
+    pub(crate) fn lookup(&self, path: &str) -> Described<'_> {
+        let mut description = self;
+        for segment in path.split('/').filter(|segment| !segment.is_empty()) {
+            match description.child_for(segment) {
+                Some(child) => description = child,
+                None if description.open => return Described::Open,
+                None => return Described::Nothing,
+            }
+        }
+        Described::Node(description)
+    }
+
+    /// The description of a child by its name: the one that has it, else the placeholder.
+    fn child_for(&self, name: &str) -> Option<&Self> {
+        self.children
+            .iter()
+            .find(|child| child.name() == Some(name))
+            .or_else(|| self.children.iter().find(|child| child.name.is_none()))
+    }
+
+    /// How many of `siblings` this description of a child of `self` stands for.
+    pub(crate) fn count(&self, child: &Self, siblings: &[Text]) -> usize {
+        siblings
+            .iter()
+            .filter(|name| {
+                self.child_for(name)
+                    .is_some_and(|found| core::ptr::eq(found, child))
+            })
+            .count()
+    }
+
+    pub(crate) fn is_permanent(&self) -> bool {
+        self.scope == Scope::Permanent
+    }
+
+    pub(crate) fn occurs(&self) -> Occurrence {
+        self.occurrence
+    }
+
+    pub(crate) fn supports(&self, access: Access) -> bool {
+        self.access.contains(access)
+    }
+
+    /// Whether a type, parameters aside, is one that the node may have.
+    pub(crate) fn accepts_type(&self, type_: &str) -> bool {
+        self.types.is_empty()
+            || self
+                .types
+                .iter()
+                .any(|known| essence(known) == essence(type_))
+    }
+
+    /// Whether the node is created when the object is mounted. What may be missing at first is
+    /// described as dynamic, without Add.
+    pub(crate) fn comes_with_parent(&self) -> bool {
+        self.is_permanent() && self.name.is_some()
+    }
+}
+
+impl Occurrence {
+    pub(crate) const fn least(self) -> usize {
+        match self {
+            Self::One | Self::OneOrMore | Self::OneOrN(_) => 1,
+            Self::ZeroOrOne | Self::ZeroOrMore | Self::ZeroOrN(_) => 0,
+        }
+    }
+
+    pub(crate) const fn most(self) -> usize {
+        match self {
+            Self::One | Self::ZeroOrOne => 1,
+            Self::ZeroOrMore | Self::OneOrMore => usize::MAX,
+            Self::ZeroOrN(n) | Self::OneOrN(n) => n as usize,
+        }
+    }
+}
+
+/// What descriptions say of a place in the tree.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Described<'d> {
+    /// This.
+    Node(&'d NodeDescription),
+    /// Anything goes.
+    Open,
+    /// There is no such node.
+    Nothing,
+}
+
+impl Described<'_> {
+    /// Whether the node supports a command.
+    pub(crate) fn supports(&self, access: Access) -> bool {
+        match self {
+            Self::Node(description) => description.supports(access),
+            Self::Open => !access.contains(Access::EXEC),
+            Self::Nothing => access == Access::GET,
+        }
+    }
+
+    pub(crate) fn is_permanent(&self) -> bool {
+        match self {
+            Self::Node(description) => description.is_permanent(),
+            Self::Open => false,
+            // The root, and what leads from there to the objects.
+            Self::Nothing => true,
+        }
+    }
+}
+
+/// A MIME type without parameters, in lower case.
+fn essence(type_: &str) -> String {
+    let essence = type_.split(';').next().unwrap_or_default();
+    essence.trim().to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn described(description: &NodeDescription, path: &str) -> Option<String> {
+        match description.lookup(path) {
+            Described::Node(node) => Some(node.name().unwrap_or("<X>").into()),
+            Described::Open => Some("open".into()),
+            Described::Nothing => None,
+        }
+    }
+
+    #[test]
+    fn a_name_goes_before_a_placeholder_and_open_takes_the_rest() {
+        let description = NodeDescription::interior("S")
+            .child(NodeDescription::interior("Named"))
+            .child(NodeDescription::any().child(NodeDescription::leaf("ID", NodeFormat::Chr)))
+            .child(NodeDescription::interior("Ext").open());
+        assert_eq!(described(&description, "").as_deref(), Some("S"));
+        assert_eq!(described(&description, "Named").as_deref(), Some("Named"));
+        assert_eq!(described(&description, "Other/ID").as_deref(), Some("ID"));
+        assert_eq!(described(&description, "Named/ID"), None);
+        assert_eq!(
+            described(&description, "Ext/a/b/c").as_deref(),
+            Some("open")
+        );
+        let siblings = ["Named", "x", "y", "Ext"].map(Text::from);
+        assert_eq!(description.count(&description.children[1], &siblings), 2);
+    }
+
+    #[test]
+    fn parameters_and_case_of_a_type_do_not_matter() {
+        let leaf = NodeDescription::leaf("x", NodeFormat::Chr);
+        assert!(leaf.accepts_type("Text/Plain; charset=UTF-8"));
+        assert!(!leaf.accepts_type("text/html"));
+        assert!(NodeDescription::interior("x").accepts_type("urn:any"));
     }
 }

@@ -9,6 +9,7 @@ pub mod std_objects;
 pub mod store;
 
 mod acl;
+mod execute;
 mod node;
 mod transaction;
 mod tree;
@@ -19,5 +20,5 @@ pub use self::{
     node::{Node, NodeFormat},
     transaction::{Edit, View},
     tree::{Transaction, Tree, TreeError},
-    uri::{Address, ListKind, NodeUri, Property, Query, UriError},
+    uri::{Address, ListKind, NodeUri, Property, Query, UriError, UriLimits},
 };

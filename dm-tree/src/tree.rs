@@ -1,27 +1,33 @@
 //! [`Tree`] and [`Transaction`]: commands on the tree.
 
-use dm_proto::{
-    StatusCode,
-    session::{Answer, Execute},
-};
+use dm_proto::{StatusCode, message::Alert};
 
 use crate::{
-    Edit, NodeUri, View,
+    Acl, Edit, Node, NodeUri, UriLimits, View,
+    description::{Access, Described, NodeDescription},
     object::{Decision, Job, ManagementObject, Outcome},
-    store::{Kind, Store, StoreError},
+    store::{Batch, Kind, Store, StoreError},
+    transaction::RawEdit,
 };
-use dm_proto::message::Alert;
 
 /// The tree of a device: a store, and the management objects that own subtrees.
 pub struct Tree {
     store: Box<dyn Store>,
+    mounts: Vec<Mount>,
+    limits: UriLimits,
+}
+
+/// An object and the place of its subtree.
+pub(crate) struct Mount {
+    pub(crate) root: NodeUri,
+    pub(crate) object: Box<dyn ManagementObject>,
 }
 
 /// Why the tree cannot be set up.
 #[non_exhaustive]
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum TreeError {
-    /// Two objects want the same place, or one inside the other.
+    /// Two objects want the same place, or one inside the other, or the root of the tree.
     #[error("{0} overlaps a mounted object")]
     Overlap(NodeUri),
     /// The storage failed.
@@ -40,85 +46,333 @@ pub enum TreeError {
 impl Tree {
     /// A tree on a store.
     pub fn new(store: Box<dyn Store>) -> Self {
-        Self { store }
+        Self {
+            store,
+            mounts: Vec::new(),
+            limits: UriLimits::default(),
+        }
     }
 
-    /// Mounts an object; its permanent nodes come into being where they are missing.
+    /// Mounts an object; its permanent nodes come into being where they are missing, and so do the
+    /// interior nodes that lead to it. At the first mount the object sets up the rest.
     ///
     /// # Errors
     ///
-    /// If the place is taken or the storage fails.
+    /// If the place is taken, the object fails to set up its nodes, or the storage fails. Then nothing
+    /// is mounted.
     pub fn mount(
         &mut self,
         root: NodeUri,
         object: Box<dyn ManagementObject>,
     ) -> Result<(), TreeError> {
-        let _ = (root, object);
-        todo!()
+        let overlaps =
+            |mount: &Mount| mount.root.below(&root).is_some() || root.below(&mount.root).is_some();
+        if root == NodeUri::ROOT || self.mounts.iter().any(overlaps) {
+            return Err(TreeError::Overlap(root));
+        }
+        self.mounts.push(Mount { root, object });
+        let set_up = self.set_up(self.mounts.len() - 1);
+        if set_up.is_err() {
+            self.mounts.pop();
+        }
+        set_up
+    }
+
+    /// Sets how long URIs may be that servers use; longer ones are answered 414. At first there is no
+    /// limit but those of [`NodeUri`].
+    pub fn set_uri_limits(&mut self, limits: UriLimits) {
+        self.limits = limits;
     }
 
     /// Begins a transaction at `now` (seconds since 1970). Dropping it undoes it.
     pub fn begin(&mut self, now: u64) -> Transaction<'_> {
-        let _ = (&self.store, now);
-        todo!()
+        Transaction {
+            store: &mut *self.store,
+            mounts: &self.mounts,
+            limits: self.limits,
+            layers: vec![Batch::default()],
+            now,
+        }
+    }
+
+    /// Read access to what is committed.
+    pub fn view(&self) -> View<'_> {
+        View::new(&*self.store, &[])
+    }
+
+    /// Removes everything and sets the tree up anew from its objects, as at the first start.
+    ///
+    /// # Errors
+    ///
+    /// If an object fails to set up its nodes or the storage fails. Once everything is removed,
+    /// mounting the objects on the same store ends in the same.
+    pub fn reset(&mut self) -> Result<(), TreeError> {
+        self.store.clear()?;
+        (0..self.mounts.len()).try_for_each(|index| self.set_up(index))
+    }
+
+    pub(crate) fn store(&self) -> &dyn Store {
+        &*self.store
+    }
+
+    pub(crate) fn mounts(&self) -> &[Mount] {
+        &self.mounts
+    }
+
+    /// The object that owns a node.
+    pub(crate) fn object_mut(&mut self, node: &NodeUri) -> Option<&mut dyn ManagementObject> {
+        let mount = self
+            .mounts
+            .iter_mut()
+            .find(|mount| node.below(&mount.root).is_some())?;
+        Some(&mut *mount.object)
+    }
+
+    /// Creates what is missing of a mounted object.
+    fn set_up(&mut self, index: usize) -> Result<(), TreeError> {
+        let mut transaction = self.begin(0);
+        let Some(mount) = transaction.mounts.get(index) else {
+            return Ok(());
+        };
+        let failed = |status| TreeError::Setup {
+            root: mount.root.clone(),
+            status,
+        };
+        let first = transaction
+            .view()
+            .find(&mount.root)
+            .map_err(failed)?
+            .is_none();
+        transaction.grow(mount).map_err(failed)?;
+        if first {
+            mount
+                .object
+                .setup(&mut transaction.edit_of(mount))
+                .map_err(failed)?;
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+}
+
+impl core::fmt::Debug for Tree {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let roots: Vec<_> = self.mounts.iter().map(|mount| &mount.root).collect();
+        f.debug_struct("Tree")
+            .field("mounts", &roots)
+            .finish_non_exhaustive()
     }
 }
 
 /// Changes that take effect together, or not at all.
 pub struct Transaction<'t> {
-    _todo: core::marker::PhantomData<&'t mut ()>,
+    store: &'t mut dyn Store,
+    pub(crate) mounts: &'t [Mount],
+    pub(crate) limits: UriLimits,
+    /// The changes, and above them those since each open savepoint.
+    layers: Vec<Batch>,
+    now: u64,
 }
 
-impl Transaction<'_> {
+impl<'t> Transaction<'t> {
     /// Read access.
     pub fn view(&self) -> View<'_> {
-        todo!()
-    }
-
-    /// Runs a command of `server`, all but Exec. The status is that of OMA-TS-DM_TND and DM_RepPro.
-    pub fn execute(&mut self, server: &str, command: &Execute) -> Answer {
-        let _ = (server, command);
-        todo!()
+        View::new(&*self.store, &self.layers)
     }
 
     /// Decides on an Exec: existence (404), ACL (425), executability (405), then the object.
+    ///
+    /// A refusal leaves nothing of what the object may have written before it refused.
     pub fn decide(&mut self, job: &mut Job) -> Decision {
-        let _ = job;
-        todo!()
+        let acl = match self.view().effective_acl(&job.node) {
+            Ok(acl) => acl,
+            Err(status) => return Decision::Refuse(status),
+        };
+        if !acl.allows(crate::Right::Exec, &job.server) {
+            return Decision::Refuse(StatusCode::PERMISSION_DENIED);
+        }
+        let Some(mount) = self.mount_of(&job.node) else {
+            return Decision::Refuse(StatusCode::COMMAND_NOT_ALLOWED);
+        };
+        if !mount.describe(&job.node).supports(Access::EXEC) {
+            return Decision::Refuse(StatusCode::COMMAND_NOT_ALLOWED);
+        }
+        self.savepoint();
+        let decision = mount.object.decide(&mut self.edit_of(mount), job);
+        match decision {
+            Decision::Refuse(_) => self.rollback(),
+            Decision::Now | Decision::Accept | Decision::AfterSession => self.release(),
+        }
+        decision
     }
 
     /// Lets the object of a job make its result part of the tree.
     pub fn finish(&mut self, job: &Job, outcome: &Outcome) -> Option<Alert> {
-        let _ = (job, outcome);
-        todo!()
+        let mount = self.mount_of(&job.node)?;
+        mount.object.finish(&mut self.edit_of(mount), job, outcome)
+    }
+
+    /// Lets the object of a job make a stage part of the tree.
+    pub fn stage(&mut self, job: &Job) {
+        if let Some(mount) = self.mount_of(&job.node) {
+            mount.object.stage(&mut self.edit_of(mount), job);
+        }
+    }
+
+    /// Lets an object repair what a restart left behind. `jobs` are those that are not finished; the
+    /// object gets its own.
+    ///
+    /// # Errors
+    ///
+    /// The object's.
+    pub fn restarted(&mut self, root: &NodeUri, jobs: &[Job]) -> Result<(), StatusCode> {
+        let Some(mount) = self.mount_at(root) else {
+            return Err(StatusCode::NOT_FOUND);
+        };
+        let own: Vec<Job> = jobs
+            .iter()
+            .filter(|job| job.node.below(root).is_some())
+            .cloned()
+            .collect();
+        mount.object.restarted(&mut self.edit_of(mount), &own)
     }
 
     /// Write access below a mounted root.
     pub fn edit(&mut self, root: &NodeUri) -> Option<Edit<'_>> {
-        let _ = root;
-        todo!()
+        let mount = self.mount_at(root)?;
+        Some(self.edit_of(mount))
     }
 
     /// Begins a savepoint.
-    pub fn savepoint(&mut self) {}
+    pub fn savepoint(&mut self) {
+        self.layers.push(Batch::default());
+    }
 
-    /// Keeps what came since the last savepoint.
-    pub fn release(&mut self) {}
+    /// Keeps what came since the last savepoint. Without one, nothing happens.
+    pub fn release(&mut self) {
+        if self.layers.len() > 1
+            && let Some(later) = self.layers.pop()
+            && let Some(layer) = self.layers.last_mut()
+        {
+            layer.append(later);
+        }
+    }
 
-    /// Undoes what came since the last savepoint.
-    pub fn rollback(&mut self) {}
+    /// Undoes what came since the last savepoint. Without one, nothing happens: a transaction is
+    /// undone by dropping it.
+    pub fn rollback(&mut self) {
+        if self.layers.len() > 1 {
+            self.layers.pop();
+        }
+    }
 
     /// Sets or removes a record.
     pub fn put(&mut self, kind: Kind, id: u64, record: Option<Vec<u8>>) {
-        let _ = (kind, id, record);
+        if let Some(layer) = self.layers.last_mut() {
+            layer.records.insert((kind, id), record);
+        }
     }
 
-    /// Makes everything durable.
+    /// Makes everything durable; open savepoints are kept.
     ///
     /// # Errors
     ///
     /// If the storage fails; then nothing changed.
     pub fn commit(self) -> Result<(), StoreError> {
-        todo!()
+        let mut batch = Batch::default();
+        for layer in self.layers {
+            batch.append(layer);
+        }
+        if batch.is_empty() {
+            return Ok(());
+        }
+        self.store.commit(batch)
+    }
+
+    pub(crate) fn mount_of(&self, node: &NodeUri) -> Option<&'t Mount> {
+        self.mounts
+            .iter()
+            .find(|mount| node.below(&mount.root).is_some())
+    }
+
+    fn mount_at(&self, root: &NodeUri) -> Option<&'t Mount> {
+        self.mounts.iter().find(|mount| mount.root == *root)
+    }
+
+    pub(crate) fn edit_of(&mut self, mount: &'t Mount) -> Edit<'_> {
+        Edit {
+            raw: self.raw(),
+            root: &mount.root,
+        }
+    }
+
+    pub(crate) fn raw(&mut self) -> RawEdit<'_> {
+        RawEdit {
+            store: &*self.store,
+            layers: &mut self.layers,
+            now: self.now,
+        }
+    }
+
+    /// What the descriptions say of a node.
+    pub(crate) fn describe(&self, node: &NodeUri) -> Described<'t> {
+        self.mount_of(node)
+            .map_or(Described::Nothing, |mount| mount.describe(node))
+    }
+
+    /// Creates the permanent nodes of an object, and those that lead to it, where they are missing.
+    fn grow(&mut self, mount: &'t Mount) -> Result<(), StatusCode> {
+        let mut above = mount.root.parent();
+        let mut missing = Vec::new();
+        while let Some(uri) = above {
+            above = uri.parent();
+            match self.view().find(&uri)? {
+                Some(node) if node.is_interior() => break,
+                Some(_) => return Err(StatusCode::COMMAND_NOT_ALLOWED),
+                None => missing.push(uri),
+            }
+        }
+        for uri in missing.into_iter().rev() {
+            let mut node = Node::interior("");
+            if uri == NodeUri::ROOT {
+                node.acl = Acl::of_root();
+            }
+            self.raw().write(uri, node, None);
+        }
+        let mut pending: Vec<(NodeUri, &NodeDescription)> =
+            vec![(mount.root.clone(), mount.object.description())];
+        while let Some((uri, description)) = pending.pop() {
+            if self.view().find(&uri)?.is_none() {
+                self.raw().write(uri.clone(), description.initial(), None);
+            }
+            for child in description.children() {
+                if let Some(name) = child.name()
+                    && child.comes_with_parent()
+                {
+                    let child_uri = uri.child(name).map_err(|error| StatusCode::from(&error))?;
+                    pending.push((child_uri, child));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl core::fmt::Debug for Transaction<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Transaction")
+            .field("layers", &self.layers)
+            .field("now", &self.now)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Mount {
+    /// What the object says of a node of its own.
+    pub(crate) fn describe(&self, node: &NodeUri) -> Described<'_> {
+        match node.below(&self.root) {
+            Some(path) => self.object.description().lookup(path),
+            None => Described::Nothing,
+        }
     }
 }

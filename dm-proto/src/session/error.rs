@@ -26,6 +26,9 @@ pub enum SessionError {
     /// The caller used the session wrongly. Never caused by data.
     #[error("the session was used wrongly: {0}")]
     ApiMisuse(Misuse),
+    /// The peer does not answer. Told by whoever has the transport; no session ends so by itself.
+    #[error("the peer does not answer")]
+    Unreachable,
     /// The session is over. Begin another one.
     #[error("the session is over")]
     Over,
@@ -127,6 +130,7 @@ impl From<&SessionError> for StatusCode {
             SessionError::Refused
             | SessionError::Rejected(_)
             | SessionError::ApiMisuse(_)
+            | SessionError::Unreachable
             | SessionError::Over => Self::COMMAND_FAILED,
         }
     }

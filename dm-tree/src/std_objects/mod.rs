@@ -1,47 +1,32 @@
 //! The standard objects: DevInfo, DevDetail, DMAcc. OMA-TS-DM_StdObj.
+//!
+//! They are mounted like any other [object](crate::object::ManagementObject); the agent finds them by
+//! their identifiers, wherever they are. Usual places are [`DevInfo::ROOT`], [`DevDetail::ROOT`] and
+//! [`DmAcc::ROOT`].
 
-use dm_proto::{Text, auth::Account};
+mod dev_detail;
+mod dev_info;
+mod dm_acc;
 
-/// `./DevInfo`: who the device is.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct DevInfo {
-    /// `DevId`: globally unique, a URN.
-    pub dev_id: Text,
-    /// `Man`: the manufacturer.
-    pub man: Text,
-    /// `Mod`: the model.
-    pub mod_: Text,
-    /// `DmV`: the version of the DM client.
-    pub dm_v: Text,
-    /// `Lang`: a language tag.
-    pub lang: Text,
-}
+pub use self::{dev_detail::DevDetail, dev_info::DevInfo, dm_acc::DmAcc};
+pub(crate) use self::{
+    dev_detail::uri_limits,
+    dev_info::items as dev_info_items,
+    dm_acc::{Accounts, put_nonce},
+};
 
-impl DevInfo {
-    /// The facts of a device.
-    pub fn new(dev_id: impl Into<Text>, man: impl Into<Text>, mod_: impl Into<Text>) -> Self {
-        Self {
-            dev_id: dev_id.into(),
-            man: man.into(),
-            mod_: mod_.into(),
-            dm_v: Text::from_static(env!("CARGO_PKG_VERSION")),
-            lang: Text::from_static("en"),
-        }
+use dm_proto::StatusCode;
+
+use crate::Edit;
+
+/// Sets a leaf that the device maintains, if it is not what it was.
+fn maintain(edit: &mut Edit<'_>, path: &str, value: &str) -> Result<(), StatusCode> {
+    let uri = edit
+        .root()
+        .join(path)
+        .map_err(|error| StatusCode::from(&error))?;
+    if edit.view().text(&uri)? == value {
+        return Ok(());
     }
-}
-
-/// `./DMAcc`: the accounts of servers, provisioned at the first start.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct DmAcc {
-    /// The accounts.
-    pub accounts: Vec<Account>,
-}
-
-impl DmAcc {
-    /// The accounts of a factory-new device.
-    pub fn new(accounts: Vec<Account>) -> Self {
-        Self { accounts }
-    }
+    edit.set(path, value.to_owned())
 }

@@ -1,10 +1,22 @@
 //! [`Store`]: reads and one atomic commit.
 
+use core::fmt;
 use std::{collections::BTreeMap, sync::Arc};
 
 use dm_proto::Text;
+use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{Node, NodeUri};
+
+mod memory;
+#[cfg(feature = "redb")]
+mod redb;
+#[cfg(test)]
+mod tests;
+
+pub use self::memory::Memory;
+#[cfg(feature = "redb")]
+pub use self::redb::Redb;
 
 /// Why the storage failed.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -33,14 +45,54 @@ pub enum StoreErrorKind {
     Corrupt,
 }
 
+impl StoreError {
+    /// A failure without a cause of its own.
+    pub fn new(kind: StoreErrorKind) -> Self {
+        Self { kind, source: None }
+    }
+
+    /// A failure with what the backend said.
+    pub fn with_source(
+        kind: StoreErrorKind,
+        source: impl core::error::Error + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            kind,
+            source: Some(Arc::new(source)),
+        }
+    }
+}
+
 /// Changes that take effect together.
 #[non_exhaustive]
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Batch {
     /// Nodes set or removed.
     pub nodes: BTreeMap<NodeUri, Option<Node>>,
     /// Records set or removed.
     pub records: BTreeMap<(Kind, u64), Option<Vec<u8>>>,
+}
+
+/// Shows which records there are, not what is in them: a message may hold a password.
+impl fmt::Debug for Batch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Batch")
+            .field("nodes", &self.nodes)
+            .field("records", &self.records.keys())
+            .finish()
+    }
+}
+
+impl Batch {
+    /// Adds what came later.
+    pub(crate) fn append(&mut self, mut later: Self) {
+        self.nodes.append(&mut later.nodes);
+        self.records.append(&mut later.records);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.nodes.is_empty() && self.records.is_empty()
+    }
 }
 
 /// Kinds of records kept beside the nodes.
@@ -92,6 +144,8 @@ pub trait Store: Send {
 
     /// Applies all of the batch or none of it; durable on return.
     ///
+    /// A node that is removed goes without its children: the batch names each of them.
+    ///
     /// # Errors
     ///
     /// If the storage fails; then nothing changed.
@@ -104,3 +158,21 @@ pub trait Store: Send {
     /// If the storage fails; then nothing changed.
     fn clear(&mut self) -> Result<(), StoreError>;
 }
+
+/// The stored form of anything of ours: a version, then postcard.
+pub(crate) fn encode(value: &impl Serialize) -> Result<Vec<u8>, StoreError> {
+    postcard::to_extend(value, vec![FORMAT_VERSION])
+        .map_err(|error| StoreError::with_source(StoreErrorKind::Corrupt, error))
+}
+
+/// Reads what [`encode`] wrote.
+pub(crate) fn decode<T: DeserializeOwned>(octets: &[u8]) -> Result<T, StoreError> {
+    match octets.split_first() {
+        Some((&FORMAT_VERSION, value)) => postcard::from_bytes(value)
+            .map_err(|error| StoreError::with_source(StoreErrorKind::Corrupt, error)),
+        _ => Err(StoreError::new(StoreErrorKind::Corrupt)),
+    }
+}
+
+/// The version of stored nodes and of the agent's records.
+const FORMAT_VERSION: u8 = 1;

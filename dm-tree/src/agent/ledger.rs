@@ -1,0 +1,463 @@
+//! Jobs and reports: what the agent must not forget, and when it may.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use dm_proto::{
+    Correlator, Data, MsgId, SessionId, StatusCode, Text,
+    message::{Alert, Command, CommandName, SyncMl},
+    session::Origin,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Address, NodeUri, Transaction,
+    object::{Job, JobId},
+    store::{Kind, Store, StoreError, decode, encode},
+};
+
+/// Every job and report that is not settled.
+///
+/// It is kept in memory and written down by [`flush`](Self::flush), in the transaction whose commit
+/// makes the rest of what happened durable.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    pub(super) jobs: BTreeMap<u64, Entry>,
+    pub(super) reports: BTreeMap<u64, Report>,
+    /// The next id of a job or report. Ids are not used again.
+    next: u64,
+    changed: BTreeSet<(Kind, u64)>,
+}
+
+/// A job, and what the server knows of it.
+#[derive(Debug, Deserialize, Serialize)]
+pub(super) struct Entry {
+    pub(super) job: Job,
+    pub(super) when: When,
+    pub(super) state: State,
+    pub(super) reply: Reply,
+    /// The Exec that has, or gets, the reply: the last one that asked for this job.
+    asked: Origin,
+    /// Our message that carries the reply.
+    sent: Option<MsgId>,
+    /// The reply is known to have arrived, or there is nobody left to wait for.
+    has_arrived: bool,
+    /// Given to the integrator since the start of the process, who has not come back with it.
+    #[serde(skip)]
+    pub(super) is_out: bool,
+}
+
+/// When a job may start.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(super) enum When {
+    Now,
+    Accepted,
+    AfterSession,
+}
+
+/// How far a job is.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(super) enum State {
+    Waiting,
+    Started,
+    /// With this result, of which it is not known that it has arrived.
+    Finished(StatusCode),
+}
+
+/// What the Exec was answered.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(super) enum Reply {
+    /// Nothing yet: the answer waits for the result.
+    Owed,
+    /// 202: a report tells the result.
+    Accepted,
+    /// The result itself.
+    Result,
+}
+
+/// An alert that the server has to acknowledge.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(super) struct Report {
+    pub(super) server: Text,
+    pub(super) alert: Alert,
+    job: Option<u64>,
+    is_retried: bool,
+    /// Refused for good: kept for the application, not sent.
+    pub(super) is_parked: bool,
+}
+
+/// What a repeated Exec is answered.
+#[derive(Debug, Eq, PartialEq)]
+pub(super) enum Repeat {
+    Answer(StatusCode),
+    /// The very Exec whose job was going to run before its answer: it takes it up again.
+    TakeUp(JobId),
+}
+
+impl Ledger {
+    /// Reads what the last process left. What was started then is *resumed* from now on.
+    pub(super) fn load(store: &dyn Store) -> Result<Self, StoreError> {
+        let mut ledger = Self {
+            next: 1,
+            ..Self::default()
+        };
+        if let Some(record) = store.record(Kind::Agent, COUNTER)? {
+            ledger.next = decode(&record)?;
+        }
+        let mut failure = None;
+        store.records(
+            Kind::Job,
+            &mut |id, record| match decode::<Entry>(&record) {
+                Ok(mut entry) => {
+                    entry.job.resumed = entry.state == State::Started;
+                    ledger.jobs.insert(id, entry);
+                }
+                Err(error) => failure = Some(error),
+            },
+        )?;
+        store.records(
+            Kind::Report,
+            &mut |id, record| match decode::<Report>(&record) {
+                Ok(report) => {
+                    ledger.reports.insert(id, report);
+                }
+                Err(error) => failure = Some(error),
+            },
+        )?;
+        failure.map_or(Ok(ledger), Err)
+    }
+
+    /// Writes down what changed.
+    pub(super) fn flush(&mut self, transaction: &mut Transaction<'_>) -> Result<(), StoreError> {
+        for (kind, id) in core::mem::take(&mut self.changed) {
+            let record = match kind {
+                Kind::Job => self.jobs.get(&id).map(encode).transpose()?,
+                Kind::Report => self.reports.get(&id).map(encode).transpose()?,
+                _ => Some(encode(&self.next)?),
+            };
+            transaction.put(kind, id, record);
+        }
+        Ok(())
+    }
+
+    /// The jobs that are not finished, in order.
+    pub(super) fn open_jobs(&self) -> Vec<Job> {
+        self.unfinished().map(|entry| entry.job.clone()).collect()
+    }
+
+    fn unfinished(&self) -> impl Iterator<Item = &Entry> {
+        self.jobs
+            .values()
+            .filter(|entry| !matches!(entry.state, State::Finished(_)))
+    }
+
+    /// Whether no more jobs are taken.
+    pub(super) fn is_full(&self) -> bool {
+        self.unfinished().count() >= MAX_JOBS
+    }
+
+    pub(super) fn has_unfinished(&self) -> bool {
+        self.unfinished().next().is_some()
+    }
+
+    pub(super) fn allocate(&mut self) -> u64 {
+        let id = self.next;
+        self.next = self.next.wrapping_add(1);
+        self.changed.insert((Kind::Agent, COUNTER));
+        id
+    }
+
+    /// A job to change.
+    pub(super) fn job_mut(&mut self, id: u64) -> Option<&mut Entry> {
+        let entry = self.jobs.get_mut(&id)?;
+        self.changed.insert((Kind::Job, id));
+        Some(entry)
+    }
+
+    /// Takes a job that its object decided on.
+    pub(super) fn accept(&mut self, job: Job, when: When) {
+        let id = job.id.0;
+        let is_now = when == When::Now;
+        let asked = job.origin.clone();
+        let entry = Entry {
+            job,
+            when,
+            // A job that runs before its answer is started by the same commit.
+            state: if is_now {
+                State::Started
+            } else {
+                State::Waiting
+            },
+            reply: if is_now { Reply::Owed } else { Reply::Accepted },
+            asked,
+            sent: None,
+            has_arrived: false,
+            is_out: false,
+        };
+        self.jobs.insert(id, entry);
+        self.changed.insert((Kind::Job, id));
+    }
+
+    /// What an Exec gets that asks for a job that is known.
+    ///
+    /// The key is (server, node, correlator); without a correlator only the same Exec of the same
+    /// message, which a restored session repeats, is the same.
+    pub(super) fn repeat(
+        &mut self,
+        server: &str,
+        node: &NodeUri,
+        correlator: Option<&Correlator>,
+        origin: &Origin,
+    ) -> Option<Repeat> {
+        let is_same = |entry: &Entry| {
+            let by_correlator = correlator
+                .zip(entry.job.correlator.as_ref())
+                .is_some_and(|(asked, known)| asked.is_same(known));
+            entry.job.server == server
+                && entry.job.node == *node
+                && (by_correlator || entry.asked == *origin)
+        };
+        let id = *self.jobs.iter().find(|(_, entry)| is_same(entry))?.0;
+        let has_report = self
+            .reports
+            .values()
+            .any(|report| report.job == Some(id) && !report.is_parked);
+        let entry = self.job_mut(id)?;
+        let answer = match (entry.state, entry.reply) {
+            (State::Waiting | State::Started, Reply::Owed) if entry.asked == *origin => {
+                return Some(Repeat::TakeUp(entry.job.id));
+            }
+            (State::Finished(code), Reply::Result) => code,
+            (State::Finished(code), _) if !has_report => code,
+            _ => {
+                // Also for a job whose own Exec will not be answered any more.
+                entry.reply = Reply::Accepted;
+                StatusCode::ACCEPTED
+            }
+        };
+        entry.asked = origin.clone();
+        entry.sent = None;
+        entry.has_arrived = false;
+        Some(Repeat::Answer(answer))
+    }
+
+    /// The job that is next, if it may start or go on. One at a time, in the order they were accepted.
+    pub(super) fn due(&self, in_session: bool) -> Option<JobId> {
+        let entry = self.unfinished().next()?;
+        let may = match (entry.state, entry.when) {
+            (State::Started, _) => !entry.is_out,
+            (_, When::AfterSession) => !in_session,
+            (_, When::Now | When::Accepted) => !in_session || entry.has_arrived,
+        };
+        may.then_some(entry.job.id)
+    }
+
+    /// Keeps an alert for a server.
+    pub(super) fn report(&mut self, server: Text, alert: Alert, job: Option<u64>) {
+        let id = self.allocate();
+        let report = Report {
+            server,
+            alert,
+            job,
+            is_retried: false,
+            is_parked: false,
+        };
+        self.reports.insert(id, report);
+        self.changed.insert((Kind::Report, id));
+    }
+
+    /// The server answered a report. Whether it should be sent again at once.
+    pub(super) fn report_answered(&mut self, id: u64, status: StatusCode) -> bool {
+        let Some(report) = self.reports.get_mut(&id) else {
+            return false;
+        };
+        match status {
+            StatusCode::OK | StatusCode::ACCEPTED => {
+                self.drop_report(id);
+                return false;
+            }
+            StatusCode::INCOMPLETE_COMMAND | StatusCode::UNSUPPORTED_MEDIA_TYPE
+                if !report.is_retried && change_format(&mut report.alert) =>
+            {
+                report.is_retried = true;
+                self.changed.insert((Kind::Report, id));
+                return true;
+            }
+            // The session sees to these; what is left of them is tried in the next one.
+            StatusCode::INVALID_CREDENTIALS | StatusCode::MISSING_CREDENTIALS => {}
+            // The server failed: in another session.
+            _ if (500..600).contains(&status.as_u16()) => {}
+            _ => {
+                report.is_parked = true;
+                self.changed.insert((Kind::Report, id));
+            }
+        }
+        false
+    }
+
+    /// Removes a report and the job that it tells of.
+    pub(super) fn drop_report(&mut self, id: u64) {
+        self.changed.insert((Kind::Report, id));
+        if let Some(job) = self.reports.remove(&id).and_then(|report| report.job) {
+            self.forget_job(job);
+        }
+    }
+
+    /// A job has its result.
+    pub(super) fn finish(&mut self, id: u64, code: StatusCode, reply: Reply) {
+        if let Some(entry) = self.job_mut(id) {
+            entry.state = State::Finished(code);
+            entry.reply = reply;
+            entry.is_out = false;
+        }
+    }
+
+    pub(super) fn forget_job(&mut self, id: u64) {
+        self.jobs.remove(&id);
+        self.changed.insert((Kind::Job, id));
+    }
+
+    /// Whether a reply to an Exec is under way.
+    pub(super) fn awaits_arrival(&self, session: &SessionId) -> bool {
+        self.jobs.values().any(|entry| entry.is_under_way(session))
+    }
+
+    /// Notes which replies a message of ours carries.
+    pub(super) fn sent(&mut self, session: &SessionId, message: &SyncMl) {
+        let msg_id = &message.header.msg_id;
+        for command in &message.commands {
+            let Command::Status(status) = command else {
+                continue;
+            };
+            if status.cmd != CommandName::EXEC {
+                continue;
+            }
+            for (id, entry) in &mut self.jobs {
+                let is_for_node = status.target_refs.is_empty()
+                    || status.target_refs.iter().any(|target| {
+                        Address::parse(target).is_ok_and(|address| address.uri == entry.job.node)
+                    });
+                if entry.is_under_way(session)
+                    && entry.asked.msg_id == status.msg_ref
+                    && entry.asked.cmd_id == status.cmd_ref
+                    && is_for_node
+                {
+                    entry.sent = Some(msg_id.clone());
+                    self.changed.insert((Kind::Job, *id));
+                }
+            }
+        }
+    }
+
+    /// A message of ours has arrived, with the replies in it.
+    pub(super) fn delivered(&mut self, session: &SessionId, msg_id: &MsgId) {
+        self.settle(|entry| {
+            let is_in_it = entry.is_under_way(session) && entry.sent.as_ref() == Some(msg_id);
+            entry.has_arrived |= is_in_it;
+            if is_in_it && entry.is_told() {
+                Settled::Forgotten
+            } else if is_in_it {
+                Settled::Changed
+            } else {
+                Settled::Untouched
+            }
+        });
+    }
+
+    /// There is no session any more in which a reply could be given or could arrive.
+    pub(super) fn session_over(&mut self) {
+        self.release_owed();
+        self.settle(|entry| {
+            // Without a correlator nobody can ask for the result again.
+            if entry.is_told() && entry.job.correlator.is_none() {
+                Settled::Forgotten
+            } else if !entry.has_arrived && entry.state == State::Waiting {
+                entry.has_arrived = true;
+                Settled::Changed
+            } else {
+                Settled::Untouched
+            }
+        });
+        // A server that never asks again for results that it did not get must not fill the storage.
+        let told: Vec<u64> = self
+            .jobs
+            .iter()
+            .filter(|(_, entry)| entry.is_told())
+            .map(|(id, _)| *id)
+            .collect();
+        for id in told.iter().take(told.len().saturating_sub(MAX_RESULTS)) {
+            self.forget_job(*id);
+        }
+    }
+
+    /// Jobs whose answer was to be their result, and whose Exec did not come back, end in a report.
+    pub(super) fn release_owed(&mut self) {
+        self.settle(|entry| {
+            if entry.reply == Reply::Owed {
+                entry.reply = Reply::Accepted;
+                Settled::Changed
+            } else {
+                Settled::Untouched
+            }
+        });
+    }
+
+    fn settle(&mut self, mut each: impl FnMut(&mut Entry) -> Settled) {
+        let changed = &mut self.changed;
+        self.jobs.retain(|id, entry| {
+            let settled = each(entry);
+            if settled != Settled::Untouched {
+                changed.insert((Kind::Job, *id));
+            }
+            settled != Settled::Forgotten
+        });
+    }
+}
+
+impl Entry {
+    /// The result was, or is going to be, the answer.
+    fn is_told(&self) -> bool {
+        matches!(self.state, State::Finished(_)) && self.reply == Reply::Result
+    }
+
+    fn is_under_way(&self, session: &SessionId) -> bool {
+        self.reply != Reply::Owed && !self.has_arrived && self.asked.session_id == *session
+    }
+}
+
+#[derive(Eq, PartialEq)]
+enum Settled {
+    Untouched,
+    Changed,
+    Forgotten,
+}
+
+/// Gives a report that was refused another Format: `int` for a bare code that had another, else `chr`.
+/// Whether there was anything to change.
+fn change_format(alert: &mut Alert) -> bool {
+    let mut has_changed = false;
+    for item in &mut alert.items {
+        let is_code = item
+            .data
+            .as_ref()
+            .and_then(Data::as_str)
+            .is_some_and(|data| data.trim().parse::<u16>().is_ok());
+        let meta = item.meta.get_or_insert_default();
+        let format = match meta.format.as_deref() {
+            Some("int") => "chr",
+            _ if is_code => "int",
+            _ => "chr",
+        };
+        if meta.format.as_deref() != Some(format) {
+            meta.format = Some(Text::from_static(format));
+            has_changed = true;
+        }
+    }
+    has_changed
+}
+
+/// The record of [`Kind::Agent`] that holds the next id.
+const COUNTER: u64 = 0;
+/// Jobs that wait or run at the same time; more are refused.
+const MAX_JOBS: usize = 64;
+/// Results that are kept for servers that did not get them.
+const MAX_RESULTS: usize = 64;

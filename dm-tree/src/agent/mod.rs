@@ -1,0 +1,674 @@
+//! [`Agent`]: client session, tree, objects, jobs and reports, in the one order that is crash safe.
+
+mod drive;
+mod ledger;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use dm_proto::{
+    SessionId, StatusCode, Text,
+    auth::{Account, Nonce},
+    codec::DecodeOptions,
+    message::Alert,
+    notification::{self, Resynchronization},
+    session::{
+        Answer, ClientConfig, ClientSession, Ending, Headers, Prompt, ReceiveError, Received,
+        SessionError, Start, Transmit, Trigger, UserReply,
+    },
+};
+
+use self::{
+    drive::{Active, Hold, SessionRecord, seal},
+    ledger::{Ledger, Reply, State},
+};
+use crate::{
+    NodeUri, Transaction, Tree, TreeError,
+    object::{Job, JobId, ManagementObject, Outcome, Progress},
+    std_objects::{Accounts, dev_info_items, uri_limits},
+    store::{Kind, Store, StoreError, StoreErrorKind, decode},
+};
+
+/// How the agent behaves.
+#[non_exhaustive]
+#[derive(Clone, Debug)]
+pub struct AgentConfig {
+    /// The sessions.
+    pub session: ClientConfig,
+    /// How often a message without an answer is sent again before the session is given up. Default 3.
+    pub retries: u8,
+}
+
+impl Default for AgentConfig {
+    fn default() -> Self {
+        Self {
+            session: ClientConfig::default(),
+            retries: 3,
+        }
+    }
+}
+
+/// Why the agent cannot go on.
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    /// The storage failed. Nothing since the last commit has happened; open the agent again.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The session failed.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// The server's answer is not a message.
+    #[error(transparent)]
+    Receive(#[from] ReceiveError),
+    /// The tree could not be set up.
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+    /// No account of that server.
+    #[error("no account of server {0:?}")]
+    UnknownServer(Text),
+    /// A session is open already.
+    #[error("a session is open")]
+    SessionOpen,
+    /// No session is open.
+    #[error("no session is open")]
+    NoSession,
+    /// The octets are not a notification, or not from a server with an account.
+    #[error("notification refused")]
+    Notification,
+    /// No such job, or it is finished.
+    #[error("no open job {0:?}")]
+    UnknownJob(JobId),
+    /// No such question, or it is answered.
+    #[error("no open question")]
+    UnknownAsk,
+    /// An object failed to take up what a restart had left behind.
+    #[error("{root} could not be taken up: {status:?}")]
+    Restart {
+        /// The object.
+        root: NodeUri,
+        /// Its reason.
+        status: StatusCode,
+    },
+}
+
+/// Names a question to the user.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct AskId(u32);
+
+/// What the agent wants done.
+#[non_exhaustive]
+#[derive(Debug)]
+pub enum Output {
+    /// Send this, and give the answer to [`Agent::handle`], or call [`Agent::transport_failed`].
+    Transmit(Transmit),
+    /// Ask the user, and give the answer to [`Agent::reply`].
+    Ask(AskId, Prompt),
+    /// Run a job: [`Agent::run`], or do it yourself and call [`Agent::complete`].
+    Run(Job),
+    /// The session is over. Poll on: jobs may be waiting for this.
+    Closed(Ending),
+    /// The device was reset; the tree is as new.
+    Reset,
+    /// Nothing to do.
+    Idle,
+}
+
+/// A notification that was verified.
+#[non_exhaustive]
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Notified {
+    /// The server that wants a session.
+    pub server_id: Text,
+    /// The session it wants.
+    pub session_id: SessionId,
+}
+
+/// A report that its server refused for good.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq)]
+pub struct ParkedReport {
+    /// Names it to [`Agent::forget_report`].
+    pub id: u64,
+    /// The server that refused it.
+    pub server_id: Text,
+    /// The report.
+    pub alert: Alert,
+}
+
+/// A device: everything but transport, clock, randomness and user.
+///
+/// The loop of an integrator: [`poll`](Self::poll), do what it says, and again until it is
+/// [`Output::Idle`]. After a crash at any point, [`open`](Self::open) on the same storage and the same
+/// loop go on where it was.
+///
+/// After an error of the storage the agent has forgotten nothing that was committed, but its memory is
+/// ahead of it: every further call fails with the same error. Open it again.
+pub struct Agent {
+    tree: Tree,
+    config: AgentConfig,
+    session_config: Arc<ClientConfig>,
+    ledger: Ledger,
+    active: Option<Active>,
+    next_ask: u32,
+    is_reset: bool,
+    /// The storage failed: what is in memory may not be what is stored.
+    broken: Option<StoreError>,
+}
+
+impl Agent {
+    /// Opens the tree, restores a session, and finds the jobs and reports that are left.
+    /// DevInfo, DevDetail and DMAcc are among the objects ([`crate::std_objects`]).
+    ///
+    /// # Errors
+    ///
+    /// If storage or an object fails.
+    pub fn open(
+        store: Box<dyn Store>,
+        objects: Vec<(NodeUri, Box<dyn ManagementObject>)>,
+        config: AgentConfig,
+        now: u64,
+    ) -> Result<Self, AgentError> {
+        let mut tree = Tree::new(store);
+        for (root, object) in objects {
+            tree.mount(root, object)?;
+        }
+        let ledger = Ledger::load(tree.store())?;
+        let mut agent = Self {
+            session_config: Arc::new(config.session.clone()),
+            tree,
+            config,
+            ledger,
+            active: None,
+            next_ask: 0,
+            is_reset: false,
+            broken: None,
+        };
+        agent.active = agent.restore()?;
+        agent.restart(now)?;
+        Ok(agent)
+    }
+
+    /// The accounts in the tree (DMAcc).
+    ///
+    /// # Errors
+    ///
+    /// If the storage fails.
+    pub fn accounts(&self) -> Result<Vec<Account>, AgentError> {
+        let accounts = Accounts::new(self.tree.view(), self.tree.mounts());
+        Ok(accounts.all().map_err(unreadable)?)
+    }
+
+    /// Verifies a notification (Package 0). The caller then [connects](Self::connect).
+    ///
+    /// The nonce is that of the account alone: the special nonce of zeros is refused.
+    ///
+    /// # Errors
+    ///
+    /// If it is not one, or does not verify.
+    pub fn notified(&mut self, package: &[u8]) -> Result<Notified, AgentError> {
+        let received =
+            notification::Received::read(package).map_err(|_| AgentError::Notification)?;
+        let account = self
+            .account(&received.notification.server_id)?
+            .ok_or(AgentError::Notification)?;
+        received
+            .verify(&account, Resynchronization::Refused)
+            .ok_or(AgentError::Notification)?;
+        Ok(Notified {
+            server_id: account.server_id,
+            session_id: received.notification.session_id_text(),
+        })
+    }
+
+    /// Begins a session. `session_id` is the notification's, or any of the device's own.
+    ///
+    /// # Errors
+    ///
+    /// If one is open, or the server is unknown.
+    pub fn connect(
+        &mut self,
+        server_id: &str,
+        trigger: Trigger,
+        session_id: SessionId,
+        now: u64,
+    ) -> Result<(), AgentError> {
+        let _ = now;
+        self.usable()?;
+        if self.active.is_some() {
+            return Err(AgentError::SessionOpen);
+        }
+        let account = self
+            .account(server_id)?
+            .ok_or_else(|| AgentError::UnknownServer(server_id.into()))?;
+        let dev_info = dev_info_items(self.tree.view(), self.tree.mounts()).map_err(unreadable)?;
+        let session = ClientSession::start(
+            Arc::clone(&self.session_config),
+            &account,
+            Start::new(trigger, session_id, dev_info),
+        );
+        self.active = Some(Active::new(session, account.server_id));
+        Ok(())
+    }
+
+    /// Whether a session is open.
+    pub fn in_session(&self) -> bool {
+        self.active.is_some()
+    }
+
+    /// The server that a report waits for, if no session is open. Nothing is said of when to try: a
+    /// report that a server failed to take is due again at once.
+    ///
+    /// # Errors
+    ///
+    /// If the storage fails.
+    pub fn report_due(&self) -> Result<Option<Text>, AgentError> {
+        if self.active.is_some() {
+            return Ok(None);
+        }
+        for report in self.ledger.reports.values() {
+            if !report.is_parked && self.account(&report.server)?.is_some() {
+                return Ok(Some(report.server.clone()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The reports that their servers refused for good: they are not sent again, and kept until
+    /// [`forget_report`](Self::forget_report).
+    pub fn parked_reports(&self) -> impl Iterator<Item = ParkedReport> + '_ {
+        self.ledger
+            .reports
+            .iter()
+            .filter(|(_, report)| report.is_parked)
+            .map(|(id, report)| ParkedReport {
+                id: *id,
+                server_id: report.server.clone(),
+                alert: report.alert.clone(),
+            })
+    }
+
+    /// Drops a report that is parked, and the job that it tells of. Nothing happens to others.
+    ///
+    /// # Errors
+    ///
+    /// If the storage fails.
+    pub fn forget_report(&mut self, id: u64, now: u64) -> Result<(), AgentError> {
+        self.usable()?;
+        let is_parked = self
+            .ledger
+            .reports
+            .get(&id)
+            .is_some_and(|report| report.is_parked);
+        if is_parked {
+            self.ledger.drop_report(id);
+            self.commit(now, |_, _| Ok(()))?;
+        }
+        Ok(())
+    }
+
+    /// Keeps an alert of the device's own for a server, to be sent in the next session with it, like a
+    /// report.
+    ///
+    /// # Errors
+    ///
+    /// If the storage fails.
+    pub fn raise(&mut self, server_id: &str, alert: Alert, now: u64) -> Result<(), AgentError> {
+        self.usable()?;
+        self.ledger.report(server_id.into(), alert, None);
+        self.commit(now, |_, _| Ok(()))
+    }
+
+    /// Takes the server's answer to a transmit. `nonce` is fresh randomness.
+    ///
+    /// A message that ends the session with an error is no error here: [`poll`](Self::poll) goes on
+    /// to [`Output::Closed`].
+    ///
+    /// # Errors
+    ///
+    /// If there is no session or the answer is not a message. The latter is as good as no answer:
+    /// call [`transport_failed`](Self::transport_failed).
+    pub fn handle(
+        &mut self,
+        body: Bytes,
+        headers: Headers<'_>,
+        nonce: Nonce,
+    ) -> Result<(), AgentError> {
+        self.usable()?;
+        let active = self.active.as_mut().ok_or(AgentError::NoSession)?;
+        // Nothing that answers our last message changes anything.
+        if active.ended.is_some() {
+            return Ok(());
+        }
+        let options = DecodeOptions::lenient(self.config.session.limits.clone());
+        let received = Received::read(body, headers, &options)?;
+        active.is_waiting = false;
+        active.is_again = false;
+        active.failures = 0;
+        // The session keeps its error and tells of its end by event.
+        let _ = active.session.handle(received, nonce);
+        Ok(())
+    }
+
+    /// The transport lost a message or its answer. The same message comes again from
+    /// [`poll`](Self::poll) until [`AgentConfig::retries`] are used up; then the session is closed.
+    ///
+    /// # Errors
+    ///
+    /// If the storage fails.
+    pub fn transport_failed(&mut self, now: u64) -> Result<(), AgentError> {
+        let _ = now;
+        self.usable()?;
+        if let Some(active) = &mut self.active
+            && active.is_waiting
+        {
+            if active.failures >= self.config.retries {
+                active
+                    .ended
+                    .get_or_insert(Ending::Failed(SessionError::Unreachable));
+            } else {
+                active.failures = active.failures.saturating_add(1);
+                active.is_again = true;
+            }
+        }
+        Ok(())
+    }
+
+    /// What to do next. Everything that must survive is durable when this returns.
+    ///
+    /// Each output comes once. While it waits for an answer (to a message, a question, a job that
+    /// runs before its answer), there is nothing to do.
+    ///
+    /// # Errors
+    ///
+    /// If the storage fails.
+    pub fn poll(&mut self, now: u64) -> Result<Output, AgentError> {
+        self.usable()?;
+        if core::mem::take(&mut self.is_reset) {
+            return Ok(Output::Reset);
+        }
+        let polled = match &mut self.active {
+            None => self.background(now),
+            Some(active) => match active.hold {
+                Some(Hold::Ask(..)) => Ok(Output::Idle),
+                Some(Hold::Exec(_, job)) => Ok(self.hand_out(job)),
+                None if !active.is_waiting => self.advance(now),
+                None if active.ended.is_some() => self.close(now),
+                None if core::mem::take(&mut active.is_again) => Ok(active
+                    .session
+                    .last_sent()
+                    .cloned()
+                    .map_or(Output::Idle, Output::Transmit)),
+                None => Ok(Output::Idle),
+            },
+        };
+        self.watch(polled)
+    }
+
+    /// Gives the user's answer.
+    ///
+    /// # Errors
+    ///
+    /// If the question is not open.
+    pub fn reply(&mut self, ask: AskId, reply: UserReply) -> Result<(), AgentError> {
+        self.usable()?;
+        let active = self.active.as_mut().ok_or(AgentError::UnknownAsk)?;
+        match active.hold.take() {
+            Some(Hold::Ask(id, ticket)) if id == ask => {
+                active.session.reply(ticket, reply);
+                Ok(())
+            }
+            other => {
+                active.hold = other;
+                Err(AgentError::UnknownAsk)
+            }
+        }
+    }
+
+    /// Runs a job through its object, with no transaction open, and makes what came of it durable.
+    ///
+    /// # Errors
+    ///
+    /// If the job is not open or the storage fails.
+    pub fn run(&mut self, job: JobId, now: u64) -> Result<(), AgentError> {
+        let running = self.running(job)?.job.clone();
+        let object = self
+            .tree
+            .object_mut(&running.node)
+            .ok_or(AgentError::UnknownJob(job))?;
+        match object.run(&running) {
+            Progress::Done(outcome) => self.complete(job, outcome, now),
+            Progress::Stage(stage) => {
+                self.reached(job, stage, now)?;
+                if let Some(entry) = self.ledger.jobs.get_mut(&job.0) {
+                    entry.is_out = false;
+                }
+                Ok(())
+            }
+            Progress::Later => self.later(job, now),
+            Progress::Reset => self.reset(now),
+        }
+    }
+
+    /// Makes the result of a job durable that went on elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// If the job is not open or the storage fails.
+    pub fn complete(&mut self, job: JobId, outcome: Outcome, now: u64) -> Result<(), AgentError> {
+        let finished = self.running(job)?.job.clone();
+        let ticket = self.take_ticket(job);
+        self.commit(now, |transaction, agent| {
+            let alert = transaction.finish(&finished, &outcome);
+            if let (Some(ticket), Some(active)) = (ticket, agent.active) {
+                agent.ledger.finish(job.0, outcome.code, Reply::Result);
+                active.session.answer(ticket, Answer::from(outcome.code));
+            } else if let Some(alert) = alert {
+                agent.ledger.finish(job.0, outcome.code, Reply::Accepted);
+                agent
+                    .ledger
+                    .report(finished.server.clone(), alert, Some(job.0));
+            } else {
+                // Nobody will be told, so nothing has to be remembered.
+                agent.ledger.forget_job(job.0);
+            }
+            Ok(())
+        })
+    }
+
+    /// Makes a stage of a job durable that goes on elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// If the job is not open or the storage fails.
+    pub fn reached(&mut self, job: JobId, stage: u32, now: u64) -> Result<(), AgentError> {
+        self.running(job)?;
+        self.commit(now, |transaction, agent| {
+            if let Some(entry) = agent.ledger.job_mut(job.0) {
+                entry.job.stage = stage;
+                // What was done up to here is known again.
+                entry.job.resumed = false;
+                transaction.stage(&entry.job);
+            }
+            Ok(())
+        })
+    }
+
+    /// A transaction of the device's own, for reading and for what the device maintains. Not while a
+    /// message is being handled.
+    pub fn begin(&mut self, now: u64) -> Transaction<'_> {
+        self.tree.begin(now)
+    }
+
+    /// Lets a job go on elsewhere. Its Exec is answered now, if it waited for the result.
+    fn later(&mut self, job: JobId, now: u64) -> Result<(), AgentError> {
+        let Some(ticket) = self.take_ticket(job) else {
+            return Ok(());
+        };
+        self.commit(now, |_, agent| {
+            if let Some(entry) = agent.ledger.job_mut(job.0) {
+                entry.reply = Reply::Accepted;
+            }
+            if let Some(active) = agent.active {
+                active
+                    .session
+                    .answer(ticket, Answer::from(StatusCode::ACCEPTED));
+            }
+            Ok(())
+        })
+    }
+
+    /// The device was reset. Until everything is removed the job counts as started; from then on the
+    /// storage is that of a new device, whatever happens on the way.
+    fn reset(&mut self, now: u64) -> Result<(), AgentError> {
+        self.ledger = Ledger::default();
+        self.active = None;
+        let result = self
+            .tree
+            .reset()
+            .map_err(AgentError::from)
+            .and_then(|()| self.restart(now));
+        self.is_reset = result.is_ok();
+        self.watch(result)
+    }
+
+    /// Lets the objects see to what a restart left behind.
+    fn restart(&mut self, now: u64) -> Result<(), AgentError> {
+        if self.active.is_none() {
+            self.ledger.session_over();
+        }
+        let jobs = self.ledger.open_jobs();
+        let roots: Vec<NodeUri> = self
+            .tree
+            .mounts()
+            .iter()
+            .map(|mount| mount.root.clone())
+            .collect();
+        let mut transaction = self.tree.begin(now);
+        for root in roots {
+            transaction
+                .restarted(&root, &jobs)
+                .map_err(|status| AgentError::Restart { root, status })?;
+        }
+        self.ledger.flush(&mut transaction)?;
+        transaction.commit()?;
+        let limits = uri_limits(self.tree.view(), self.tree.mounts()).map_err(unreadable)?;
+        self.tree.set_uri_limits(limits);
+        Ok(())
+    }
+
+    /// The session that was open when the last process ended.
+    fn restore(&self) -> Result<Option<Active>, AgentError> {
+        let store = self.tree.store();
+        let Some(record) = store.record(Kind::Session, 0)? else {
+            return Ok(None);
+        };
+        let record: SessionRecord = decode(&record)?;
+        let last_sent = store
+            .record(Kind::LastSent, 0)?
+            .map(|record| decode::<Transmit>(&record))
+            .transpose()?;
+        let Some(account) = self.account(&record.server)? else {
+            return Ok(None);
+        };
+        let config = Arc::clone(&self.session_config);
+        // A session of another version of this software is lost; its jobs and reports are not.
+        let Ok(session) = ClientSession::restore(record.saved, last_sent, config, &account) else {
+            return Ok(None);
+        };
+        let mut active = Active::new(session, record.server);
+        active.alerted = record.alerted;
+        active.is_waiting = record.ended.is_some();
+        active.ended = record.ended;
+        Ok(Some(active))
+    }
+
+    fn account(&self, server_id: &str) -> Result<Option<Account>, AgentError> {
+        let accounts = Accounts::new(self.tree.view(), self.tree.mounts());
+        Ok(accounts.of(server_id).map_err(unreadable)?)
+    }
+
+    /// A job that the integrator has.
+    fn running(&self, job: JobId) -> Result<&ledger::Entry, AgentError> {
+        self.usable()?;
+        self.ledger
+            .jobs
+            .get(&job.0)
+            .filter(|entry| entry.is_out && entry.state == State::Started)
+            .ok_or(AgentError::UnknownJob(job))
+    }
+
+    /// The right to answer the Exec of a job, if its session waits for the result.
+    fn take_ticket(&mut self, job: JobId) -> Option<dm_proto::session::Ticket> {
+        let active = self.active.as_mut()?;
+        match active.hold.take() {
+            Some(Hold::Exec(ticket, held)) if held == job => Some(ticket),
+            other => {
+                active.hold = other;
+                None
+            }
+        }
+    }
+
+    /// Commits a change together with jobs, reports and the session.
+    fn commit(
+        &mut self,
+        now: u64,
+        change: impl FnOnce(&mut Transaction<'_>, Parts<'_>) -> Result<(), AgentError>,
+    ) -> Result<(), AgentError> {
+        let mut transaction = self.tree.begin(now);
+        let parts = Parts {
+            ledger: &mut self.ledger,
+            active: self.active.as_mut(),
+        };
+        let result = change(&mut transaction, parts).and_then(|()| {
+            match &self.active {
+                // A session that has sent nothing yet is not worth restoring.
+                Some(active) if active.session.last_sent().is_some() => {
+                    seal(&mut transaction, &mut self.ledger, Some(active))?;
+                }
+                _ => self.ledger.flush(&mut transaction)?,
+            }
+            Ok(transaction.commit()?)
+        });
+        self.watch(result)
+    }
+
+    fn usable(&self) -> Result<(), AgentError> {
+        match &self.broken {
+            Some(error) => Err(AgentError::Store(error.clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// Remembers that the storage failed.
+    fn watch<T>(&mut self, result: Result<T, AgentError>) -> Result<T, AgentError> {
+        if let Err(AgentError::Store(error) | AgentError::Tree(TreeError::Store(error))) = &result {
+            self.broken = Some(error.clone());
+        }
+        result
+    }
+}
+
+impl core::fmt::Debug for Agent {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Agent")
+            .field("tree", &self.tree)
+            .field("in_session", &self.in_session())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a commit may change beside the tree.
+struct Parts<'a> {
+    ledger: &'a mut Ledger,
+    active: Option<&'a mut Active>,
+}
+
+/// What the tree says when the storage below it fails.
+fn unreadable(status: StatusCode) -> StoreError {
+    StoreError::new(match status {
+        StatusCode::DATA_STORE_FAILURE => StoreErrorKind::Io,
+        _ => StoreErrorKind::Corrupt,
+    })
+}

@@ -1,0 +1,144 @@
+//! Get: values, lists of children, properties, structures.
+
+use bytes::Bytes;
+use dm_proto::{
+    Data, StatusCode,
+    message::{Item, Meta},
+    session::Answer,
+};
+
+use super::{
+    Executed,
+    value::{data_of, meta_of},
+};
+use crate::{
+    Acl, ListKind, Node, NodeFormat, NodeUri, Property, Query, Right, Transaction,
+    description::Access, node::tstamp_text,
+};
+
+impl Transaction<'_> {
+    pub(super) fn get(&self, server: &str, item: &Item) -> Executed {
+        let asked = item.target_uri();
+        let address = self.address(asked)?;
+        let source = asked.map_or("", |asked| asked.as_str()).trim();
+        let node = self.view().node(&address.uri)?;
+        if let Some(Query::List(kind)) = address.query {
+            // The query is not part of the addresses of the nodes.
+            let base = source.split('?').next().unwrap_or(source);
+            return self.list(server, kind, base, &address.uri, node);
+        }
+        self.permit(server, Right::Get, &address.uri)?;
+        let mut result = Item::for_source(source);
+        if let Some(Query::Property(property)) = address.query {
+            result.data = Some(self.property(property, &address.uri, &node)?);
+        } else if !self.describe(&address.uri).supports(Access::GET) {
+            return Err(StatusCode::COMMAND_NOT_ALLOWED.into());
+        } else if node.is_interior() {
+            let names = self.view().children(&address.uri)?;
+            let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
+            result.data = Some(Data::text(names.join("/")));
+            let type_ = match node.type_.as_str() {
+                "" => "text/plain",
+                type_ => type_,
+            };
+            result.meta = Some(Box::new(Meta::format("node").with_type(type_)));
+        } else {
+            let value = self.value_of(&address.uri, &node)?;
+            result.data = Some(data_of(node.format, value));
+            result.meta = meta_of(&node).map(Box::new);
+        }
+        Ok(Answer::results(vec![result]))
+    }
+
+    /// The value of a leaf: computed by its object, or as stored.
+    pub(super) fn value_of(&self, uri: &NodeUri, node: &Node) -> Result<Bytes, StatusCode> {
+        self.mount_of(uri)
+            .and_then(|mount| mount.object.read(&self.view(), uri))
+            .unwrap_or_else(|| Ok(node.value.clone()))
+    }
+
+    /// The text of a property. OMA-TS-DM_TND, properties.
+    fn property(&self, property: Property, uri: &NodeUri, node: &Node) -> Result<Data, StatusCode> {
+        let text = match property {
+            Property::Acl => node.acl.to_string(),
+            Property::Format => node.format.name().into(),
+            Property::Name => uri.name().into(),
+            // Interior nodes have no Size.
+            Property::Size if node.is_interior() => {
+                return Err(StatusCode::OPTIONAL_FEATURE_NOT_SUPPORTED);
+            }
+            // The size of a value that cannot be read is not told either.
+            Property::Size if !self.describe(uri).supports(Access::GET) => {
+                return Err(StatusCode::COMMAND_NOT_ALLOWED);
+            }
+            Property::Size => self.value_of(uri, node)?.len().to_string(),
+            Property::Title => node.title.to_string(),
+            Property::TStamp => tstamp_text(node.tstamp),
+            Property::Type => node.type_.to_string(),
+            Property::VerNo => node.ver_no.to_string(),
+        };
+        Ok(Data::text(text))
+    }
+
+    /// A subtree, parents before children, without what the server may not read. OMA-TS-DM_TND,
+    /// retrieval of the structure.
+    fn list(
+        &self,
+        server: &str,
+        kind: ListKind,
+        base: &str,
+        start: &NodeUri,
+        node: Node,
+    ) -> Executed {
+        let with_data = match kind {
+            ListKind::Struct => false,
+            ListKind::StructData => true,
+            ListKind::Tnds => return Err(StatusCode::OPTIONAL_FEATURE_NOT_SUPPORTED.into()),
+        };
+        let inherited = self.view().effective_acl(start)?;
+        let mut results = Vec::new();
+        let mut pending: Vec<(NodeUri, Node, Acl)> = vec![(start.clone(), node, inherited)];
+        while let Some((uri, node, inherited)) = pending.pop() {
+            let acl = if node.acl.is_empty() {
+                inherited
+            } else {
+                node.acl.clone()
+            };
+            if node.is_interior() {
+                for name in self.view().children(&uri)?.into_iter().rev() {
+                    let child = uri.child_named(&name);
+                    let node = self.view().node(&child)?;
+                    pending.push((child, node, acl.clone()));
+                }
+            }
+            if acl.allows(Right::Get, server) {
+                results.push(self.listed(base, start, &uri, &node, with_data)?);
+            }
+        }
+        if results.is_empty() {
+            return Err(StatusCode::PERMISSION_DENIED.into());
+        }
+        Ok(Answer::results(results))
+    }
+
+    fn listed(
+        &self,
+        base: &str,
+        start: &NodeUri,
+        uri: &NodeUri,
+        node: &Node,
+        with_data: bool,
+    ) -> Result<Item, StatusCode> {
+        let source = match uri.below(start) {
+            None | Some("") => base.into(),
+            Some(rest) => format!("{base}/{rest}"),
+        };
+        let mut item = Item::for_source(source);
+        item.meta = meta_of(node).map(Box::new);
+        if with_data && node.format != NodeFormat::Node && self.describe(uri).supports(Access::GET)
+        {
+            item.data = Some(data_of(node.format, self.value_of(uri, node)?));
+        }
+        Ok(item)
+    }
+}

@@ -1,0 +1,185 @@
+//! Values between messages and nodes. OMA-TS-DM_TND, Format and Type.
+
+use base64::{
+    Engine, alphabet,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
+use bytes::Bytes;
+use dm_proto::{
+    Data, StatusCode,
+    message::{Item, Meta},
+};
+
+use crate::{Node, NodeFormat};
+
+/// The format that an item declares.
+pub(super) fn declared_format(item: &Item) -> Result<Option<NodeFormat>, StatusCode> {
+    item.meta
+        .as_ref()
+        .and_then(|meta| meta.format.as_ref())
+        .map(|format| {
+            NodeFormat::from_name(format.trim()).ok_or(StatusCode::UNSUPPORTED_MEDIA_TYPE)
+        })
+        .transpose()
+}
+
+/// The type that an item declares.
+pub(super) fn declared_type(item: &Item) -> Option<&str> {
+    let type_ = item.meta.as_ref()?.type_.as_ref()?.trim();
+    (!type_.is_empty()).then_some(type_)
+}
+
+/// Whether an item carries a serialized subtree (TNDS).
+pub(super) fn is_tnds(item: &Item) -> bool {
+    declared_type(item).is_some_and(|type_| type_.starts_with("application/vnd.syncml.dmtnds+"))
+}
+
+/// The value that an item gives to a leaf of a format.
+///
+/// `b64` for a node of format `bin` is the transfer form of octets and is decoded. Without a format,
+/// the data is taken as what the node holds: many servers leave it out.
+pub(super) fn value(
+    item: &Item,
+    declared: Option<NodeFormat>,
+    format: NodeFormat,
+) -> Result<Bytes, StatusCode> {
+    let octets = match &item.data {
+        None => Bytes::new(),
+        // Markup that was not escaped: a value is text or octets.
+        Some(data) => data.to_bytes().ok_or(StatusCode::UNSUPPORTED_MEDIA_TYPE)?,
+    };
+    let value = match declared {
+        None => octets,
+        Some(declared) if declared == format => octets,
+        Some(NodeFormat::B64) if format == NodeFormat::Bin => decode_base64(&octets)?,
+        Some(_) => return Err(StatusCode::UNSUPPORTED_MEDIA_TYPE),
+    };
+    if is_value_of(format, &value) {
+        Ok(value)
+    } else {
+        Err(StatusCode::UNSUPPORTED_MEDIA_TYPE)
+    }
+}
+
+/// Whether octets are a value of a format, as far as that can be told.
+fn is_value_of(format: NodeFormat, value: &[u8]) -> bool {
+    if format == NodeFormat::Bin {
+        return true;
+    }
+    let Ok(text) = core::str::from_utf8(value) else {
+        return false;
+    };
+    match format {
+        // Devices in the field take 0 and 1 and any case.
+        NodeFormat::Bool => {
+            let text = text.trim();
+            ["true", "false", "1", "0"]
+                .iter()
+                .any(|known| text.eq_ignore_ascii_case(known))
+        }
+        NodeFormat::Int => text.trim().parse::<i32>().is_ok(),
+        NodeFormat::Node => text.is_empty(),
+        _ => true,
+    }
+}
+
+fn decode_base64(text: &[u8]) -> Result<Bytes, StatusCode> {
+    let text: Vec<u8> = text
+        .iter()
+        .copied()
+        .filter(|octet| !octet.is_ascii_whitespace())
+        .collect();
+    BASE64
+        .decode(text)
+        .map(Bytes::from)
+        .map_err(|_| StatusCode::BAD_REQUEST)
+}
+
+/// The standard alphabet; the padding may be missing, as it is with some servers.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// `Meta` of a node in results: what differs from `chr` and `text/plain`.
+pub(super) fn meta_of(node: &Node) -> Option<Meta> {
+    let default_type = if node.is_interior() { "" } else { "text/plain" };
+    let meta = Meta {
+        format: (node.format != NodeFormat::Chr).then(|| node.format.name().into()),
+        type_: (!node.type_.is_empty() && node.type_ != default_type).then(|| node.type_.clone()),
+        ..Meta::default()
+    };
+    (meta != Meta::default()).then_some(meta)
+}
+
+/// A value as the data of an item: octets of `bin`, else text.
+pub(super) fn data_of(format: NodeFormat, value: Bytes) -> Data {
+    if format != NodeFormat::Bin
+        && let Ok(text) = core::str::from_utf8(&value)
+    {
+        return Data::text(text);
+    }
+    Data::binary(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn item(format: Option<&str>, data: impl Into<Data>) -> Item {
+        let item = Item::for_target("./x").with_data(data);
+        match format {
+            Some(format) => item.with_meta(Meta::format(format)),
+            None => item,
+        }
+    }
+
+    fn read(format: Option<&str>, data: impl Into<Data>, node: NodeFormat) -> Result<Bytes, u16> {
+        let item = item(format, data);
+        declared_format(&item)
+            .and_then(|declared| value(&item, declared, node))
+            .map_err(StatusCode::as_u16)
+    }
+
+    #[test]
+    fn base64_is_decoded_for_octets_and_kept_where_it_is_native() {
+        let bin = NodeFormat::Bin;
+        assert_eq!(
+            read(Some("b64"), "AAH/\n", bin),
+            Ok(Bytes::from_static(&[0, 1, 255]))
+        );
+        assert_eq!(
+            read(Some("b64"), "AAE", bin),
+            Ok(Bytes::from_static(&[0, 1]))
+        );
+        assert_eq!(read(Some("b64"), "?", bin), Err(400));
+        assert_eq!(
+            read(Some("b64"), "AAH/", NodeFormat::B64),
+            Ok("AAH/".into())
+        );
+        assert_eq!(read(Some("b64"), "AAH/", NodeFormat::Chr), Err(415));
+        let octets = Data::binary(&[0_u8, 255][..]);
+        assert_eq!(
+            read(Some("bin"), octets.clone(), bin),
+            Ok(Bytes::from_static(&[0, 255]))
+        );
+        assert_eq!(
+            read(None, octets.clone(), bin),
+            Ok(Bytes::from_static(&[0, 255]))
+        );
+        assert_eq!(read(None, octets, NodeFormat::Chr), Err(415));
+    }
+
+    #[test]
+    fn a_value_that_is_not_of_the_format_is_415() {
+        assert_eq!(read(None, "12", NodeFormat::Int), Ok("12".into()));
+        assert_eq!(read(None, "2147483648", NodeFormat::Int), Err(415));
+        assert_eq!(
+            read(Some("bool"), "True", NodeFormat::Bool),
+            Ok("True".into())
+        );
+        assert_eq!(read(Some("bool"), "yes", NodeFormat::Bool), Err(415));
+        assert_eq!(read(Some("chr"), "1", NodeFormat::Int), Err(415));
+        assert_eq!(read(Some("text"), "1", NodeFormat::Chr), Err(415));
+    }
+}

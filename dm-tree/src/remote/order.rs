@@ -1,0 +1,249 @@
+//! [`Order`]: what every operation is given; [`Ended`] and [`Summary`]: what every outcome can say.
+
+use dm_proto::{Correlator, StatusCode, Text, session::DeviceProfile};
+use serde::{Deserialize, Serialize};
+
+use crate::NodeUri;
+
+/// What an operation needs to know besides what it is: whose it is, its correlator, what the device can
+/// do, whether the user is asked, and where the object may be.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Order {
+    /// The ServerID, for ACLs that have to be repaired.
+    pub server_id: Text,
+    /// The correlator, unique for the device among this server's operations. It never changes.
+    pub correlator: Correlator,
+    /// What the device does and does not do.
+    pub profile: DeviceProfile,
+    /// Asks the user first.
+    pub question: Option<Question>,
+    /// Where the object was the last time; believed once its Type agrees.
+    pub known_root: Option<NodeUri>,
+    /// Where objects of its kind are on such devices, tried in order before the tree is searched.
+    pub usual_roots: Vec<NodeUri>,
+}
+
+/// A question to the user that must be answered with *yes* (Alert 1101).
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Question {
+    /// What the user is asked.
+    pub text: Text,
+    /// Seconds to wait for the answer (`MAXDT`). Silence is a *no*.
+    pub wait: Option<u32>,
+}
+
+impl Order {
+    /// An order on a standard device, without a question.
+    pub fn new(server_id: impl Into<Text>, correlator: impl Into<Correlator>) -> Self {
+        Self {
+            server_id: server_id.into(),
+            correlator: correlator.into(),
+            profile: DeviceProfile::STANDARD,
+            question: None,
+            known_root: None,
+            usual_roots: Vec::new(),
+        }
+    }
+
+    /// The same for a device of another kind.
+    #[must_use]
+    pub fn with_profile(mut self, profile: DeviceProfile) -> Self {
+        self.profile = profile;
+        self
+    }
+
+    /// The same, asking the user first, who has `wait` seconds if that is given.
+    #[must_use]
+    pub fn confirmed_by_user(mut self, text: impl Into<Text>, wait: Option<u32>) -> Self {
+        self.question = Some(Question {
+            text: text.into(),
+            wait,
+        });
+        self
+    }
+
+    /// The same, with the place where the object was the last time.
+    #[must_use]
+    pub fn with_known_root(mut self, root: NodeUri) -> Self {
+        self.known_root = Some(root);
+        self
+    }
+
+    /// The same, with places to try before the tree is searched.
+    #[must_use]
+    pub fn with_usual_roots(mut self, roots: impl IntoIterator<Item = NodeUri>) -> Self {
+        self.usual_roots = roots.into_iter().collect();
+        self
+    }
+}
+
+/// Why an operation ended without a result of the device's.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+pub enum Ended {
+    /// The device refused: 401, 403, 405, 425, 500 and so on.
+    Refused(StatusCode),
+    /// The user did not say *yes*: 304 no, 214 cancelled, 408 no answer, 1401 refused on the device.
+    Declined(StatusCode),
+    /// The user could not be asked (406, 412, 416, or the profile says so); nothing was sent.
+    NotAsked(Option<StatusCode>),
+    /// The device ran it although its user had not said *yes*. `result` is what it says came of it.
+    WithoutConsent {
+        /// The answer to the question; `None` if there was none.
+        answer: Option<StatusCode>,
+        /// The status of the Exec, or the code of its report.
+        result: StatusCode,
+    },
+    /// The device has no such object, or the object no such component.
+    NotFound,
+    /// The object does not offer the operation.
+    Unsupported,
+    /// The device did not take what prepares the operation, which was not executed.
+    NotPrepared,
+    /// Cancelled before anything was sent that changes the device.
+    Cancelled,
+    /// The deadline came before the operation was sent.
+    Expired,
+    /// It was sent, and what came of it cannot be known.
+    Unknown,
+}
+
+/// The flat form of any outcome, for interfaces that do not know the operations apart.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Summary {
+    /// What became of it.
+    pub state: SummaryState,
+    /// The status that decided, where one did: of the Exec, or of the question.
+    pub status: Option<StatusCode>,
+    /// The result code, from the status or the report.
+    pub result: Option<StatusCode>,
+    /// What the report says per component.
+    pub components: Vec<ComponentResult>,
+}
+
+/// What became of an operation.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[non_exhaustive]
+pub enum SummaryState {
+    /// Done, as the device says.
+    Succeeded,
+    /// Tried and failed, or it could not come to it: object missing, not offered, not prepared, unknown
+    /// items.
+    Failed,
+    /// The device refused.
+    Refused,
+    /// The user did not say *yes*, or could not be asked.
+    Declined,
+    /// The device ran it although its user had not said *yes*.
+    Unconfirmed,
+    /// A factory reset that the device took.
+    Accepted,
+    /// Cancelled in time.
+    Cancelled,
+    /// Its deadline came in time.
+    Expired,
+    /// It was sent, and what came of it cannot be known.
+    Unknown,
+}
+
+/// What a report says of one component.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct ComponentResult {
+    /// Where it is now, if the report says so.
+    pub uri: Option<Text>,
+    /// Its identifier, if the report says so.
+    pub id: Option<Text>,
+    /// Its result code.
+    pub code: StatusCode,
+}
+
+impl ComponentResult {
+    /// The result of a component.
+    pub fn new(uri: Option<Text>, id: Option<Text>, code: StatusCode) -> Self {
+        Self { uri, id, code }
+    }
+}
+
+impl SummaryState {
+    /// The name, as it stands in interfaces.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Refused => "refused",
+            Self::Declined => "declined",
+            Self::Unconfirmed => "unconfirmed",
+            Self::Accepted => "accepted",
+            Self::Cancelled => "cancelled",
+            Self::Expired => "expired",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl Summary {
+    /// A summary without codes.
+    pub fn new(state: SummaryState) -> Self {
+        Self {
+            state,
+            status: None,
+            result: None,
+            components: Vec::new(),
+        }
+    }
+
+    /// The same with the status that decided.
+    #[must_use]
+    pub fn with_status(mut self, status: StatusCode) -> Self {
+        self.status = Some(status);
+        self
+    }
+
+    /// The same with a result code.
+    #[must_use]
+    pub fn with_result(mut self, result: StatusCode) -> Self {
+        self.result = Some(result);
+        self
+    }
+
+    /// The same with what the report says per component.
+    #[must_use]
+    pub fn with_components(mut self, components: Vec<ComponentResult>) -> Self {
+        self.components = components;
+        self
+    }
+}
+
+impl From<Ended> for Summary {
+    fn from(ended: Ended) -> Self {
+        match ended {
+            Ended::Refused(status) => Self::new(SummaryState::Refused).with_status(status),
+            Ended::Declined(status) if status.is_result_code() => {
+                Self::new(SummaryState::Declined).with_result(status)
+            }
+            Ended::Declined(status) => Self::new(SummaryState::Declined).with_status(status),
+            Ended::NotAsked(status) => Self {
+                status,
+                ..Self::new(SummaryState::Declined)
+            },
+            Ended::WithoutConsent { answer, result } => Self {
+                status: answer,
+                ..Self::new(SummaryState::Unconfirmed).with_result(result)
+            },
+            Ended::NotFound => Self::new(SummaryState::Failed).with_status(StatusCode::NOT_FOUND),
+            Ended::Unsupported => {
+                Self::new(SummaryState::Failed).with_status(StatusCode::COMMAND_NOT_ALLOWED)
+            }
+            Ended::NotPrepared => {
+                Self::new(SummaryState::Failed).with_status(StatusCode::INCOMPLETE_COMMAND)
+            }
+            Ended::Cancelled => Self::new(SummaryState::Cancelled),
+            Ended::Expired => Self::new(SummaryState::Expired),
+            Ended::Unknown => Self::new(SummaryState::Unknown),
+        }
+    }
+}

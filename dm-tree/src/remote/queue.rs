@@ -1,0 +1,286 @@
+//! [`Queue`]: the operations of a device, and its session.
+
+use dm_proto::{
+    AlertCode, StatusCode,
+    auth::{Nonce, Side},
+    message::{Alert, Item},
+    session::{CommandTag, Ending, ServerEvent, ServerSession},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{Operation, Progress, Reply, Step};
+
+/// The operations of one device in their order. Serializable: it is stored with the session.
+///
+/// One operation sends at a time, the oldest that has something to send; one that waits for its report
+/// holds up nobody. Commands that others give to the session use tags from `1 << 63` up.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Queue<O> {
+    entries: Vec<Entry<O>>,
+    /// The operation that sent last: it goes on first, so that nothing comes between a question and
+    /// what hangs on it.
+    current: Option<u32>,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+struct Entry<O> {
+    id: u32,
+    operation: O,
+    /// The commands in flight that have no status yet; `None` if nothing is in flight.
+    open: Option<Vec<u16>>,
+    accepted: bool,
+    finished: bool,
+}
+
+/// What [`Queue::drive`] tells.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq)]
+pub enum Notice {
+    /// The device opened the session.
+    Opened {
+        /// 1200 or 1201: who asked for it.
+        trigger: AlertCode,
+        /// Its DevInfo.
+        dev_info: Vec<Item>,
+    },
+    /// Commands of the operation go out with the next message.
+    Sent(u32),
+    /// The device took the operation, and will report.
+    Accepted(u32),
+    /// The operation has its outcome.
+    Finished(u32),
+    /// An alert that no operation claims; it was answered 200.
+    Unclaimed(Alert),
+    /// Store the nonce in the account.
+    NonceChanged {
+        /// Whose credentials it is for.
+        side: Side,
+        /// The nonce.
+        nonce: Nonce,
+    },
+    /// The session is over.
+    Ended(Ending),
+}
+
+impl<O: Operation> Queue<O> {
+    /// An empty queue.
+    pub fn new() -> Self {
+        Self {
+            entries: Vec::new(),
+            current: None,
+        }
+    }
+
+    /// Adds an operation at the end. `id` is the caller's own name for it, used once.
+    pub fn push(&mut self, id: u32, operation: O) {
+        self.entries.push(Entry {
+            id,
+            operation,
+            open: None,
+            accepted: false,
+            finished: false,
+        });
+    }
+
+    /// An operation.
+    pub fn get(&self, id: u32) -> Option<&O> {
+        self.iter()
+            .find(|(i, _)| *i == id)
+            .map(|(_, operation)| operation)
+    }
+
+    /// An operation, to cancel or expire it.
+    pub fn get_mut(&mut self, id: u32) -> Option<&mut O> {
+        self.entries
+            .iter_mut()
+            .find(|entry| entry.id == id)
+            .map(|entry| &mut entry.operation)
+    }
+
+    /// The operations with their ids, oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = (u32, &O)> {
+        self.entries
+            .iter()
+            .map(|entry| (entry.id, &entry.operation))
+    }
+
+    /// Whether an operation has something to send, so that the device should be notified.
+    pub fn wants_session(&self) -> bool {
+        self.entries.iter().any(|entry| {
+            entry.open.is_none() && matches!(entry.operation.clone().step(), Step::Send(_))
+        })
+    }
+
+    /// Removes an operation. While it is in the queue, late copies of its report are known for what
+    /// they are; keep it as long as they may come.
+    pub fn remove(&mut self, id: u32) -> Option<O> {
+        let index = self.entries.iter().position(|entry| entry.id == id)?;
+        Some(self.entries.remove(index).operation)
+    }
+
+    /// Says that the session is lost: the device has not been heard of for too long. What was in flight
+    /// will be sent again. A new session says so by itself.
+    pub fn session_lost(&mut self) {
+        self.current = None;
+        for entry in &mut self.entries {
+            entry.open = None;
+            entry.operation.handle(Reply::SessionOver);
+        }
+    }
+
+    /// Drains the session's events into the operations, and gives the session the next commands:
+    /// those of the first operation that has any. Call after `ServerSession::handle` and before
+    /// `poll_transmit`; store session and queue before the answer leaves.
+    pub fn drive(&mut self, session: &mut ServerSession) -> Vec<Notice> {
+        let mut notices = Vec::new();
+        let mut ready = false;
+        while let Some(event) = session.poll_event() {
+            match event {
+                ServerEvent::Opened {
+                    trigger, dev_info, ..
+                } => {
+                    // Whatever was in flight in an earlier session is not any more.
+                    self.session_lost();
+                    notices.push(Notice::Opened { trigger, dev_info });
+                }
+                ServerEvent::Status {
+                    tag,
+                    part,
+                    target_ref,
+                    status,
+                    items,
+                } => {
+                    let reply = |command| Reply::Status {
+                        command,
+                        part,
+                        target_ref: target_ref.as_ref(),
+                        status,
+                        items: &items,
+                    };
+                    let last = status != StatusCode::IN_PROGRESS && part == 0;
+                    self.reply(tag, last, reply);
+                }
+                ServerEvent::Results { tag, part, items } => {
+                    self.reply(tag, false, |command| Reply::Results {
+                        command,
+                        part,
+                        items: &items,
+                    });
+                }
+                ServerEvent::NoStatus { tag, part } => {
+                    self.reply(tag, part == 0, |command| Reply::NoStatus { command, part });
+                }
+                ServerEvent::Alert(ticket, alert) => {
+                    match self.claimant(&alert) {
+                        Some(entry) if entry.finished => {}
+                        Some(entry) => entry.operation.handle(Reply::Alert(&alert)),
+                        None => notices.push(Notice::Unclaimed(alert)),
+                    }
+                    session.answer(ticket, StatusCode::OK);
+                }
+                ServerEvent::Ready => {
+                    self.answered();
+                    ready = true;
+                }
+                ServerEvent::NonceChanged { side, nonce } => {
+                    notices.push(Notice::NonceChanged { side, nonce });
+                }
+                ServerEvent::Ended(ending) => {
+                    self.session_lost();
+                    ready = false;
+                    notices.push(Notice::Ended(ending));
+                }
+                // An event that is not known here needs no answer of operations.
+                _ => {}
+            }
+        }
+        if ready && let Some(id) = self.send(session) {
+            notices.push(Notice::Sent(id));
+        }
+        for entry in &mut self.entries {
+            match entry.operation.progress() {
+                Progress::Accepted if !entry.accepted => {
+                    entry.accepted = true;
+                    notices.push(Notice::Accepted(entry.id));
+                }
+                Progress::Finished if !entry.finished => {
+                    entry.finished = true;
+                    notices.push(Notice::Finished(entry.id));
+                }
+                _ => {}
+            }
+        }
+        notices
+    }
+
+    fn reply<'a>(&mut self, tag: CommandTag, last: bool, reply: impl FnOnce(u16) -> Reply<'a>) {
+        let Some((id, command)) = untagged(tag) else {
+            return;
+        };
+        let Some(entry) = self.entries.iter_mut().find(|entry| entry.id == id) else {
+            return;
+        };
+        // An answer to what is not in flight: of a session that was given up.
+        let Some(open) = &mut entry.open else { return };
+        if last {
+            open.retain(|c| *c != command);
+        }
+        entry.operation.handle(reply(command));
+    }
+
+    fn claimant(&mut self, alert: &Alert) -> Option<&mut Entry<O>> {
+        self.entries
+            .iter_mut()
+            .find(|entry| entry.operation.claims(alert))
+    }
+
+    fn answered(&mut self) {
+        for entry in &mut self.entries {
+            if entry.open.as_ref().is_some_and(Vec::is_empty) {
+                entry.open = None;
+                entry.operation.handle(Reply::Answered);
+            }
+        }
+    }
+
+    fn send(&mut self, session: &mut ServerSession) -> Option<u32> {
+        // Commands wait for their answers over there, or to be sent again after a challenge.
+        if self.entries.iter().any(|entry| entry.open.is_some()) {
+            return None;
+        }
+        let current = self.current.take();
+        let (first, rest): (Vec<_>, Vec<_>) = self
+            .entries
+            .iter_mut()
+            .partition(|entry| Some(entry.id) == current);
+        for entry in first.into_iter().chain(rest) {
+            if let Step::Send(commands) = entry.operation.step() {
+                let mut open = Vec::with_capacity(commands.len());
+                for (index, command) in (0_u16..).zip(commands) {
+                    session.send(command, tag(entry.id, index));
+                    open.push(index);
+                }
+                entry.open = Some(open);
+                self.current = Some(entry.id);
+                return self.current;
+            }
+        }
+        None
+    }
+}
+
+impl<O: Operation> Default for Queue<O> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn tag(id: u32, command: u16) -> CommandTag {
+    CommandTag((u64::from(id) << 16) | u64::from(command))
+}
+
+fn untagged(tag: CommandTag) -> Option<(u32, u16)> {
+    let id = u32::try_from(tag.0 >> 16).ok()?;
+    let command = u16::try_from(tag.0 & 0xFFFF).ok()?;
+    Some((id, command))
+}

@@ -1,0 +1,204 @@
+//! [`Reader`]: reads subtrees; [`Snapshot`]: what was read.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use dm_proto::{
+    StatusCode, Text,
+    message::{Command, Item},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{command, replies::Replies};
+use crate::NodeUri;
+
+/// Nodes and values as a device gave them.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Snapshot {
+    nodes: BTreeMap<NodeUri, Seen>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+struct Seen {
+    interior: bool,
+    value: Option<Text>,
+}
+
+impl Snapshot {
+    /// Whether the node was there and could be read.
+    pub fn exists(&self, uri: &NodeUri) -> bool {
+        self.nodes.contains_key(uri)
+    }
+
+    /// The value of a leaf, if it is text.
+    pub fn text(&self, uri: &NodeUri) -> Option<&str> {
+        self.nodes.get(uri)?.value.as_deref()
+    }
+
+    /// The children of a node, sorted.
+    pub fn children(&self, uri: &NodeUri) -> impl Iterator<Item = &NodeUri> {
+        self.nodes
+            .keys()
+            .filter(move |node| node.parent().as_ref() == Some(uri))
+    }
+
+    fn put(&mut self, uri: NodeUri, seen: Seen) {
+        if self.nodes.len() < NODES {
+            self.nodes.insert(uri, seen);
+        }
+    }
+}
+
+/// Reads subtrees: by `?list=StructData`, and node by node where the device does not know that.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(super) struct Reader {
+    starts: Vec<NodeUri>,
+    /// Where a list was refused: the nodes still to be read one by one.
+    walk: Option<VecDeque<NodeUri>>,
+    sent: Vec<NodeUri>,
+    seen: Snapshot,
+}
+
+/// How far a [`Reader`] is.
+pub(super) enum Read {
+    /// It has more to ask.
+    More(Reader),
+    /// This is what there is.
+    Done(Snapshot),
+    /// A start node may not be read.
+    Refused(StatusCode),
+}
+
+/// Nodes read at most: an inventory of some 500 components.
+const NODES: usize = 4096;
+/// Levels below a start node, one more than any object here has.
+const DEPTH: usize = 5;
+/// Gets in one message while walking.
+const BATCH: usize = 32;
+
+impl Reader {
+    pub(super) fn new(starts: Vec<NodeUri>) -> Self {
+        Self {
+            starts,
+            walk: None,
+            sent: Vec::new(),
+            seen: Snapshot::default(),
+        }
+    }
+
+    pub(super) fn commands(&mut self) -> Vec<Command> {
+        match &mut self.walk {
+            None => {
+                self.sent.clone_from(&self.starts);
+                self.sent
+                    .iter()
+                    .map(|uri| command::get(uri, "?list=StructData"))
+                    .collect()
+            }
+            Some(walk) => {
+                self.sent = walk.drain(..walk.len().min(BATCH)).collect();
+                self.sent.iter().map(|uri| command::get(uri, "")).collect()
+            }
+        }
+    }
+
+    pub(super) fn answered(mut self, replies: &Replies) -> Read {
+        let sent = core::mem::take(&mut self.sent);
+        let listing = self.walk.is_none();
+        let mut walk = self.walk.take().unwrap_or_default();
+        for (command, uri) in (0_u16..).zip(&sent) {
+            match replies.get_status(command) {
+                Some(status) if status.is_success() => {
+                    let complete = if listing {
+                        self.take_list(uri, replies.items(command))
+                    } else {
+                        self.take_node(uri, replies.items(command), &mut walk);
+                        true
+                    };
+                    if !complete {
+                        walk.push_back(uri.clone());
+                    }
+                }
+                Some(StatusCode::NOT_FOUND) => {}
+                _ if listing => walk.push_back(uri.clone()),
+                Some(status) if self.starts.contains(uri) => return Read::Refused(status),
+                // A leaf that may not be read is not missed.
+                _ => {}
+            }
+        }
+        if walk.is_empty() {
+            return Read::Done(self.seen);
+        }
+        self.walk = Some(walk);
+        Read::More(self)
+    }
+
+    /// Takes a list; `false` if the device took the query for a plain Get.
+    fn take_list<'a>(&mut self, start: &NodeUri, items: impl Iterator<Item = &'a Item>) -> bool {
+        let mut nodes = 0_usize;
+        let mut names = false;
+        for item in items {
+            let Some(uri) = source(item) else { continue };
+            if uri.below(start).is_none() {
+                continue;
+            }
+            let interior = is_interior(item);
+            names |= interior && uri == *start && text(item).is_some_and(|text| !text.is_empty());
+            nodes = nodes.saturating_add(1);
+            let value = if interior { None } else { text(item) };
+            self.seen.put(uri, Seen { interior, value });
+        }
+        nodes > 1 || (nodes == 1 && !names)
+    }
+
+    fn take_node<'a>(
+        &mut self,
+        uri: &NodeUri,
+        mut items: impl Iterator<Item = &'a Item>,
+        walk: &mut VecDeque<NodeUri>,
+    ) {
+        let Some(item) = items.next() else { return };
+        let interior = is_interior(item);
+        let value = text(item);
+        if interior && self.depth(uri) < DEPTH {
+            for name in value.iter().flat_map(|names| names.split('/')) {
+                if let Ok(child) = uri.join(name.trim())
+                    && walk.len() < NODES
+                {
+                    walk.push_back(child);
+                }
+            }
+        }
+        let value = if interior { None } else { value };
+        self.seen.put(uri.clone(), Seen { interior, value });
+    }
+
+    fn depth(&self, uri: &NodeUri) -> usize {
+        self.starts
+            .iter()
+            .filter_map(|start| uri.below(start))
+            .map(|below| {
+                below
+                    .split('/')
+                    .filter(|segment| !segment.is_empty())
+                    .count()
+            })
+            .min()
+            .unwrap_or(DEPTH)
+    }
+}
+
+pub(super) fn source(item: &Item) -> Option<NodeUri> {
+    NodeUri::parse(item.source_uri()?.as_str()).ok()
+}
+
+pub(super) fn is_interior(item: &Item) -> bool {
+    item.meta
+        .as_ref()
+        .and_then(|meta| meta.format.as_ref())
+        .is_some_and(|format| format.trim() == "node")
+}
+
+pub(super) fn text(item: &Item) -> Option<Text> {
+    let data = item.data.as_ref()?.as_bytes()?;
+    core::str::from_utf8(data).ok().map(Text::from)
+}

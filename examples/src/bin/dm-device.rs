@@ -1,0 +1,193 @@
+//! `dm-device`: a Linux device that lives in a folder and obeys a DM server.
+
+use core::time::Duration;
+use std::{
+    net::UdpSocket,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    thread,
+};
+
+use clap::{Parser, ValueEnum};
+use dm_examples::device::{
+    Config, Device, Error, credentials,
+    user::{Decided, Terminal},
+};
+use dm_proto::{
+    auth::{Account, Scheme},
+    codec::Encoding,
+    session::UserReply,
+};
+
+/// A device that a DM server locks, wipes, resets and gives software.
+///
+/// It lives in a folder: a lock writes etc/nologin, a wipe empties folders below home/user, a factory
+/// reset restores the image taken at the first start, software comes as .tar packages and goes to opt.
+/// An empty or missing folder is laid out at the first start; one with content needs the file
+/// .dm-device-root in it.
+#[derive(Parser)]
+#[command(name = "dm-device", version)]
+struct Arguments {
+    /// The server: where its messages go
+    #[arg(long, value_name = "URL")]
+    server: String,
+    /// The device's own identifier, such as IMEI:493005100592800
+    #[arg(long, value_name = "DEVICE-URI")]
+    id: String,
+    /// The device's name at the server
+    #[arg(long, value_name = "U")]
+    user: String,
+    /// Its password
+    #[arg(long, value_name = "P")]
+    password: String,
+    /// The server's identifier
+    #[arg(long, value_name = "S")]
+    server_id: String,
+    /// The server's name at the device
+    #[arg(long, value_name = "U")]
+    server_user: String,
+    /// Its password
+    #[arg(long, value_name = "P")]
+    server_password: String,
+    /// The folder that the device lives in: locked, wiped and reset
+    #[arg(long, value_name = "DIR")]
+    root: PathBuf,
+    /// The folder of its tree, jobs and factory image, outside the root
+    #[arg(long, value_name = "DIR")]
+    state: PathBuf,
+    /// A bootstrap message (not supported yet)
+    #[arg(long, value_name = "FILE")]
+    bootstrap: Option<PathBuf>,
+    /// The encoding of its messages
+    #[arg(long, value_enum, default_value_t = EncodingName::Wbxml)]
+    encoding: EncodingName,
+    /// How both sides prove themselves
+    #[arg(long, value_enum, default_value_t = Auth::Md5)]
+    auth: Auth,
+    /// Who answers when the server wants the user to confirm; no answer is never a yes
+    #[arg(long, value_enum, default_value_t = Confirm::Ask)]
+    confirm: Confirm,
+    /// One session, or the one that the first notification asks for, and what is due after it; then end
+    #[arg(long)]
+    once: bool,
+    /// Where notifications come in, as UDP
+    #[arg(long, value_name = "ADDR")]
+    notify: Option<String>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum EncodingName {
+    Xml,
+    Wbxml,
+}
+
+#[derive(Clone, Copy, Eq, PartialEq, ValueEnum)]
+enum Auth {
+    None,
+    Basic,
+    Md5,
+    Hmac,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Confirm {
+    Ask,
+    Yes,
+    No,
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> Result<(), Box<dyn core::error::Error>> {
+    if arguments.bootstrap.is_some() {
+        return Err("--bootstrap is not supported yet".into());
+    }
+    let scheme = match arguments.auth {
+        Auth::None => Scheme::Transport,
+        Auth::Basic => Scheme::Basic,
+        Auth::Md5 => Scheme::Md5,
+        Auth::Hmac => return Err("--auth hmac is not supported yet".into()),
+    };
+    let account = Account {
+        server_id: arguments.server_id.into(),
+        server_uri: arguments.server.into(),
+        device_uri: arguments.id.into(),
+        client: credentials(scheme, &arguments.user, &arguments.password),
+        server: credentials(scheme, &arguments.server_user, &arguments.server_password),
+    };
+    let mut config = Config::new(account, &arguments.root, &arguments.state);
+    config.encoding = match arguments.encoding {
+        EncodingName::Xml => Encoding::Xml,
+        EncodingName::Wbxml => Encoding::Wbxml,
+    };
+    // Bound first: a notification that comes while the device starts waits in it.
+    let socket = arguments.notify.map(UdpSocket::bind).transpose()?;
+    let device = match arguments.confirm {
+        Confirm::Ask => Device::open(config, Terminal::new()),
+        Confirm::Yes => Device::open(config, Decided(UserReply::Yes)),
+        Confirm::No => Device::open(config, Decided(UserReply::No)),
+    };
+    let mut device = device.map_err(|error| in_root(error, &arguments.root))?;
+    if arguments.once {
+        match socket {
+            Some(socket) => {
+                device.resume()?;
+                device.run_notified(&socket)?;
+            }
+            None => device.run_once()?,
+        }
+        return Ok(());
+    }
+    serve(&mut device, socket.as_ref())
+}
+
+/// Obeys until it is killed. What can pass by itself (a server that is away, a refused session) is told
+/// and waited out; what cannot ends the program, and the next start goes on where it was.
+fn serve(
+    device: &mut Device,
+    socket: Option<&UdpSocket>,
+) -> Result<(), Box<dyn core::error::Error>> {
+    let mut wait = BACK_OFF;
+    let mut ended = device.run_once();
+    loop {
+        match ended {
+            Ok(()) => wait = BACK_OFF,
+            Err(error @ (Error::Session(_) | Error::Undelivered(_))) => {
+                eprintln!("{error}; next attempt in {} s", wait.as_secs());
+                thread::sleep(wait);
+                wait = wait.saturating_mul(2).min(LONGEST_BACK_OFF);
+                ended = device.resume();
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        }
+        ended = match socket {
+            Some(socket) => device.run_notified(socket),
+            None => {
+                thread::sleep(BETWEEN_SESSIONS);
+                device.run_once()
+            }
+        };
+    }
+}
+
+fn in_root(error: Error, root: &Path) -> String {
+    format!("{}: {error}", root.display())
+}
+
+/// How long the device waits after a session that failed, twice as long each time.
+const BACK_OFF: Duration = Duration::from_secs(5);
+
+/// How long it waits at most.
+const LONGEST_BACK_OFF: Duration = Duration::from_secs(15 * 60);
+
+/// How long a device that nobody can notify waits before it asks for orders again.
+const BETWEEN_SESSIONS: Duration = Duration::from_secs(15 * 60);

@@ -1,0 +1,413 @@
+//! The flows of the LAWMO and SCOMO architecture documents, and what else must hold.
+
+use dm_proto::session::UserReply;
+
+use super::{
+    Show,
+    stage::{
+        DemoError, Kind, Puppet, Shown, Stage, confirmed, download, lawmo, on_component,
+        on_package, wipe,
+    },
+};
+use crate::{
+    device::{Error as DeviceError, Moment, Reporting, locks::Locked},
+    server::{LawmoVerb, OperationRequest, ScomoVerb},
+};
+
+/// What came of a flow: what is said of it, and whether it is what must be.
+#[derive(Debug, Default)]
+pub(super) struct Check {
+    said: Vec<String>,
+    failed: bool,
+}
+
+impl Check {
+    /// An operation ended, in this state and with this code, 0 for none.
+    fn operation(mut self, shown: &Shown, state: &str, code: u64) -> Self {
+        let is_as_it_must =
+            shown.is_final() && shown.state() == state && (code == 0 || shown.code() == Some(code));
+        if is_as_it_must {
+            self.said.push(shown.to_string());
+        } else {
+            self.said.push(format!("{shown}, not {state} {code}"));
+            self.failed = true;
+        }
+        self
+    }
+
+    /// Something must be so.
+    fn fact(mut self, fact: &str, holds: bool) -> Self {
+        if holds {
+            self.said.push(fact.to_owned());
+        } else {
+            self.said.push(format!("not: {fact}"));
+            self.failed = true;
+        }
+        self
+    }
+
+    pub(super) fn outcome(&self) -> String {
+        self.said.join("; ")
+    }
+
+    pub(super) fn is_as_expected(&self) -> bool {
+        !self.failed
+    }
+}
+
+/// Orders an operation, lets the device come, and asks what became of it.
+fn run(stage: &Stage, device: &mut Puppet, request: &OperationRequest) -> Result<Shown, DemoError> {
+    let operation = stage.order(device, request)?;
+    device.obey()?;
+    stage.outcome(&operation)
+}
+
+/// All flows, one after the other.
+pub(super) fn play(show: &mut Show<'_>) -> Result<(), DemoError> {
+    locks(show)?;
+    answers(show)?;
+    confirmations(show, false)?;
+    confirmations(show, true)?;
+    software(show)?;
+    combined(show)?;
+    device_initiated(show)?;
+    faults(show)
+}
+
+/// LAWMO without confirmation.
+fn locks(show: &mut Show<'_>) -> Result<(), DemoError> {
+    let mut phone = show.stage.device(Kind::default())?;
+    show.flow("Partial lock of a phone left in a taxi", |stage| {
+        let shown = run(stage, &mut phone, &lawmo(LawmoVerb::PartiallyLock))?;
+        Ok(Check::default()
+            .operation(&shown, "succeeded", 1200)
+            .fact("partially locked", phone.locked()? == Locked::Partially))
+    });
+    show.flow("Unlock", |stage| {
+        let shown = run(stage, &mut phone, &lawmo(LawmoVerb::Unlock))?;
+        Ok(Check::default()
+            .operation(&shown, "succeeded", 1200)
+            .fact("unlocked", phone.locked()? == Locked::No))
+    });
+    show.flow("Full lock and wipe of a stolen phone", |stage| {
+        let lock = stage.order(&phone, &lawmo(LawmoVerb::FullyLock))?;
+        let erase = stage.order(&phone, &wipe(&["Contacts", "Messages"]))?;
+        phone.obey()?;
+        let check = Check::default()
+            .operation(&stage.outcome(&lock)?, "succeeded", 1200)
+            .operation(&stage.outcome(&erase)?, "succeeded", 1201);
+        Ok(check
+            .fact("locked", phone.locked()? == Locked::Fully)
+            .fact("contacts erased", phone.is_empty("home/user/Contacts")?)
+            .fact("photos kept", !phone.is_empty("home/user/Photos")?))
+    });
+    Ok(())
+}
+
+/// The result in the answer itself, in the same session, and in a later one.
+fn answers(show: &mut Show<'_>) -> Result<(), DemoError> {
+    for (title, reporting) in [
+        ("Lock, the result in the Status", Reporting::Synchronous),
+        ("Lock, the report in the same session", Reporting::InSession),
+        (
+            "Lock, the report in a later session",
+            Reporting::AfterSession,
+        ),
+    ] {
+        let mut device = show.stage.device(Kind {
+            reporting,
+            ..Kind::default()
+        })?;
+        show.flow(title, |stage| {
+            let shown = run(stage, &mut device, &lawmo(LawmoVerb::FullyLock))?;
+            Ok(Check::default()
+                .operation(&shown, "succeeded", 1200)
+                .fact("locked", device.locked()? == Locked::Fully))
+        });
+    }
+    Ok(())
+}
+
+/// Wipe and factory reset after the user was asked: in a message of its own, or in one Sequence with
+/// what hangs on it.
+fn confirmations(show: &mut Show<'_>, sequence: bool) -> Result<(), DemoError> {
+    let how = if sequence {
+        "in one Sequence"
+    } else {
+        "in two steps"
+    };
+    for (answer, reply) in [
+        ("yes", Some(UserReply::Yes)),
+        ("no", Some(UserReply::No)),
+        ("cancelled", Some(UserReply::Cancelled)),
+        ("no answer", None),
+    ] {
+        let status = match &reply {
+            Some(UserReply::Yes) => 0,
+            Some(UserReply::No) => 304,
+            Some(_) => 214,
+            None => 408,
+        };
+        let kind = Kind {
+            replies: reply.into_iter().collect(),
+            sequence,
+            ..Kind::default()
+        };
+        let mut device = show.stage.device(kind.clone())?;
+        show.flow(
+            &format!("Wipe before resale, asked {how}: {answer}"),
+            |stage| {
+                let request = confirmed(wipe(&["Contacts"]), "Erase all contacts?");
+                let shown = run(stage, &mut device, &request)?;
+                let erased = device.is_empty("home/user/Contacts")?;
+                Ok(if status == 0 {
+                    Check::default()
+                        .operation(&shown, "succeeded", 1201)
+                        .fact("contacts erased", erased)
+                } else {
+                    Check::default()
+                        .operation(&shown, "declined", status)
+                        .fact("nothing erased", !erased)
+                })
+            },
+        );
+        let mut device = show.stage.device(kind)?;
+        let change = device.path("home/user/Messages/second.txt");
+        std::fs::write(&change, "Hello.\n")?;
+        show.flow(&format!("Factory reset, asked {how}: {answer}"), |stage| {
+            let request = confirmed(lawmo(LawmoVerb::FactoryReset), "Reset this device?");
+            let shown = run(stage, &mut device, &request)?;
+            Ok(if status == 0 {
+                Check::default()
+                    .operation(&shown, "accepted", 0)
+                    .fact("as it left the factory", !change.exists())
+            } else {
+                Check::default()
+                    .operation(&shown, "declined", status)
+                    .fact("nothing reset", change.exists())
+            })
+        });
+    }
+    Ok(())
+}
+
+const GAME: &str = "org.example.game";
+
+/// SCOMO, one primitive after the other.
+fn software(show: &mut Show<'_>) -> Result<(), DemoError> {
+    let mut device = show.stage.device(Kind::default())?;
+    let served = show.stage.package("game-1.0.tar");
+    let game = |version: &str, active| vec![(GAME.to_owned(), version.to_owned(), active)];
+    show.flow("Download", |stage| {
+        let request = download(ScomoVerb::Download, "game-1.0", &served);
+        let shown = run(stage, &mut device, &request)?;
+        Ok(Check::default()
+            .operation(&shown, "succeeded", 1200)
+            .fact("nothing installed", device.components()?.is_empty()))
+    });
+    let steps: [(&str, OperationRequest, Vec<_>); 6] = [
+        (
+            "Install, left inactive",
+            on_package(ScomoVerb::InstallInactive, "game-1.0"),
+            game("1.0", false),
+        ),
+        (
+            "Activate",
+            on_component(ScomoVerb::Activate, GAME),
+            game("1.0", true),
+        ),
+        (
+            "Deactivate",
+            on_component(ScomoVerb::Deactivate, GAME),
+            game("1.0", false),
+        ),
+        (
+            "Remove a component",
+            on_component(ScomoVerb::Remove, GAME),
+            Vec::new(),
+        ),
+        (
+            "Install, left active",
+            on_package(ScomoVerb::Install, "game-1.0"),
+            game("1.0", true),
+        ),
+        (
+            "Remove a package",
+            on_package(ScomoVerb::Remove, "game-1.0"),
+            game("1.0", true),
+        ),
+    ];
+    for (title, request, components) in steps {
+        show.flow(title, |stage| {
+            let shown = run(stage, &mut device, &request)?;
+            let found = device.components()?;
+            Ok(Check::default()
+                .operation(&shown, "succeeded", 1200)
+                .fact(&describe(&components), found == components))
+        });
+    }
+    Ok(())
+}
+
+/// SCOMO, combined primitives, and what becomes of a package that is not what was announced.
+fn combined(show: &mut Show<'_>) -> Result<(), DemoError> {
+    let mut device = show.stage.device(Kind::default())?;
+    let game = |version: &str, active| vec![(GAME.to_owned(), version.to_owned(), active)];
+    let old = show.stage.package("game-1.0.tar");
+    let new = show.stage.package("game-2.0.tar");
+    for (title, verb, id, served, components) in [
+        (
+            "Download and install, left inactive",
+            ScomoVerb::DownloadInstallInactive,
+            "game-1.0",
+            &old,
+            game("1.0", false),
+        ),
+        (
+            "Download and install, left active: an update",
+            ScomoVerb::DownloadInstall,
+            "game-2.0",
+            &new,
+            game("2.0", true),
+        ),
+    ] {
+        show.flow(title, |stage| {
+            let shown = run(stage, &mut device, &download(verb, id, served))?;
+            let found = device.components()?;
+            Ok(Check::default()
+                .operation(&shown, "succeeded", 1200)
+                .fact(&describe(&components), found == components))
+        });
+    }
+    show.flow("A package that is not what was announced", |stage| {
+        let mut other = old.clone();
+        other.url.clone_from(&new.url);
+        let request = download(ScomoVerb::DownloadInstall, "game-1.0", &other);
+        let shown = run(stage, &mut device, &request)?;
+        let found = device.components()?;
+        Ok(Check::default()
+            .operation(&shown, "failed", 1407)
+            .fact("the game is as it was", found == game("2.0", true)))
+    });
+    let mut device = show.stage.device(Kind {
+        reporting: Reporting::AfterSession,
+        ..Kind::default()
+    })?;
+    let office = show.stage.package("office-1.0.tar");
+    show.flow(
+        "Two components of one package, reported in a later session",
+        |stage| {
+            let request = download(ScomoVerb::DownloadInstall, "office-1.0", &office);
+            let shown = run(stage, &mut device, &request)?;
+            let components: Vec<_> = ["org.example.reader", "org.example.writer"]
+                .map(|id| (id.to_owned(), "1.0".to_owned(), true))
+                .into();
+            let found = device.components()?;
+            Ok(Check::default()
+                .operation(&shown, "succeeded", 1200)
+                .fact(&describe(&components), found == components))
+        },
+    );
+    Ok(())
+}
+
+/// Sessions that the device begins by itself.
+fn device_initiated(show: &mut Show<'_>) -> Result<(), DemoError> {
+    let silent = || Kind {
+        silent: true,
+        ..Kind::default()
+    };
+    let mut device = show.stage.device(silent())?;
+    let served = show.stage.package("game-1.0.tar");
+    show.flow(
+        "A device that comes by itself finds what waits for it",
+        |stage| {
+            let request = download(ScomoVerb::DownloadInstall, "game-1.0", &served);
+            let operation = stage.order(&device, &request)?;
+            device.device()?.run_once()?;
+            let found = device.components()?;
+            Ok(Check::default()
+                .operation(&stage.outcome(&operation)?, "succeeded", 1200)
+                .fact("the game is installed", found.len() == 1))
+        },
+    );
+    let mut device = show.stage.device(silent())?;
+    show.flow("A device asks the server for software", |_| {
+        device.want_software()?;
+        device.device()?.run_once()?;
+        let found = device.components()?;
+        Ok(Check::default().fact("the game is installed", found.len() == 1))
+    });
+    Ok(())
+}
+
+/// Lost answers and lost power: one outcome, nothing done twice.
+fn faults(show: &mut Show<'_>) -> Result<(), DemoError> {
+    let mut device = show.stage.device(Kind::default())?;
+    show.flow("Lock, every other answer of the server lost", |stage| {
+        device.lose_answers();
+        let shown = run(stage, &mut device, &lawmo(LawmoVerb::FullyLock))?;
+        Ok(Check::default()
+            .operation(&shown, "succeeded", 1200)
+            .fact("locked", device.locked()? == Locked::Fully))
+    });
+    for (title, moment) in [
+        ("Install, the power fails before it runs", Moment::Running),
+        (
+            "Install, the power fails before it is reported",
+            Moment::Ran,
+        ),
+    ] {
+        let mut device = show.stage.device(Kind::default())?;
+        let served = show.stage.package("game-1.0.tar");
+        show.flow(title, |stage| {
+            let request = download(ScomoVerb::DownloadInstall, "game-1.0", &served);
+            let operation = stage.order(&device, &request)?;
+            stop_at(&mut device, moment)?;
+            device.cut();
+            device.start()?;
+            device.device()?.resume()?;
+            let found = device.components()?;
+            Ok(Check::default()
+                .operation(&stage.outcome(&operation)?, "succeeded", 1200)
+                .fact("the game is installed", found.len() == 1))
+        });
+    }
+    let mut device = show.stage.device(Kind::default())?;
+    let change = device.path("home/user/Messages/second.txt");
+    std::fs::write(&change, "Hello.\n")?;
+    show.flow("Factory reset, the power fails before it begins", |stage| {
+        let operation = stage.order(&device, &lawmo(LawmoVerb::FactoryReset))?;
+        stop_at(&mut device, Moment::Running)?;
+        device.cut();
+        device.start()?;
+        device.device()?.resume()?;
+        Ok(Check::default()
+            .operation(&stage.outcome(&operation)?, "accepted", 0)
+            .fact("as it left the factory", !change.exists()))
+    });
+    Ok(())
+}
+
+/// Lets the device obey until a moment comes for the first time, where it stops.
+fn stop_at(device: &mut Puppet, moment: Moment) -> Result<(), DemoError> {
+    device.device()?.watch(move |at| at != moment);
+    match device.obey() {
+        Err(DemoError::Device(DeviceError::Stopped)) => Ok(()),
+        other => other,
+    }
+}
+
+fn describe(components: &[(String, String, bool)]) -> String {
+    match components {
+        [] => "nothing installed".to_owned(),
+        components => components
+            .iter()
+            .map(|(id, version, active)| {
+                let active = if *active { "active" } else { "inactive" };
+                format!("{id} {version} {active}")
+            })
+            .collect::<Vec<_>>()
+            .join(", "),
+    }
+}

@@ -1,0 +1,168 @@
+//! [`PackageServer`]: a web server with packages made on the spot.
+
+use std::{
+    collections::BTreeMap,
+    io,
+    sync::{Arc, mpsc},
+    thread::JoinHandle,
+};
+
+use axum::{
+    Router,
+    extract::{Path, State},
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+
+use super::trace::{Actor, Trace};
+use crate::device::packages::{ManifestComponent, Sha256Digest, build};
+
+/// A package that is served.
+#[derive(Clone, Debug)]
+pub(super) struct Served {
+    /// Where.
+    pub(super) url: String,
+    /// What `InstallParams` says of it.
+    pub(super) params: String,
+}
+
+/// A web server on a free port of loopback. It ends when this is dropped.
+#[derive(Debug)]
+pub(super) struct PackageServer {
+    base: String,
+    packages: BTreeMap<String, Arc<[u8]>>,
+    stop: Option<tokio::sync::oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    packages: BTreeMap<String, Arc<[u8]>>,
+    trace: Trace,
+}
+
+impl PackageServer {
+    /// Serves the packages of the demo.
+    pub(super) fn start(trace: Trace) -> io::Result<Self> {
+        let packages = packages()?;
+        let shared = Arc::new(Shared {
+            packages: packages.clone(),
+            trace,
+        });
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let (tell, told) = mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            let serve = async move {
+                let router = Router::new()
+                    .route("/{name}", get(package))
+                    .with_state(shared);
+                let bound = tokio::net::TcpListener::bind("127.0.0.1:0").await;
+                let listener = match bound.and_then(|found| Ok((found.local_addr()?, found))) {
+                    Ok((address, listener)) => {
+                        let _ = tell.send(Ok(address));
+                        listener
+                    }
+                    Err(error) => {
+                        let _ = tell.send(Err(error));
+                        return;
+                    }
+                };
+                // It ends with the demo, which has its packages by then.
+                let _ = axum::serve(listener, router)
+                    .with_graceful_shutdown(async { drop(stopped.await) })
+                    .await;
+            };
+            if let Ok(runtime) = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+            {
+                runtime.block_on(serve);
+            }
+        });
+        let gone = |_| io::Error::from(io::ErrorKind::BrokenPipe);
+        let address = told.recv().map_err(gone)??;
+        Ok(Self {
+            base: format!("http://{address}"),
+            packages,
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+
+    /// A package, by the name of its file.
+    pub(super) fn package(&self, name: &str) -> Served {
+        let content = self.packages.get(name).map_or(&[][..], |content| content);
+        Served {
+            url: format!("{}/{name}", self.base),
+            params: format!("sha256={}", Sha256Digest::of(content)),
+        }
+    }
+}
+
+impl Drop for PackageServer {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic of the thread has been reported.
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn package(State(shared): State<Arc<Shared>>, Path(name): Path<String>) -> Response {
+    let (device, server) = (Actor::Device, Actor::Packages);
+    shared.trace.arrow(device, server, format!("GET /{name}"));
+    match shared.packages.get(&name) {
+        Some(content) => {
+            let title = format!("200, {} octets", content.len());
+            shared.trace.arrow(server, device, title);
+            let media_type = [(header::CONTENT_TYPE, "application/x-tar")];
+            (media_type, content.to_vec()).into_response()
+        }
+        None => {
+            shared.trace.arrow(server, device, "404");
+            StatusCode::NOT_FOUND.into_response()
+        }
+    }
+}
+
+fn packages() -> io::Result<BTreeMap<String, Arc<[u8]>>> {
+    let game = |version| ManifestComponent::new("org.example.game", "Game", version);
+    let level: Vec<u8> = (0..200_000_u32).map(|n| n.to_le_bytes()[0]).collect();
+    let packages = [
+        (
+            "game-1.0.tar",
+            build(&[(
+                game("1.0"),
+                &[
+                    ("bin/game", b"#!/bin/sh\necho one\n".as_slice()),
+                    ("level", &level),
+                ],
+            )])?,
+        ),
+        (
+            "game-2.0.tar",
+            build(&[(
+                game("2.0"),
+                &[("bin/game", b"#!/bin/sh\necho two\n".as_slice())],
+            )])?,
+        ),
+        (
+            "office-1.0.tar",
+            build(&[
+                (
+                    ManifestComponent::new("org.example.writer", "Writer", "1.0"),
+                    &[("bin/writer", b"#!/bin/sh\n".as_slice())],
+                ),
+                (
+                    ManifestComponent::new("org.example.reader", "Reader", "1.0"),
+                    &[("bin/reader", b"#!/bin/sh\n".as_slice())],
+                ),
+            ])?,
+        ),
+    ];
+    Ok(packages
+        .into_iter()
+        .map(|(name, content)| (name.to_owned(), content.into()))
+        .collect())
+}

@@ -1,0 +1,505 @@
+//! [`Stage`]: the server, the package server and the devices of the demo, and the trace of what they say.
+
+use core::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+use std::{
+    io,
+    net::UdpSocket,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use dm_proto::{
+    auth::{Account, Scheme},
+    codec::{DecodeOptions, Encoding, decode},
+    message::{Alert, Item, Meta},
+    session::{Prompt, Transmit, UserReply},
+};
+use serde_json::{Value, json};
+
+use super::{
+    packages::{PackageServer, Served},
+    trace::{Actor, Sent, Trace},
+};
+use crate::{
+    device::{
+        self, Config, Device, Reporting, credentials,
+        locks::Locked,
+        packages::{PackageLimits, Packages},
+        root::Root,
+        transport::{Answer, Http, Transport, TransportError},
+        user::User,
+    },
+    server::{
+        self, Direction, LawmoVerb, OperationRequest, PackageRequest, Running, ScomoVerb, Server,
+    },
+};
+
+/// What goes wrong with the demo itself. That a flow does not end as it must is no error.
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum DemoError {
+    /// A device cannot go on.
+    #[error("device: {0}")]
+    Device(#[from] device::Error),
+    /// The server does not start.
+    #[error("server: {0}")]
+    Server(#[from] server::StartError),
+    /// A file or socket fails.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// The REST API does not answer as it must.
+    #[error("rest api: {0}")]
+    Emi(String),
+    /// No notification came.
+    #[error("no notification came for {0}")]
+    NotNotified(String),
+}
+
+/// The alert by which a device asks for software. Our own: SCOMO 1.0 registers none.
+const WANTED: &str = "org.example.demo.SoftwareWanted";
+
+const SERVER_ID: &str = "demo";
+
+/// The server, the package server and the devices of the demo.
+pub(super) struct Stage {
+    pub(super) trace: Trace,
+    encoding: Encoding,
+    server: Running,
+    packages: Arc<PackageServer>,
+    http: ureq::Agent,
+    folder: tempfile::TempDir,
+    devices: u32,
+}
+
+/// How a device of the demo is.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Kind {
+    /// When it answers and runs.
+    pub(super) reporting: Reporting,
+    /// What its user answers; then nothing.
+    pub(super) replies: Vec<UserReply>,
+    /// Whether the server trusts its Sequence to hold an Exec back.
+    pub(super) sequence: bool,
+    /// Whether its user sees to it that the server does not notify: it comes by itself.
+    pub(super) silent: bool,
+}
+
+/// A device of the demo.
+pub(super) struct Puppet {
+    pub(super) id: String,
+    config: Config,
+    socket: Option<UdpSocket>,
+    user: DemoUser,
+    lossy: Arc<AtomicBool>,
+    device: Option<Device>,
+    trace: Trace,
+}
+
+/// An operation, as the REST API shows it.
+#[derive(Clone, Debug)]
+pub(super) struct Shown(pub(super) Value);
+
+impl Shown {
+    pub(super) fn state(&self) -> &str {
+        self.0["state"].as_str().unwrap_or_default()
+    }
+
+    pub(super) fn is_final(&self) -> bool {
+        self.0["final"] == true
+    }
+
+    /// The status or result code, if there is one.
+    pub(super) fn code(&self) -> Option<u64> {
+        self.0["result"]["code"]
+            .as_u64()
+            .or_else(|| self.0["status"].as_u64())
+    }
+
+    fn id(&self) -> &str {
+        self.0["id"].as_str().unwrap_or_default()
+    }
+}
+
+impl core::fmt::Display for Shown {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(self.state())?;
+        match self.code() {
+            Some(code) => write!(f, " {code}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Stage {
+    /// Starts the servers.
+    pub(super) fn new(encoding: Encoding) -> Result<Self, DemoError> {
+        let trace = Trace::default();
+        let folder = tempfile::tempdir()?;
+        let packages = Arc::new(PackageServer::start(trace.clone())?);
+        let mut config = server::Config::new(folder.path().join("server"));
+        let seen = trace.clone();
+        config.hooks.tap = Some(Arc::new(move |traffic| {
+            let (from, to) = match traffic.direction {
+                Direction::FromDevice => (Actor::Device, Actor::Server),
+                Direction::ToDevice => (Actor::Server, Actor::Device),
+            };
+            let decoded = decode(traffic.encoding, &traffic.octets, &DecodeOptions::default());
+            match decoded {
+                Ok(decoded) => seen.message(
+                    from,
+                    to,
+                    Sent {
+                        message: decoded.message,
+                        encoding: traffic.encoding,
+                        octets: traffic.octets.clone(),
+                    },
+                ),
+                Err(error) => seen.note(from, format!("sends what is no message: {error}")),
+            }
+        }));
+        let wanted = Arc::clone(&packages);
+        config.hooks.policy = Some(Arc::new(move |_, alert| {
+            let type_ = alert.items.first()?.meta.as_ref()?.type_.as_ref()?;
+            (*type_ == WANTED).then(|| {
+                let game = wanted.package("game-1.0.tar");
+                download(ScomoVerb::DownloadInstall, "game-1.0", &game)
+            })
+        }));
+        let server = Server::spawn(config)?;
+        let http = ureq::Agent::config_builder()
+            .timeout_global(Some(Duration::from_secs(30)))
+            .http_status_as_error(false)
+            .build()
+            .into();
+        Ok(Self {
+            trace,
+            encoding,
+            server,
+            packages,
+            http,
+            folder,
+            devices: 0,
+        })
+    }
+
+    /// A device with an account at the server.
+    pub(super) fn device(&mut self, kind: Kind) -> Result<Puppet, DemoError> {
+        self.devices = self.devices.saturating_add(1);
+        let id = format!("IMEI:{:015}", self.devices);
+        let socket = if kind.silent {
+            None
+        } else {
+            let socket = UdpSocket::bind("127.0.0.1:0")?;
+            socket.set_read_timeout(Some(Duration::from_secs(10)))?;
+            Some(socket)
+        };
+        let mut account = json!({
+            "server_id": SERVER_ID,
+            "auth": "md5",
+            "user": "device",
+            "password": "device-secret",
+            "server_user": "server",
+            "server_password": "server-secret",
+        });
+        if kind.sequence {
+            account["profile"] = "sequence-guards".into();
+        }
+        if let Some(socket) = &socket {
+            account["notify"] = format!("udp://{}", socket.local_addr()?).into();
+        }
+        let url = format!("{}/devices/{}", self.server.emi_url(), escape(&id));
+        self.call(self.http.put(&url).send(account.to_string()))?;
+        let account = Account {
+            server_id: SERVER_ID.into(),
+            server_uri: self.server.dm_url().into(),
+            device_uri: id.as_str().into(),
+            client: credentials(Scheme::Md5, "device", "device-secret"),
+            server: credentials(Scheme::Md5, "server", "server-secret"),
+        };
+        let folder = self.folder.path().join(format!("device-{}", self.devices));
+        let mut config = Config::new(account, folder.join("root"), folder.join("state"));
+        config.encoding = self.encoding;
+        config.reporting = kind.reporting;
+        config.retry_after = Duration::from_millis(10);
+        let user = DemoUser {
+            trace: self.trace.clone(),
+            replies: Arc::new(Mutex::new(kind.replies)),
+        };
+        let mut puppet = Puppet {
+            id,
+            config,
+            socket,
+            user,
+            lossy: Arc::default(),
+            device: None,
+            trace: self.trace.clone(),
+        };
+        puppet.start()?;
+        // What it does to come into being is no part of a flow.
+        self.trace.take();
+        Ok(puppet)
+    }
+
+    /// A package of the demo.
+    pub(super) fn package(&self, name: &str) -> Served {
+        self.packages.package(name)
+    }
+
+    /// Asks for an operation, as the management infrastructure does.
+    pub(super) fn order(
+        &self,
+        device: &Puppet,
+        request: &OperationRequest,
+    ) -> Result<Shown, DemoError> {
+        let (emi, server) = (Actor::Emi, Actor::Server);
+        let url = format!(
+            "{}/devices/{}/operations",
+            self.server.emi_url(),
+            escape(&device.id)
+        );
+        let text = json!(request).to_string();
+        self.trace
+            .arrow(emi, server, format!("POST operation {text}"));
+        let shown = self.call(self.http.post(&url).send(text))?;
+        let shown = Shown(shown);
+        self.trace
+            .arrow(server, emi, format!("201 {}", shown.state()));
+        Ok(shown)
+    }
+
+    /// Asks what became of an operation.
+    pub(super) fn outcome(&self, operation: &Shown) -> Result<Shown, DemoError> {
+        let (emi, server) = (Actor::Emi, Actor::Server);
+        let url = format!("{}/operations/{}", self.server.emi_url(), operation.id());
+        self.trace.arrow(emi, server, "GET operation");
+        let shown = Shown(self.call(self.http.get(&url).call())?);
+        self.trace.arrow(server, emi, format!("200 {shown}"));
+        Ok(shown)
+    }
+
+    /// The JSON of an answer.
+    fn call(
+        &self,
+        response: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
+    ) -> Result<Value, DemoError> {
+        let emi = |error: &dyn core::fmt::Display| DemoError::Emi(error.to_string());
+        let mut response = response.map_err(|error| emi(&error))?;
+        let text = response
+            .body_mut()
+            .read_to_string()
+            .map_err(|error| emi(&error))?;
+        if !response.status().is_success() {
+            return Err(DemoError::Emi(format!("{}: {text}", response.status())));
+        }
+        serde_json::from_str(&text).map_err(|error| emi(&error))
+    }
+}
+
+impl Puppet {
+    /// Switches the device on.
+    pub(super) fn start(&mut self) -> Result<(), DemoError> {
+        let transport = Lossy {
+            http: Http::new(),
+            lossy: Arc::clone(&self.lossy),
+            lost_last: false,
+            trace: self.trace.clone(),
+        };
+        let device = Device::with_transport(self.config.clone(), self.user.clone(), transport)?;
+        self.device = Some(device);
+        Ok(())
+    }
+
+    /// Cuts its power.
+    pub(super) fn cut(&mut self) {
+        self.device = None;
+        self.trace.note(Actor::Device, "loses its power");
+    }
+
+    /// The device, which must be on.
+    pub(super) fn device(&mut self) -> Result<&mut Device, DemoError> {
+        let off = || io::Error::new(io::ErrorKind::NotConnected, "the device is off");
+        Ok(self.device.as_mut().ok_or_else(off)?)
+    }
+
+    /// Waits for the server's notification, and has the session that it asks for.
+    pub(super) fn obey(&mut self) -> Result<(), DemoError> {
+        let package = self.notification()?;
+        if self.device()?.notified(&package)? {
+            Ok(())
+        } else {
+            Err(DemoError::NotNotified(self.id.clone()))
+        }
+    }
+
+    /// Waits for the server's notification.
+    pub(super) fn notification(&mut self) -> Result<Vec<u8>, DemoError> {
+        let not_notified = || DemoError::NotNotified(self.id.clone());
+        let socket = self.socket.as_ref().ok_or_else(not_notified)?;
+        let mut package = vec![0; 1024];
+        let length = socket.recv(&mut package).map_err(|_| not_notified())?;
+        package.truncate(length);
+        let title = format!("package 0: notification ({length} octets over UDP)");
+        self.trace.arrow(Actor::Server, Actor::Device, title);
+        Ok(package)
+    }
+
+    /// Loses every other answer of the server from here on.
+    pub(super) fn lose_answers(&self) {
+        self.lossy.store(true, Ordering::SeqCst);
+    }
+
+    /// The alert by which the device asks for software.
+    pub(super) fn want_software(&mut self) -> Result<(), DemoError> {
+        let meta = Meta::of_type(WANTED).with_format("chr");
+        let item = Item::for_source("./SCOMO")
+            .with_data("game")
+            .with_meta(meta);
+        let alert = Alert {
+            code: Some(dm_proto::AlertCode::GENERIC_ALERT),
+            items: vec![item],
+            ..Alert::default()
+        };
+        Ok(self.device()?.raise(alert)?)
+    }
+
+    /// How far it is locked.
+    pub(super) fn locked(&mut self) -> Result<Locked, DemoError> {
+        Ok(self.device()?.locked()?)
+    }
+
+    /// A path below its root.
+    pub(super) fn path(&self, path: &str) -> PathBuf {
+        self.config.root.join(path)
+    }
+
+    /// Whether a folder below its root is empty.
+    pub(super) fn is_empty(&self, path: &str) -> Result<bool, DemoError> {
+        Ok(std::fs::read_dir(self.path(path))?.next().is_none())
+    }
+
+    /// Its components, each with its version and whether it is active, as its files say.
+    pub(super) fn components(&self) -> Result<Vec<(String, String, bool)>, DemoError> {
+        let root = Root::open(Path::new(&self.config.root)).map_err(device::Error::from)?;
+        let packages = Packages::open(root, PackageLimits::default())?;
+        Ok(packages
+            .installed()?
+            .into_iter()
+            .map(|found| {
+                let component = found.component;
+                let version = component.version.unwrap_or_default();
+                (component.id, version, found.active)
+            })
+            .collect())
+    }
+}
+
+/// HTTP that loses every other answer when it is told to.
+struct Lossy {
+    http: Http,
+    lossy: Arc<AtomicBool>,
+    lost_last: bool,
+    trace: Trace,
+}
+
+impl Transport for Lossy {
+    fn exchange(&mut self, message: &Transmit) -> Result<Answer, TransportError> {
+        let answer = self.http.exchange(message)?;
+        self.lost_last = self.lossy.load(Ordering::SeqCst) && !self.lost_last;
+        if self.lost_last {
+            self.trace
+                .note(Actor::Device, "the answer is lost on its way");
+            return Err(TransportError::Lost);
+        }
+        Ok(answer)
+    }
+}
+
+/// A user who answers from a list, and then not at all.
+#[derive(Clone)]
+struct DemoUser {
+    trace: Trace,
+    replies: Arc<Mutex<Vec<UserReply>>>,
+}
+
+impl User for DemoUser {
+    fn ask(&mut self, prompt: &Prompt) -> UserReply {
+        let mut replies = self.replies.lock().unwrap_or_else(PoisonError::into_inner);
+        let reply = if replies.is_empty() {
+            UserReply::TimedOut
+        } else {
+            replies.remove(0)
+        };
+        let (device, user) = (Actor::Device, Actor::User);
+        self.trace
+            .arrow(device, user, format!("asks: {}", prompt.text));
+        match &reply {
+            UserReply::Yes => self.trace.arrow(user, device, "yes"),
+            UserReply::No => self.trace.arrow(user, device, "no"),
+            UserReply::Cancelled => self.trace.arrow(user, device, "cancels"),
+            UserReply::TimedOut => self.trace.note(user, "says nothing"),
+            other => self.trace.arrow(user, device, format!("{other:?}")),
+        }
+        reply
+    }
+
+    fn tell(&mut self, message: &str) {
+        self.trace.arrow(Actor::Device, Actor::User, message);
+    }
+}
+
+/// A LAWMO operation.
+pub(super) fn lawmo(verb: LawmoVerb) -> OperationRequest {
+    OperationRequest::lawmo(verb)
+}
+
+/// A wipe of these items.
+pub(super) fn wipe(items: &[&str]) -> OperationRequest {
+    let mut request = lawmo(LawmoVerb::Wipe);
+    request.items = Some(items.iter().map(|item| (*item).to_owned()).collect());
+    request
+}
+
+/// The same, after the user was asked.
+pub(super) fn confirmed(mut request: OperationRequest, text: &str) -> OperationRequest {
+    request.confirm = Some(text.to_owned());
+    request
+}
+
+/// A SCOMO operation that fetches a package.
+pub(super) fn download(verb: ScomoVerb, id: &str, served: &Served) -> OperationRequest {
+    let mut package = PackageRequest::new(id);
+    package.url = Some(served.url.clone());
+    package.params = Some(served.params.clone());
+    let mut request = OperationRequest::scomo(verb);
+    request.package = Some(package);
+    request
+}
+
+/// A SCOMO operation on a package that is on the device.
+pub(super) fn on_package(verb: ScomoVerb, id: &str) -> OperationRequest {
+    let mut request = OperationRequest::scomo(verb);
+    request.package = Some(PackageRequest::new(id));
+    request
+}
+
+/// A SCOMO operation on a component.
+pub(super) fn on_component(verb: ScomoVerb, id: &str) -> OperationRequest {
+    let mut request = OperationRequest::scomo(verb);
+    request.component = Some(id.to_owned());
+    request
+}
+
+/// A device's identifier as one segment of a path.
+fn escape(id: &str) -> String {
+    id.bytes()
+        .map(|octet| match octet {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                char::from(octet).to_string()
+            }
+            other => format!("%{other:02X}"),
+        })
+        .collect()
+}

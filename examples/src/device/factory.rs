@@ -1,0 +1,359 @@
+//! [`Factory`]: the image of the root as it left the factory, and the reset that restores it.
+
+use std::{
+    fs,
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+};
+
+use cap_fs_ext::DirExt;
+use cap_std::fs::{Dir, PermissionsExt};
+
+use super::root::{self, MARKER, Root, RootError};
+
+/// The image in the folder of the state: a plain `.tar`.
+const IMAGE: &str = "factory.tar";
+
+/// The mark of a reset that has begun and is not finished.
+const RESET: &str = "reset";
+
+/// What a folder of ours that was empty is filled with.
+const BUILT_IN: [(&str, &str); 6] = [
+    (
+        "etc/os-release",
+        "ID=dm-device\nNAME=\"dm-device\"\nVERSION_ID=1\n",
+    ),
+    ("etc/hostname", "dm-device\n"),
+    (
+        "home/user/Contacts/readme.vcf",
+        "BEGIN:VCARD\nVERSION:4.0\nFN:Support\nEND:VCARD\n",
+    ),
+    ("home/user/Messages/welcome.txt", "Welcome.\n"),
+    ("home/user/Photos/.keep", ""),
+    ("opt/.keep", ""),
+];
+
+/// The image of the root as it left the factory, and the reset that restores it.
+///
+/// Image and mark lie in the folder of the state, outside what is erased. A reset is marked before it
+/// begins, and the mark goes last: a start that finds it finishes the reset.
+#[derive(Clone, Debug)]
+pub struct Factory {
+    root: Root,
+    state: PathBuf,
+}
+
+/// What a start found.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "complete by definition")]
+pub enum Found {
+    /// The root as it was left.
+    AsLeft,
+    /// An empty root, or a reset that was interrupted: the root is as it left the factory now, and no
+    /// tree of before may be used.
+    FactoryNew,
+}
+
+impl Factory {
+    /// Opens root and state, both made where they are missing, and brings the root into a known state:
+    /// finishes a reset that was interrupted, lays out an empty root, takes the image of one that has
+    /// none.
+    ///
+    /// # Errors
+    ///
+    /// If the root is refused, or something cannot be read or written.
+    pub fn prepare(root: &Path, state: &Path) -> Result<(Root, Self, Found), RootError> {
+        let error_at = |path: &Path| {
+            let path = path.to_owned();
+            move |source| RootError::Io { path, source }
+        };
+        fs::create_dir_all(root).map_err(error_at(root))?;
+        fs::create_dir_all(state).map_err(error_at(state))?;
+        let root = Root::open_or_empty(root)?;
+        let state = state.canonicalize().map_err(error_at(state))?;
+        if state.starts_with(root.path()) || root.path().starts_with(&state) {
+            return Err(RootError::Nested);
+        }
+        let factory = Self { root, state };
+        let found = factory.settle().map_err(error_at(factory.root.path()))?;
+        Ok((factory.root.clone(), factory, found))
+    }
+
+    fn settle(&self) -> io::Result<Found> {
+        if self.root.is_empty()? {
+            // The order lets any interruption be found: image, mark of the reset, marker of the root.
+            if !self.path(IMAGE).exists() {
+                self.put(IMAGE, write_built_in)?;
+            }
+            self.put(RESET, |_| Ok(()))?;
+            self.root.mark()?;
+        }
+        if self.path(RESET).exists() {
+            self.restore()?;
+            return Ok(Found::FactoryNew);
+        }
+        if !self.path(IMAGE).exists() {
+            self.put(IMAGE, |file| write_image(self.root.dir(), file))?;
+        }
+        Ok(Found::AsLeft)
+    }
+
+    /// Brings the root back to how it left the factory. The mark stays, until [`done`](Self::done).
+    ///
+    /// # Errors
+    ///
+    /// If something cannot be erased or restored; the next start tries again.
+    pub fn reset(&self) -> io::Result<()> {
+        self.put(RESET, |_| Ok(()))?;
+        self.restore()
+    }
+
+    /// Ends a reset: nothing of before is left, in the tree neither.
+    ///
+    /// # Errors
+    ///
+    /// If the mark cannot be removed.
+    pub fn done(&self) -> io::Result<()> {
+        match fs::remove_file(self.path(RESET)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            done => done,
+        }
+    }
+
+    /// Whether there is an image to restore.
+    pub fn has_image(&self) -> bool {
+        self.path(IMAGE).exists()
+    }
+
+    /// The content of the files of the image whose path `wanted` accepts, for what a device that left
+    /// the factory knows of itself. Files over 64 KiB are left out.
+    ///
+    /// # Errors
+    ///
+    /// If the image cannot be read.
+    pub fn files(&self, wanted: impl Fn(&str) -> bool) -> io::Result<Vec<(String, Vec<u8>)>> {
+        let mut files = Vec::new();
+        for entry in tar::Archive::new(fs::File::open(self.path(IMAGE))?).entries()? {
+            let mut entry = entry?;
+            let path = entry_path(&entry)?;
+            if entry.header().entry_type().is_file() && entry.size() <= 64 << 10 && wanted(&path) {
+                let mut content = Vec::new();
+                entry.read_to_end(&mut content)?;
+                files.push((path, content));
+            }
+        }
+        Ok(files)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.state.join(name)
+    }
+
+    /// Puts a file into the state: all of it, durably, or nothing.
+    fn put(&self, name: &str, fill: impl FnOnce(&fs::File) -> io::Result<()>) -> io::Result<()> {
+        let partial = self.path(&format!("{name}.part"));
+        let file = fs::File::create(&partial)?;
+        fill(&file)?;
+        file.sync_all()?;
+        fs::rename(&partial, self.path(name))?;
+        fs::File::open(&self.state)?.sync_all()
+    }
+
+    fn restore(&self) -> io::Result<()> {
+        root::empty_but(self.root.dir(), |name| name == MARKER)?;
+        let mut image = tar::Archive::new(fs::File::open(self.path(IMAGE))?);
+        for entry in image.entries()? {
+            let mut entry = entry?;
+            let path = entry_path(&entry)?;
+            let mode = entry.header().mode()?;
+            let kind = entry.header().entry_type();
+            if kind.is_dir() {
+                let dir = self.root.make_folder(&path)?;
+                dir.set_permissions(".", cap_std::fs::Permissions::from_mode(mode))?;
+                continue;
+            }
+            let (parent, name) = root::split(&path)?;
+            let dir = self.root.make_folder(parent)?;
+            if kind.is_symlink() {
+                let target = entry.link_name()?.ok_or(io::ErrorKind::InvalidData)?;
+                dir.symlink_contents(target, name)?;
+            } else {
+                let mut file = root::create_in(&dir, name)?;
+                io::copy(&mut entry, &mut file)?;
+                file.set_permissions(cap_std::fs::Permissions::from_mode(mode))?;
+                file.sync_all()?;
+            }
+            root::sync(&dir)?;
+        }
+        root::sync(self.root.dir())
+    }
+}
+
+/// The path of an entry without `./` before and `/` after it.
+pub(super) fn entry_path<R: Read>(entry: &tar::Entry<'_, R>) -> io::Result<String> {
+    let path = entry.path_bytes();
+    let path = core::str::from_utf8(&path)
+        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "a name is not UTF-8"))?;
+    Ok(path
+        .trim_start_matches("./")
+        .trim_end_matches('/')
+        .to_owned())
+}
+
+fn write_built_in(file: &fs::File) -> io::Result<()> {
+    let mut image = tar::Builder::new(file);
+    for (path, content) in BUILT_IN {
+        append(
+            &mut image,
+            path,
+            0o644,
+            content.len() as u64,
+            content.as_bytes(),
+        )?;
+    }
+    image.finish()
+}
+
+/// Writes all below `dir` but the marker: folders, files and links with their modes. Owners are those
+/// of who runs the program.
+fn write_image(dir: &Dir, file: &fs::File) -> io::Result<()> {
+    let mut image = tar::Builder::new(file);
+    let mut folders = vec![(dir.try_clone()?, String::new())];
+    while let Some((dir, prefix)) = folders.pop() {
+        for entry in dir.entries()? {
+            let entry = entry?;
+            let name = entry.file_name().into_string().map_err(|name| {
+                io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    format!("{prefix}{} is not UTF-8", name.display()),
+                )
+            })?;
+            if prefix.is_empty() && name == MARKER {
+                continue;
+            }
+            let path = format!("{prefix}{name}");
+            let metadata = dir.symlink_metadata(&name)?;
+            let mode = metadata.permissions().mode() & 0o7777;
+            if metadata.is_dir() {
+                let mut header = header(tar::EntryType::Directory, mode, 0);
+                image.append_data(&mut header, format!("{path}/"), io::empty())?;
+                folders.push((dir.open_dir_nofollow(&name)?, format!("{path}/")));
+            } else if metadata.is_symlink() {
+                let mut header = header(tar::EntryType::Symlink, mode, 0);
+                image.append_link(&mut header, &path, dir.read_link_contents(&name)?)?;
+            } else if metadata.is_file() {
+                append(&mut image, &path, mode, metadata.len(), dir.open(&name)?)?;
+            } else {
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    format!("{path} is neither file, folder nor link: no image can be taken"),
+                ));
+            }
+        }
+    }
+    image.finish()
+}
+
+fn append(
+    image: &mut tar::Builder<impl Write>,
+    path: &str,
+    mode: u32,
+    size: u64,
+    content: impl Read,
+) -> io::Result<()> {
+    let mut header = header(tar::EntryType::Regular, mode, size);
+    image.append_data(&mut header, path, content)
+}
+
+fn header(kind: tar::EntryType, mode: u32, size: u64) -> tar::Header {
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(kind);
+    header.set_mode(mode);
+    header.set_size(size);
+    header
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use super::*;
+
+    fn folders() -> (tempfile::TempDir, PathBuf, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let (root, state) = (dir.path().join("root"), dir.path().join("state"));
+        (dir, root, state)
+    }
+
+    #[test]
+    fn an_empty_root_gets_the_built_in_content() {
+        let (_dir, root, state) = folders();
+        let (_, factory, found) = Factory::prepare(&root, &state).unwrap();
+        assert_eq!(found, Found::FactoryNew);
+        factory.done().unwrap();
+        assert!(root.join("home/user/Contacts/readme.vcf").exists());
+        assert!(root.join(MARKER).exists());
+        let (_, _, found) = Factory::prepare(&root, &state).unwrap();
+        assert_eq!(found, Found::AsLeft);
+    }
+
+    #[test]
+    fn a_reset_restores_files_modes_and_links_and_nothing_else() {
+        let (_dir, root, state) = folders();
+        fs::create_dir_all(root.join("bin")).unwrap();
+        fs::write(root.join(MARKER), "").unwrap();
+        fs::write(root.join("bin/tool"), "#!").unwrap();
+        fs::set_permissions(root.join("bin/tool"), fs::Permissions::from_mode(0o755)).unwrap();
+        symlink("/etc/passwd", root.join("link")).unwrap();
+        let (_, factory, found) = Factory::prepare(&root, &state).unwrap();
+        assert_eq!(found, Found::AsLeft);
+
+        fs::write(root.join("bin/tool"), "broken").unwrap();
+        fs::write(root.join("new"), "").unwrap();
+        fs::remove_file(root.join("link")).unwrap();
+        factory.reset().unwrap();
+        factory.done().unwrap();
+
+        assert_eq!(fs::read(root.join("bin/tool")).unwrap(), b"#!");
+        let mode = fs::metadata(root.join("bin/tool")).unwrap().permissions();
+        assert_eq!(mode.mode() & 0o777, 0o755);
+        assert_eq!(
+            fs::read_link(root.join("link")).unwrap(),
+            Path::new("/etc/passwd")
+        );
+        assert!(!root.join("new").exists());
+    }
+
+    #[test]
+    fn a_start_finishes_a_reset_that_was_interrupted() {
+        let (_dir, root, state) = folders();
+        let (_, factory, _) = Factory::prepare(&root, &state).unwrap();
+        factory.done().unwrap();
+        // As if the power went while half was erased and part of it restored.
+        fs::write(state.join(RESET), "").unwrap();
+        fs::remove_dir_all(root.join("home")).unwrap();
+        fs::write(root.join("etc/nologin"), "").unwrap();
+
+        let (_, factory, found) = Factory::prepare(&root, &state).unwrap();
+        assert_eq!(found, Found::FactoryNew);
+        assert!(root.join("home/user/Messages/welcome.txt").exists());
+        assert!(!root.join("etc/nologin").exists());
+        // Until the tree is as new too, every start says so.
+        assert_eq!(
+            Factory::prepare(&root, &state).unwrap().2,
+            Found::FactoryNew
+        );
+        factory.done().unwrap();
+        assert_eq!(Factory::prepare(&root, &state).unwrap().2, Found::AsLeft);
+    }
+
+    #[test]
+    fn the_state_may_not_lie_in_the_root() {
+        let (_dir, root, _) = folders();
+        let error = Factory::prepare(&root, &root.join("state")).unwrap_err();
+        assert!(matches!(error, RootError::Unmarked(_) | RootError::Nested));
+        let (_dir, _, state) = folders();
+        let error = Factory::prepare(&state.join("root"), &state).unwrap_err();
+        assert!(matches!(error, RootError::Nested), "{error}");
+    }
+}

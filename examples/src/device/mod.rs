@@ -1,0 +1,537 @@
+//! A Linux device that lives in a folder: locked by files, wiped by emptying folders, reset from an
+//! image, with software from plain `.tar` packages.
+//!
+//! [`Device`] joins the agent of `dm-tree` with what it leaves to its caller: transport, clock,
+//! randomness, user, files. Its loop, [`Device::advance`], is all that an integrator needs.
+
+pub mod download;
+pub mod factory;
+pub mod locks;
+pub mod packages;
+pub mod root;
+pub mod transport;
+pub mod user;
+
+mod software;
+
+use core::time::Duration;
+use std::{
+    fs, io,
+    net::UdpSocket,
+    path::PathBuf,
+    thread,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use dm_proto::{
+    Secret, SessionId, Text,
+    auth::{Account, Credentials, Nonce, Scheme},
+    codec::Encoding,
+    message::Alert,
+    session::{Ending, Headers, Trigger},
+};
+use dm_tree::{
+    NodeUri,
+    agent::{Agent, AgentConfig, AgentError, Output},
+    object::ManagementObject,
+    std_objects::{DevDetail, DevInfo, DmAcc},
+    store::{Redb, StoreError},
+};
+
+use self::{
+    download::Downloader,
+    factory::{Factory, Found},
+    locks::{Category, Locked, Locks},
+    packages::{PackageLimits, Packages},
+    root::{Root, RootError},
+    software::Software,
+    transport::{Http, Transport, TransportError},
+    user::{SharedUser, User},
+};
+
+/// When the device answers an Exec and runs it.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "as the objects have it")]
+pub enum Reporting {
+    /// Run before the answer, which is the result.
+    Synchronous,
+    /// Answer 202, run while the session goes on, and report in it if it is still open.
+    #[default]
+    InSession,
+    /// Answer 202, run when the session is over, and report in the next.
+    AfterSession,
+}
+
+/// What a device is and whom it obeys.
+#[non_exhaustive]
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// What it and its server know of each other.
+    pub account: Account,
+    /// The folder that it lives in.
+    pub root: PathBuf,
+    /// The folder of its tree, jobs and factory image, outside [`root`](Self::root).
+    pub state: PathBuf,
+    /// The encoding of its messages. Default WBXML.
+    pub encoding: Encoding,
+    /// When it answers and runs. Default [`Reporting::InSession`].
+    pub reporting: Reporting,
+    /// What can be wiped. Default [`Category::usual`].
+    pub categories: Vec<Category>,
+    /// What packages may be at most.
+    pub limits: PackageLimits,
+    /// How long it waits before it sends a message again; twice as long each time. Default 1 second.
+    pub retry_after: Duration,
+}
+
+impl Config {
+    /// A device with this account, living in `root` and remembering in `state`.
+    pub fn new(account: Account, root: impl Into<PathBuf>, state: impl Into<PathBuf>) -> Self {
+        Self {
+            account,
+            root: root.into(),
+            state: state.into(),
+            encoding: Encoding::Wbxml,
+            reporting: Reporting::default(),
+            categories: Category::usual(),
+            limits: PackageLimits::default(),
+            retry_after: Duration::from_secs(1),
+        }
+    }
+}
+
+/// Both sides' credentials, with one scheme for both.
+pub fn credentials(scheme: Scheme, name: &str, password: &str) -> Credentials {
+    match scheme {
+        Scheme::Transport => Credentials::transport(),
+        scheme => Credentials {
+            scheme,
+            name: name.into(),
+            secret: Secret::from(password),
+            nonce: Nonce::default(),
+        },
+    }
+}
+
+/// Why a device cannot go on. What it was doing is not lost: the next start goes on with it.
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Its root is refused.
+    #[error(transparent)]
+    Root(#[from] RootError),
+    /// A file cannot be read or written.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// Its storage failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Its agent cannot go on.
+    #[error(transparent)]
+    Agent(#[from] AgentError),
+    /// The system has no randomness to give.
+    #[error("no randomness: {0}")]
+    Random(#[from] getrandom::Error),
+    /// A session did not complete.
+    #[error("the session ended as {0:?}")]
+    Session(Ending),
+    /// A report could not be delivered; it is kept.
+    #[error("a report for {0} is not delivered")]
+    Undelivered(Text),
+    /// [`Device::watch`] stopped it.
+    #[error("stopped")]
+    Stopped,
+}
+
+/// A moment in the life of a device, between two of which it may be stopped.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Moment {
+    /// A message is about to be sent.
+    Sending,
+    /// An answer has arrived and is not handled.
+    Answered,
+    /// An answer is handled.
+    Handled,
+    /// A question is about to be asked.
+    Asking,
+    /// A job is about to run.
+    Running,
+    /// A job has run.
+    Ran,
+    /// The session is over.
+    Closed,
+    /// The device was reset.
+    Reset,
+}
+
+type Watch = Box<dyn FnMut(Moment) -> bool + Send>;
+
+/// A device.
+pub struct Device {
+    agent: Agent,
+    server_id: Text,
+    root: Root,
+    factory: Factory,
+    transport: Box<dyn Transport>,
+    user: SharedUser,
+    retry_after: Duration,
+    watch: Option<Watch>,
+    told: Locked,
+}
+
+impl Device {
+    /// Opens the device, makes it where its root is missing or empty, and takes up what was
+    /// interrupted.
+    ///
+    /// # Errors
+    ///
+    /// If the root is refused or something cannot be read.
+    pub fn open(config: Config, user: impl User + 'static) -> Result<Self, Error> {
+        Self::with_transport(config, user, Http::new())
+    }
+
+    /// The same with another way to the server.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn with_transport(
+        config: Config,
+        user: impl User + 'static,
+        transport: impl Transport + 'static,
+    ) -> Result<Self, Error> {
+        let user = SharedUser::new(user);
+        let (root, factory, found) = Factory::prepare(&config.root, &config.state)?;
+        let tree = config.state.join("device.redb");
+        if found == Found::FactoryNew {
+            remove_if_there(&tree)?;
+        }
+        let packages = Packages::open(root.clone(), config.limits)?;
+        let objects = objects(&config, &root, &factory, &packages, &user)?;
+        let mut agent_config = AgentConfig::default();
+        agent_config.session.encoding = config.encoding;
+        let agent = Agent::open(Box::new(Redb::open(&tree)?), objects, agent_config, now())?;
+        // The tree is as new as the root from here on.
+        factory.done()?;
+        let mut device = Self {
+            agent,
+            server_id: config.account.server_id,
+            root,
+            factory,
+            transport: Box::new(transport),
+            user,
+            retry_after: config.retry_after,
+            watch: None,
+            told: Locked::No,
+        };
+        device.tell_lock()?;
+        Ok(device)
+    }
+
+    /// Calls `watch` at every [`Moment`]; where it returns false the device stops with
+    /// [`Error::Stopped`], as if its power had gone. For tests: drop it, and open it again.
+    pub fn watch(&mut self, watch: impl FnMut(Moment) -> bool + Send + 'static) {
+        self.watch = Some(Box::new(watch));
+    }
+
+    /// How far the device is locked.
+    ///
+    /// # Errors
+    ///
+    /// If its files cannot be read.
+    pub fn locked(&self) -> Result<Locked, Error> {
+        Ok(locks::locked(&self.root)?)
+    }
+
+    /// Goes on with whatever there is to go on with (a session that a restart interrupted, jobs), then
+    /// has one session of the device's own, runs its jobs, and delivers their reports.
+    ///
+    /// # Errors
+    ///
+    /// If a session fails or a report cannot be delivered.
+    pub fn run_once(&mut self) -> Result<(), Error> {
+        self.advance()?;
+        let session_id = SessionId::from(u32::from(random_u16()?));
+        let server_id = self.server_id.clone();
+        self.session(&server_id, Trigger::Client, session_id)?;
+        self.deliver()
+    }
+
+    /// Waits for a notification and has the session that it asks for, runs its jobs, and delivers their
+    /// reports. What is no notification of a server with an account is ignored.
+    ///
+    /// # Errors
+    ///
+    /// If a session fails or a report cannot be delivered.
+    pub fn run_notified(&mut self, socket: &UdpSocket) -> Result<(), Error> {
+        let mut package = [0; 1024];
+        loop {
+            let length = match socket.recv(&mut package) {
+                Ok(length) => length,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error.into()),
+            };
+            if self.notified(package.get(..length).unwrap_or_default())? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Has the session that a notification asks for, runs its jobs, and delivers their reports. False if
+    /// it is no notification of a server with an account.
+    ///
+    /// # Errors
+    ///
+    /// If a session fails or a report cannot be delivered.
+    pub fn notified(&mut self, package: &[u8]) -> Result<bool, Error> {
+        match self.agent.notified(package) {
+            Ok(notified) => {
+                self.session(&notified.server_id, Trigger::Server, notified.session_id)?;
+                self.deliver()?;
+                Ok(true)
+            }
+            Err(AgentError::Notification) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Tells the server in the next session that something happened, or that something is wanted: a
+    /// generic alert of the device's own, kept until the server has answered it.
+    ///
+    /// # Errors
+    ///
+    /// If the storage fails.
+    pub fn raise(&mut self, alert: Alert) -> Result<(), Error> {
+        let server_id = self.server_id.clone();
+        Ok(self.agent.raise(&server_id, alert, now())?)
+    }
+
+    /// Goes on with whatever there is to go on with: a session, jobs.
+    ///
+    /// # Errors
+    ///
+    /// If the storage fails, or a session fails.
+    pub fn resume(&mut self) -> Result<(), Error> {
+        self.advance()?;
+        self.deliver()
+    }
+
+    fn session(
+        &mut self,
+        server_id: &str,
+        trigger: Trigger,
+        session_id: SessionId,
+    ) -> Result<(), Error> {
+        self.agent.connect(server_id, trigger, session_id, now())?;
+        match self.advance()? {
+            Some(Ending::Complete) | None => Ok(()),
+            Some(ending) => Err(Error::Session(ending)),
+        }
+    }
+
+    /// Delivers the reports that are due, in sessions of their own.
+    fn deliver(&mut self) -> Result<(), Error> {
+        let mut attempts = 0;
+        while let Some(server_id) = self.agent.report_due()? {
+            if attempts == DELIVERIES {
+                return Err(Error::Undelivered(server_id));
+            }
+            if attempts > 0 {
+                thread::sleep(self.retry_after);
+            }
+            attempts += 1;
+            let session_id = SessionId::from(u32::from(random_u16()?));
+            self.agent
+                .connect(&server_id, Trigger::Client, session_id, now())?;
+            self.advance()?;
+        }
+        Ok(())
+    }
+
+    /// The loop: does what the agent wants until it wants nothing. How the last session ended, if one
+    /// did.
+    ///
+    /// # Errors
+    ///
+    /// If the storage fails, or the server's answer is not a message.
+    pub fn advance(&mut self) -> Result<Option<Ending>, Error> {
+        let mut last = None;
+        let mut wait = self.retry_after;
+        loop {
+            match self.agent.poll(now())? {
+                Output::Transmit(message) => {
+                    self.at(Moment::Sending)?;
+                    match self.transport.exchange(&message) {
+                        Ok(answer) => {
+                            self.at(Moment::Answered)?;
+                            wait = self.retry_after;
+                            let headers = Headers::new(&answer.content_type);
+                            self.agent.handle(answer.body, headers, nonce()?)?;
+                            self.at(Moment::Handled)?;
+                        }
+                        Err(error) => {
+                            self.user.tell(&format!("no answer of the server: {error}"));
+                            if !matches!(error, TransportError::Lost) {
+                                thread::sleep(wait);
+                                wait = wait.saturating_mul(2);
+                            }
+                            self.agent.transport_failed(now())?;
+                        }
+                    }
+                }
+                Output::Ask(ask, prompt) => {
+                    self.at(Moment::Asking)?;
+                    let reply = self.user.ask(&prompt);
+                    self.agent.reply(ask, reply)?;
+                }
+                Output::Run(job) => {
+                    self.at(Moment::Running)?;
+                    self.agent.run(job.id, now())?;
+                    self.at(Moment::Ran)?;
+                    self.tell_lock()?;
+                }
+                Output::Closed(ending) => {
+                    self.at(Moment::Closed)?;
+                    last = Some(ending);
+                }
+                Output::Reset => {
+                    self.at(Moment::Reset)?;
+                    self.factory.done()?;
+                    self.tell_lock()?;
+                    self.user.tell("This device is as it left the factory.");
+                }
+                Output::Idle => return Ok(last),
+                // Whatever a later version may want, this one cannot do.
+                _ => return Ok(last),
+            }
+        }
+    }
+
+    fn at(&mut self, moment: Moment) -> Result<(), Error> {
+        let goes_on = self.watch.as_mut().is_none_or(|watch| watch(moment));
+        if goes_on { Ok(()) } else { Err(Error::Stopped) }
+    }
+
+    /// Tells the user what a lock means, when it changes.
+    fn tell_lock(&mut self) -> Result<(), Error> {
+        let locked = locks::locked(&self.root)?;
+        if locked != self.told {
+            self.told = locked;
+            self.user.tell(match locked {
+                Locked::No => "This device is unlocked.",
+                Locked::Partially => "This device is partially locked by its management.",
+                Locked::Fully => "This device is locked by its management.",
+            });
+        }
+        Ok(())
+    }
+}
+
+/// How many sessions are tried for reports before the device gives up until it is started again.
+const DELIVERIES: u32 = 4;
+
+/// An object and its root.
+type Mount = (NodeUri, Box<dyn ManagementObject>);
+
+fn objects(
+    config: &Config,
+    root: &Root,
+    factory: &Factory,
+    packages: &Packages,
+    user: &SharedUser,
+) -> Result<Vec<Mount>, Error> {
+    let account = &config.account;
+    let servers = [account.server_id.as_str()];
+    let (lawmo_reporting, scomo_reporting) = {
+        use lawmo::device::Reporting as Lawmo;
+        use scomo::device::Reporting as Scomo;
+        match config.reporting {
+            Reporting::Synchronous => (Lawmo::Synchronous, Scomo::Synchronous),
+            Reporting::InSession => (Lawmo::InSession, Scomo::InSession),
+            Reporting::AfterSession => (Lawmo::AfterSession, Scomo::AfterSession),
+        }
+    };
+    let locks = Locks {
+        root: root.clone(),
+        factory: factory.clone(),
+        categories: config.categories.clone(),
+        user: user.clone(),
+    };
+    let items = config
+        .categories
+        .iter()
+        .map(|category| lawmo::device::WipeItem::new(category.name.as_str()));
+    let locks_config = lawmo::device::Config::new(servers)
+        .with_wipe_list(items)
+        .with_reporting(lawmo_reporting);
+    let software = Software {
+        packages: packages.clone(),
+        downloader: Downloader::new(),
+        user: user.clone(),
+    };
+    // The tree is set up when the root is as it left the factory, and says what is there then.
+    let components = software::factory_components(factory.files(packages::is_record)?);
+    let software_config = scomo::device::Config::new(servers)
+        .with_components(components)
+        .with_reporting(scomo_reporting);
+    let version = env!("CARGO_PKG_VERSION");
+    Ok(vec![
+        (
+            at(DevInfo::ROOT),
+            Box::new(DevInfo::new(
+                account.device_uri.as_str(),
+                "dm-examples",
+                "dm-device",
+            )),
+        ),
+        (
+            at(DevDetail::ROOT),
+            Box::new(DevDetail::new(
+                "gateway",
+                "dm-examples",
+                version,
+                version,
+                "1",
+            )),
+        ),
+        (at(DmAcc::ROOT), Box::new(DmAcc::new(vec![account.clone()]))),
+        (
+            at("./LAWMO"),
+            Box::new(lawmo::device::Lawmo::new(locks, locks_config)),
+        ),
+        (
+            at("./SCOMO"),
+            Box::new(scomo::device::Scomo::new(software, software_config)),
+        ),
+    ])
+}
+
+fn at(root: &'static str) -> NodeUri {
+    NodeUri::parse(root).expect("the roots in this file are node URIs")
+}
+
+fn remove_if_there(path: &std::path::Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        done => done,
+    }
+}
+
+fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
+}
+
+fn nonce() -> Result<Nonce, getrandom::Error> {
+    let mut octets = [0; 16];
+    getrandom::fill(&mut octets)?;
+    Ok(Nonce::from(octets))
+}
+
+fn random_u16() -> Result<u16, getrandom::Error> {
+    let mut octets = [0; 2];
+    getrandom::fill(&mut octets)?;
+    Ok(u16::from_be_bytes(octets).max(1))
+}

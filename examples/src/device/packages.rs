@@ -1,0 +1,1000 @@
+//! [`Packages`]: plain `.tar` packages below the root, each installed as a whole or not at all.
+
+use std::{
+    collections::BTreeSet,
+    fmt,
+    io::{self, Read, Seek},
+};
+
+use cap_std::fs::{Dir, File, Permissions, PermissionsExt};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{
+    factory::entry_path,
+    root::{self, Root},
+};
+
+/// The file of a package that says what is in it.
+pub const MANIFEST: &str = "dm-package.json";
+
+/// The file in the folder of a component that says what it is and where it came from.
+const RECORD: &str = ".dm-component.json";
+
+/// Active components, a folder each, named by their ID.
+const ACTIVE: &str = "opt";
+
+/// Inactive components, likewise. One rename moves a component from here to there.
+const INACTIVE: &str = "opt/.inactive";
+
+/// Installations that are not finished, a folder each, named by their job.
+const STAGE: &str = "opt/.stage";
+
+/// What is on its way out.
+const TRASH: &str = "opt/.trash";
+
+/// Packages that were fetched or delivered.
+const CACHE: &str = "var/cache/dm";
+
+/// The file of a stage that makes it a decision: from here on it is finished, not undone.
+const COMMIT: &str = "commit.json";
+
+const MAX_RECORD: u64 = 64 << 10;
+
+/// What a package may be at most.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct PackageLimits {
+    /// Octets of the package. Default 256 MiB.
+    pub package: u64,
+    /// Octets of what it holds. Default 1 GiB.
+    pub content: u64,
+    /// Files in it. Default 10 000.
+    pub files: u32,
+}
+
+impl Default for PackageLimits {
+    fn default() -> Self {
+        Self {
+            package: 256 << 20,
+            content: 1 << 30,
+            files: 10_000,
+        }
+    }
+}
+
+/// What a package holds: its [`MANIFEST`], as JSON.
+///
+/// The files of a component lie below a folder named by its ID.
+#[non_exhaustive]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// The components.
+    pub components: Vec<ManifestComponent>,
+}
+
+/// A component in a [`Manifest`].
+#[non_exhaustive]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ManifestComponent {
+    /// Its ID: letters, digits, `.`, `-`, `_`, at most 64, not beginning with `.`.
+    pub id: String,
+    /// Its name for people.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// Its version.
+    #[serde(default)]
+    pub version: Option<String>,
+    /// A description.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// Its files, relative to its folder: all of them and no others.
+    pub files: BTreeSet<String>,
+}
+
+/// An installed component.
+#[non_exhaustive]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Installed {
+    /// What it is.
+    pub component: ManifestComponent,
+    /// The `PkgID` of the package it came from.
+    pub package: String,
+    /// The job that installed it; `None` if it left the factory with the device.
+    pub job: Option<u64>,
+    /// Whether it is active. Its place says so.
+    #[serde(skip)]
+    pub active: bool,
+}
+
+/// Why a package is not on the device, or what it holds not installed.
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum PackageError {
+    /// The package was not fetched, or is gone.
+    #[error("the package is not on the device")]
+    Missing,
+    /// Its content is not what was announced.
+    #[error("sha256 is {found}, not {expected}")]
+    Digest {
+        /// What was announced.
+        expected: Sha256Digest,
+        /// What it is.
+        found: Sha256Digest,
+    },
+    /// Nobody said what its content should be.
+    #[error("InstallParams name no sha256=DIGEST")]
+    NoDigest,
+    /// It is of a kind that this device cannot install.
+    #[error("{0} packages are not supported")]
+    Kind(&'static str),
+    /// It is no package, or not a well-formed one.
+    #[error("bad package: {0}")]
+    Malformed(String),
+    /// It is larger than allowed.
+    #[error("the package is too large")]
+    TooLarge,
+    /// There is no such component.
+    #[error("no component {0}")]
+    NoComponent(String),
+    /// Reading or writing failed.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+impl PackageError {
+    fn malformed(reason: impl Into<String>) -> Self {
+        Self::Malformed(reason.into())
+    }
+
+    /// Whether there was no room.
+    pub fn is_out_of_room(&self) -> bool {
+        match self {
+            Self::TooLarge => true,
+            Self::Io(error) => is_out_of_room(error),
+            _ => false,
+        }
+    }
+}
+
+/// Whether the file system is full.
+pub(super) fn is_out_of_room(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
+}
+
+/// The SHA-256 of a package.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub struct Sha256Digest([u8; 32]);
+
+impl Sha256Digest {
+    /// The digest of octets.
+    pub fn of(content: &[u8]) -> Self {
+        Self(Sha256::digest(content).into())
+    }
+
+    /// What a hasher came to.
+    pub(super) fn finish(hasher: Sha256) -> Self {
+        Self(hasher.finalize().into())
+    }
+
+    /// The `sha256=HEX` among parameters that are parted by `;`, `&`, `,` or white space.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or it is not 64 hexadecimal digits.
+    pub fn in_params(params: &str) -> Result<Self, PackageError> {
+        let hex = params
+            .split(|c: char| matches!(c, ';' | '&' | ',') || c.is_whitespace())
+            .find_map(|param| param.strip_prefix("sha256="))
+            .ok_or(PackageError::NoDigest)?;
+        let bad = || PackageError::malformed(format!("sha256={hex} is no digest"));
+        let mut octets = [0; 32];
+        if hex.len() != 64 || !hex.is_ascii() {
+            return Err(bad());
+        }
+        for (octet, pair) in octets.iter_mut().zip(hex.as_bytes().chunks_exact(2)) {
+            let pair = core::str::from_utf8(pair).map_err(|_| bad())?;
+            *octet = u8::from_str_radix(pair, 16).map_err(|_| bad())?;
+        }
+        Ok(Self(octets))
+    }
+}
+
+impl fmt::Display for Sha256Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|octet| write!(f, "{octet:02x}"))
+    }
+}
+
+impl fmt::Debug for Sha256Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[derive(Deserialize, Serialize)]
+struct Commit {
+    active: bool,
+    components: Vec<String>,
+}
+
+/// The packages and components below a root.
+#[derive(Clone, Debug)]
+pub struct Packages {
+    root: Root,
+    limits: PackageLimits,
+}
+
+impl Packages {
+    /// Opens them, and finishes or undoes what was interrupted: an installation that was decided is
+    /// finished, any other is undone.
+    ///
+    /// # Errors
+    ///
+    /// If something cannot be read or written.
+    pub fn open(root: Root, limits: PackageLimits) -> io::Result<Self> {
+        let packages = Self { root, limits };
+        packages.recover()?;
+        Ok(packages)
+    }
+
+    /// The limits.
+    pub fn limits(&self) -> &PackageLimits {
+        &self.limits
+    }
+
+    fn recover(&self) -> io::Result<()> {
+        for job in self.root.names(STAGE)? {
+            self.settle(&format!("{STAGE}/{job}"))?;
+        }
+        self.root.empty(TRASH)
+    }
+
+    /// All components, sorted by ID.
+    ///
+    /// # Errors
+    ///
+    /// If a folder cannot be read. A component whose record cannot be read is none.
+    pub fn installed(&self) -> io::Result<Vec<Installed>> {
+        let mut all = Vec::new();
+        for place in [ACTIVE, INACTIVE] {
+            for id in self.root.names(place)? {
+                if is_id(&id)
+                    && let Some(component) = self.at(place, &id)?
+                {
+                    all.push(component);
+                }
+            }
+        }
+        all.sort_by(|a, b| a.component.id.cmp(&b.component.id));
+        Ok(all)
+    }
+
+    /// A component.
+    ///
+    /// # Errors
+    ///
+    /// If its folder cannot be read.
+    pub fn component(&self, id: &str) -> io::Result<Option<Installed>> {
+        if !is_id(id) {
+            return Ok(None);
+        }
+        match self.at(ACTIVE, id)? {
+            Some(component) => Ok(Some(component)),
+            None => self.at(INACTIVE, id),
+        }
+    }
+
+    fn at(&self, place: &str, id: &str) -> io::Result<Option<Installed>> {
+        let Some(record) = self
+            .root
+            .read(&format!("{place}/{id}/{RECORD}"), MAX_RECORD)?
+        else {
+            return Ok(None);
+        };
+        let component = serde_json::from_slice::<Installed>(&record).ok();
+        Ok(component
+            .filter(|component| component.component.id == id)
+            .map(|component| Installed {
+                active: place == ACTIVE,
+                ..component
+            }))
+    }
+
+    /// The components that a job installed: what tells a resumed job that it was done.
+    ///
+    /// # Errors
+    ///
+    /// If a folder cannot be read.
+    pub fn installed_by(&self, job: u64) -> io::Result<Vec<Installed>> {
+        let mut components = self.installed()?;
+        components.retain(|component| component.job == Some(job));
+        Ok(components)
+    }
+
+    /// A file to write a package to, piece by piece.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be made.
+    pub(super) fn receive(&self, package_id: &str) -> io::Result<File> {
+        let dir = self.root.make_folder(CACHE)?;
+        let partial = partial_name(package_id);
+        self.root.remove_file(&format!("{CACHE}/{partial}"))?;
+        root::create_in(&dir, &partial)
+    }
+
+    /// Keeps what was written to [`receive`](Self::receive)'s file.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be kept.
+    pub(super) fn keep(&self, package_id: &str, file: &File) -> io::Result<()> {
+        file.sync_all()?;
+        self.root.rename(
+            &format!("{CACHE}/{}", partial_name(package_id)),
+            &cached(package_id),
+        )
+    }
+
+    /// Forgets what was written to [`receive`](Self::receive)'s file.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be removed.
+    pub(super) fn discard(&self, package_id: &str) -> io::Result<()> {
+        self.root
+            .remove_file(&format!("{CACHE}/{}", partial_name(package_id)))
+    }
+
+    /// Whether the package is on the device.
+    pub fn has(&self, package_id: &str) -> bool {
+        self.root.exists(&cached(package_id))
+    }
+
+    /// Puts a package on the device.
+    ///
+    /// # Errors
+    ///
+    /// If there is no room.
+    pub fn deliver(&self, package_id: &str, content: &[u8]) -> io::Result<()> {
+        self.root.write(&cached(package_id), content)
+    }
+
+    /// Deletes a package; nothing happens if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be deleted.
+    pub fn delete(&self, package_id: &str) -> io::Result<()> {
+        self.root.remove_file(&cached(package_id))
+    }
+
+    /// Checks a package that is on the device.
+    ///
+    /// # Errors
+    ///
+    /// If it is not there, or not what was announced.
+    pub fn check(&self, package_id: &str, expected: Sha256Digest) -> Result<(), PackageError> {
+        let mut file = self
+            .root
+            .open_file(&cached(package_id))?
+            .ok_or(PackageError::Missing)?;
+        let mut hasher = Sha256::new();
+        let mut buffer = vec![0; 64 << 10];
+        loop {
+            match file.read(&mut buffer)? {
+                0 => break,
+                read => hasher.update(buffer.get(..read).unwrap_or_default()),
+            }
+        }
+        let found = Sha256Digest::finish(hasher);
+        if found == expected {
+            Ok(())
+        } else {
+            Err(PackageError::Digest { expected, found })
+        }
+    }
+
+    /// Installs a package that is on the device. Whatever interrupts it, all of its components are
+    /// there afterwards, or all is as it was.
+    ///
+    /// # Errors
+    ///
+    /// If it is not there, malformed or too large, or there is no room; then nothing has changed.
+    pub fn install(
+        &self,
+        package_id: &str,
+        activate: bool,
+        job: u64,
+    ) -> Result<Vec<Installed>, PackageError> {
+        let file = self
+            .root
+            .open_file(&cached(package_id))?
+            .ok_or(PackageError::Missing)?;
+        let stage = format!("{STAGE}/{job}");
+        self.settle(&stage)?;
+        match self.unpack(file, &stage, package_id, job) {
+            Ok(components) => {
+                let commit = Commit {
+                    active: activate,
+                    components,
+                };
+                let commit = serde_json::to_vec(&commit).map_err(io::Error::from)?;
+                self.root.write(&format!("{stage}/{COMMIT}"), &commit)?;
+                self.settle(&stage)?;
+                Ok(self.installed_by(job)?)
+            }
+            Err(error) => {
+                self.root.remove_folder(&stage)?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Makes a component active, or inactive. Nothing happens if it is.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such component.
+    pub fn set_active(&self, id: &str, active: bool) -> Result<(), PackageError> {
+        let found = self
+            .component(id)?
+            .ok_or_else(|| PackageError::NoComponent(id.to_owned()))?;
+        if found.active == active {
+            return Ok(());
+        }
+        let (from, to) = if active {
+            (INACTIVE, ACTIVE)
+        } else {
+            (ACTIVE, INACTIVE)
+        };
+        Ok(self
+            .root
+            .rename(&format!("{from}/{id}"), &format!("{to}/{id}"))?)
+    }
+
+    /// Uninstalls a component: one rename takes it away, and what is left of it goes then.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such component.
+    pub fn remove(&self, id: &str) -> Result<(), PackageError> {
+        let found = self
+            .component(id)?
+            .ok_or_else(|| PackageError::NoComponent(id.to_owned()))?;
+        let place = if found.active { ACTIVE } else { INACTIVE };
+        let trash = format!("{TRASH}/{id}");
+        self.root.remove_folder(&trash)?;
+        self.root.rename(&format!("{place}/{id}"), &trash)?;
+        // The component is gone. If the rest fails, the next start empties the trash.
+        let _ = self.root.remove_folder(&trash);
+        Ok(())
+    }
+
+    /// Unpacks a package into its stage and checks it against its manifest. Its components' IDs.
+    fn unpack(
+        &self,
+        mut file: File,
+        stage: &str,
+        package_id: &str,
+        job: u64,
+    ) -> Result<Vec<String>, PackageError> {
+        if file.metadata()?.len() > self.limits.package {
+            return Err(PackageError::TooLarge);
+        }
+        refuse_deb(&mut file)?;
+        let new = self.root.make_folder(&format!("{stage}/new"))?;
+        let (manifest, found) = self.unpack_files(file, &new)?;
+        check_manifest(&manifest, &found)?;
+        let mut ids = Vec::new();
+        for component in manifest.components {
+            let id = component.id.clone();
+            for place in [ACTIVE, INACTIVE] {
+                if self.root.exists(&format!("{place}/{id}")) && self.at(place, &id)?.is_none() {
+                    return Err(PackageError::malformed(format!(
+                        "{place}/{id} is there and no component"
+                    )));
+                }
+            }
+            let record = Installed {
+                component,
+                package: package_id.to_owned(),
+                job: Some(job),
+                active: false,
+            };
+            let record = serde_json::to_vec(&record).map_err(io::Error::from)?;
+            self.root
+                .write(&format!("{stage}/new/{id}/{RECORD}"), &record)?;
+            ids.push(id);
+        }
+        Ok(ids)
+    }
+
+    fn unpack_files(
+        &self,
+        file: File,
+        new: &Dir,
+    ) -> Result<(Manifest, BTreeSet<String>), PackageError> {
+        let mut manifest = None;
+        let mut found = BTreeSet::new();
+        let mut room = self.limits.content;
+        let bad = |error: io::Error| match error.kind() {
+            io::ErrorKind::Other | io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData => {
+                PackageError::malformed(error.to_string())
+            }
+            _ => PackageError::Io(error),
+        };
+        let mut archive = tar::Archive::new(file);
+        for entry in archive.entries().map_err(bad)? {
+            let mut entry = entry.map_err(bad)?;
+            let path = entry_path(&entry).map_err(bad)?;
+            match entry.header().entry_type() {
+                // Folders are made for the files in them.
+                kind if kind.is_dir() => continue,
+                kind if kind.is_file() => {}
+                // No links, no devices: whatever they are for, it is not in the package.
+                kind => {
+                    return Err(PackageError::malformed(format!(
+                        "{path:?} is neither file nor folder ({kind:?})"
+                    )));
+                }
+            }
+            room = room
+                .checked_sub(entry.size())
+                .ok_or(PackageError::TooLarge)?;
+            if found.len() >= self.limits.files as usize {
+                return Err(PackageError::TooLarge);
+            }
+            if path == MANIFEST {
+                if entry.size() > MAX_RECORD {
+                    return Err(PackageError::TooLarge);
+                }
+                let mut json = Vec::new();
+                entry.read_to_end(&mut json).map_err(bad)?;
+                manifest =
+                    Some(serde_json::from_slice::<Manifest>(&json).map_err(|error| {
+                        PackageError::malformed(format!("{MANIFEST}: {error}"))
+                    })?);
+                continue;
+            }
+            let (parent, name) =
+                root::split(&path).map_err(|error| PackageError::malformed(error.to_string()))?;
+            if !found.insert(path.clone()) {
+                return Err(PackageError::malformed(format!("{path:?} comes twice")));
+            }
+            let executable = entry.header().mode().is_ok_and(|mode| mode & 0o100 != 0);
+            let dir = root::make_folder_in(new, parent)
+                .and_then(|dir| root::create_in(&dir, name).map(|file| (dir, file)));
+            let (dir, mut file) = dir.map_err(|error| match error.kind() {
+                io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+                    PackageError::malformed(format!("{path:?}: {error}"))
+                }
+                _ => PackageError::Io(error),
+            })?;
+            io::copy(&mut entry, &mut file).map_err(bad)?;
+            file.set_permissions(Permissions::from_mode(if executable {
+                0o755
+            } else {
+                0o644
+            }))?;
+            file.sync_all()?;
+            root::sync(&dir)?;
+        }
+        let manifest = manifest.ok_or_else(|| PackageError::malformed(format!("no {MANIFEST}")))?;
+        Ok((manifest, found))
+    }
+
+    /// Finishes a stage that was decided; undoes any other.
+    fn settle(&self, stage: &str) -> io::Result<()> {
+        let commit = self.root.read(&format!("{stage}/{COMMIT}"), MAX_RECORD)?;
+        if let Some(commit) = commit {
+            let commit: Commit = serde_json::from_slice(&commit)?;
+            let place = if commit.active { ACTIVE } else { INACTIVE };
+            for id in &commit.components {
+                let new = format!("{stage}/new/{id}");
+                // Where it is gone, it is in its place already.
+                if !self.root.exists(&new) {
+                    continue;
+                }
+                for old in [ACTIVE, INACTIVE] {
+                    if self.root.exists(&format!("{old}/{id}")) {
+                        let kept = format!("{stage}/old/{old}/{id}");
+                        self.root.rename(&format!("{old}/{id}"), &kept)?;
+                    }
+                }
+                self.root.rename(&new, &format!("{place}/{id}"))?;
+            }
+        }
+        self.root.remove_folder(stage)
+    }
+}
+
+fn check_manifest(manifest: &Manifest, found: &BTreeSet<String>) -> Result<(), PackageError> {
+    if manifest.components.is_empty() {
+        return Err(PackageError::malformed("no component"));
+    }
+    let mut named = BTreeSet::new();
+    let mut ids = BTreeSet::new();
+    for component in &manifest.components {
+        let id = &component.id;
+        if !is_id(id) || !ids.insert(id) {
+            return Err(PackageError::malformed(format!("component id {id:?}")));
+        }
+        if component.files.contains(RECORD) {
+            return Err(PackageError::malformed(format!("{id}/{RECORD} is ours")));
+        }
+        named.extend(component.files.iter().map(|file| format!("{id}/{file}")));
+    }
+    if let Some(file) = named.symmetric_difference(found).next() {
+        return Err(PackageError::malformed(format!(
+            "{file:?} is not both in the manifest and in the package"
+        )));
+    }
+    Ok(())
+}
+
+fn refuse_deb(file: &mut File) -> Result<(), PackageError> {
+    let mut magic = [0; 8];
+    let read = file.read(&mut magic)?;
+    if magic.get(..read) == Some(b"!<arch>\n".as_slice()) {
+        return Err(PackageError::Kind(".deb"));
+    }
+    file.rewind()?;
+    Ok(())
+}
+
+fn is_id(id: &str) -> bool {
+    (1..=64).contains(&id.len())
+        && !id.starts_with('.')
+        && id
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))
+}
+
+/// The record of a component among the files of a factory image, from its path and content.
+pub(super) fn is_record(path: &str) -> bool {
+    path.starts_with("opt/") && path.ends_with(RECORD)
+}
+
+/// Reads such a record.
+pub(super) fn read_record(path: &str, content: &[u8]) -> Option<Installed> {
+    let component = serde_json::from_slice::<Installed>(content).ok()?;
+    let active = !path.starts_with(INACTIVE);
+    is_id(&component.component.id).then_some(Installed {
+        active,
+        ..component
+    })
+}
+
+/// Where a package lies. `PkgID` is any text of the server's, so a digest of it is the name.
+fn cached(package_id: &str) -> String {
+    format!("{CACHE}/{}.pkg", Sha256Digest::of(package_id.as_bytes()))
+}
+
+fn partial_name(package_id: &str) -> String {
+    format!("{}.part", Sha256Digest::of(package_id.as_bytes()))
+}
+
+/// A file of a component: its path below the component's folder, and its content.
+pub type FileOf<'a> = (&'a str, &'a [u8]);
+
+/// Builds a package: the manifest, then the files of each component with their content.
+///
+/// # Errors
+///
+/// If a path is none that a `.tar` can hold.
+pub fn build(components: &[(ManifestComponent, &[FileOf<'_>])]) -> io::Result<Vec<u8>> {
+    let manifest = Manifest {
+        components: components
+            .iter()
+            .map(|(component, files)| ManifestComponent {
+                files: files.iter().map(|(path, _)| (*path).to_owned()).collect(),
+                ..component.clone()
+            })
+            .collect(),
+    };
+    let mut package = tar::Builder::new(Vec::new());
+    let mut append = |path: &str, content: &[u8]| {
+        let mut header = tar::Header::new_gnu();
+        header.set_mode(0o644);
+        header.set_size(content.len() as u64);
+        package.append_data(&mut header, path, content)
+    };
+    append(MANIFEST, &serde_json::to_vec_pretty(&manifest)?)?;
+    for (component, files) in components {
+        for (path, content) in *files {
+            append(&format!("{}/{path}", component.id), content)?;
+        }
+    }
+    package.into_inner()
+}
+
+impl ManifestComponent {
+    /// A component without files.
+    pub fn new(id: &str, name: &str, version: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            name: Some(name.to_owned()),
+            version: Some(version.to_owned()),
+            ..Self::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::symlink, path::Path};
+
+    use super::*;
+    use crate::device::root::MARKER;
+
+    fn packages() -> (tempfile::TempDir, Packages) {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join(MARKER), "").unwrap();
+        let packages = reopen(dir.path());
+        (dir, packages)
+    }
+
+    fn reopen(path: &Path) -> Packages {
+        Packages::open(Root::open(path).unwrap(), PackageLimits::default()).unwrap()
+    }
+
+    fn game(version: &str) -> Vec<u8> {
+        build(&[(
+            ManifestComponent::new("game", "Game", version),
+            &[("bin/game", version.as_bytes()), ("level", b"1")],
+        )])
+        .unwrap()
+    }
+
+    /// A package of one entry made by hand, beside a manifest that names it.
+    fn evil(entry: impl FnOnce(&mut tar::Builder<Vec<u8>>)) -> Vec<u8> {
+        let mut package = tar::Builder::new(Vec::new());
+        let manifest = br#"{"components":[{"id":"game","files":["x"]}]}"#;
+        let mut header = tar::Header::new_gnu();
+        header.set_size(manifest.len() as u64);
+        package
+            .append_data(&mut header, MANIFEST, manifest.as_slice())
+            .unwrap();
+        entry(&mut package);
+        package.into_inner().unwrap()
+    }
+
+    /// All that is below a folder, with the content of files.
+    fn snapshot(path: &Path) -> Vec<(String, Option<Vec<u8>>)> {
+        let mut found = Vec::new();
+        let mut folders = vec![path.to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let entry = entry.unwrap().path();
+                let name = entry.strip_prefix(path).unwrap().display().to_string();
+                if entry.is_dir() {
+                    folders.push(entry);
+                    found.push((name, None));
+                } else {
+                    found.push((name, Some(fs::read(entry).unwrap())));
+                }
+            }
+        }
+        found.sort();
+        found
+    }
+
+    #[test]
+    fn a_component_is_installed_deactivated_activated_updated_and_removed() {
+        let (dir, packages) = packages();
+        packages.deliver("p", &game("1")).unwrap();
+        let installed = packages.install("p", false, 7).unwrap();
+        assert_eq!(installed.len(), 1);
+        assert!(!installed[0].active);
+        assert!(!dir.path().join("opt/game").exists());
+        packages.set_active("game", true).unwrap();
+        assert_eq!(
+            fs::read(dir.path().join("opt/game/bin/game")).unwrap(),
+            b"1"
+        );
+        packages.deliver("q", &game("2")).unwrap();
+        let updated = packages.install("q", false, 8).unwrap();
+        assert_eq!(updated[0].component.version.as_deref(), Some("2"));
+        assert_eq!(packages.installed().unwrap(), updated);
+        assert!(!dir.path().join("opt/game").exists());
+        packages.remove("game").unwrap();
+        assert!(packages.installed().unwrap().is_empty());
+        assert!(matches!(
+            packages.remove("game"),
+            Err(PackageError::NoComponent(_))
+        ));
+    }
+
+    #[test]
+    fn a_bad_package_leaves_everything_as_it_was() {
+        let (dir, packages) = packages();
+        packages.deliver("good", &game("1")).unwrap();
+        packages.install("good", true, 1).unwrap();
+        let append = |path: &'static str| {
+            move |package: &mut tar::Builder<Vec<u8>>| {
+                let mut header = tar::Header::new_gnu();
+                let name = header.as_gnu_mut().unwrap();
+                name.name[..path.len()].copy_from_slice(path.as_bytes());
+                header.set_entry_type(tar::EntryType::Regular);
+                header.set_size(0);
+                header.set_mode(0o644);
+                header.set_cksum();
+                package.append(&header, io::empty()).unwrap();
+            }
+        };
+        let link = |kind: tar::EntryType, target: &'static str| {
+            move |package: &mut tar::Builder<Vec<u8>>| {
+                let mut header = tar::Header::new_gnu();
+                header.set_entry_type(kind);
+                header.set_size(0);
+                package.append_link(&mut header, "game/x", target).unwrap();
+            }
+        };
+        let deb = b"!<arch>\ndebian-binary   ".to_vec();
+        let mut short = game("2");
+        short.truncate(1500);
+        let cases: [(&str, Vec<u8>, &str); 11] = [
+            ("parent", evil(append("../x")), "not a path below the root"),
+            ("inner parent", evil(append("game/../../x")), "not a path"),
+            ("absolute", evil(append("/etc/x")), "not a path"),
+            ("unnamed", evil(append("game/y")), "not both in"),
+            (
+                "record",
+                evil(append("game/.dm-component.json")),
+                "not both in",
+            ),
+            (
+                "symlink",
+                evil(link(tar::EntryType::Symlink, "/etc")),
+                "neither file",
+            ),
+            (
+                "hard link",
+                evil(link(tar::EntryType::Link, "/etc/passwd")),
+                "neither file",
+            ),
+            ("nothing", evil(|_| ()), "not both in"),
+            ("no tar", b"not a tar at all".to_vec(), "bad package"),
+            ("short", short, "bad package"),
+            ("deb", deb, ".deb packages are not supported"),
+        ];
+        for (name, package, reason) in cases {
+            packages.deliver("bad", &package).unwrap();
+            let before = snapshot(dir.path());
+            let error = packages.install("bad", true, 2).unwrap_err().to_string();
+            assert!(error.contains(reason), "{name}: {error}");
+            let mut after = snapshot(dir.path());
+            after.retain(|(path, _)| path != STAGE);
+            let mut before = before;
+            before.retain(|(path, _)| path != STAGE);
+            assert_eq!(after, before, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_id_is_one_name_and_no_path() {
+        for id in ["", ".", "..", ".stage", "a/b", "a b", "ä", &"a".repeat(65)] {
+            assert!(!is_id(id), "{id}");
+        }
+        assert!(is_id("com.example.game-2_x"));
+    }
+
+    #[test]
+    fn what_a_package_holds_is_bounded() {
+        let (_dir, packages) = packages();
+        packages.deliver("p", &game("1")).unwrap();
+        for limits in [
+            PackageLimits {
+                package: 100,
+                ..PackageLimits::default()
+            },
+            PackageLimits {
+                content: 100,
+                ..PackageLimits::default()
+            },
+            PackageLimits {
+                files: 1,
+                ..PackageLimits::default()
+            },
+        ] {
+            let packages = Packages {
+                limits,
+                ..packages.clone()
+            };
+            let error = packages.install("p", true, 1).unwrap_err();
+            assert!(error.is_out_of_room(), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_stage_that_was_not_decided_is_undone_and_one_that_was_is_finished() {
+        let (dir, packages) = packages();
+        packages.deliver("p", &game("1")).unwrap();
+        packages.install("p", true, 1).unwrap();
+        packages.deliver("q", &game("2")).unwrap();
+        let file = packages.root.open_file(&cached("q")).unwrap().unwrap();
+        let stage = format!("{STAGE}/2");
+        let ids = packages.unpack(file, &stage, "q", 2).unwrap();
+
+        // The power goes before the decision.
+        let undone = reopen(dir.path());
+        assert_eq!(
+            undone
+                .component("game")
+                .unwrap()
+                .unwrap()
+                .component
+                .version
+                .as_deref(),
+            Some("1")
+        );
+        assert!(undone.root.names(STAGE).unwrap().is_empty());
+
+        // It goes after the decision, with the old component out of its place already.
+        let file = packages.root.open_file(&cached("q")).unwrap().unwrap();
+        packages.unpack(file, &stage, "q", 2).unwrap();
+        let commit = serde_json::to_vec(&Commit {
+            active: true,
+            components: ids,
+        })
+        .unwrap();
+        packages
+            .root
+            .write(&format!("{stage}/{COMMIT}"), &commit)
+            .unwrap();
+        packages
+            .root
+            .rename("opt/game", &format!("{stage}/old/opt/game"))
+            .unwrap();
+        let finished = reopen(dir.path());
+        let game = finished.component("game").unwrap().unwrap();
+        assert_eq!(game.component.version.as_deref(), Some("2"));
+        assert_eq!(finished.installed_by(2).unwrap(), [game]);
+        assert!(finished.root.names(STAGE).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_link_in_the_place_of_opt_is_not_followed() {
+        let (dir, packages) = packages();
+        let outside = tempfile::tempdir().unwrap();
+        packages.deliver("p", &game("1")).unwrap();
+        let opt = dir.path().join("opt");
+        if opt.exists() {
+            fs::remove_dir_all(&opt).unwrap();
+        }
+        symlink(outside.path(), &opt).unwrap();
+        assert!(packages.install("p", true, 1).is_err());
+        assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn the_digest_is_found_among_other_parameters() {
+        let digest = Sha256Digest::of(b"abc");
+        let hex = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(digest.to_string(), hex);
+        assert_eq!(
+            Sha256Digest::in_params(&format!("reboot=no; sha256={hex}")).unwrap(),
+            digest
+        );
+        assert!(matches!(
+            Sha256Digest::in_params("reboot=no"),
+            Err(PackageError::NoDigest)
+        ));
+        for bad in ["sha256=", "sha256=12", &format!("sha256=é{}", &hex[2..])] {
+            assert!(
+                matches!(
+                    Sha256Digest::in_params(bad),
+                    Err(PackageError::Malformed(_))
+                ),
+                "{bad}"
+            );
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! [`User`]: whoever can be asked and told, at a terminal, by command line or by script.
+
+use core::time::Duration;
+use std::{
+    collections::VecDeque,
+    io::{self, BufRead, Write},
+    sync::{Arc, Mutex, PoisonError, mpsc},
+    thread,
+    time::Instant,
+};
+
+use dm_proto::{
+    AlertCode,
+    session::{Prompt, UserReply},
+};
+
+/// How long a question waits that does not say how long.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Whoever can be asked and told.
+pub trait User: Send {
+    /// Asks a question, or shows a text. Silence is [`UserReply::TimedOut`], never consent.
+    fn ask(&mut self, prompt: &Prompt) -> UserReply;
+
+    /// Tells something that wants no answer.
+    fn tell(&mut self, message: &str);
+}
+
+/// A user that several parts of a device share.
+#[derive(Clone)]
+pub struct SharedUser(Arc<Mutex<Box<dyn User>>>);
+
+impl SharedUser {
+    /// Shares a user.
+    pub fn new(user: impl User + 'static) -> Self {
+        Self(Arc::new(Mutex::new(Box::new(user))))
+    }
+
+    /// Asks the user.
+    pub fn ask(&self, prompt: &Prompt) -> UserReply {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .ask(prompt)
+    }
+
+    /// Tells the user.
+    pub fn tell(&self, message: &str) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .tell(message);
+    }
+}
+
+/// The user at the terminal.
+///
+/// A question that its server gives no time (`MAXDT`) waits a minute. What was typed before the question
+/// stood there is no answer to it, nor is an empty line; at the end of input, nobody is there.
+#[derive(Debug)]
+pub struct Terminal {
+    lines: mpsc::Receiver<String>,
+}
+
+impl Terminal {
+    /// The user at standard input.
+    pub fn new() -> Self {
+        Self::reading(io::BufReader::new(io::stdin()))
+    }
+
+    /// A user who types what is read here.
+    pub fn reading(input: impl BufRead + Send + 'static) -> Self {
+        let (sender, lines) = mpsc::channel();
+        // A read cannot be given up, so a thread of its own waits for it. It ends with the process.
+        thread::spawn(move || {
+            for line in input.lines() {
+                let Ok(line) = line else { break };
+                if sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        Self { lines }
+    }
+
+    fn line(&self, deadline: Instant) -> Option<String> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        self.lines.recv_timeout(left).ok()
+    }
+
+    /// Asks until there is an answer that `read` understands, or the time is over.
+    fn answer(
+        &self,
+        deadline: Instant,
+        hint: &str,
+        read: impl Fn(&str) -> Option<UserReply>,
+    ) -> UserReply {
+        loop {
+            show(&format!("{hint} "));
+            match self.line(deadline) {
+                None => {
+                    show("\nno answer\n");
+                    return UserReply::TimedOut;
+                }
+                Some(line) => match line.trim() {
+                    "c" | "cancel" => return UserReply::Cancelled,
+                    line => {
+                        if let Some(reply) = read(line) {
+                            return reply;
+                        }
+                    }
+                },
+            }
+        }
+    }
+}
+
+impl Default for Terminal {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl User for Terminal {
+    fn ask(&mut self, prompt: &Prompt) -> UserReply {
+        while self.lines.try_recv().is_ok() {}
+        let patience = prompt
+            .max_display
+            .map_or(PATIENCE, |seconds| Duration::from_secs(seconds.into()));
+        let deadline = Instant::now() + patience;
+        show(&format!("\n{}\n", printable(&prompt.text)));
+        for (number, choice) in prompt.choices.iter().enumerate() {
+            show(&format!(
+                "  {}. {}\n",
+                number.saturating_add(1),
+                printable(choice)
+            ));
+        }
+        let choices = prompt.choices.len();
+        match prompt.code {
+            AlertCode::DISPLAY => UserReply::Yes,
+            AlertCode::CONFIRM_OR_REJECT => {
+                self.answer(deadline, "[yes, no, cancel]", |line| match line {
+                    "y" | "yes" => Some(UserReply::Yes),
+                    "n" | "no" => Some(UserReply::No),
+                    _ => None,
+                })
+            }
+            // A terminal that would show a password as it is typed is no place to ask for one.
+            AlertCode::TEXT_INPUT if prompt.hide_input => UserReply::CannotDisplay,
+            AlertCode::TEXT_INPUT => self.answer(deadline, "[text, or cancel]", |line| {
+                let fits = prompt
+                    .max_length
+                    .is_none_or(|max| line.chars().count() <= max as usize);
+                (!line.is_empty() && fits).then(|| UserReply::Text(line.into()))
+            }),
+            AlertCode::SINGLE_CHOICE => self.answer(deadline, "[a number, or cancel]", |line| {
+                numbers(line, choices)
+                    .filter(|numbers| numbers.len() == 1)
+                    .map(UserReply::Choices)
+            }),
+            AlertCode::MULTIPLE_CHOICE => self.answer(deadline, "[numbers, or cancel]", |line| {
+                numbers(line, choices).map(UserReply::Choices)
+            }),
+            _ => UserReply::CannotDisplay,
+        }
+    }
+
+    fn tell(&mut self, message: &str) {
+        show(&format!("{message}\n"));
+    }
+}
+
+/// A user whose answer to every confirmation is decided beforehand, on the command line. Other questions
+/// cannot be put to it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "complete by definition")]
+pub struct Decided(pub UserReply);
+
+impl User for Decided {
+    fn ask(&mut self, prompt: &Prompt) -> UserReply {
+        show(&format!("{}\n", printable(&prompt.text)));
+        match prompt.code {
+            AlertCode::DISPLAY => UserReply::Yes,
+            AlertCode::CONFIRM_OR_REJECT => self.0.clone(),
+            _ => UserReply::CannotDisplay,
+        }
+    }
+
+    fn tell(&mut self, message: &str) {
+        show(&format!("{message}\n"));
+    }
+}
+
+/// A user who answers from a script; when it is over, with silence.
+#[derive(Clone, Debug, Default)]
+pub struct Script {
+    replies: Arc<Mutex<VecDeque<UserReply>>>,
+    heard: Arc<Mutex<Vec<Heard>>>,
+}
+
+/// What a [`Script`] was asked or told.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "complete by definition")]
+pub enum Heard {
+    /// A question, and the answer given.
+    Asked(String, UserReply),
+    /// A message.
+    Told(String),
+}
+
+impl Script {
+    /// Adds the answer to the next question that has none.
+    pub fn answers(&self, reply: UserReply) {
+        self.replies
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push_back(reply);
+    }
+
+    /// Takes what was asked and told since the last call.
+    pub fn take_heard(&self) -> Vec<Heard> {
+        core::mem::take(&mut *self.heard.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn hear(&self, heard: Heard) {
+        self.heard
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(heard);
+    }
+}
+
+impl User for Script {
+    fn ask(&mut self, prompt: &Prompt) -> UserReply {
+        let reply = self
+            .replies
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop_front()
+            .unwrap_or(UserReply::TimedOut);
+        self.hear(Heard::Asked(prompt.text.to_string(), reply.clone()));
+        reply
+    }
+
+    fn tell(&mut self, message: &str) {
+        self.hear(Heard::Told(message.to_owned()));
+    }
+}
+
+/// Text of a server's without control characters, which could redraw a terminal.
+fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() && c != '\n' { ' ' } else { c })
+        .collect()
+}
+
+/// Writes to the terminal; if there is none any more, nobody reads it.
+fn show(text: &str) {
+    let mut out = io::stderr().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Numbers from 1 to `choices`, parted by white space or commas; `None` for anything else.
+fn numbers(line: &str, choices: usize) -> Option<Vec<u16>> {
+    let numbers = line
+        .split(|c: char| c == ',' || c.is_whitespace())
+        .filter(|number| !number.is_empty())
+        .map(|number| {
+            let number: u16 = number.parse().ok()?;
+            (1..=choices).contains(&number.into()).then_some(number)
+        })
+        .collect::<Option<Vec<_>>>()?;
+    (!numbers.is_empty()).then_some(numbers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_those_of_choices() {
+        assert_eq!(numbers("2", 3), Some(vec![2]));
+        assert_eq!(numbers("1, 3", 3), Some(vec![1, 3]));
+        for bad in ["", "0", "4", "x", "1 x", "-1", "70000"] {
+            assert_eq!(numbers(bad, 3), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_servers_text_cannot_steer_the_terminal() {
+        assert_eq!(printable("a\u{1b}[2Jb\nc"), "a [2Jb\nc");
+    }
+}

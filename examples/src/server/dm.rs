@@ -1,0 +1,384 @@
+//! The DM endpoint: a message in, a message out, everything stored before the answer leaves.
+
+use core::fmt;
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{Request, State as Shares},
+    http::{HeaderValue, StatusCode as Http, header},
+    response::{IntoResponse, Response},
+    routing::post,
+};
+use bytes::Bytes;
+use dm_proto::{
+    StatusCode,
+    codec::{DecodeOptions, Encoding, encode},
+    message::{Alert, Command, CommandName, Location, Status, SyncHdr, SyncMl},
+    session::{Disposition, Headers, ReceiveError, Received, ServerSession, Transmit},
+};
+use dm_tree::remote::{Notice, Operation as _, Queue};
+
+use super::{
+    Direction, Traffic,
+    device::{Row, Slot},
+    operation::{AnyOperation, Record},
+    shared::{Shared, Updates, identifier, nonce, now},
+    store::StoreError,
+};
+
+/// `POST /dm`. OMA-TS-SyncML_HTTPBinding: one message per request and one per answer.
+pub(super) fn router(shared: Arc<Shared>) -> Router {
+    Router::new().route("/dm", post(receive)).with_state(shared)
+}
+
+/// Why a request has no SyncML answer.
+enum Refusal {
+    /// Neither of the two media types.
+    MediaType,
+    /// More octets than a message may have.
+    TooLarge(usize),
+    /// The octets are not a message; the text says where and why.
+    NotAMessage(String),
+    /// Our own fault.
+    Internal,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MediaType => write!(
+                f,
+                "send a DM message as {} or {}",
+                Encoding::Xml.media_type(),
+                Encoding::Wbxml.media_type()
+            ),
+            Self::TooLarge(limit) => write!(f, "a message may have {limit} octets"),
+            Self::NotAMessage(why) => f.write_str(why),
+            Self::Internal => f.write_str("the server failed; send the message again later"),
+        }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let status = match self {
+            Self::MediaType => Http::UNSUPPORTED_MEDIA_TYPE,
+            Self::TooLarge(_) => Http::PAYLOAD_TOO_LARGE,
+            Self::NotAMessage(_) => Http::BAD_REQUEST,
+            Self::Internal => Http::SERVICE_UNAVAILABLE,
+        };
+        (status, format!("{self}\n")).into_response()
+    }
+}
+
+/// The answer to a message: a message, or nothing where nothing is left to say.
+struct Answer(Option<(Encoding, Bytes)>);
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        let private = (header::CACHE_CONTROL, HeaderValue::from_static("private"));
+        match self.0 {
+            Some((encoding, octets)) => {
+                let media_type = HeaderValue::from_static(encoding.media_type());
+                ([private, (header::CONTENT_TYPE, media_type)], octets).into_response()
+            }
+            None => (Http::NO_CONTENT, [private]).into_response(),
+        }
+    }
+}
+
+async fn receive(Shares(shared): Shares<Arc<Shared>>, request: Request) -> Response {
+    match answer(&shared, request).await {
+        Ok(answer) => answer.into_response(),
+        Err(refusal) => {
+            shared.log(format_args!("a message was refused: {refusal}"));
+            refusal.into_response()
+        }
+    }
+}
+
+async fn answer(shared: &Shared, request: Request) -> Result<Answer, Refusal> {
+    let (parts, body) = request.into_parts();
+    let content_type = parts.headers.get(header::CONTENT_TYPE);
+    let content_type = content_type.and_then(|value| value.to_str().ok());
+    let content_type = content_type.unwrap_or_default();
+    // Before the body is read: nothing else is worth the memory.
+    Encoding::from_media_type(content_type).ok_or(Refusal::MediaType)?;
+    let octets = read_body(body, shared.session.limits.message_size).await?;
+    let options = DecodeOptions::lenient(shared.session.limits.clone());
+    let received = Received::read(octets.clone(), Headers::new(content_type), &options);
+    let received = received.map_err(|error| match error {
+        ReceiveError::UnsupportedMediaType(_) => Refusal::MediaType,
+        other => Refusal::NotAMessage(other.to_string()),
+    })?;
+    shared.tell(
+        Direction::FromDevice,
+        &received,
+        received.encoding(),
+        &octets,
+    );
+    let answer = exchange(shared, &received).await.map_err(|error| {
+        shared.log(format_args!("{error}"));
+        Refusal::Internal
+    })?;
+    if let Some((encoding, octets)) = &answer.0 {
+        shared.tell(Direction::ToDevice, &received, *encoding, octets);
+    }
+    Ok(answer)
+}
+
+async fn read_body(body: Body, limit: usize) -> Result<Bytes, Refusal> {
+    axum::body::to_bytes(body, limit).await.map_err(|error| {
+        let mut cause: Option<&dyn core::error::Error> = Some(&error);
+        while let Some(error) = cause {
+            if error.to_string().contains("length limit exceeded") {
+                return Refusal::TooLarge(limit);
+            }
+            cause = error.source();
+        }
+        Refusal::NotAMessage(String::from("the body broke off"))
+    })
+}
+
+/// Our own faults while a message is handled.
+#[derive(Debug, thiserror::Error)]
+enum Fault {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Randomness(#[from] super::shared::NoRandomness),
+    #[error("too many requests for one device at a time")]
+    Contention,
+}
+
+/// Handles a message of a device. Of several processes or tasks that hold the same message one executes
+/// it; the others find its answer.
+async fn exchange(shared: &Shared, received: &Received) -> Result<Answer, Fault> {
+    let id = received.header().source.loc_uri.as_str();
+    for _ in 0..ATTEMPTS {
+        let Some(row) = shared.store.row(id).await? else {
+            shared.log(format_args!("a message of {id:?}, which is not registered"));
+            // OMA-TS-DM_RepPro, 401: there are no credentials that we would take.
+            return Ok(refuse(received, StatusCode::INVALID_CREDENTIALS));
+        };
+        match attempt(shared, received, row).await {
+            // Somebody was faster: with this very message, or with an operation.
+            Err(Fault::Store(StoreError::Conflict)) => {}
+            done => return done,
+        }
+    }
+    Err(Fault::Contention)
+}
+
+/// Handles a message on the row as it was read.
+async fn attempt(shared: &Shared, received: &Received, mut row: Row) -> Result<Answer, Fault> {
+    let now = now();
+    let Route { slot, session } = match route(shared, received, &row) {
+        Ok(route) => route,
+        Err(answer) => return Ok(answer),
+    };
+    let mut slot = slot;
+    let mut session = session;
+    if let Err(error) = session.handle(received.clone(), nonce()?) {
+        shared.log(format_args!("session of {:?}: {error}", row.id));
+    }
+    let mut updates = Updates::default();
+    let authenticated = session.is_authenticated();
+    let notices = if authenticated {
+        updates.expire(&mut row, now);
+        asked_for(shared, received, &mut row, &mut updates, now)?;
+        row.queue.drive(&mut session)
+    } else {
+        // Who has not proved to be the device does not touch its operations.
+        Queue::<AnyOperation>::new().drive(&mut session)
+    };
+    for notice in notices {
+        match notice {
+            Notice::NonceChanged { side, nonce } => slot.nonces.set(side, nonce),
+            Notice::Unclaimed(alert) if authenticated => unclaimed(shared, &row, &alert),
+            notice if authenticated => updates.notice(&mut row, &notice),
+            _ => {}
+        }
+    }
+    let transmit = session.poll_transmit();
+    slot.saved = session.save();
+    slot.last_sent.clone_from(&transmit);
+    if authenticated {
+        row.nonces = slot.nonces.clone();
+        row.session = Some(slot);
+        row.candidate = None;
+        row.seen = Some(now);
+    } else {
+        row.candidate = Some(slot);
+    }
+    // Session, operations and answer are stored before a byte of the answer leaves.
+    shared.commit(row, updates, None).await?;
+    Ok(Answer(
+        transmit.map(|transmit| (transmit.encoding, transmit.body)),
+    ))
+}
+
+/// The session that a message belongs to.
+struct Route {
+    slot: Slot,
+    session: ServerSession,
+}
+
+/// Finds or begins the session of a message; or the answer, if none needs to handle it.
+fn route(shared: &Shared, received: &Received, row: &Row) -> Result<Route, Answer> {
+    let restored = [&row.candidate, &row.session].into_iter().flatten();
+    for slot in restored {
+        match slot.saved.disposition(received) {
+            Disposition::Next => return restore(shared, received, row, slot),
+            Disposition::Repeat => {
+                shared.log(format_args!("{:?} repeats a message", row.id));
+                let stored = slot.last_sent.clone();
+                let stored = stored.map(|Transmit { encoding, body, .. }| (encoding, body));
+                return Err(Answer(stored));
+            }
+            Disposition::OutOfOrder if *slot.saved.session_id() == received.header().session_id => {
+                // A late copy, or a message that was never ours to have: it begins nothing.
+                shared.log(format_args!("{:?} sends a message out of order", row.id));
+                return Err(refuse(received, StatusCode::BAD_REQUEST));
+            }
+            Disposition::NewSession | Disposition::OutOfOrder => {}
+        }
+    }
+    // The old session stays until the new one has authenticated.
+    let nonces = row.nonces.clone();
+    let server_uri = &received.header().target.loc_uri;
+    let account = row.device.account(&row.id, server_uri, &nonces);
+    match ServerSession::accept(received, Arc::clone(&shared.session), &account) {
+        Ok(session) => Ok(Route {
+            slot: Slot {
+                saved: session.save(),
+                last_sent: None,
+                nonces,
+            },
+            session,
+        }),
+        Err(error) => {
+            shared.log(format_args!("a message of {:?}: {error}", row.id));
+            Err(refuse(received, StatusCode::BAD_REQUEST))
+        }
+    }
+}
+
+fn restore(shared: &Shared, received: &Received, row: &Row, slot: &Slot) -> Result<Route, Answer> {
+    let server_uri = &received.header().target.loc_uri;
+    let account = row.device.account(&row.id, server_uri, &slot.nonces);
+    let config = Arc::clone(&shared.session);
+    let last_sent = slot.last_sent.clone();
+    let session = ServerSession::restore(slot.saved.clone(), last_sent, config, &account);
+    match session {
+        Ok(session) => Ok(Route {
+            slot: slot.clone(),
+            session,
+        }),
+        Err(error) => {
+            shared.log(format_args!("session of {:?}: {error}", row.id));
+            Err(refuse(received, StatusCode::COMMAND_FAILED))
+        }
+    }
+}
+
+/// Queues what the device itself asks for, if the policy says so: in time for this very session.
+fn asked_for(
+    shared: &Shared,
+    received: &Received,
+    row: &mut Row,
+    updates: &mut Updates,
+    now: i64,
+) -> Result<(), Fault> {
+    let Some(policy) = &shared.hooks.policy else {
+        return Ok(());
+    };
+    for command in &received.message().commands {
+        let Command::Alert(alert) = command else {
+            continue;
+        };
+        if row
+            .queue
+            .iter()
+            .any(|(_, operation)| operation.claims(alert))
+        {
+            continue;
+        }
+        let Some(request) = policy(&row.id, alert) else {
+            continue;
+        };
+        let id = identifier()?;
+        let built = request.build(&row.device, &id);
+        let built = built.and_then(|operation| Ok((operation, request.deadline()?)));
+        match built {
+            Ok((operation, deadline)) => {
+                let number = row.push(&id, deadline, operation);
+                updates.add(Record::new(id, &row.id, number, &request, deadline, now));
+            }
+            Err(error) => shared.log(format_args!("the policy asks for nonsense: {error}")),
+        }
+    }
+    Ok(())
+}
+
+/// Logs an alert that belongs to no operation, if it is not one that the session itself is made of.
+fn unclaimed(shared: &Shared, row: &Row, alert: &Alert) {
+    let meta = alert.items.iter().find_map(|item| item.meta.as_deref());
+    let type_ = meta.and_then(|meta| meta.type_.as_deref());
+    let type_ = type_.unwrap_or("no type");
+    shared.log(format_args!(
+        "{:?} sends alert {:?} of {type_:?}, which belongs to no operation",
+        row.id, alert.code
+    ));
+}
+
+/// The answer to a message that no session takes: a status for its header, and the end.
+fn refuse(received: &Received, status: StatusCode) -> Answer {
+    let header = received.header();
+    let message = SyncMl {
+        header: SyncHdr {
+            ver_dtd: header.ver_dtd.clone(),
+            ver_proto: header.ver_proto.clone(),
+            session_id: header.session_id.clone(),
+            msg_id: 1.into(),
+            target: Location::from(header.source.loc_uri.clone()),
+            source: Location::from(header.target.loc_uri.clone()),
+            ..SyncHdr::default()
+        },
+        commands: vec![
+            Status {
+                cmd_id: 1.into(),
+                msg_ref: header.msg_id.clone(),
+                cmd_ref: "0".into(),
+                cmd: CommandName::SYNC_HDR,
+                data: status,
+                ..Status::default()
+            }
+            .into(),
+        ],
+        is_final: true,
+        ..SyncMl::default()
+    };
+    let encoding = received.encoding();
+    // What the device's own header may hold, ours may; if not, there is nothing to say to it.
+    let octets = encode(encoding, &message).ok();
+    Answer(octets.map(|octets| (encoding, octets)))
+}
+
+impl Shared {
+    fn tell(&self, direction: Direction, received: &Received, encoding: Encoding, octets: &Bytes) {
+        if let Some(tap) = &self.hooks.tap {
+            tap(&Traffic {
+                direction,
+                device: received.header().source.loc_uri.as_str().to_owned(),
+                encoding,
+                octets: octets.clone(),
+            });
+        }
+    }
+}
+
+/// How often a message is tried when others change the device's row at the same time.
+const ATTEMPTS: u32 = 32;

@@ -1,0 +1,156 @@
+//! What is done without anybody asking: deadlines, and notifications that call devices.
+
+use core::{net::SocketAddr, time::Duration};
+use std::sync::Arc;
+
+use dm_proto::{LocUri, notification::Notification};
+use tokio::net::{UdpSocket, lookup_host};
+
+use super::{
+    device::{Notified, Row},
+    operation::State,
+    shared::{NoRandomness, Shared, Updates, now, random, wait},
+    store::StoreError,
+};
+
+/// Works the agenda off until the server ends.
+pub(super) async fn run(shared: Arc<Shared>) {
+    loop {
+        let now = now();
+        let pause = match shared.store.due(now).await {
+            Ok((devices, next)) => {
+                for id in devices {
+                    attend(&shared, &id).await;
+                }
+                next.map_or(IDLE, |next| wait(next.saturating_sub(now)))
+            }
+            Err(error) => {
+                shared.log(format_args!("the agenda cannot be read: {error}"));
+                RETRY
+            }
+        };
+        tokio::select! {
+            () = shared.agenda.notified() => {}
+            () = tokio::time::sleep(pause.min(IDLE)) => {}
+            () = shared.ended() => return,
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Fault {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Randomness(#[from] NoRandomness),
+}
+
+/// Does what is due for a device.
+async fn attend(shared: &Shared, id: &str) {
+    match try_attend(shared, id).await {
+        // Somebody else changed the row: it is looked at again.
+        Ok(()) | Err(Fault::Store(StoreError::Conflict)) => {}
+        Err(error) => {
+            shared.log(format_args!("{id:?} cannot be attended to: {error}"));
+            tokio::time::sleep(RETRY).await;
+        }
+    }
+}
+
+async fn try_attend(shared: &Shared, id: &str) -> Result<(), Fault> {
+    let Some(mut row) = shared.store.row(id).await? else {
+        return Ok(());
+    };
+    let now = now();
+    let mut updates = Updates::default();
+    updates.expire(&mut row, now);
+    let call = row.notification_due().is_some_and(|due| due <= now);
+    if !call {
+        shared.commit(row, updates, None).await?;
+        return Ok(());
+    }
+    if row.in_session {
+        // It has been quiet for too long; what was in flight is sent again in the next session.
+        row.in_session = false;
+        row.queue.session_lost();
+    }
+    let before = row.notified.take();
+    let times = before.as_ref().map_or(0, |notified| notified.times);
+    let session_id = match before {
+        Some(notified) => notified.session_id,
+        None => u16::from_be_bytes(random()?).max(1),
+    };
+    row.notified = Some(Notified {
+        session_id,
+        times: times.saturating_add(1),
+        again: now.saturating_add(back_off(times)),
+    });
+    let waiting: Vec<u32> = row.open.iter().map(|open| open.number).collect();
+    for number in waiting {
+        updates.advance(&row, number, State::Notified);
+    }
+    let row = shared.commit(row, updates, None).await?;
+    // The state is stored before the device can come.
+    if let Err(error) = send(&row, session_id).await {
+        shared.log(format_args!("{id:?} cannot be notified: {error}"));
+    }
+    Ok(())
+}
+
+/// Sends a Package 0 notification. OMA-TS-DM_Notification; the bearer here is plain UDP.
+async fn send(row: &Row, session_id: u16) -> std::io::Result<()> {
+    let Some(address) = row.device.notify_address() else {
+        return Ok(());
+    };
+    let octets = package_0(row, session_id)?;
+    let Some(target) = lookup_host(address).await?.next() else {
+        return Err(std::io::ErrorKind::NotFound.into());
+    };
+    let local: SocketAddr = if target.is_ipv4() {
+        ([0; 4], 0).into()
+    } else {
+        ([0_u16; 8], 0).into()
+    };
+    let socket = UdpSocket::bind(local).await?;
+    socket.send_to(&octets, target).await?;
+    Ok(())
+}
+
+fn package_0(row: &Row, session_id: u16) -> std::io::Result<Vec<u8>> {
+    // Notifications are signed whatever messages prove themselves with.
+    let mut account = row.device.account(&row.id, &LocUri::default(), &row.nonces);
+    account.server.secret = row.device.server_password.clone();
+    account.server.nonce = row.nonces.server.clone();
+    Notification::new(session_id, row.device.server_id.as_str())
+        .to_octets(&account)
+        .map_err(std::io::Error::other)
+}
+
+/// How long to wait, in milliseconds, after having called `times` times before: 5 seconds at first, twice
+/// as long each time, an hour at most.
+fn back_off(times: u32) -> i64 {
+    5_000_i64
+        .checked_shl(times.min(16))
+        .unwrap_or(i64::MAX)
+        .min(3_600_000)
+}
+
+/// How long to sleep when nothing is due; commits wake us earlier.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// How long to wait after a failure.
+const RETRY: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_that_does_not_come_is_called_less_and_less_often() {
+        let waits: Vec<_> = (0..12).map(back_off).collect();
+        assert_eq!(waits.first(), Some(&5_000));
+        assert!(waits.is_sorted());
+        assert_eq!(waits.last(), Some(&3_600_000));
+        assert_eq!(back_off(u32::MAX), 3_600_000);
+    }
+}

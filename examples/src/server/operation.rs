@@ -1,0 +1,246 @@
+//! Operations on their way: what runs on the device, and the record that tells what became of it.
+
+use dm_proto::{StatusCode, message::Alert};
+use dm_tree::remote::{ComponentResult, Operation, Progress, Reply, Step, Summary, SummaryState};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::request::OperationRequest;
+
+/// An operation of either object, for one queue per device.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(super) enum AnyOperation {
+    Lawmo(Box<lawmo::server::AnyOperation>),
+    Scomo(Box<scomo::server::AnyOperation>),
+}
+
+impl Operation for AnyOperation {
+    type Outcome = Summary;
+
+    fn step(&mut self) -> Step {
+        match self {
+            Self::Lawmo(operation) => operation.step(),
+            Self::Scomo(operation) => operation.step(),
+        }
+    }
+
+    fn handle(&mut self, reply: Reply<'_>) {
+        match self {
+            Self::Lawmo(operation) => operation.handle(reply),
+            Self::Scomo(operation) => operation.handle(reply),
+        }
+    }
+
+    fn progress(&self) -> Progress {
+        match self {
+            Self::Lawmo(operation) => operation.progress(),
+            Self::Scomo(operation) => operation.progress(),
+        }
+    }
+
+    fn claims(&self, alert: &Alert) -> bool {
+        match self {
+            Self::Lawmo(operation) => operation.claims(alert),
+            Self::Scomo(operation) => operation.claims(alert),
+        }
+    }
+
+    fn cancel(&mut self) -> bool {
+        match self {
+            Self::Lawmo(operation) => operation.cancel(),
+            Self::Scomo(operation) => operation.cancel(),
+        }
+    }
+
+    fn expire(&mut self) {
+        match self {
+            Self::Lawmo(operation) => operation.expire(),
+            Self::Scomo(operation) => operation.expire(),
+        }
+    }
+
+    fn outcome(&self) -> Option<Summary> {
+        match self {
+            Self::Lawmo(operation) => operation.outcome().map(|outcome| outcome.summary()),
+            Self::Scomo(operation) => operation.outcome().map(|outcome| outcome.summary()),
+        }
+    }
+}
+
+/// Where an operation is, as the REST API names it.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(super) enum State {
+    Queued,
+    Notified,
+    Sent,
+    /// The device has taken the command and will report.
+    Accepted,
+    /// As the outcome says.
+    Final(SummaryState),
+}
+
+impl State {
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Notified => "notified",
+            Self::Sent => "sent",
+            Self::Accepted => "accepted",
+            Self::Final(state) => state.as_str(),
+        }
+    }
+
+    pub(super) const fn is_final(self) -> bool {
+        matches!(self, Self::Final(_))
+    }
+}
+
+/// A change of state: what the event stream tells.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(super) struct Event {
+    /// Milliseconds since 1970.
+    pub(super) at: i64,
+    pub(super) state: State,
+    pub(super) status: Option<StatusCode>,
+    pub(super) result: Option<StatusCode>,
+    pub(super) components: Vec<ComponentResult>,
+}
+
+/// What is known of an operation, also once it is over.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(super) struct Record {
+    pub(super) id: String,
+    pub(super) device: String,
+    /// Its name in the device's queue.
+    pub(super) number: u32,
+    /// The request as JSON text: the stored form of a record has no room for absent members.
+    request: String,
+    pub(super) deadline: Option<i64>,
+    /// Every change of state, the first when it was queued. Never empty.
+    first: Event,
+    later: Vec<Event>,
+}
+
+impl Record {
+    pub(super) fn new(
+        id: String,
+        device: &str,
+        number: u32,
+        request: &OperationRequest,
+        deadline: Option<i64>,
+        now: i64,
+    ) -> Self {
+        Self {
+            id,
+            device: device.to_owned(),
+            number,
+            request: json!(request).to_string(),
+            deadline,
+            first: Event {
+                at: now,
+                state: State::Queued,
+                status: None,
+                result: None,
+                components: Vec::new(),
+            },
+            later: Vec::new(),
+        }
+    }
+
+    pub(super) fn state(&self) -> State {
+        self.last().state
+    }
+
+    /// The last change of state.
+    pub(super) fn last(&self) -> &Event {
+        self.later.last().unwrap_or(&self.first)
+    }
+
+    /// Every change of state with its number, from 1.
+    pub(super) fn events(&self) -> impl Iterator<Item = (u64, &Event)> {
+        (1..).zip(core::iter::once(&self.first).chain(&self.later))
+    }
+
+    /// Moves on to a state on the way; never back, and never out of a final state.
+    pub(super) fn advance(&mut self, state: State, now: i64) -> bool {
+        if self.state().is_final() || rank(state) <= rank(self.state()) {
+            return false;
+        }
+        self.later.push(Event {
+            at: now,
+            state,
+            status: None,
+            result: None,
+            components: Vec::new(),
+        });
+        true
+    }
+
+    /// Ends it. An outcome comes exactly once; a second one is not taken.
+    pub(super) fn finish(&mut self, summary: Summary, now: i64) -> bool {
+        if self.state().is_final() {
+            return false;
+        }
+        self.later.push(Event {
+            at: now,
+            state: State::Final(summary.state),
+            status: summary.status,
+            result: summary.result,
+            components: summary.components,
+        });
+        true
+    }
+
+    /// The operation as the REST API shows it, at one of its events.
+    pub(super) fn view(&self, event: &Event) -> Value {
+        let request = serde_json::from_str::<Value>(&self.request).unwrap_or_default();
+        let mut view = json!({
+            "id": self.id,
+            "device": self.device,
+            "request": request,
+            "state": event.state.as_str(),
+            "final": event.state.is_final(),
+            "created": time(self.first.at),
+            "updated": time(event.at),
+        });
+        let Some(object) = view.as_object_mut() else {
+            return view;
+        };
+        if let Some(status) = event.status {
+            object.insert("status".into(), status.as_u16().into());
+        }
+        if event.result.is_some() || !event.components.is_empty() {
+            let components = event.components.iter().map(|component| {
+                json!({
+                    "uri": component.uri.as_ref().map(|text| text.as_str()),
+                    "id": component.id.as_ref().map(|text| text.as_str()),
+                    "code": component.code.as_u16(),
+                })
+            });
+            let result = json!({
+                "code": event.result.map(StatusCode::as_u16),
+                "components": components.collect::<Vec<_>>(),
+            });
+            object.insert("result".into(), result);
+        }
+        view
+    }
+}
+
+fn rank(state: State) -> u8 {
+    match state {
+        State::Queued => 0,
+        State::Notified => 1,
+        State::Sent => 2,
+        State::Accepted => 3,
+        State::Final(_) => 4,
+    }
+}
+
+/// A time as RFC 3339 writes it.
+pub(super) fn time(milliseconds: i64) -> String {
+    Timestamp::from_millisecond(milliseconds)
+        .unwrap_or_default()
+        .to_string()
+}

@@ -1,0 +1,397 @@
+//! What the management infrastructure asks for, checked and made an operation.
+
+use dm_tree::remote::Order;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{device::Device, operation::AnyOperation};
+
+/// An operation as the REST API takes it.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct OperationRequest {
+    /// A LAWMO operation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lawmo: Option<LawmoVerb>,
+    /// A SCOMO operation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scomo: Option<ScomoVerb>,
+    /// What to wipe: nodes or names of the device's wipe list, or `*` alone for all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub items: Option<Vec<String>>,
+    /// The package of a SCOMO operation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub package: Option<PackageRequest>,
+    /// The component of a SCOMO operation, by its ID.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub component: Option<String>,
+    /// Asks the user first, with this text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirm: Option<String>,
+    /// When the operation ends as *expired* or *unknown* at the latest, as RFC 3339 writes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<String>,
+}
+
+/// The operations of LAWMO.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(clippy::exhaustive_enums, reason = "the standard's list is complete")]
+pub enum LawmoVerb {
+    /// Locks the device; only what the lock itself needs still works.
+    FullyLock,
+    /// Locks the device but for some functions.
+    PartiallyLock,
+    /// Unlocks it.
+    Unlock,
+    /// Erases items of its wipe list.
+    Wipe,
+    /// Restores the state in which it left the factory.
+    FactoryReset,
+}
+
+/// The operations of SCOMO.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(clippy::exhaustive_enums, reason = "the standard's list is complete")]
+pub enum ScomoVerb {
+    /// Fetches a package.
+    Download,
+    /// Fetches, installs and activates it.
+    DownloadInstall,
+    /// Fetches and installs it.
+    DownloadInstallInactive,
+    /// Installs and activates a package that is on the device.
+    Install,
+    /// Installs a package that is on the device.
+    InstallInactive,
+    /// Activates a component.
+    Activate,
+    /// Deactivates a component.
+    Deactivate,
+    /// Removes a package or a component.
+    Remove,
+}
+
+/// A package of a SCOMO operation.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct PackageRequest {
+    /// Its identifier, the server's own.
+    pub id: String,
+    /// Its name for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Where the device gets it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Parameters of its installation, opaque to the server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub params: Option<String>,
+}
+
+/// Why an operation that was asked for makes no sense.
+#[non_exhaustive]
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum RequestError {
+    /// Neither or both.
+    #[error("name one operation, under \"lawmo\" or under \"scomo\"")]
+    OneOperation,
+    /// A member that the operation needs is missing.
+    #[error("{operation} needs \"{member}\"")]
+    Missing {
+        /// The operation.
+        operation: &'static str,
+        /// The member.
+        member: &'static str,
+    },
+    /// A member that the operation has no use for.
+    #[error("{operation} takes no \"{member}\"")]
+    Superfluous {
+        /// The operation.
+        operation: &'static str,
+        /// The member.
+        member: &'static str,
+    },
+    /// `*` beside other items, or an empty list or name.
+    #[error("\"items\" names at least one item, or is [\"*\"] for all of the list")]
+    Items,
+    /// A URL that is not `http:` or `https:`.
+    #[error("the url of the package must begin with http:// or https://")]
+    Url,
+    /// Not a time.
+    #[error("\"deadline\" is not a time as in \"2030-01-31T12:00:00Z\"")]
+    Deadline,
+    /// A text that is empty or longer than devices take.
+    #[error("\"{member}\" must have 1 to {limit} octets")]
+    Length {
+        /// The member.
+        member: &'static str,
+        /// The most it may have.
+        limit: usize,
+    },
+}
+
+impl OperationRequest {
+    /// A LAWMO operation.
+    pub fn lawmo(verb: LawmoVerb) -> Self {
+        Self {
+            lawmo: Some(verb),
+            ..Self::default()
+        }
+    }
+
+    /// A SCOMO operation.
+    pub fn scomo(verb: ScomoVerb) -> Self {
+        Self {
+            scomo: Some(verb),
+            ..Self::default()
+        }
+    }
+
+    /// The deadline, in milliseconds since 1970.
+    pub(super) fn deadline(&self) -> Result<Option<i64>, RequestError> {
+        let parse = |text: &String| text.parse::<Timestamp>();
+        let deadline = self.deadline.as_ref().map(parse).transpose();
+        let deadline = deadline.map_err(|_| RequestError::Deadline)?;
+        Ok(deadline.map(Timestamp::as_millisecond))
+    }
+
+    /// The operation on a device, under this correlator.
+    pub(super) fn build(
+        &self,
+        device: &Device,
+        correlator: &str,
+    ) -> Result<AnyOperation, RequestError> {
+        self.deadline()?;
+        let mut order = Order::new(device.server_id.as_str(), correlator)
+            .with_profile(device.profile.to_profile());
+        if let Some(text) = &self.confirm {
+            within("confirm", text, 1024)?;
+            order = order.confirmed_by_user(text.as_str(), None);
+        }
+        match (self.lawmo, self.scomo) {
+            (Some(verb), None) => {
+                order = order.with_usual_roots(device.mo_roots.lawmo());
+                let operation = self.build_lawmo(verb, order)?;
+                Ok(AnyOperation::Lawmo(Box::new(operation)))
+            }
+            (None, Some(verb)) => {
+                order = order.with_usual_roots(device.mo_roots.scomo());
+                let operation = self.build_scomo(verb, order)?;
+                Ok(AnyOperation::Scomo(Box::new(operation)))
+            }
+            _ => Err(RequestError::OneOperation),
+        }
+    }
+
+    fn build_lawmo(
+        &self,
+        verb: LawmoVerb,
+        order: Order,
+    ) -> Result<lawmo::server::AnyOperation, RequestError> {
+        use lawmo::server::{AnyOperation, FactoryReset, Lock, Wipe};
+
+        let operation = verb.as_str();
+        self.without_package(operation)?;
+        self.without_component(operation)?;
+        if verb != LawmoVerb::Wipe {
+            self.without_items(operation)?;
+        }
+        Ok(match verb {
+            LawmoVerb::FullyLock => AnyOperation::Lock(Lock::fully(order)),
+            LawmoVerb::PartiallyLock => AnyOperation::Lock(Lock::partially(order)),
+            LawmoVerb::Unlock => AnyOperation::Lock(Lock::unlock(order)),
+            LawmoVerb::FactoryReset => AnyOperation::FactoryReset(FactoryReset::new(order)),
+            LawmoVerb::Wipe => {
+                // What is erased is always named; nothing stands for "all" by being left out.
+                let items = self.items.as_deref().ok_or(RequestError::Missing {
+                    operation,
+                    member: "items",
+                })?;
+                AnyOperation::Wipe(match items {
+                    [all] if all == "*" => Wipe::everything(order),
+                    items => {
+                        let bad = |item: &String| item.is_empty() || item == "*";
+                        if items.is_empty() || items.iter().any(bad) {
+                            return Err(RequestError::Items);
+                        }
+                        Wipe::items(items.iter().map(String::as_str), order)
+                    }
+                })
+            }
+        })
+    }
+
+    fn build_scomo(
+        &self,
+        verb: ScomoVerb,
+        order: Order,
+    ) -> Result<scomo::server::AnyOperation, RequestError> {
+        use scomo::server::Invoke;
+
+        let operation = verb.as_str();
+        self.without_items(operation)?;
+        let invoke = match verb {
+            ScomoVerb::Download
+            | ScomoVerb::DownloadInstall
+            | ScomoVerb::DownloadInstallInactive => {
+                self.without_component(operation)?;
+                let request = self.package(operation)?;
+                let (package, url) = (request.to_package()?, request.url()?);
+                match verb {
+                    ScomoVerb::Download => Invoke::download(package, url, order),
+                    ScomoVerb::DownloadInstall => Invoke::download_install(package, url, order),
+                    _ => Invoke::download_install_inactive(package, url, order),
+                }
+            }
+            ScomoVerb::Install | ScomoVerb::InstallInactive => {
+                self.without_component(operation)?;
+                let id = self.package(operation)?.bare_id(operation)?;
+                if verb == ScomoVerb::Install {
+                    Invoke::install(id, order)
+                } else {
+                    Invoke::install_inactive(id, order)
+                }
+            }
+            ScomoVerb::Activate | ScomoVerb::Deactivate => {
+                self.without_package(operation)?;
+                let id = self.component(operation)?;
+                if verb == ScomoVerb::Activate {
+                    Invoke::activate(id, order)
+                } else {
+                    Invoke::deactivate(id, order)
+                }
+            }
+            ScomoVerb::Remove if self.package.is_some() => {
+                self.without_component(operation)?;
+                let id = self.package(operation)?.bare_id(operation)?;
+                Invoke::remove_package(id, order)
+            }
+            ScomoVerb::Remove => Invoke::remove_component(self.component(operation)?, order),
+        };
+        Ok(scomo::server::AnyOperation::Invoke(invoke))
+    }
+
+    fn package(&self, operation: &'static str) -> Result<&PackageRequest, RequestError> {
+        let package = self.package.as_ref().ok_or(RequestError::Missing {
+            operation,
+            member: "package",
+        })?;
+        within("package.id", &package.id, 255)?;
+        Ok(package)
+    }
+
+    fn component(&self, operation: &'static str) -> Result<&str, RequestError> {
+        let component = self.component.as_deref().ok_or(RequestError::Missing {
+            operation,
+            member: "component",
+        })?;
+        within("component", component, 255)?;
+        Ok(component)
+    }
+
+    fn without_items(&self, operation: &'static str) -> Result<(), RequestError> {
+        absent(operation, "items", self.items.is_some())
+    }
+
+    fn without_package(&self, operation: &'static str) -> Result<(), RequestError> {
+        absent(operation, "package", self.package.is_some())
+    }
+
+    fn without_component(&self, operation: &'static str) -> Result<(), RequestError> {
+        absent(operation, "component", self.component.is_some())
+    }
+}
+
+impl PackageRequest {
+    /// A package with nothing but its identifier.
+    pub fn new(id: impl Into<String>) -> Self {
+        Self {
+            id: id.into(),
+            ..Self::default()
+        }
+    }
+
+    fn to_package(&self) -> Result<scomo::server::Package, RequestError> {
+        let mut package = scomo::server::Package::new(self.id.as_str());
+        if let Some(name) = &self.name {
+            within("package.name", name, 255)?;
+            package = package.named(name.as_str());
+        }
+        if let Some(params) = &self.params {
+            within("package.params", params, 4096)?;
+            package = package.with_install_params(params.as_str());
+        }
+        Ok(package)
+    }
+
+    fn url(&self) -> Result<&str, RequestError> {
+        let url = self.url.as_deref().unwrap_or_default();
+        within("package.url", url, 2048)?;
+        if url.starts_with("http://") || url.starts_with("https://") {
+            Ok(url)
+        } else {
+            Err(RequestError::Url)
+        }
+    }
+
+    /// The identifier of a package of which nothing else is said.
+    fn bare_id(&self, operation: &'static str) -> Result<&str, RequestError> {
+        absent(operation, "package.url", self.url.is_some())?;
+        absent(operation, "package.name", self.name.is_some())?;
+        absent(operation, "package.params", self.params.is_some())?;
+        Ok(&self.id)
+    }
+}
+
+fn within(member: &'static str, text: &str, limit: usize) -> Result<(), RequestError> {
+    if (1..=limit).contains(&text.len()) {
+        Ok(())
+    } else {
+        Err(RequestError::Length { member, limit })
+    }
+}
+
+fn absent(
+    operation: &'static str,
+    member: &'static str,
+    present: bool,
+) -> Result<(), RequestError> {
+    if present {
+        Err(RequestError::Superfluous { operation, member })
+    } else {
+        Ok(())
+    }
+}
+
+impl LawmoVerb {
+    /// The name, as it stands in the REST API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::FullyLock => "fully-lock",
+            Self::PartiallyLock => "partially-lock",
+            Self::Unlock => "unlock",
+            Self::Wipe => "wipe",
+            Self::FactoryReset => "factory-reset",
+        }
+    }
+}
+
+impl ScomoVerb {
+    /// The name, as it stands in the REST API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Download => "download",
+            Self::DownloadInstall => "download-install",
+            Self::DownloadInstallInactive => "download-install-inactive",
+            Self::Install => "install",
+            Self::InstallInactive => "install-inactive",
+            Self::Activate => "activate",
+            Self::Deactivate => "deactivate",
+            Self::Remove => "remove",
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! What the parts of the server share: storage, configuration, and how a change is stored and told.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use dm_proto::{auth::Nonce, session::ServerConfig};
+use dm_tree::remote::{Notice, Operation as _, Summary};
+use jiff::Timestamp;
+use tokio::sync::{Notify, watch};
+
+use super::{
+    Hooks,
+    device::Row,
+    operation::{Record, State},
+    store::{Change, Key, Store, StoreError},
+};
+
+/// What the parts of the server share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) store: Store,
+    pub(super) session: Arc<ServerConfig>,
+    pub(super) hooks: Hooks,
+    /// Tells the scheduler that the agenda has changed.
+    pub(super) agenda: Notify,
+    /// Counts commits, so that event streams know when to look.
+    pub(super) commits: watch::Sender<u64>,
+    /// Becomes true when the server ends.
+    pub(super) ending: watch::Receiver<bool>,
+}
+
+/// Changes of operations that are stored together with their device's row.
+#[derive(Debug, Default)]
+pub(super) struct Updates(Vec<(String, Update)>);
+
+#[derive(Debug)]
+enum Update {
+    New(Box<Record>),
+    Advance(State),
+    Finish(Summary),
+}
+
+impl Updates {
+    pub(super) fn add(&mut self, record: Record) {
+        self.0
+            .push((record.id.clone(), Update::New(Box::new(record))));
+    }
+
+    /// Moves the operation with this number in the row on to a state on the way.
+    pub(super) fn advance(&mut self, row: &Row, number: u32, state: State) {
+        if let Some(open) = row.open.iter().find(|open| open.number == number) {
+            self.0.push((open.id.clone(), Update::Advance(state)));
+        }
+    }
+
+    /// Takes the operation with this number out of the row if it has an outcome.
+    pub(super) fn finish(&mut self, row: &mut Row, number: u32) {
+        let Some(summary) = row.queue.get(number).and_then(|found| found.outcome()) else {
+            return;
+        };
+        if let Some((open, _)) = row.remove(number) {
+            self.0.push((open.id, Update::Finish(summary)));
+        }
+    }
+
+    /// Ends the operations whose deadline has come.
+    pub(super) fn expire(&mut self, row: &mut Row, now: i64) {
+        let is_due = |deadline: Option<i64>| deadline.is_some_and(|deadline| deadline <= now);
+        let due = row.open.iter().filter(|open| is_due(open.deadline));
+        let due: Vec<u32> = due.map(|open| open.number).collect();
+        for number in due {
+            if let Some(operation) = row.queue.get_mut(number) {
+                operation.expire();
+            }
+            self.finish(row, number);
+        }
+        // An operation that will not end at its deadline must not be asked again and again.
+        for open in &mut row.open {
+            if is_due(open.deadline) {
+                open.deadline = None;
+            }
+        }
+    }
+
+    /// Takes what the queue has to tell, except for nonces, which belong to a session.
+    pub(super) fn notice(&mut self, row: &mut Row, notice: &Notice) {
+        match notice {
+            Notice::Opened { dev_info, .. } => {
+                row.in_session = true;
+                row.notified = None;
+                row.set_dev_info(dev_info);
+            }
+            Notice::Ended(_) => row.in_session = false,
+            Notice::Sent(number) => self.advance(row, *number, State::Sent),
+            Notice::Accepted(number) => self.advance(row, *number, State::Accepted),
+            Notice::Finished(number) => self.finish(row, *number),
+            _ => {}
+        }
+    }
+}
+
+impl Shared {
+    /// Stores a row with its updates, or nothing; then tells who waits for them.
+    pub(super) async fn commit(
+        &self,
+        row: Row,
+        updates: Updates,
+        key: Option<Key>,
+    ) -> Result<Row, StoreError> {
+        let now = now();
+        let mut records: Vec<Record> = Vec::new();
+        for (id, update) in updates.0 {
+            let at = records.iter().position(|record| record.id == id);
+            let mut record = match at {
+                Some(at) => records.remove(at),
+                None => match (&update, self.store.record(&id).await?) {
+                    (Update::New(record), _) => *record.clone(),
+                    (_, Some(record)) => record,
+                    // Rows and records are stored together.
+                    (_, None) => return Err(StoreError::Format("an operation")),
+                },
+            };
+            match update {
+                Update::New(_) => {}
+                Update::Advance(state) => {
+                    record.advance(state, now);
+                }
+                Update::Finish(summary) => {
+                    record.finish(summary, now);
+                }
+            }
+            records.push(record);
+        }
+        let told: Vec<_> = records
+            .iter()
+            .map(|record| (record.id.clone(), record.state().as_str()))
+            .collect();
+        let row = self.store.commit(Change { row, records, key }).await?;
+        for (id, state) in told {
+            self.log(format_args!("operation {id} on {:?}: {state}", row.id));
+        }
+        self.agenda.notify_one();
+        self.commits
+            .send_modify(|count| *count = count.wrapping_add(1));
+        Ok(row)
+    }
+
+    /// Writes a line to the log, if there is one. Never give it a secret.
+    pub(super) fn log(&self, line: core::fmt::Arguments<'_>) {
+        if let Some(log) = &self.hooks.log {
+            log(&line.to_string());
+        }
+    }
+
+    /// Resolves when the server ends.
+    pub(super) async fn ended(&self) {
+        let mut ending = self.ending.clone();
+        // If nobody can end the server any more, it has ended.
+        let _ = ending.wait_for(|ending| *ending).await;
+    }
+}
+
+/// Now, in milliseconds since 1970.
+pub(super) fn now() -> i64 {
+    Timestamp::now().as_millisecond()
+}
+
+/// The system has no randomness to give.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the system gives no random numbers")]
+pub(super) struct NoRandomness;
+
+/// Fresh random octets.
+pub(super) fn random<const N: usize>() -> Result<[u8; N], NoRandomness> {
+    let mut octets = [0; N];
+    getrandom::fill(&mut octets).map_err(|_| NoRandomness)?;
+    Ok(octets)
+}
+
+/// A fresh nonce.
+pub(super) fn nonce() -> Result<Nonce, NoRandomness> {
+    random::<16>().map(Nonce::from)
+}
+
+/// A fresh identifier: 16 hexadecimal digits.
+pub(super) fn identifier() -> Result<String, NoRandomness> {
+    Ok(format!("{:016x}", u64::from_be_bytes(random()?)))
+}
+
+/// `milliseconds` as a time to wait; none if it has passed.
+pub(super) fn wait(milliseconds: i64) -> Duration {
+    Duration::from_millis(u64::try_from(milliseconds).unwrap_or(0))
+}

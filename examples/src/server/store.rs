@@ -1,0 +1,321 @@
+//! Storage in an embedded redb file: rows of devices with compare-and-swap, records of operations,
+//! idempotency keys, and an agenda of what is due when.
+
+use std::{path::Path, sync::Arc};
+
+use redb::{
+    Database, ReadableDatabase as _, ReadableTable as _, Table, TableDefinition, WriteTransaction,
+};
+use serde::de::DeserializeOwned;
+
+use super::{device::Row, operation::Record};
+
+/// Why something was not stored or read.
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Somebody else changed the row meanwhile.
+    #[error("the row was changed by somebody else")]
+    Conflict,
+    /// The file was written by another version of this program, or is damaged.
+    #[error("the stored form of {0} is not one that this version reads")]
+    Format(&'static str),
+    /// The storage failed.
+    #[error("storage: {0}")]
+    Redb(#[from] redb::Error),
+    /// The program ends.
+    #[error("the program ends")]
+    Shutdown,
+}
+
+/// The storage. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(super) struct Store(Arc<Database>);
+
+/// What is stored together.
+#[derive(Debug)]
+pub(super) struct Change {
+    /// The row, with the version that it was read with.
+    pub(super) row: Row,
+    /// Operations that are new or have changed.
+    pub(super) records: Vec<Record>,
+    /// A request that must not have been seen before.
+    pub(super) key: Option<Key>,
+}
+
+/// An idempotency key with what it was used for.
+#[derive(Clone, Debug)]
+pub(super) struct Key {
+    pub(super) key: String,
+    /// SHA-256 of the request.
+    pub(super) digest: [u8; 32],
+    /// The operation that it made.
+    pub(super) operation: String,
+}
+
+impl Store {
+    /// Opens the file, or makes it.
+    pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
+        let database = Database::create(path).map_err(redb::Error::from)?;
+        let transaction = database.begin_write().map_err(redb::Error::from)?;
+        // A reader finds tables only once they were written.
+        transaction.open_table(DEVICES).map_err(redb::Error::from)?;
+        transaction
+            .open_table(OPERATIONS)
+            .map_err(redb::Error::from)?;
+        transaction.open_table(KEYS).map_err(redb::Error::from)?;
+        transaction.open_table(AGENDA).map_err(redb::Error::from)?;
+        transaction.commit().map_err(redb::Error::from)?;
+        Ok(Self(Arc::new(database)))
+    }
+
+    /// A device's row.
+    pub(super) async fn row(&self, id: &str) -> Result<Option<Row>, StoreError> {
+        let id = id.to_owned();
+        self.run(move |database| {
+            let transaction = database.begin_read()?;
+            let table = transaction.open_table(DEVICES)?;
+            let Some(stored) = table.get(id.as_str())? else {
+                return Ok(None);
+            };
+            read_row(stored.value()).map(Some)
+        })
+        .await
+    }
+
+    /// The rows of up to `limit` devices after `after`, in order of their ids.
+    pub(super) async fn rows(&self, after: String, limit: usize) -> Result<Vec<Row>, StoreError> {
+        self.run(move |database| {
+            let transaction = database.begin_read()?;
+            let table = transaction.open_table(DEVICES)?;
+            let mut rows = Vec::new();
+            for entry in table.range(after.as_str()..)? {
+                let (id, stored) = entry?;
+                if id.value() == after {
+                    continue;
+                }
+                if rows.len() >= limit {
+                    break;
+                }
+                rows.push(read_row(stored.value())?);
+            }
+            Ok(rows)
+        })
+        .await
+    }
+
+    /// An operation's record.
+    pub(super) async fn record(&self, id: &str) -> Result<Option<Record>, StoreError> {
+        let id = id.to_owned();
+        self.run(move |database| {
+            let transaction = database.begin_read()?;
+            let table = transaction.open_table(OPERATIONS)?;
+            let Some(stored) = table.get(id.as_str())? else {
+                return Ok(None);
+            };
+            read(stored.value(), "an operation").map(Some)
+        })
+        .await
+    }
+
+    /// What an idempotency key was used for.
+    pub(super) async fn key(&self, device: &str, key: &str) -> Result<Option<Key>, StoreError> {
+        let (device, key) = (device.to_owned(), key.to_owned());
+        self.run(move |database| {
+            let transaction = database.begin_read()?;
+            let table = transaction.open_table(KEYS)?;
+            let stored = table.get((device.as_str(), key.as_str()))?;
+            let Some((digest, operation)) = stored.as_ref().map(redb::AccessGuard::value) else {
+                return Ok(None);
+            };
+            Ok(Some(Key {
+                key,
+                digest: *digest,
+                operation: operation.to_owned(),
+            }))
+        })
+        .await
+    }
+
+    /// The devices for which something is due at `now`, and when the next thing is due after that.
+    pub(super) async fn due(&self, now: i64) -> Result<(Vec<String>, Option<i64>), StoreError> {
+        self.run(move |database| {
+            let transaction = database.begin_read()?;
+            let table = transaction.open_table(AGENDA)?;
+            let mut devices = Vec::new();
+            for entry in table.iter()? {
+                let (key, _) = entry?;
+                let (at, device) = key.value();
+                if at > now || devices.len() >= 256 {
+                    return Ok((devices, Some(at)));
+                }
+                devices.push(device.to_owned());
+            }
+            Ok((devices, None))
+        })
+        .await
+    }
+
+    /// Stores all of a change, or nothing.
+    ///
+    /// Fails with [`StoreError::Conflict`] if the row is no longer that which was read, or the key is in
+    /// use. Returns the row with its new version.
+    pub(super) async fn commit(&self, mut change: Change) -> Result<Row, StoreError> {
+        self.run(move |database| {
+            let expected = change.row.version;
+            change.row.version = expected.saturating_add(1);
+            let Change { row, records, key } = change;
+            let due = row.due();
+            let transaction = database.begin_write()?;
+            {
+                let mut devices = transaction.open_table(DEVICES)?;
+                let old = match devices.get(row.id.as_str())? {
+                    Some(stored) => Some(prefix(stored.value())?),
+                    None => None,
+                };
+                if old.map_or(0, |old| old.version) != expected {
+                    return Err(Failure::Store(StoreError::Conflict));
+                }
+                let new = Prefix {
+                    version: row.version,
+                    due,
+                };
+                write_row(&mut devices, &row, new)?;
+                agenda(&transaction, &row.id, old.and_then(|old| old.due), due)?;
+            }
+            {
+                let mut operations = transaction.open_table(OPERATIONS)?;
+                for record in &records {
+                    let octets = write(record, Vec::from([FORMAT]), "an operation")?;
+                    operations.insert(record.id.as_str(), octets.as_slice())?;
+                }
+            }
+            if let Some(key) = &key {
+                let mut keys = transaction.open_table(KEYS)?;
+                let name = (row.id.as_str(), key.key.as_str());
+                if keys.get(name)?.is_some() {
+                    return Err(Failure::Store(StoreError::Conflict));
+                }
+                keys.insert(name, (&key.digest, key.operation.as_str()))?;
+            }
+            transaction.commit()?;
+            Ok(row)
+        })
+        .await
+    }
+
+    /// Runs blocking work where it may block.
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Database) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let database = Arc::clone(&self.0);
+        let done = tokio::task::spawn_blocking(move || work(&database)).await;
+        match done {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(Failure::Store(error))) => Err(error),
+            Ok(Err(Failure::Redb(error))) => Err(StoreError::Redb(error)),
+            Err(_) => Err(StoreError::Shutdown),
+        }
+    }
+}
+
+/// Lets `?` take redb's many errors.
+enum Failure {
+    Store(StoreError),
+    Redb(redb::Error),
+}
+
+impl<E: Into<redb::Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Redb(error.into())
+    }
+}
+
+fn format_error(what: &'static str) -> Failure {
+    Failure::Store(StoreError::Format(what))
+}
+
+/// What stands before a stored row, so that a commit need not decode the old one.
+#[derive(Clone, Copy)]
+struct Prefix {
+    version: u64,
+    due: Option<i64>,
+}
+
+const PREFIX: usize = 1 + 8 + 8;
+
+fn prefix(stored: &[u8]) -> Result<Prefix, Failure> {
+    let broken = || format_error("a device");
+    let (format, rest) = stored.split_first().ok_or_else(broken)?;
+    let (version, rest) = rest.split_first_chunk().ok_or_else(broken)?;
+    let (due, _) = rest.split_first_chunk().ok_or_else(broken)?;
+    if *format != FORMAT {
+        return Err(broken());
+    }
+    let due = i64::from_le_bytes(*due);
+    Ok(Prefix {
+        version: u64::from_le_bytes(*version),
+        due: (due != i64::MAX).then_some(due),
+    })
+}
+
+fn read_row(stored: &[u8]) -> Result<Row, Failure> {
+    let broken = || format_error("a device");
+    prefix(stored)?;
+    let octets = stored.get(PREFIX..).ok_or_else(broken)?;
+    postcard::from_bytes(octets).map_err(|_| broken())
+}
+
+fn write_row(
+    devices: &mut Table<'_, &'static str, &'static [u8]>,
+    row: &Row,
+    prefix: Prefix,
+) -> Result<(), Failure> {
+    let mut octets = Vec::with_capacity(1024);
+    octets.push(FORMAT);
+    octets.extend(prefix.version.to_le_bytes());
+    octets.extend(prefix.due.unwrap_or(i64::MAX).to_le_bytes());
+    let octets = write(row, octets, "a device")?;
+    devices.insert(row.id.as_str(), octets.as_slice())?;
+    Ok(())
+}
+
+fn agenda(
+    transaction: &WriteTransaction,
+    id: &str,
+    old: Option<i64>,
+    new: Option<i64>,
+) -> Result<(), Failure> {
+    let mut agenda = transaction.open_table(AGENDA)?;
+    if let Some(old) = old {
+        agenda.remove((old, id))?;
+    }
+    if let Some(new) = new {
+        agenda.insert((new, id), ())?;
+    }
+    Ok(())
+}
+
+fn read<T: DeserializeOwned>(stored: &[u8], what: &'static str) -> Result<T, Failure> {
+    match stored.split_first() {
+        Some((&FORMAT, octets)) => postcard::from_bytes(octets).map_err(|_| format_error(what)),
+        _ => Err(format_error(what)),
+    }
+}
+
+fn write<T: serde::Serialize>(
+    value: &T,
+    octets: Vec<u8>,
+    what: &'static str,
+) -> Result<Vec<u8>, Failure> {
+    postcard::to_extend(value, octets).map_err(|_| format_error(what))
+}
+
+/// The version of what is stored; the first octet of every value.
+const FORMAT: u8 = 1;
+
+const DEVICES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("devices");
+const OPERATIONS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("operations");
+const KEYS: TableDefinition<'_, (&str, &str), (&[u8; 32], &str)> = TableDefinition::new("keys");
+const AGENDA: TableDefinition<'_, (i64, &str), ()> = TableDefinition::new("agenda");

@@ -1,0 +1,6 @@
+//! The programs of this package, run as processes and over sockets.
+
+mod demo;
+mod device;
+mod inspect;
+mod server;

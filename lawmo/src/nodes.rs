@@ -1,0 +1,41 @@
+//! Names of the nodes, as they are spelled on the wire.
+
+use dm_tree::NodeUri;
+
+use crate::Operation;
+
+/// `State`: the lock state.
+pub const STATE: &str = "State";
+/// `AvailableWipeList`: what can be wiped.
+pub const AVAILABLE_WIPE_LIST: &str = "AvailableWipeList";
+/// `AvailableWipeList/<X>/ListItemName`: a name for people.
+pub const LIST_ITEM_NAME: &str = "ListItemName";
+/// `AvailableWipeList/<X>/ToBeWiped`: whether the next Wipe includes it.
+pub const TO_BE_WIPED: &str = "ToBeWiped";
+/// `LAWMOConfig`: configuration.
+pub const CONFIG: &str = "LAWMOConfig";
+/// `LAWMOConfig/NotifyUser`: whether the user is told about operations.
+pub const NOTIFY_USER: &str = "NotifyUser";
+/// `Operations`: parent of what can be executed.
+pub const OPERATIONS: &str = "Operations";
+
+/// Where the object is found in the field.
+pub const USUAL_ROOTS: [&str; 2] = ["./LAWMO", "./ManagedObjects/LAWMO"];
+
+/// The node of an operation.
+pub(crate) fn operation(root: &NodeUri, operation: Operation) -> Option<NodeUri> {
+    root.join(OPERATIONS)
+        .and_then(|operations| operations.join(operation.node_name()))
+        .ok()
+}
+
+/// Reads a truth value in any of the spellings in use.
+pub(crate) fn truth(value: &str) -> Option<bool> {
+    match value.trim() {
+        "1" => Some(true),
+        "0" => Some(false),
+        value if value.eq_ignore_ascii_case("true") => Some(true),
+        value if value.eq_ignore_ascii_case("false") => Some(false),
+        _ => None,
+    }
+}

@@ -1,0 +1,112 @@
+//! The final alert of an operation: `OperationComplete`.
+
+use dm_proto::{
+    AlertCode, LocUri, Text,
+    message::{Alert, Item, Location, Meta},
+};
+use dm_tree::{NodeUri, object::Job};
+
+use crate::{ResultCode, device::ReportStyle};
+
+/// A package or component that is reported on.
+pub(crate) struct Reported {
+    uri: NodeUri,
+    identifier: Text,
+}
+
+impl Reported {
+    /// What is at `uri` now, by its `ID` or `PkgID`.
+    pub(crate) fn new(uri: &NodeUri, identifier: &Text) -> Self {
+        Self {
+            uri: uri.clone(),
+            identifier: identifier.clone(),
+        }
+    }
+}
+
+/// The report on a job: one alert with an item for each component, all from the node that was executed.
+pub(crate) fn operation_complete(
+    job: &Job,
+    result: ResultCode,
+    reported: &[Reported],
+    style: &ReportStyle,
+) -> Alert {
+    let mut meta = Meta::of_type(style.alert_type.clone()).with_format(style.format.clone());
+    if style.mark {
+        meta.mark = Some(mark(result).into());
+    }
+    let item = |data: String| {
+        Item::for_source(LocUri::from(job.node.as_str()))
+            .with_meta(meta.clone())
+            .with_data(data)
+    };
+    let mut items: Vec<_> = reported
+        .iter()
+        .map(|reported| Item {
+            target: Some(Location::from(reported.uri.as_str())),
+            ..item(data(result, Some(&reported.identifier)))
+        })
+        .collect();
+    if items.is_empty() {
+        items.push(item(data(result, None)));
+    }
+    Alert {
+        code: Some(AlertCode::GENERIC_ALERT),
+        correlator: job.correlator.clone(),
+        items,
+        ..Alert::default()
+    }
+}
+
+/// Two elements side by side, as text: they are data, which the codec writes as such.
+fn data(result: ResultCode, identifier: Option<&Text>) -> String {
+    let mut data = format!("<ResultCode>{result}</ResultCode>");
+    if let Some(identifier) = identifier {
+        data.push_str("<Identifier>");
+        for c in identifier.chars() {
+            match c {
+                '&' => data.push_str("&amp;"),
+                '<' => data.push_str("&lt;"),
+                '>' => data.push_str("&gt;"),
+                c => data.push(c),
+            }
+        }
+        data.push_str("</Identifier>");
+    }
+    data
+}
+
+fn mark(result: ResultCode) -> &'static str {
+    match result {
+        result if result.is_success() => "informational",
+        ResultCode::USER_CANCELLED => "warning",
+        _ => "critical",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_identifier_cannot_end_its_element() {
+        let identifier = Text::from("</Identifier><ResultCode>&");
+        assert_eq!(
+            data(ResultCode::SUCCESSFUL, Some(&identifier)),
+            "<ResultCode>1200</ResultCode>\
+             <Identifier>&lt;/Identifier&gt;&lt;ResultCode&gt;&amp;</Identifier>"
+        );
+    }
+
+    #[test]
+    fn the_mark_says_how_bad_it_is() {
+        for (code, expected) in [
+            (1200, "informational"),
+            (1401, "warning"),
+            (1405, "critical"),
+            (1501, "critical"),
+        ] {
+            assert_eq!(mark(ResultCode::new(code)), expected, "{code}");
+        }
+    }
+}

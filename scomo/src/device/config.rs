@@ -1,0 +1,106 @@
+//! [`Config`]: how the object is set up.
+
+use dm_proto::Text;
+
+use super::Component;
+use crate::Operation;
+
+/// When an Exec is answered and run.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "complete by definition")]
+pub enum Reporting {
+    /// Run before the answer, which is the result.
+    Synchronous,
+    /// Answer 202, run while the session goes on, and report in it if it is still open.
+    #[default]
+    InSession,
+    /// Answer 202, run when the session is over, and report in the next.
+    AfterSession,
+}
+
+/// What the final alert looks like where implementations differ.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct ReportStyle {
+    /// `Meta/Type`. Default [`crate::OPERATION_COMPLETE`].
+    pub alert_type: Text,
+    /// `Meta/Format`. Default `text/plain`, which is no format but what devices send.
+    pub format: Text,
+    /// Whether `Meta/Mark` is sent: `informational` for success, `warning` for 1401, `critical` for the
+    /// rest. Default yes.
+    pub mark: bool,
+}
+
+impl Default for ReportStyle {
+    fn default() -> Self {
+        Self {
+            alert_type: Text::from_static(crate::OPERATION_COMPLETE),
+            format: Text::from_static("text/plain"),
+            mark: true,
+        }
+    }
+}
+
+/// How the object is set up.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Config {
+    /// The ServerIDs that may use the object: the ACL of its root names them, Exec and Replace
+    /// included. Nobody else may.
+    pub servers: Vec<Text>,
+    /// What is offered. Default all.
+    pub operations: Vec<Operation>,
+    /// Names of permanent `Download/<X>` nodes, which servers fill in and no operation removes.
+    pub permanent_downloads: Vec<Text>,
+    /// What is on the device when the object is mounted first.
+    pub components: Vec<Component>,
+    /// The identifier of the object: [`crate::MO_ID`] (default) or [`crate::MO_ID_1_1`].
+    pub mo_id: Text,
+    /// When an Exec is answered and run.
+    pub reporting: Reporting,
+    /// The final alert.
+    pub report: ReportStyle,
+}
+
+impl Config {
+    /// Everything offered to `servers`.
+    pub fn new(servers: impl IntoIterator<Item = impl Into<Text>>) -> Self {
+        Self {
+            servers: servers.into_iter().map(Into::into).collect(),
+            operations: Operation::ALL.to_vec(),
+            permanent_downloads: Vec::new(),
+            components: Vec::new(),
+            mo_id: Text::from_static(crate::MO_ID),
+            reporting: Reporting::default(),
+            report: ReportStyle::default(),
+        }
+    }
+
+    /// The same with another time of answering.
+    #[must_use]
+    pub fn with_reporting(mut self, reporting: Reporting) -> Self {
+        self.reporting = reporting;
+        self
+    }
+
+    /// The same offering only `operations`.
+    #[must_use]
+    pub fn offering(mut self, operations: impl IntoIterator<Item = Operation>) -> Self {
+        self.operations = operations.into_iter().collect();
+        self
+    }
+
+    /// The same with components that are there from the start.
+    #[must_use]
+    pub fn with_components(mut self, components: impl IntoIterator<Item = Component>) -> Self {
+        self.components = components.into_iter().collect();
+        self
+    }
+
+    /// The same with a permanent `Download/<X>`.
+    #[must_use]
+    pub fn with_permanent_download(mut self, name: impl Into<Text>) -> Self {
+        self.permanent_downloads.push(name.into());
+        self
+    }
+}

@@ -1,0 +1,198 @@
+//! What outcomes change in the tree, and what is reported of them.
+
+use dm_proto::{StatusCode, Text, message::Alert};
+use dm_tree::{
+    Edit,
+    object::{Job, Outcome},
+};
+
+use super::{
+    Component, Config, FETCHED, Package, PackageIs, Request, Subject,
+    inventory::{self, Place},
+    request::Detail,
+};
+use crate::{
+    DeliveredState, DeliveredStatus, DeployedState, DeployedStatus, DownloadStatus, Operation,
+    ResultCode,
+    alert::{self, Reported},
+};
+
+/// Makes the result of a job part of the tree, and the report on it.
+pub(super) fn finish(
+    edit: &mut Edit<'_>,
+    job: &Job,
+    outcome: &Outcome,
+    config: &Config,
+) -> Option<Alert> {
+    let request = Request::of(job)?;
+    let (place, operation) = Place::executed(edit.root(), &job.node)?;
+    let result = ResultCode::from(outcome.code);
+    let detail = Detail::of(outcome);
+    let done = match &request.subject {
+        Subject::Package(package) if operation.fetches() => {
+            downloaded(edit, &place, package, job, result, detail, operation, config)
+        }
+        Subject::Package(package) => {
+            delivered(edit, &place, package, result, detail, operation, config)
+        }
+        Subject::Component(component) => {
+            deployed(edit, &place, component, result, &request, operation)
+        }
+    };
+    let style = &config.report;
+    Some(match done {
+        Ok(reported) => alert::operation_complete(job, result, &reported, style),
+        // What the tree could not be told, the server can.
+        Err(_) => alert::operation_complete(job, ResultCode::UNDEFINED_ERROR, &[], style),
+    })
+}
+
+/// The state machine of `Download/<X>`.
+#[expect(clippy::too_many_arguments, reason = "called once")]
+fn downloaded(
+    edit: &mut Edit<'_>,
+    place: &Place,
+    package: &Package,
+    job: &Job,
+    result: ResultCode,
+    detail: Option<Detail>,
+    operation: Operation,
+    config: &Config,
+) -> Result<Vec<Reported>, StatusCode> {
+    if !result.is_success() {
+        let status = match detail {
+            Some(Detail::Failed {
+                package: PackageIs::Deleted,
+            }) => DownloadStatus::InstallFailedDeleted,
+            Some(_) => DownloadStatus::InstallFailed,
+            None if job.stage >= FETCHED => DownloadStatus::InstallFailed,
+            None => DownloadStatus::DownloadFailed,
+        };
+        inventory::set_status(edit, place, status.as_str())?;
+        return Ok(vec![Reported::new(&place.uri, &package.id)]);
+    }
+    let Some(active) = operation.activates() else {
+        let state = DeliveredState::Delivered;
+        let to = inventory::put_delivered(edit, package, place, state, config)?;
+        inventory::leave_download(edit, place, config)?;
+        return Ok(vec![Reported::new(&to.uri, &package.id)]);
+    };
+    let (components, kept) = installed(detail);
+    let mut reported = install(edit, place, package, components, active, config)?;
+    if kept == PackageIs::Kept {
+        let state = DeliveredState::Installed;
+        let to = inventory::put_delivered(edit, package, place, state, config)?;
+        if reported.is_empty() {
+            reported.push(Reported::new(&to.uri, &package.id));
+        }
+    }
+    inventory::leave_download(edit, place, config)?;
+    if reported.is_empty() {
+        reported.push(Reported::new(&place.uri, &package.id));
+    }
+    Ok(reported)
+}
+
+/// The state machine of `Inventory/Delivered/<X>`.
+fn delivered(
+    edit: &mut Edit<'_>,
+    place: &Place,
+    package: &Package,
+    result: ResultCode,
+    detail: Option<Detail>,
+    operation: Operation,
+    config: &Config,
+) -> Result<Vec<Reported>, StatusCode> {
+    let this = Reported::new(&place.uri, &package.id);
+    let Some(active) = operation.activates() else {
+        if result.is_success() {
+            edit.remove(&place.path)?;
+        } else {
+            inventory::set_status(edit, place, DeliveredStatus::RemoveFailed.as_str())?;
+        }
+        return Ok(vec![this]);
+    };
+    if !result.is_success() {
+        let status = match detail {
+            Some(Detail::Failed {
+                package: PackageIs::Deleted,
+            }) => {
+                inventory::drop_data(edit, place)?;
+                DeliveredStatus::InstallFailedDeleted
+            }
+            _ => DeliveredStatus::InstallFailed,
+        };
+        inventory::set_status(edit, place, status.as_str())?;
+        return Ok(vec![this]);
+    }
+    let (components, kept) = installed(detail);
+    let mut reported = install(edit, place, package, components, active, config)?;
+    match kept {
+        PackageIs::Kept => {
+            inventory::set_state(edit, place, DeliveredState::Installed.as_str())?;
+            inventory::set_status(edit, place, DeliveredStatus::Idle.as_str())?;
+        }
+        PackageIs::Deleted => edit.remove(&place.path)?,
+    }
+    if reported.is_empty() {
+        reported.push(this);
+    }
+    Ok(reported)
+}
+
+/// The state machine of `Inventory/Deployed/<X>`.
+fn deployed(
+    edit: &mut Edit<'_>,
+    place: &Place,
+    component: &Component,
+    result: ResultCode,
+    request: &Request,
+    operation: Operation,
+) -> Result<Vec<Reported>, StatusCode> {
+    let (state, failed) = match operation {
+        Operation::Activate => (Some(DeployedState::Active), DeployedStatus::ActivateFailed),
+        Operation::Deactivate => (Some(DeployedState::Inactive), DeployedStatus::DeactivateFailed),
+        _ => (None, DeployedStatus::RemoveFailed),
+    };
+    if !result.is_success() {
+        inventory::set_status(edit, place, failed.as_str())?;
+    } else if let Some(state) = state {
+        inventory::set_state(edit, place, state.as_str())?;
+        inventory::set_status(edit, place, DeployedStatus::Idle.as_str())?;
+    } else {
+        edit.remove(&place.path)?;
+        inventory::uninstalled(edit, request)?;
+    }
+    Ok(vec![Reported::new(&place.uri, &component.id)])
+}
+
+/// What an installation brought. An integrator that told nothing is taken at its word: it brought
+/// nothing, and keeps nothing.
+fn installed(detail: Option<Detail>) -> (Vec<Component>, PackageIs) {
+    match detail {
+        Some(Detail::Installed {
+            components,
+            package,
+        }) => (components, package),
+        _ => (Vec::new(), PackageIs::Deleted),
+    }
+}
+
+fn install(
+    edit: &mut Edit<'_>,
+    from: &Place,
+    package: &Package,
+    components: Vec<Component>,
+    active: bool,
+    config: &Config,
+) -> Result<Vec<Reported>, StatusCode> {
+    let acl = inventory::acl(edit, from);
+    let mut reported = Vec::with_capacity(components.len());
+    for mut component in components {
+        component.pkg_id.get_or_insert_with(|| package.id.clone());
+        component.env_type = component.env_type.or_else(|| package.env_type.clone());
+        let place = inventory::put_component(edit, &component, active, Some(&acl), config)?;
+        reported.push(Reported::new(&place.uri, &Text::from(&component.id)));
+    }
+    Ok(reported)
+}

@@ -1,0 +1,495 @@
+//! The nodes of packages and components: making, reading, marking and removing them.
+
+use bytes::Bytes;
+use dm_proto::{StatusCode, Text};
+use dm_tree::{
+    Acl, Edit, Node, NodeFormat, NodeUri, View,
+    object::{Change, Job},
+};
+
+use super::{Component, Config, FETCHED, Package, Request, STARTED};
+use crate::{
+    DeliveredState, DeliveredStatus, DeployedState, DeployedStatus, DownloadStatus, Operation,
+    nodes,
+};
+
+/// The three places where packages and components live.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Branch {
+    Download,
+    Delivered,
+    Deployed,
+}
+
+/// The node `<X>` of a package or component.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Place {
+    pub(super) branch: Branch,
+    pub(super) uri: NodeUri,
+    /// Relative to the root of the object.
+    pub(super) path: String,
+}
+
+impl Branch {
+    const ALL: [Self; 3] = [Self::Download, Self::Delivered, Self::Deployed];
+
+    pub(super) const fn path(self) -> &'static str {
+        match self {
+            Self::Download => nodes::DOWNLOAD,
+            Self::Delivered => nodes::DELIVERED_PATH,
+            Self::Deployed => nodes::DEPLOYED_PATH,
+        }
+    }
+
+    /// The values of `Status` while a job is on it, each with what it becomes when nobody is any more.
+    fn left_behind(self) -> Vec<(&'static str, &'static str)> {
+        use {DeliveredStatus as Delivered, DeployedStatus as Deployed, DownloadStatus as Download};
+        match self {
+            Self::Download => vec![
+                (Download::Downloading.as_str(), Download::DownloadFailed.as_str()),
+                (Download::Installing.as_str(), Download::InstallFailed.as_str()),
+            ],
+            Self::Delivered => vec![
+                (Delivered::Installing.as_str(), Delivered::InstallFailed.as_str()),
+                (Delivered::Removing.as_str(), Delivered::RemoveFailed.as_str()),
+            ],
+            Self::Deployed => vec![
+                (Deployed::Removing.as_str(), Deployed::RemoveFailed.as_str()),
+                (Deployed::Activating.as_str(), Deployed::ActivateFailed.as_str()),
+                (Deployed::Deactivating.as_str(), Deployed::DeactivateFailed.as_str()),
+            ],
+        }
+    }
+}
+
+impl Place {
+    pub(super) fn new(root: &NodeUri, branch: Branch, name: &str) -> Option<Self> {
+        let path = format!("{}/{name}", branch.path());
+        let uri = root.join(&path).ok()?;
+        Some(Self { branch, uri, path })
+    }
+
+    /// The place that a node belongs to, and what it is there: `""` for the place itself.
+    fn of<'a>(root: &NodeUri, node: &'a NodeUri) -> Option<(Self, &'a str)> {
+        let below = node.below(root)?;
+        Branch::ALL.into_iter().find_map(|branch| {
+            let rest = below.strip_prefix(branch.path())?.strip_prefix('/')?;
+            let (name, rest) = rest.split_once('/').unwrap_or((rest, ""));
+            Some((Self::new(root, branch, name)?, rest))
+        })
+    }
+
+    /// The place and the primitive behind an executed node.
+    pub(super) fn executed(root: &NodeUri, node: &NodeUri) -> Option<(Self, Operation)> {
+        let (place, rest) = Self::of(root, node)?;
+        let (parent, name) = rest.split_once('/')?;
+        if parent != nodes::OPERATIONS {
+            return None;
+        }
+        let operation = Operation::ALL
+            .into_iter()
+            .filter(|operation| operation.branch() == place.branch.path())
+            .find(|operation| operation.node_name() == name)?;
+        Some((place, operation))
+    }
+
+    pub(super) fn name(&self) -> &str {
+        self.uri.name()
+    }
+
+    fn leaf(&self, name: &str) -> String {
+        format!("{}/{name}", self.path)
+    }
+}
+
+/// The value of a leaf; `None` if it is missing or empty.
+fn text(view: &View<'_>, place: &Place, name: &str) -> Option<Text> {
+    let value = view.text(&place.uri.join(name).ok()?).ok()?;
+    (!value.is_empty()).then_some(value)
+}
+
+pub(super) fn set_status(
+    edit: &mut Edit<'_>,
+    place: &Place,
+    status: &'static str,
+) -> Result<(), StatusCode> {
+    edit.set(&place.leaf(nodes::STATUS), status)
+}
+
+pub(super) fn set_state(
+    edit: &mut Edit<'_>,
+    place: &Place,
+    state: &'static str,
+) -> Result<(), StatusCode> {
+    edit.set(&place.leaf(nodes::STATE), state)
+}
+
+pub(super) fn is_progressing(view: &View<'_>, place: &Place) -> bool {
+    text(view, place, nodes::STATUS).is_some_and(|status| {
+        place
+            .branch
+            .left_behind()
+            .iter()
+            .any(|(progressing, _)| status == *progressing)
+    })
+}
+
+/// Reads a package, with all that the primitive asks of it: 404 for what is missing.
+pub(super) fn package(
+    view: &View<'_>,
+    place: &Place,
+    operation: Operation,
+) -> Result<Package, StatusCode> {
+    let leaf = |name| text(view, place, name);
+    let url = leaf(nodes::PKG_URL);
+    let data = place.uri.join(nodes::DATA).map_err(|_| StatusCode::NOT_FOUND)?;
+    let data = match view.node(&data) {
+        Ok(node) => Some(node.value),
+        Err(StatusCode::NOT_FOUND) => None,
+        Err(status) => return Err(status),
+    };
+    let complete = match operation {
+        operation if operation.fetches() => url.is_some(),
+        Operation::Install | Operation::InstallInactive => data.is_some(),
+        _ => true,
+    };
+    let id = leaf(nodes::PKG_ID);
+    // What is not even named can be removed all the same.
+    let id = match operation {
+        Operation::RemovePackage => id.unwrap_or_default(),
+        _ => id.ok_or(StatusCode::NOT_FOUND)?,
+    };
+    if !complete {
+        return Err(StatusCode::NOT_FOUND);
+    }
+    Ok(Package {
+        uri: place.uri.clone(),
+        id,
+        url,
+        name: leaf(nodes::NAME),
+        description: leaf(nodes::DESCRIPTION),
+        install_params: leaf(nodes::INSTALL_PARAMS),
+        env_type: leaf(nodes::ENV_TYPE),
+        pkg_type: leaf(nodes::PKG_TYPE),
+        reboot: leaf(nodes::REBOOT),
+        // Empty stands for a package that the device has fetched and keeps.
+        data: data.filter(|data| !data.is_empty() && operation.activates().is_some()),
+    })
+}
+
+pub(super) fn component(view: &View<'_>, place: &Place) -> Result<Component, StatusCode> {
+    let leaf = |name| text(view, place, name);
+    Ok(Component {
+        id: leaf(nodes::ID).ok_or(StatusCode::NOT_FOUND)?,
+        pkg_id: leaf(nodes::PKG_ID_REF),
+        name: leaf(nodes::NAME),
+        description: leaf(nodes::DESCRIPTION),
+        version: leaf(nodes::VERSION),
+        env_type: leaf(nodes::ENV_TYPE),
+        active: leaf(nodes::STATE).and_then(|state| DeployedState::parse(&state))
+            == Some(DeployedState::Active),
+    })
+}
+
+/// Marks what an accepted primitive is about to work on. A download stays idle until it has started.
+pub(super) fn begin(
+    edit: &mut Edit<'_>,
+    place: &Place,
+    operation: Operation,
+) -> Result<(), StatusCode> {
+    let status = match operation {
+        Operation::Download | Operation::DownloadInstall | Operation::DownloadInstallInactive => {
+            DownloadStatus::Idle.as_str()
+        }
+        Operation::Install | Operation::InstallInactive => DeliveredStatus::Installing.as_str(),
+        Operation::RemovePackage => DeliveredStatus::Removing.as_str(),
+        Operation::Activate => DeployedStatus::Activating.as_str(),
+        Operation::Deactivate => DeployedStatus::Deactivating.as_str(),
+        Operation::RemoveComponent => DeployedStatus::Removing.as_str(),
+    };
+    set_status(edit, place, status)
+}
+
+/// Marks how far a download is.
+pub(super) fn reached(edit: &mut Edit<'_>, job: &Job) {
+    let Some((place, _)) = Place::executed(edit.root(), &job.node) else {
+        return;
+    };
+    let status = match job.stage {
+        STARTED => DownloadStatus::Downloading,
+        FETCHED => DownloadStatus::Installing,
+        _ => return,
+    };
+    // The node may have been removed: then there is nothing to mark.
+    let _ = set_status(edit, &place, status.as_str());
+}
+
+/// After a restart: what nobody works on any more has failed.
+pub(super) fn settle(edit: &mut Edit<'_>, jobs: &[Job]) -> Result<(), StatusCode> {
+    for branch in Branch::ALL {
+        let uri = edit.root().join(branch.path());
+        let names = uri.map(|uri| edit.view().children(&uri).unwrap_or_default());
+        for name in names.unwrap_or_default() {
+            let Some(place) = Place::new(edit.root(), branch, &name) else {
+                continue;
+            };
+            if jobs.iter().any(|job| job.node.below(&place.uri).is_some()) {
+                continue;
+            }
+            let Some(status) = text(&edit.view(), &place, nodes::STATUS) else {
+                continue;
+            };
+            for (progressing, failed) in branch.left_behind() {
+                if status == progressing {
+                    set_status(edit, &place, failed)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Refuses changes of what a job is on, and the deletion of a node whose package is elsewhere.
+pub(super) fn check(view: &View<'_>, change: &Change<'_>) -> Result<(), StatusCode> {
+    let (Change::Add(uri, _)
+    | Change::Replace(uri, _)
+    | Change::Delete(uri)
+    | Change::Rename(uri, _)) = change;
+    // The root is not known here: a place is whatever has a Status.
+    let mut node = Some((*uri).clone());
+    while let Some(uri) = node {
+        let branch = match uri.parent().as_ref().map(|parent| parent.name().to_owned()) {
+            Some(name) if name == nodes::DOWNLOAD => Some(Branch::Download),
+            Some(name) if name == nodes::DELIVERED => Some(Branch::Delivered),
+            Some(name) if name == nodes::DEPLOYED => Some(Branch::Deployed),
+            _ => None,
+        };
+        if let Some(branch) = branch {
+            let place = Place {
+                branch,
+                path: String::new(),
+                uri: uri.clone(),
+            };
+            if is_progressing(view, &place) {
+                return Err(StatusCode::FORBIDDEN);
+            }
+            let fetched = || {
+                uri.join(nodes::DATA)
+                    .is_ok_and(|data| view.node(&data).is_ok_and(|node| node.value.is_empty()))
+            };
+            if matches!(change, Change::Delete(deleted) if **deleted == uri) && fetched() {
+                return Err(StatusCode::FORBIDDEN);
+            }
+        }
+        node = uri.parent();
+    }
+    Ok(())
+}
+
+/// Completes a package node that a server added.
+pub(super) fn added(
+    edit: &mut Edit<'_>,
+    uri: &NodeUri,
+    config: &Config,
+) -> Result<(), StatusCode> {
+    match Place::of(edit.root(), uri) {
+        Some((place, "")) => complete(edit, &place, config),
+        _ => Ok(()),
+    }
+}
+
+/// Adds what the device keeps below a node: Status, State and the primitives that are offered.
+fn complete(edit: &mut Edit<'_>, place: &Place, config: &Config) -> Result<(), StatusCode> {
+    let int = |value: &'static str| Node::leaf(NodeFormat::Int, value);
+    match place.branch {
+        Branch::Download => {
+            edit.put(&place.leaf(nodes::STATUS), int(DownloadStatus::Idle.as_str()))?;
+        }
+        Branch::Delivered => {
+            edit.put(&place.leaf(nodes::STATUS), int(DeliveredStatus::Idle.as_str()))?;
+            edit.put(&place.leaf(nodes::STATE), int(DeliveredState::Delivered.as_str()))?;
+        }
+        Branch::Deployed => {
+            edit.put(&place.leaf(nodes::STATUS), int(DeployedStatus::Idle.as_str()))?;
+            edit.put(&place.leaf(nodes::STATE), int(DeployedState::Inactive.as_str()))?;
+        }
+    }
+    let operations = place.leaf(nodes::OPERATIONS);
+    edit.put(&operations, Node::interior(""))?;
+    for operation in &config.operations {
+        if operation.branch() == place.branch.path() {
+            edit.put(
+                &format!("{operations}/{}", operation.node_name()),
+                Node::leaf(NodeFormat::Null, Bytes::new()),
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn put_text(
+    edit: &mut Edit<'_>,
+    place: &Place,
+    name: &str,
+    value: Option<&Text>,
+) -> Result<(), StatusCode> {
+    let path = place.leaf(name);
+    match value {
+        Some(value) => edit.put(&path, Node::leaf(NodeFormat::Chr, value.to_string())),
+        None => edit.remove(&path),
+    }
+}
+
+/// The names below a branch.
+fn names(edit: &Edit<'_>, branch: Branch) -> Vec<Text> {
+    edit.root()
+        .join(branch.path())
+        .and_then(|uri| Ok(edit.view().children(&uri).unwrap_or_default()))
+        .unwrap_or_default()
+}
+
+/// The place whose leaf has that value.
+fn find(edit: &Edit<'_>, branch: Branch, leaf: &str, value: &str) -> Option<Place> {
+    names(edit, branch)
+        .iter()
+        .filter_map(|name| Place::new(edit.root(), branch, name))
+        .find(|place| text(&edit.view(), place, leaf).is_some_and(|found| found == *value))
+}
+
+/// A new place, called `name` if that is free.
+fn free(edit: &Edit<'_>, branch: Branch, name: &str) -> Result<Place, StatusCode> {
+    let taken = names(edit, branch);
+    let mut candidate = Text::from(name);
+    for number in 2_u32.. {
+        if !taken.contains(&candidate) {
+            break;
+        }
+        candidate = Text::from(format!("{name}-{number}"));
+    }
+    Place::new(edit.root(), branch, &candidate).ok_or(StatusCode::COMMAND_FAILED)
+}
+
+/// Makes or updates a component, and says where it is.
+pub(super) fn put_component(
+    edit: &mut Edit<'_>,
+    component: &Component,
+    active: bool,
+    acl: Option<&Acl>,
+    config: &Config,
+) -> Result<Place, StatusCode> {
+    let known = find(edit, Branch::Deployed, nodes::ID, &component.id);
+    let place = match known {
+        Some(place) => place,
+        None => {
+            let place = free(edit, Branch::Deployed, &nodes::name_from(&component.id))?;
+            let mut node = Node::interior("");
+            if let Some(acl) = acl {
+                node = node.with_acl(acl.clone());
+            }
+            edit.put(&place.path, node)?;
+            complete(edit, &place, config)?;
+            place
+        }
+    };
+    for (name, value) in [
+        (nodes::ID, Some(&component.id)),
+        (nodes::PKG_ID_REF, component.pkg_id.as_ref()),
+        (nodes::NAME, component.name.as_ref()),
+        (nodes::DESCRIPTION, component.description.as_ref()),
+        (nodes::VERSION, component.version.as_ref()),
+        (nodes::ENV_TYPE, component.env_type.as_ref()),
+    ] {
+        put_text(edit, &place, name, value)?;
+    }
+    let state = if active {
+        DeployedState::Active
+    } else {
+        DeployedState::Inactive
+    };
+    set_state(edit, &place, state.as_str())?;
+    set_status(edit, &place, DeployedStatus::Idle.as_str())?;
+    Ok(place)
+}
+
+/// Makes or updates the node of a package that was fetched, and says where it is.
+pub(super) fn put_delivered(
+    edit: &mut Edit<'_>,
+    package: &Package,
+    from: &Place,
+    state: DeliveredState,
+    config: &Config,
+) -> Result<Place, StatusCode> {
+    let known = find(edit, Branch::Delivered, nodes::PKG_ID, &package.id);
+    let place = match known {
+        Some(place) => place,
+        None => {
+            let place = free(edit, Branch::Delivered, from.name())?;
+            let node = Node::interior("").with_acl(acl(edit, from));
+            edit.put(&place.path, node)?;
+            place
+        }
+    };
+    complete(edit, &place, config)?;
+    for (name, value) in [
+        (nodes::PKG_ID, Some(&package.id)),
+        (nodes::NAME, package.name.as_ref()),
+        (nodes::DESCRIPTION, package.description.as_ref()),
+        (nodes::INSTALL_PARAMS, package.install_params.as_ref()),
+        (nodes::ENV_TYPE, package.env_type.as_ref()),
+        (nodes::PKG_TYPE, package.pkg_type.as_ref()),
+    ] {
+        put_text(edit, &place, name, value)?;
+    }
+    // The content is the device's: nobody may read this leaf, and empty says where it is.
+    edit.put(&place.leaf(nodes::DATA), Node::leaf(NodeFormat::Bin, Bytes::new()))?;
+    set_state(edit, &place, state.as_str())?;
+    Ok(place)
+}
+
+/// Removes the node of a download that is through; a permanent one waits for the next.
+pub(super) fn leave_download(
+    edit: &mut Edit<'_>,
+    place: &Place,
+    config: &Config,
+) -> Result<(), StatusCode> {
+    if config
+        .permanent_downloads
+        .iter()
+        .any(|name| *name == *place.name())
+    {
+        set_status(edit, place, DownloadStatus::Idle.as_str())
+    } else {
+        edit.remove(&place.path)
+    }
+}
+
+/// The content is gone: nothing can be installed from it any more.
+pub(super) fn drop_data(edit: &mut Edit<'_>, place: &Place) -> Result<(), StatusCode> {
+    edit.remove(&place.leaf(nodes::DATA))
+}
+
+/// The ACL of a place; empty if it inherits.
+pub(super) fn acl(edit: &Edit<'_>, place: &Place) -> Acl {
+    edit.view()
+        .node(&place.uri)
+        .map(|node| node.acl)
+        .unwrap_or_default()
+}
+
+/// After a component has gone: its package, if it is kept and nothing else is left of it, is no longer
+/// installed.
+pub(super) fn uninstalled(edit: &mut Edit<'_>, request: &Request) -> Result<(), StatusCode> {
+    let super::Subject::Component(Component {
+        pkg_id: Some(id), ..
+    }) = &request.subject
+    else {
+        return Ok(());
+    };
+    if find(edit, Branch::Deployed, nodes::PKG_ID_REF, id).is_some() {
+        return Ok(());
+    }
+    match find(edit, Branch::Delivered, nodes::PKG_ID, id) {
+        Some(place) => set_state(edit, &place, DeliveredState::Delivered.as_str()),
+        None => Ok(()),
+    }
+}

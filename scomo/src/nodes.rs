@@ -1,0 +1,79 @@
+//! Names of the nodes, as they are spelled on the wire.
+
+use dm_proto::Text;
+
+macro_rules! names {
+    ($($name:ident $text:literal;)+) => {$(
+        #[doc = concat!("`", $text, "`")]
+        pub const $name: &str = $text;
+    )+};
+}
+
+names! {
+    DOWNLOAD "Download";
+    INVENTORY "Inventory";
+    DELIVERED "Delivered";
+    DEPLOYED "Deployed";
+    OPERATIONS "Operations";
+    PKG_ID "PkgID";
+    PKG_ID_REF "PkgIDRef";
+    PKG_URL "PkgURL";
+    PKG_TYPE "PkgType";
+    ID "ID";
+    NAME "Name";
+    DESCRIPTION "Description";
+    VERSION "Version";
+    ENV_TYPE "EnvType";
+    INSTALL_PARAMS "InstallParams";
+    REBOOT "Reboot";
+    DATA "Data";
+    STATUS "Status";
+    STATE "State";
+}
+
+/// Where the object is found in the field.
+pub const USUAL_ROOTS: [&str; 2] = ["./SCOMO", "./SCM"];
+
+/// Where packages are that are on the device.
+pub(crate) const DELIVERED_PATH: &str = "Inventory/Delivered";
+/// Where components are.
+pub(crate) const DEPLOYED_PATH: &str = "Inventory/Deployed";
+
+/// A node name made from an identifier: what a path or a query gives a meaning, and what is no plain
+/// printable ASCII, becomes an underscore; at most 32 octets, which devices take.
+pub(crate) fn name_from(id: &str) -> Text {
+    let name: String = id
+        .chars()
+        .take(32)
+        .map(|c| match c {
+            'a'..='z' | 'A'..='Z' | '0'..='9' | '.' | '-' | '_' => c,
+            _ => '_',
+        })
+        .collect();
+    match name.as_str() {
+        "" | "." | ".." => Text::from_static("_"),
+        name => Text::from(name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_name_never_holds_what_a_path_gives_a_meaning() {
+        for (id, name) in [
+            ("com.example.game", "com.example.game"),
+            ("a/b?c&d=e", "a_b_c_d_e"),
+            ("..", "_"),
+            ("", "_"),
+            ("spiel-\u{fc}ber", "spiel-_ber"),
+            (
+                "0123456789012345678901234567890123456789",
+                "01234567890123456789012345678901",
+            ),
+        ] {
+            assert_eq!(name_from(id), name);
+        }
+    }
+}

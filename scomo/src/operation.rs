@@ -1,0 +1,86 @@
+//! [`Operation`]: the primitives.
+
+use serde::{Deserialize, Serialize};
+
+/// A primitive: an executable node below an `Operations` node.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[expect(clippy::exhaustive_enums, reason = "the standard's list is complete")]
+pub enum Operation {
+    /// `Download/<X>/Operations/Download`: fetch.
+    Download,
+    /// `Download/<X>/Operations/DownloadInstall`: fetch, install, leave active.
+    DownloadInstall,
+    /// `Download/<X>/Operations/DownloadInstallInactive`: fetch, install, leave inactive.
+    DownloadInstallInactive,
+    /// `Inventory/Delivered/<X>/Operations/Install`: install, leave active.
+    Install,
+    /// `Inventory/Delivered/<X>/Operations/InstallInactive`: install, leave inactive.
+    InstallInactive,
+    /// `Inventory/Delivered/<X>/Operations/Remove`: delete the package.
+    RemovePackage,
+    /// `Inventory/Deployed/<X>/Operations/Activate`
+    Activate,
+    /// `Inventory/Deployed/<X>/Operations/Deactivate`
+    Deactivate,
+    /// `Inventory/Deployed/<X>/Operations/Remove`: uninstall the component.
+    RemoveComponent,
+}
+
+impl Operation {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Download,
+        Self::DownloadInstall,
+        Self::DownloadInstallInactive,
+        Self::Install,
+        Self::InstallInactive,
+        Self::RemovePackage,
+        Self::Activate,
+        Self::Deactivate,
+        Self::RemoveComponent,
+    ];
+
+    /// The name of its node.
+    pub const fn node_name(self) -> &'static str {
+        match self {
+            Self::Download => "Download",
+            Self::DownloadInstall => "DownloadInstall",
+            Self::DownloadInstallInactive => "DownloadInstallInactive",
+            Self::Install => "Install",
+            Self::InstallInactive => "InstallInactive",
+            Self::RemovePackage | Self::RemoveComponent => "Remove",
+            Self::Activate => "Activate",
+            Self::Deactivate => "Deactivate",
+        }
+    }
+
+    /// The place, below the root, of what it works on.
+    pub const fn branch(self) -> &'static str {
+        match self {
+            Self::Download | Self::DownloadInstall | Self::DownloadInstallInactive => "Download",
+            Self::Install | Self::InstallInactive | Self::RemovePackage => "Inventory/Delivered",
+            Self::Activate | Self::Deactivate | Self::RemoveComponent => "Inventory/Deployed",
+        }
+    }
+
+    /// Whether what it installs is left active; `None` if it installs nothing.
+    pub const fn activates(self) -> Option<bool> {
+        match self {
+            Self::DownloadInstall | Self::Install => Some(true),
+            Self::DownloadInstallInactive | Self::InstallInactive => Some(false),
+            Self::Download
+            | Self::RemovePackage
+            | Self::Activate
+            | Self::Deactivate
+            | Self::RemoveComponent => None,
+        }
+    }
+
+    /// Whether it fetches a package.
+    pub const fn fetches(self) -> bool {
+        matches!(
+            self,
+            Self::Download | Self::DownloadInstall | Self::DownloadInstallInactive
+        )
+    }
+}

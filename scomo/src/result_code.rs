@@ -1,0 +1,108 @@
+//! [`ResultCode`]: how an operation ended.
+
+use core::fmt;
+
+use dm_proto::StatusCode;
+use serde::{Deserialize, Serialize};
+
+/// How an operation ended: the status of an Exec that finished at once, or the data of its report.
+#[derive(Clone, Copy, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(transparent)]
+pub struct ResultCode(u16);
+
+macro_rules! result_codes {
+    ($($(#[$meta:meta])* $number:literal $name:ident $text:literal;)+) => {
+        impl ResultCode {
+            $($(#[$meta])* pub const $name: Self = Self($number);)+
+
+            /// The name of the code, where it has one.
+            pub const fn name(self) -> Option<&'static str> {
+                match self.0 {
+                    $($number => Some($text),)+
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+result_codes! {
+    /// Done.
+    1200 SUCCESSFUL "success";
+    /// Failed because of the user or the device.
+    1400 CLIENT_ERROR "client error";
+    /// The user declined.
+    1401 USER_CANCELLED "user cancelled";
+    /// The download failed.
+    1402 DOWNLOAD_FAILED "download failed";
+    /// The download server wants credentials, and refused ours.
+    1403 DOWNLOAD_AUTHENTICATION_FAILED "alternate download authentication failed";
+    /// The package does not fit.
+    1404 DOWNLOAD_OUT_OF_MEMORY "download failed, out of memory";
+    /// The installation failed.
+    1405 INSTALL_FAILED "install failed";
+    /// What the package holds does not fit.
+    1406 INSTALL_OUT_OF_MEMORY "install failed, out of memory";
+    /// The package is not what was signed.
+    1407 PACKAGE_VALIDATION_FAILED "package validation failed";
+    /// The removal failed.
+    1408 REMOVE_FAILED "remove failed";
+    /// The activation failed.
+    1409 ACTIVATE_FAILED "activate failed";
+    /// The deactivation failed.
+    1410 DEACTIVATE_FAILED "deactivate failed";
+    /// Not supported by the device.
+    1411 NOT_IMPLEMENTED "not implemented";
+    /// Failed for another reason; also: what came of it is not known after a restart.
+    1412 UNDEFINED_ERROR "undefined error";
+    /// The execution environment is not supported.
+    1413 ENVIRONMENT_NOT_SUPPORTED "operation rejected, environment not supported";
+    /// The download server failed.
+    1500 DOWNLOAD_SERVER_ERROR "alternate download server error";
+    /// The download server does not answer.
+    1501 DOWNLOAD_SERVER_UNAVAILABLE "alternate download server unavailable";
+}
+
+impl ResultCode {
+    /// A code by its number.
+    pub const fn new(number: u16) -> Self {
+        Self(number)
+    }
+
+    /// The number of the code.
+    pub const fn as_u16(self) -> u16 {
+        self.0
+    }
+
+    /// Whether the operation was done: 12xx.
+    pub const fn is_success(self) -> bool {
+        matches!(self.0, 1200..=1299)
+    }
+}
+
+impl From<ResultCode> for StatusCode {
+    fn from(code: ResultCode) -> Self {
+        Self::new(code.0)
+    }
+}
+
+impl From<StatusCode> for ResultCode {
+    fn from(code: StatusCode) -> Self {
+        Self(code.as_u16())
+    }
+}
+
+impl fmt::Display for ResultCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl fmt::Debug for ResultCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name() {
+            Some(name) => write!(f, "{} {name}", self.0),
+            None => fmt::Display::fmt(&self.0, f),
+        }
+    }
+}

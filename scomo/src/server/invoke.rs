@@ -1,0 +1,249 @@
+//! [`Invoke`]: invokes a primitive.
+
+use bytes::Bytes;
+use dm_proto::{Data, StatusCode, Text};
+use dm_tree::{
+    NodeUri,
+    remote::{Conclusion, Course, Order, Plan, Prepare, Script, Snapshot, Summary, SummaryState},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{ComponentResult, Ended, Package, inventory::leaf, operation};
+use crate::{
+    MO_ID, MO_ID_1_1, OPERATION_COMPLETE, OPERATION_COMPLETE_1_1, OPERATION_COMPLETE_DRAFT,
+    Operation, ResultCode, nodes,
+};
+
+/// Invokes a primitive.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Invoke {
+    course: Course<Primitive>,
+}
+
+/// What came of a primitive.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// Done.
+    Succeeded {
+        /// 1200 or another 12xx.
+        result: ResultCode,
+        /// What the report says per component; empty if the result came in the status.
+        components: Vec<ComponentResult>,
+    },
+    /// The device tried and failed.
+    Failed {
+        /// Why. The worst, if several components failed.
+        result: ResultCode,
+        /// What the report says per component.
+        components: Vec<ComponentResult>,
+    },
+    /// It did not come to the operation.
+    Ended(Ended),
+}
+
+impl Invoke {
+    /// Has a package fetched from `url`.
+    pub fn download(package: Package, url: impl Into<Text>, order: Order) -> Self {
+        let url = url.into();
+        Self::new(Operation::Download, Subject::Fetch { package, url }, order)
+    }
+
+    /// Has a package fetched, installed and left active.
+    pub fn download_install(package: Package, url: impl Into<Text>, order: Order) -> Self {
+        let subject = Subject::Fetch {
+            package,
+            url: url.into(),
+        };
+        Self::new(Operation::DownloadInstall, subject, order)
+    }
+
+    /// Has a package fetched, installed and left inactive.
+    pub fn download_install_inactive(package: Package, url: impl Into<Text>, order: Order) -> Self {
+        let subject = Subject::Fetch {
+            package,
+            url: url.into(),
+        };
+        Self::new(Operation::DownloadInstallInactive, subject, order)
+    }
+
+    /// Delivers a package in the tree, and has it installed and left active.
+    pub fn deliver_install(package: Package, data: Bytes, order: Order) -> Self {
+        let data = Data::binary(data);
+        let subject = Subject::Deliver { package, data };
+        Self::new(Operation::Install, subject, order)
+    }
+
+    /// Delivers a package in the tree, and has it installed and left inactive.
+    pub fn deliver_install_inactive(package: Package, data: Bytes, order: Order) -> Self {
+        let data = Data::binary(data);
+        let subject = Subject::Deliver { package, data };
+        Self::new(Operation::InstallInactive, subject, order)
+    }
+
+    /// Has a package that is on the device installed and left active.
+    pub fn install(pkg_id: impl Into<Text>, order: Order) -> Self {
+        Self::new(Operation::Install, Subject::Known(pkg_id.into()), order)
+    }
+
+    /// Has a package that is on the device installed and left inactive.
+    pub fn install_inactive(pkg_id: impl Into<Text>, order: Order) -> Self {
+        let subject = Subject::Known(pkg_id.into());
+        Self::new(Operation::InstallInactive, subject, order)
+    }
+
+    /// Deletes a package from the device; what was installed from it stays.
+    pub fn remove_package(pkg_id: impl Into<Text>, order: Order) -> Self {
+        let subject = Subject::Known(pkg_id.into());
+        Self::new(Operation::RemovePackage, subject, order)
+    }
+
+    /// Activates a component.
+    pub fn activate(component_id: impl Into<Text>, order: Order) -> Self {
+        let subject = Subject::Known(component_id.into());
+        Self::new(Operation::Activate, subject, order)
+    }
+
+    /// Deactivates a component.
+    pub fn deactivate(component_id: impl Into<Text>, order: Order) -> Self {
+        let subject = Subject::Known(component_id.into());
+        Self::new(Operation::Deactivate, subject, order)
+    }
+
+    /// Uninstalls a component.
+    pub fn remove_component(component_id: impl Into<Text>, order: Order) -> Self {
+        let subject = Subject::Known(component_id.into());
+        Self::new(Operation::RemoveComponent, subject, order)
+    }
+
+    /// The primitive.
+    pub fn operation(&self) -> Operation {
+        self.course.script().operation
+    }
+
+    fn new(operation: Operation, subject: Subject, order: Order) -> Self {
+        let course = Course::new(Primitive { operation, subject }, order);
+        Self { course }
+    }
+
+    fn typed(&self, conclusion: &Conclusion) -> Outcome {
+        match conclusion {
+            Conclusion::Result(code, components) => {
+                let components = components.clone();
+                // 200 is what some clients answer instead of 1200.
+                let result = if code.is_result_code() {
+                    ResultCode::from(*code)
+                } else {
+                    ResultCode::SUCCESSFUL
+                };
+                if result.is_success() {
+                    Outcome::Succeeded { result, components }
+                } else {
+                    Outcome::Failed { result, components }
+                }
+            }
+            Conclusion::Ended(Ended::Refused(StatusCode::NOT_FOUND)) => {
+                Outcome::Ended(match self.course.script().subject {
+                    // What it works on is our own making: what is missing is the primitive.
+                    Subject::Fetch { .. } | Subject::Deliver { .. } => Ended::Unsupported,
+                    Subject::Known(_) => Ended::NotFound,
+                })
+            }
+            Conclusion::Ended(ended) => Outcome::Ended(*ended),
+            Conclusion::Read => Outcome::Ended(Ended::NotFound),
+        }
+    }
+}
+
+operation!(Invoke, Outcome);
+
+impl From<&Outcome> for Summary {
+    fn from(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Succeeded { result, components } => Self::new(SummaryState::Succeeded)
+                .with_result((*result).into())
+                .with_components(components.clone()),
+            Outcome::Failed { result, components } => Self::new(SummaryState::Failed)
+                .with_result((*result).into())
+                .with_components(components.clone()),
+            Outcome::Ended(ended) => Self::from(*ended),
+        }
+    }
+}
+
+pub(super) const MO_IDS: &[&str] = &[MO_ID, MO_ID_1_1];
+pub(super) const REPORTS: &[&str] = &[
+    OPERATION_COMPLETE,
+    OPERATION_COMPLETE_1_1,
+    OPERATION_COMPLETE_DRAFT,
+];
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+struct Primitive {
+    operation: Operation,
+    subject: Subject,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+enum Subject {
+    /// A package to be fetched.
+    Fetch { package: Package, url: Text },
+    /// A package in the tree.
+    Deliver { package: Package, data: Data },
+    /// A package or component on the device, by its identifier, or else the name of its node.
+    Known(Text),
+}
+
+impl Script for Primitive {
+    const MO_IDS: &'static [&'static str] = MO_IDS;
+    const REPORTS: &'static [&'static str] = REPORTS;
+
+    fn reads(&self) -> Vec<&'static str> {
+        match self.subject {
+            Subject::Fetch { .. } | Subject::Deliver { .. } => Vec::new(),
+            Subject::Known(_) => vec![self.operation.branch()],
+        }
+    }
+
+    fn plan(&self, root: &NodeUri, seen: &Snapshot) -> Option<Plan> {
+        let branch = root.join(self.operation.branch()).ok()?;
+        let (uri, settings) = match &self.subject {
+            Subject::Fetch { package, url } => {
+                let uri = package.uri(&branch).ok()?;
+                let content = Package::url_leaf(&uri, url).ok()?;
+                let settings = package.settings(&uri, content).ok()?;
+                (uri, settings)
+            }
+            Subject::Deliver { package, data } => {
+                let uri = package.uri(&branch).ok()?;
+                let content = package.data_leaf(&uri, data).ok()?;
+                let settings = package.settings(&uri, content).ok()?;
+                (uri, settings)
+            }
+            Subject::Known(id) => {
+                let name = match self.operation {
+                    Operation::Activate | Operation::Deactivate | Operation::RemoveComponent => {
+                        nodes::ID
+                    }
+                    _ => nodes::PKG_ID,
+                };
+                let uri = seen
+                    .children(&branch)
+                    .find(|node| leaf(seen, node, name).as_ref() == Some(id))
+                    .or_else(|| seen.children(&branch).find(|node| node.name() == id.as_str()))?;
+                (uri.clone(), Vec::new())
+            }
+        };
+        let prepare = if settings.is_empty() {
+            Vec::new()
+        } else {
+            vec![Prepare::Add(settings)]
+        };
+        let operations = uri.join(nodes::OPERATIONS).ok()?;
+        Some(Plan {
+            prepare,
+            exec: operations.join(self.operation.node_name()).ok()?,
+            acl: uri,
+        })
+    }
+}
