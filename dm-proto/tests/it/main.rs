@@ -4,6 +4,8 @@ mod bad_input;
 mod round_trip;
 mod strategy;
 mod tolerance;
+mod vectors;
+mod wbxml2xml;
 mod wbxml_vectors;
 
 use bytes::Bytes;
