@@ -1,9 +1,12 @@
 //! Integration tests of `dm-proto`: messages, their encodings, and sessions.
 
 mod bad_input;
+mod regressions;
 mod round_trip;
 mod strategy;
 mod tolerance;
+mod vectors;
+mod wbxml2xml;
 mod wbxml_vectors;
 
 use bytes::Bytes;
