@@ -107,7 +107,7 @@ enum Progress {
     /// No status yet.
     Open,
     /// 101: a final status follows, maybe in a later package.
-    InProgress,
+    Pending,
     Answered,
 }
 
@@ -474,7 +474,7 @@ impl ServerSession {
         let is_last = status.data != StatusCode::IN_PROGRESS;
         sent.progress = match is_last {
             true => Progress::Answered,
-            false => Progress::InProgress,
+            false => Progress::Pending,
         };
         let (tag, part) = (sent.tag, sent.part);
         let mut tell = |target_ref: Option<Text>| {
@@ -529,7 +529,7 @@ impl ServerSession {
                     .state
                     .notices
                     .push_back(Notice::NoStatus(sent.tag, sent.part)),
-                Progress::InProgress => self.state.sent.push(sent),
+                Progress::Pending => self.state.sent.push(sent),
                 Progress::Answered => {}
             }
         }
@@ -631,10 +631,10 @@ impl ServerSession {
         } else if self.state.link.is_silent() && !self.state.is_refusing {
             let commands = &mut self.state.commands;
             let keep = self.state.proof.may_be_challenged();
-            let (sent, unfit) = self.state.link.load_tagged(&mut draft, commands, keep);
-            has_commands = !sent.is_empty();
+            let loaded = self.state.link.load_tagged(&mut draft, commands, keep);
+            has_commands = !loaded.sent.is_empty();
             let msg = draft.msg_id();
-            for (tag, ids) in sent {
+            for (tag, ids) in loaded.sent {
                 self.state
                     .sent
                     .extend((0..).zip(ids).map(|(part, cmd)| Sent {
@@ -645,7 +645,7 @@ impl ServerSession {
                         progress: Progress::Open,
                     }));
             }
-            for (tag, status) in unfit {
+            for (tag, status) in loaded.refused {
                 self.state.notices.push_back(Notice::Status {
                     tag,
                     part: 0,
@@ -655,7 +655,10 @@ impl ServerSession {
                 });
             }
         }
-        let is_final = self.state.link.peer_ended && self.state.link.is_silent();
+        // Statuses and Final without a command would close the session: where no command fits beside
+        // the statuses, the device has to ask on.
+        let may_end = has_commands || self.state.is_refusing || self.state.commands.is_empty();
+        let is_final = self.state.link.peer_ended && self.state.link.is_silent() && may_end;
         let is_closing =
             is_final && !has_commands && !self.state.is_refusing && self.state.commands.is_empty();
         Ok((self.state.link.seal(draft, is_final), is_closing))
