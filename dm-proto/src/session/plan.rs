@@ -108,7 +108,10 @@ impl Kind {
 }
 
 /// A step of the walk over nested commands.
-#[expect(clippy::large_enum_variant, reason = "lives shortly; a box for each command costs more")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "lives shortly; a box for each command costs more"
+)]
 enum Walk {
     Enter(Command, Option<usize>),
     Leave(usize),

@@ -6,5 +6,6 @@ mod session_execution;
 mod session_faults;
 mod session_flows;
 mod session_packages;
+mod session_properties;
 mod session_support;
 mod wbxml_vectors;

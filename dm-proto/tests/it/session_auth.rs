@@ -103,7 +103,9 @@ fn nonces_roll_over_from_session_to_session() {
 #[test]
 fn a_stale_nonce_of_the_client_is_repaired_by_a_challenge() {
     for encoding in ENCODINGS {
-        let mut scene = Scene::new(encoding).send(exec("./Op")).alert(0, report("r"), 7);
+        let mut scene = Scene::new(encoding)
+            .send(exec("./Op"))
+            .alert(0, report("r"), 7);
         scene.client_account = with_nonces(b"stale", b"server-nonce");
         scene.server_account = mutual();
         let pair = scene.run();
@@ -433,7 +435,10 @@ fn credentials_that_are_not_needed_do_no_harm() {
 
 #[test]
 fn a_message_of_another_device_changes_nothing() {
-    let mut pair = Scene::new(Encoding::Xml).accounts(mutual()).send(exec("./Op")).pair();
+    let mut pair = Scene::new(Encoding::Xml)
+        .accounts(mutual())
+        .send(exec("./Op"))
+        .pair();
     let request = pair.client.transmit().expect("package 1");
     pair.server.exchange(&request).expect("package 2");
     let before = format!("{:?}", pair.server.session);

@@ -84,10 +84,9 @@ fn answers(message: &SyncMl) -> Vec<(String, u16)> {
         .iter()
         .skip(1)
         .filter_map(|command| match command {
-            Command::Status(status) => Some((
-                status.cmd_ref.as_str().to_owned(),
-                status.data.as_u16(),
-            )),
+            Command::Status(status) => {
+                Some((status.cmd_ref.as_str().to_owned(), status.data.as_u16()))
+            }
             _ => None,
         })
         .collect()
@@ -123,27 +122,48 @@ fn improper_commands_get_their_code_and_are_not_executed() {
     let cases: Vec<(&str, Command, &str, u16)> = vec![
         ("no CmdID", numbered(exec("./A"), ""), "", 400),
         ("CmdID 0", numbered(exec("./A"), "0"), "0", 400),
-        ("unknown command", numbered(unsupported("Frob"), "50"), "50", 501),
-        ("unsupported command", numbered(unsupported("Put"), "50"), "50", 406),
+        (
+            "unknown command",
+            numbered(unsupported("Frob"), "50"),
+            "50",
+            501,
+        ),
+        (
+            "unsupported command",
+            numbered(unsupported("Put"), "50"),
+            "50",
+            406,
+        ),
         ("unknown alert", numbered(alert(1221), "50"), "50", 406),
         ("alert of a client", numbered(alert(1226), "50"), "50", 406),
-        ("alert without code", numbered(Alert::default().into(), "50"), "50", 412),
+        (
+            "alert without code",
+            numbered(Alert::default().into(), "50"),
+            "50",
+            412,
+        ),
         (
             "no target",
-            numbered(Exec { items: vec![Item::default()], ..Exec::default() }.into(), "50"),
+            numbered(
+                Exec {
+                    items: vec![Item::default()],
+                    ..Exec::default()
+                }
+                .into(),
+                "50",
+            ),
             "50",
             412,
         ),
-        (
-            "empty target",
-            numbered(get(&[""]), "50"),
-            "50",
-            412,
-        ),
+        ("empty target", numbered(get(&[""]), "50"), "50", 412),
         (
             "copy without source",
             numbered(
-                Copy { items: vec![Item::for_target("./A")], ..Copy::default() }.into(),
+                Copy {
+                    items: vec![Item::for_target("./A")],
+                    ..Copy::default()
+                }
+                .into(),
                 "50",
             ),
             "50",
@@ -151,7 +171,14 @@ fn improper_commands_get_their_code_and_are_not_executed() {
         ),
         (
             "no item",
-            numbered(Get { items: none, ..Get::default() }.into(), "50"),
+            numbered(
+                Get {
+                    items: none,
+                    ..Get::default()
+                }
+                .into(),
+                "50",
+            ),
             "50",
             412,
         ),
@@ -201,7 +228,10 @@ fn a_container_without_an_id_is_not_entered() {
     let inner = numbered(exec("./A"), "51");
     let (executed, sent) = bench().run(vec![numbered(sequence([inner]), "")]);
 
-    assert_eq!(answers(&sent), [(String::new(), 400), ("51".to_owned(), 215)]);
+    assert_eq!(
+        answers(&sent),
+        [(String::new(), 400), ("51".to_owned(), 215)]
+    );
     assert_eq!(executed, Vec::<String>::new());
 }
 
@@ -502,12 +532,12 @@ fn commands_without_a_status_are_told_at_the_final_in_any_order() {
         ]
     );
 
-    let heard = answer_of_client(
-        batch(),
-        vec![status_of("5", CommandName::EXEC, 200)],
-        false,
+    let heard = answer_of_client(batch(), vec![status_of("5", CommandName::EXEC, 200)], false);
+    assert_eq!(
+        heard,
+        ["status 1.1 200"],
+        "without Final there is more to come"
     );
-    assert_eq!(heard, ["status 1.1 200"], "without Final there is more to come");
 }
 
 #[test]
@@ -531,8 +561,46 @@ fn results_without_references_mean_message_1() {
 }
 
 #[test]
+fn a_large_object_is_refused_by_both_sides() {
+    let chunk = |uri: &str| {
+        let mut item = Item::for_target(uri).with_data("first part");
+        item.source = item.target.clone();
+        item.more_data = true;
+        item
+    };
+    let replace = Replace {
+        items: vec![chunk("./A")],
+        ..Replace::default()
+    };
+    let (executed, sent) = bench().run(vec![numbered(replace.into(), "50")]);
+    assert_eq!(answers(&sent), [("50".to_owned(), 413)]);
+    assert_eq!(executed, Vec::<String>::new());
+
+    let results = Results {
+        cmd_id: "9".into(),
+        cmd_ref: "4".into(),
+        items: vec![chunk("./C")],
+        ..Results::default()
+    };
+    let heard = answer_of_client(
+        vec![get(&["./C"])],
+        vec![status_of("4", CommandName::GET, 200), results.into()],
+        true,
+    );
+    assert_eq!(heard, ["status 1.0 200", "ready", "ended Complete"]);
+
+    let alert = Alert {
+        items: vec![chunk("./A")],
+        ..report("x")
+    };
+    let (heard, answers) = to_server(vec![numbered(alert.into(), "50")]);
+    assert_eq!(answers, [("50".to_owned(), 413)]);
+    assert!(!heard.contains(&"alert 1226".to_owned()));
+}
+
+#[test]
 fn messages_that_say_nothing_do_not_go_on_for_ever() {
-    let mut pair = Scene::new(Encoding::Xml).pair();
+    let mut pair = Scene::new(Encoding::Xml).send(exec("./A")).pair();
     let request = pair.client.transmit().expect("package 1");
     pair.server.exchange(&request).expect("package 2");
     let mut next = message(&request).expect("a message");

@@ -52,7 +52,10 @@ fn scene() -> Scene {
 
 #[test]
 fn a_sequence_runs_in_order_and_is_200() {
-    let run = run(scene(), [sequence([add("./A"), exec("./B"), get(&["./C"])])]);
+    let run = run(
+        scene(),
+        [sequence([add("./A"), exec("./B"), get(&["./C"])])],
+    );
 
     assert_eq!(run.statuses, ["1.0 200", "1.1 200", "1.2 200", "1.3 200"]);
     assert_eq!(run.executed, ["Add ./A", "Exec ./B", "Get ./C"]);
@@ -62,7 +65,10 @@ fn a_sequence_runs_in_order_and_is_200() {
 fn a_failure_stops_a_sequence_exec_included_and_nothing_else() {
     let run = run(
         scene(),
-        [sequence([add("./A"), add("./Fail"), exec("./B")]), exec("./C")],
+        [
+            sequence([add("./A"), add("./Fail"), exec("./B")]),
+            exec("./C"),
+        ],
     );
 
     assert_eq!(
@@ -119,7 +125,10 @@ fn an_incomplete_confirmation_is_412_and_no_consent() {
 #[test]
 fn a_confirmation_on_its_own_stops_the_message_when_cancelled_only() {
     for (reply, code) in &REPLIES {
-        let run = run(scene_of(reply), [confirm(), exec("./Op"), sequence([add("./A")])]);
+        let run = run(
+            scene_of(reply),
+            [confirm(), exec("./Op"), sequence([add("./A")])],
+        );
 
         let rest = match code {
             214 | 408 => 215,
@@ -168,7 +177,13 @@ fn an_atomic_that_succeeds_is_released() {
     assert_eq!(run.statuses, ["1.0 200", "1.1 200", "1.2 200"]);
     assert_eq!(
         run.executed,
-        ["savepoint", "Add ./A", "Replace ./B", "Replace ./C", "release"]
+        [
+            "savepoint",
+            "Add ./A",
+            "Replace ./B",
+            "Replace ./C",
+            "release"
+        ]
     );
 }
 
@@ -220,7 +235,11 @@ fn the_items_of_a_command_in_an_atomic_fail_together() {
 #[test]
 fn what_an_atomic_must_not_hold_fails_it_before_anything_is_changed() {
     for forbidden in [atomic([add("./X")]), get(&["./X"]), exec("./X")] {
-        let inner = if forbidden.children().is_empty() { 0 } else { 1 };
+        let inner = if forbidden.children().is_empty() {
+            0
+        } else {
+            1
+        };
         let run = run(scene(), [atomic([add("./A"), forbidden, add("./B")])]);
 
         let mut expected = vec!["1.0 507", "1.1 216", "1.2 500", "1.3 215"];
@@ -238,7 +257,10 @@ fn a_sequence_in_an_atomic_is_part_of_it() {
     );
     let run_fail = run(
         scene(),
-        [atomic([sequence([add("./A"), add("./Fail"), add("./B")]), add("./C")])],
+        [atomic([
+            sequence([add("./A"), add("./Fail"), add("./B")]),
+            add("./C"),
+        ])],
     );
     let run_get = run(scene(), [atomic([sequence([add("./A"), get(&["./B"])])])]);
 
@@ -248,14 +270,22 @@ fn a_sequence_in_an_atomic_is_part_of_it() {
     );
     assert_eq!(
         run_fail.statuses,
-        ["1.0 507", "1.1 200", "1.2 216", "1.3 418", "1.4 215", "1.5 215"]
+        [
+            "1.0 507", "1.1 200", "1.2 216", "1.3 418", "1.4 215", "1.5 215"
+        ]
     );
-    assert_eq!(run_get.statuses, ["1.0 507", "1.1 200", "1.2 216", "1.3 500"]);
+    assert_eq!(
+        run_get.statuses,
+        ["1.0 507", "1.1 200", "1.2 216", "1.3 500"]
+    );
 }
 
 #[test]
 fn the_questions_of_an_atomic_come_before_its_changes() {
-    let run = run(scene(), [atomic([add("./A"), confirm(), add("./B"), confirm()])]);
+    let run = run(
+        scene(),
+        [atomic([add("./A"), confirm(), add("./B"), confirm()])],
+    );
 
     assert_eq!(
         run.statuses,
@@ -305,7 +335,10 @@ fn an_atomic_without_consent_changes_nothing() {
 fn a_failed_atomic_stops_the_sequence_around_it() {
     let run = run(
         scene(),
-        [sequence([atomic([add("./A"), add("./Fail")]), exec("./Op")])],
+        [sequence([
+            atomic([add("./A"), add("./Fail")]),
+            exec("./Op"),
+        ])],
     );
 
     assert_eq!(

@@ -36,7 +36,10 @@ fn rich(encoding: Encoding) -> Scene {
             atomic([confirm(), add("./A"), add("./Fail")]),
             get(&["./A", "./B"]),
         ])
-        .batch([atomic([add("./C"), replace(&["./D", "./E"])]), exec("./Op2")]);
+        .batch([
+            atomic([add("./C"), replace(&["./D", "./E"])]),
+            exec("./Op2"),
+        ]);
     scene.client_account = account(client_md5(b"stale"), server_md5(b"server"));
     scene.server_account = account(client_md5(b"client"), server_md5(b"stale"));
     scene
@@ -295,17 +298,18 @@ fn a_message_that_is_no_message_is_refused_by_the_server_only_for_itself() {
 fn start_is_the_same_session_however_often_it_is_restored() {
     let scene = Scene::new(Encoding::Wbxml);
     let start = Start::new(Trigger::Client, "A1".into(), dev_info());
-    let mut direct = ClientSession::start(
-        Arc::new(scene.client.clone()),
-        &scene.client_account,
-        start,
-    );
+    let mut direct =
+        ClientSession::start(Arc::new(scene.client.clone()), &scene.client_account, start);
     let mut session = restored(&scene, through_postcard(direct.save()), None);
     let sent = session.poll_transmit();
     assert_eq!(sent, direct.poll_transmit());
 
     let mut again = restored(&scene, through_json(session.save()), sent.clone());
-    assert_eq!(again.poll_transmit(), sent, "the last message is sent again");
+    assert_eq!(
+        again.poll_transmit(),
+        sent,
+        "the last message is sent again"
+    );
     assert_eq!(again.poll_transmit(), None, "once");
 }
 

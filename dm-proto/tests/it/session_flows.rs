@@ -57,7 +57,10 @@ fn a_client_initiated_session_has_the_packages_of_the_document() {
                 && message.header.ver_proto == "DM/1.2"
         }));
         let (_, package_2) = &messages[1];
-        assert_eq!(statuses(package_2), ["SyncHdr 200", "Alert 200", "Replace 200"]);
+        assert_eq!(
+            statuses(package_2),
+            ["SyncHdr 200", "Alert 200", "Replace 200"]
+        );
         assert_eq!(package_2.header.target.loc_uri, "IMEI:493005100592800");
         assert_eq!(package_2.header.source.loc_uri, "http://server.test/dm");
     }
@@ -134,7 +137,12 @@ fn items_with_different_codes_get_a_status_each() {
             status_lines(&pair.server.manager.heard),
             ["1.0 200 ./A", "1.0 404 ./B", "1.0 200 ./C"]
         );
-        assert!(pair.server.manager.heard.contains(&"results 1.0 2".to_owned()));
+        assert!(
+            pair.server
+                .manager
+                .heard
+                .contains(&"results 1.0 2".to_owned())
+        );
     }
 }
 

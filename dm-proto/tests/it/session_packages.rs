@@ -88,14 +88,20 @@ fn a_result_that_fits_into_no_message_is_413() {
 #[test]
 fn commands_that_do_not_fit_wait_for_the_statuses_of_those_before() {
     for encoding in ENCODINGS {
-        let mut scene = Scene::new(encoding).batch((0..20).map(|_| exec("./A/rather/long/address")));
+        let mut scene =
+            Scene::new(encoding).batch((0..20).map(|_| exec("./A/rather/long/address")));
         scene.client.max_msg_size = 900;
         let pair = scene.run();
 
         assert_eq!(status_lines(&pair.server.manager.heard).len(), 20);
         let mut open = 0_usize;
         for (side, message) in pair.messages().expect("messages") {
-            let count = |name| names(&message).iter().filter(|found| *found == name).count();
+            let count = |name| {
+                names(&message)
+                    .iter()
+                    .filter(|found| *found == name)
+                    .count()
+            };
             match side {
                 Side::Server => {
                     assert!(
@@ -144,9 +150,10 @@ fn a_command_that_fits_into_no_message_is_413_and_not_sent() {
 
 #[test]
 fn a_report_that_fits_into_no_message_is_413() {
-    let mut scene = Scene::new(ENCODINGS[0])
-        .send(exec("./Op"))
-        .alert(1, report(&"x".repeat(3000)), 7);
+    let mut scene =
+        Scene::new(ENCODINGS[0])
+            .send(exec("./Op"))
+            .alert(1, report(&"x".repeat(3000)), 7);
     scene.server.max_msg_size = 2000;
     let pair = scene.run();
 
