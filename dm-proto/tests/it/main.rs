@@ -3,6 +3,14 @@
 mod bad_input;
 mod regressions;
 mod round_trip;
+mod session_auth;
+mod session_bad_input;
+mod session_execution;
+mod session_faults;
+mod session_flows;
+mod session_packages;
+mod session_properties;
+mod session_support;
 mod strategy;
 mod tolerance;
 mod vectors;
