@@ -9,9 +9,10 @@ use super::{
     error::{Misuse, SessionError},
     event::{Answer, ClientEvent, Execute, Origin, UserReply},
     link::{
-        Arrival, HeaderStatus, Link, Opening, Parcel, is_abort, reference, same_origin,
-        says_nothing, session_abort,
+        Arrival, HeaderStatus, Link, is_abort, reference, same_origin, says_nothing, session_abort,
     },
+    package::{Opening, Parcel, put_first},
+    phase::Phase,
     plan::{Note, Plan, Wait},
     proof::{Check, Proof, Reception, Verdict},
     received::Received,
@@ -54,21 +55,6 @@ pub(super) struct State {
     unbelieved: Vec<Notice>,
     /// Our next message only tells the server that it has not authenticated.
     is_refusing: bool,
-}
-
-/// Whose turn it is.
-///
-/// ```text
-/// start ──► Ours ──message──► Theirs ──handle──► Ours ── ... nothing to say ──► Over(Complete)
-///             └─ abort, fatal error ──► Leaving ──last message──► Over          alert ──► Ours
-/// ```
-#[derive(Clone, Debug, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
-enum Phase {
-    Ours,
-    Theirs,
-    Leaving(Ending),
-    Over(Ending),
 }
 
 /// An event that needs no answer.
@@ -168,6 +154,20 @@ impl ClientSession {
     /// Whether the server has authenticated; nothing is executed before.
     pub fn is_authenticated(&self) -> bool {
         self.state.check.is_authenticated()
+    }
+
+    /// Whether the status of an executed command waits to be sent: it was executed in this message, or
+    /// did not fit into the messages since.
+    ///
+    /// When [`ClientEvent::Delivered`] comes, a status that no longer waits has arrived with that
+    /// message.
+    pub fn is_unsent(&self, origin: &Origin) -> bool {
+        let is_running = self
+            .state
+            .plan
+            .as_ref()
+            .is_some_and(|plan| plan.msg_id == origin.msg_id);
+        is_running || self.state.link.holds_status(&origin.msg_id, &origin.cmd_id)
     }
 
     /// Queues an alert (1224, 1226) for the next message. It is kept, and sent again after a
@@ -441,7 +441,7 @@ impl ClientSession {
                 }
                 let (alerts, rest) = again.into_iter().partition(|parcel| parcel.tag.is_some());
                 self.state.link.post_first(rest);
-                super::link::put_first(&mut self.state.alerts, alerts);
+                put_first(&mut self.state.alerts, alerts);
                 self.state.sent_alerts.retain(|(msg, ..)| *msg != sent);
                 Ok(true)
             }

@@ -78,10 +78,15 @@ mod config;
 mod error;
 mod event;
 mod link;
+mod meta;
+mod package;
+mod pending;
+mod phase;
 mod plan;
 mod prompt;
 mod proof;
 mod received;
+mod reply;
 mod saved;
 mod server;
 

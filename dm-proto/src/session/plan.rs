@@ -9,7 +9,7 @@ use alloc::{collections::BTreeSet, vec, vec::Vec};
 use super::{
     config::SequencePolicy,
     event::{Answer, Prompt, Verb},
-    link::complete_meta,
+    meta::complete_meta,
 };
 use crate::{
     AlertCode, CmdId, Correlator, MsgId, StatusCode, Text,
