@@ -266,6 +266,9 @@ impl ClientSession {
 
     /// Ends the session: the next transmit is an Alert 1223, and what was not answered never is.
     /// Before the first message nothing is sent.
+    ///
+    /// No [`ClientEvent::Rollback`] comes for an Atomic that is open: whoever aborts inside one undoes
+    /// it too.
     pub fn abort(&mut self) {
         match self.state.phase {
             Phase::Ours if self.state.link.sent == 0 => self.end(Ending::Aborted),
@@ -280,8 +283,11 @@ impl ClientSession {
         self.is_again = false;
     }
 
-    /// The message to send, once all events are polled and answered. `None` if there is nothing to
-    /// say: the session is over (then [`ClientEvent::Ended`] has come or comes next).
+    /// The message to send, once all events are polled and answered; `None` until then.
+    ///
+    /// `None` with no event left means that there is nothing to say: the session is over, and
+    /// [`ClientEvent::Ended`] has come or comes next. Events may come after a transmit too: an
+    /// alert that cannot be sent, the end of an aborted session.
     #[must_use]
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
         if core::mem::take(&mut self.is_again) {

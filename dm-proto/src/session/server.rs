@@ -121,7 +121,8 @@ impl ServerSession {
 
     /// Takes up a saved session. Every event that was not answered comes again with a new ticket.
     /// `last_sent`, the last message taken from it, is what a repeated message of the device is
-    /// answered with; nothing is sent without one.
+    /// answered with; nothing is sent without one. [`ServerEvent::Ready`] comes again unless a command
+    /// waits to be sent.
     ///
     /// # Errors
     ///
@@ -134,6 +135,15 @@ impl ServerSession {
     ) -> Result<Self, SessionError> {
         let mut session = Self::new(config, account, saved.into_server()?);
         session.last_sent = last_sent;
+        let is_waiting = session
+            .state
+            .notices
+            .iter()
+            .any(|notice| matches!(notice, Notice::Ready));
+        if session.state.commands.is_empty() && !is_waiting {
+            session.state.is_ready = false;
+            session.settle();
+        }
         Ok(session)
     }
 
@@ -268,7 +278,11 @@ impl ServerSession {
         }
     }
 
-    /// The message to send, once all events are polled and answered.
+    /// The message to send, once all events are polled and answered; `None` until then, and until
+    /// the next message of the device.
+    ///
+    /// Events may come after a transmit too: [`ServerEvent::Ended`] after a closing package, and the
+    /// status of a command that could not be sent.
     #[must_use]
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
         if core::mem::take(&mut self.is_again) {
