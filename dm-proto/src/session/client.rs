@@ -301,7 +301,12 @@ impl ClientSession {
                 self.end(ending);
                 made.ok()
             }
-            Phase::Over(Ending::Complete) if !self.state.alerts.is_empty() => self.speak(),
+            Phase::Over(Ending::Complete) if !self.state.alerts.is_empty() => {
+                // It is not over after all.
+                let notices = &mut self.state.notices;
+                notices.retain(|notice| !matches!(notice, Notice::Ended(_)));
+                self.speak()
+            }
             Phase::Ours if self.state.plan.is_none() && self.state.notices.is_empty() => {
                 self.speak()
             }
@@ -548,14 +553,10 @@ impl ClientSession {
         let Some(plan) = self.state.plan.take() else {
             return;
         };
-        let replies = plan.into_replies(&mut |command| {
-            // What goes wrong here goes wrong again, and is told, when the message is made.
-            self.state.link.is_unlimited()
-                || self
-                    .state
-                    .link
-                    .draft(self.opening())
-                    .map_or(true, |mut draft| draft.push(&mut command.clone()).is_ok())
+        let replies = plan.into_replies(&mut |mut command| {
+            // A message that cannot even begin is told of when it is made.
+            let mut draft = self.state.link.draft(self.opening()).ok()?;
+            draft.push(&mut command).err()
         });
         for reply in replies {
             self.state.link.post(reply);

@@ -4,7 +4,7 @@ use alloc::{boxed::Box, collections::VecDeque, vec, vec::Vec};
 
 use super::{
     Transmit,
-    error::{Incompatibility, Misbehaviour, Misuse, SessionError},
+    error::{Incompatibility, Misbehaviour, SessionError},
     package::{Draft, Loaded, LoadedTags, Opening, Parcel, Unfit, put_first},
     proof::Verdict,
     received::Received,
@@ -222,11 +222,6 @@ impl Link {
         self.in_flight.clear();
     }
 
-    /// Whether the peer takes messages of any size.
-    pub(super) fn is_unlimited(&self) -> bool {
-        self.peer_max_msg_size.is_none()
-    }
-
     /// The largest message that the peer takes. Without a declaration there is none known.
     fn budget(&self) -> Result<usize, SessionError> {
         match self.peer_max_msg_size {
@@ -309,7 +304,7 @@ impl Link {
         }
         match unfit.first() {
             None => Ok(()),
-            Some((_, Unfit::NotEncodable)) => Err(Misuse::Encode.into()),
+            Some((_, Unfit::NotEncodable)) => Err(Incompatibility::NotRepresentable.into()),
             Some(_) => Err(Incompatibility::MaxMsgSize.into()),
         }
     }
@@ -400,7 +395,7 @@ impl Link {
 fn fatal(error: PushError) -> SessionError {
     match error {
         PushError::Full { .. } => Incompatibility::MaxMsgSize.into(),
-        PushError::Encode(_) => Misuse::Encode.into(),
+        PushError::Encode(_) => Incompatibility::NotRepresentable.into(),
     }
 }
 

@@ -203,6 +203,9 @@ impl ServerSession {
         }
         self.state.phase = Phase::Ours;
         self.state.is_ready = false;
+        // If it was over, it is not after all.
+        let notices = &mut self.state.notices;
+        notices.retain(|notice| !matches!(notice, Notice::Ended(_)));
         self.is_again = false;
         let taken = self.take(message, &nonce);
         match taken {

@@ -237,3 +237,46 @@ fn the_device_knows_which_statuses_have_arrived() {
         assert_eq!(session.is_unsent(origin), place >= carried, "{place}");
     }
 }
+
+#[test]
+fn a_result_that_has_no_form_in_xml_is_415() {
+    for (encoding, expected) in ENCODINGS.into_iter().zip(["415", "200"]) {
+        let results = vec![Item::for_source("./A\u{7}").with_data("value")];
+        let pair = Scene::new(encoding)
+            .answer("./A", Answer::results(results))
+            .send(get(&["./A"]))
+            .run();
+
+        assert_eq!(
+            status_lines(&pair.server.manager.heard),
+            [format!("1.0 {expected}")]
+        );
+    }
+}
+
+#[test]
+fn a_command_that_has_no_form_in_xml_is_400_and_not_sent() {
+    let pair = Scene::new(ENCODINGS[0])
+        .batch([exec("./A\u{1}"), exec("./B")])
+        .run();
+
+    assert_eq!(
+        status_lines(&pair.server.manager.heard),
+        ["1.0 400", "2.0 200"]
+    );
+}
+
+#[test]
+fn a_status_loses_items_that_have_no_form_in_xml() {
+    let failing = Answer {
+        status: StatusCode::COMMAND_FAILED,
+        items: vec![Item::for_target("./A\u{1}")],
+        results: Vec::new(),
+    };
+    let pair = Scene::new(ENCODINGS[0])
+        .answer("./Op", failing)
+        .send(exec("./Op"))
+        .run();
+
+    assert_eq!(status_lines(&pair.server.manager.heard), ["1.0 500"]);
+}
