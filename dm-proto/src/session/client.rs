@@ -332,7 +332,7 @@ impl ClientSession {
         let SyncMl {
             header, commands, ..
         } = &received.message;
-        self.state.link.agree_on_version(header)?;
+        self.state.link.check_version(header)?;
         let commands_only: Vec<Command> = commands
             .iter()
             .filter(|command| !matches!(command, Command::Status(_)))

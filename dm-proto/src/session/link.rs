@@ -23,7 +23,7 @@ const IDLE_MESSAGES: u8 = 16;
 /// The smallest `MaxMsgSize` that is taken for one: below, no header fits.
 const SMALLEST_MESSAGE: u64 = 256;
 
-/// The versions spoken: `VerDTD`, `VerProto`. A message is answered with its own.
+/// The versions understood: `VerDTD`, `VerProto`. A server answers in the device's own.
 const VERSIONS: [(&str, &str); 3] = [("1.2", "DM/1.2"), ("1.2", "DM/1.3"), ("1.1", "DM/1.1")];
 
 /// One side's view of the exchange.
@@ -149,16 +149,14 @@ impl Link {
         Ok(Arrival::Next)
     }
 
-    /// Takes over the versions of a message.
+    /// Looks at the versions of a message.
     ///
     /// # Errors
     ///
     /// If they are not spoken; the status that says so is set.
-    pub(super) fn agree_on_version(&mut self, header: &SyncHdr) -> Result<(), SessionError> {
+    pub(super) fn check_version(&mut self, header: &SyncHdr) -> Result<(), SessionError> {
         let (dtd, proto) = (header.ver_dtd.trim(), header.ver_proto.trim());
         if VERSIONS.contains(&(dtd, proto)) {
-            self.ver_dtd = dtd.into();
-            self.ver_proto = proto.into();
             return Ok(());
         }
         let cause = if VERSIONS.iter().any(|known| known.0 == dtd) {
@@ -169,6 +167,12 @@ impl Link {
         let error = SessionError::from(cause);
         self.header_status = Some(HeaderStatus::Version(StatusCode::from(&error)));
         Err(error)
+    }
+
+    /// Speaks the version of a message from now on.
+    pub(super) fn adopt_version(&mut self, header: &SyncHdr) {
+        self.ver_dtd = header.ver_dtd.trim().into();
+        self.ver_proto = header.ver_proto.trim().into();
     }
 
     /// Counts messages that say nothing, so that their exchange ends.

@@ -320,7 +320,8 @@ impl ServerSession {
         self.state.link.encoding = received.encoding;
         self.state.replies.clear();
         self.issued.clear();
-        self.state.link.agree_on_version(&message.header)?;
+        self.state.link.check_version(&message.header)?;
+        self.state.link.adopt_version(&message.header);
 
         let was_authenticated = self.is_authenticated();
         let allowed = self.config.challenges;
