@@ -1,4 +1,43 @@
-//! The two encodings of a message.
+//! The two encodings of a message, XML and WBXML.
+//!
+//! ```text
+//! octets ──► reader (xml | wbxml) ──► events ──► grammar ──► SyncMl
+//! octets ◄── writer (xml | wbxml) ◄── events ◄── grammar ◄── SyncMl
+//! ```
+//!
+//! The element table and the grammar are written once; the encodings differ below the events only.
+//! [`decode`] reads whole messages, [`encode`] writes them, and [`MessageBuilder`] grows one within a
+//! byte budget.
+//!
+//! ```
+//! use bytes::Bytes;
+//! use dm_proto::codec::{DecodeOptions, Encoding, decode, encode};
+//!
+//! let xml = Bytes::from_static(b"<SyncML xmlns='SYNCML:SYNCML1.2'><SyncHdr><VerDTD>1.2</VerDTD>\
+//!     <VerProto>DM/1.2</VerProto><SessionID>1</SessionID><MsgID>1</MsgID>\
+//!     <Target><LocURI>https://dm.example.com</LocURI></Target>\
+//!     <Source><LocURI>IMEI:1</LocURI></Source></SyncHdr><SyncBody><Final/></SyncBody></SyncML>");
+//! let decoded = decode(Encoding::Xml, &xml, &DecodeOptions::default())?;
+//! assert!(decoded.tolerances.is_empty());
+//! let wbxml = encode(Encoding::Wbxml, &decoded.message)?;
+//! assert!(wbxml.len() * 3 < xml.len());
+//! assert_eq!(decode(Encoding::Wbxml, &wbxml, &DecodeOptions::default())?.message, decoded.message);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What is read
+//!
+//! - WBXML 1.0 to 1.3, and later ones as 1.3; UTF-8, US-ASCII, ISO-8859-1; public identifiers by number
+//!   or from the string table; all global tokens. Names without a token are literals: a namespace goes
+//!   as a first attribute `xmlns`, that of an attribute as `{namespace}name`.
+//! - XML 1.0 in UTF-8, or in UTF-16 with a byte order mark, under any prefix; the namespaces of SyncML
+//!   1.0 to 1.2 and none mean the same. A document type declaration may name an external subset, which
+//!   is never fetched; one with an internal subset is refused.
+//!
+//! # What is not
+//!
+//! Other document types (DevInf, DM DDF and TNDS, OMA Client Provisioning), also where they stand in
+//! `Data`: they stay text, octets or markup. Character sets other than these.
 
 mod builder;
 mod event;
