@@ -244,7 +244,7 @@ fn processing_instructions_are_passed_over() {
 #[test]
 fn large_octets_share_the_buffer_and_small_ones_do_not() {
     let mut octets = hex("02 a401 6a 00 6d 2c 6b 60 54 4f c3 c000").to_vec();
-    octets.extend(std::iter::repeat_n(0xFF, 0x2000));
+    octets.extend(core::iter::repeat_n(0xFF, 0x2000));
     octets.extend([
         0x01, 0x01, 0x54, 0x4F, 0xC3, 0x01, 0xFF, 0x01, 0x01, 0x01, 0x01, 0x01,
     ]);

@@ -3,7 +3,10 @@
 use bytes::Bytes;
 use dm_proto::{
     AlertCode, Data, EncodeError, Fragment, Name, Piece,
-    codec::{DecodeOptions, Encoding, MessageBuilder, PushError, decode, encode},
+    codec::{
+        DecodeOptions, Encoding, MessageBuilder, PushError, decode, decode_fragment, encode,
+        encode_fragment,
+    },
     message::{Add, Alert, Command, Get, Item, Meta, Replace, SyncHdr, SyncMl},
 };
 
@@ -164,6 +167,28 @@ fn fragments_that_do_not_balance_are_refused() {
                 encode(encoding, &message),
                 Err(EncodeError::MalformedFragment)
             );
+        }
+    }
+}
+
+#[test]
+fn a_document_has_one_root() {
+    let root = || [Piece::Start(Name::new("urn:x", "y")), Piece::End];
+    for (pieces, is_one) in [
+        (vec![], false),
+        (vec![Piece::Text("t".into())], false),
+        (root().to_vec(), true),
+        ([root(), root()].concat(), false),
+    ] {
+        let mut fragment = Fragment::EMPTY;
+        pieces.into_iter().for_each(|piece| fragment.push(piece));
+        for encoding in [Encoding::Xml, Encoding::Wbxml] {
+            let written = encode_fragment(encoding, &fragment);
+            assert_eq!(written.is_ok(), is_one);
+            if let Ok(octets) = written {
+                let read = decode_fragment(encoding, &octets, &DecodeOptions::default());
+                assert_eq!(read.as_ref(), Ok(&fragment));
+            }
         }
     }
 }
