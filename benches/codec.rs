@@ -1,6 +1,6 @@
 //! Reading and writing whole messages, in both encodings.
 
-use std::hint::black_box;
+use core::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use dm_benches::codec_inputs;

@@ -1,9 +1,4 @@
 //! XML, the text encoding.
-#![warn(
-    clippy::indexing_slicing,
-    clippy::unwrap_used,
-    clippy::arithmetic_side_effects
-)]
 
 mod input;
 mod reader;

@@ -259,13 +259,12 @@ impl Sink for Writer {
         }
         self.check(&name.namespace)?;
         self.check(value)?;
-        let prefix = match name.namespace.as_str() {
+        let qualified = match name.namespace.as_str() {
             "" if name.local == "xmlns" => return Err(invalid(name)),
-            "" => String::new(),
-            XML_NAMESPACE => String::from("xml:"),
-            namespace => format!("a{}:", self.prefix(namespace)?),
+            "" => String::from(name.local.as_str()),
+            XML_NAMESPACE => format!("xml:{}", name.local),
+            namespace => format!("a{}:{}", self.prefix(namespace)?, name.local),
         };
-        let qualified = prefix + &name.local;
         if self.attributes.len() >= MAX_ATTRIBUTES {
             return Err(EncodeError::TooManyAttributes {
                 limit: MAX_ATTRIBUTES,
