@@ -167,9 +167,15 @@ pub enum DecodeErrorKind {
         /// The attribute.
         name: String,
     },
-    /// XML: a namespace declaration that Namespaces in XML forbids.
+    /// XML: a namespace declaration that Namespaces in XML forbids, or a very long one with references.
     #[error("an invalid namespace declaration")]
     InvalidNamespace,
+    /// XML: an element with more attributes than are read.
+    #[error("more than {limit} attributes")]
+    TooManyAttributes {
+        /// The limit.
+        limit: usize,
+    },
     /// XML: more namespace declarations in scope than are kept.
     #[error("more than {limit} namespace declarations in scope")]
     TooManyNamespaces {
@@ -259,6 +265,12 @@ pub enum EncodeError {
     #[error("{name:?} is not a name")]
     InvalidName {
         /// The name.
+        name: String,
+    },
+    /// XML: an element would have an attribute twice.
+    #[error("a second attribute {name:?}")]
+    DuplicateAttribute {
+        /// The attribute.
         name: String,
     },
     /// The starts and ends of a [`Fragment`](crate::Fragment) do not balance, or an attribute does not

@@ -7,6 +7,8 @@ extern crate std;
 
 pub mod codec;
 pub mod message;
+#[cfg(all(feature = "xml", any(fuzzing, test)))]
+pub mod fuzzing;
 #[cfg(feature = "session")]
 pub mod auth;
 #[cfg(feature = "session")]

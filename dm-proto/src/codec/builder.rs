@@ -87,7 +87,7 @@ impl MessageBuilder {
     pub fn push(&mut self, command: &Command) -> Result<(), PushError> {
         let before = self.len();
         let room = self.room();
-        let written = match &mut self.writer {
+        match &mut self.writer {
             Writer::Wbxml(writer) => {
                 let mark = writer.mark();
                 let result = write::command(writer, command);
@@ -111,8 +111,7 @@ impl MessageBuilder {
                 )
                 .inspect_err(|_| writer.reset(&mark))
             }
-        };
-        written
+        }
     }
 
     fn settle(

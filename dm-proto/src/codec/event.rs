@@ -130,6 +130,7 @@ fn is_name_character(character: char) -> bool {
 /// The first character of a text that XML has no form for, not even as a reference.
 ///
 /// XML 1.0, 2.2: U+0000 to U+001F but for TAB, LF and CR; U+FFFE and U+FFFF.
+#[cfg(feature = "xml")]
 pub(crate) fn unrepresentable(text: &str) -> Option<(usize, char)> {
     // Both kinds are rare, so a pass over the octets looks for candidates first.
     let suspicious =
@@ -142,6 +143,7 @@ pub(crate) fn unrepresentable(text: &str) -> Option<(usize, char)> {
 }
 
 /// Whether XML has a form for a character.
+#[cfg(feature = "xml")]
 pub(crate) fn is_xml_character(character: char) -> bool {
     !matches!(character, '\0'..='\u{8}' | '\u{B}' | '\u{C}' | '\u{E}'..='\u{1F}' | '\u{FFFE}' | '\u{FFFF}')
 }

@@ -9,6 +9,12 @@ pub(crate) const SYNCML_1_0: &str = "SYNCML:SYNCML1.0";
 /// The namespace of MetInf, all versions.
 pub(crate) const METINF: &str = "syncml:metinf";
 
+/// The namespace of namespace declarations, to which nothing may be bound.
+pub(crate) const XMLNS_NAMESPACE: &str = "http://www.w3.org/2000/xmlns/";
+/// The namespace of the prefix `xml`, which is always bound.
+#[cfg(feature = "xml")]
+pub(crate) const XML_NAMESPACE: &str = "http://www.w3.org/XML/1998/namespace";
+
 /// The code page of SyncML.
 pub(crate) const PAGE_SYNCML: u8 = 0;
 /// The code page of MetInf.

@@ -75,7 +75,8 @@ pub enum ToleranceKind {
     },
     /// The root has no namespace.
     MissingNamespace,
-    /// A prefix that nothing declares; the name counts without it.
+    /// A prefix that nothing declares. A name of SyncML counts without it; others have it for a
+    /// namespace.
     UndeclaredPrefix {
         /// The prefix.
         prefix: Text,

@@ -1,5 +1,32 @@
 //! Integration tests of `dm-proto`: messages, their encodings, and sessions.
 
+mod bad_input;
+mod round_trip;
+mod session_auth;
+mod session_bad_input;
+mod session_execution;
+mod session_faults;
 mod session_flows;
+mod session_packages;
+mod session_properties;
 mod session_support;
+mod strategy;
+mod tolerance;
+mod vectors;
+mod wbxml2xml;
 mod wbxml_vectors;
+
+use bytes::Bytes;
+
+/// Octets in hexadecimal digits; anything else between them is passed over.
+fn hex(digits: &str) -> Bytes {
+    let digits: Vec<u32> = digits
+        .chars()
+        .filter_map(|digit| digit.to_digit(16))
+        .collect();
+    digits
+        .chunks(2)
+        .map(|pair| u8::try_from(pair[0] << 4 | pair[1]).expect("two digits"))
+        .collect::<Vec<u8>>()
+        .into()
+}

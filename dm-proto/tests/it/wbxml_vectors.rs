@@ -7,14 +7,7 @@ use dm_proto::{
     message::{Alert, Command, Item, Meta, Results, SyncMl},
 };
 
-fn hex(digits: &str) -> Bytes {
-    let digits: Vec<u8> = digits.bytes().filter(u8::is_ascii_hexdigit).collect();
-    digits
-        .chunks(2)
-        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).expect("ascii"), 16).expect("hex"))
-        .collect::<Vec<u8>>()
-        .into()
-}
+use crate::hex;
 
 fn read(octets: &Bytes) -> SyncMl {
     match decode(Encoding::Wbxml, octets, &DecodeOptions::default()) {

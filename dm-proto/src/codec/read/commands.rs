@@ -141,6 +141,8 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
                 if tag == Tag::Known(Element::Final) {
                     if is_final {
                         self.note(ToleranceKind::DuplicateElement { element: "Final" })?;
+                        self.skip()?;
+                        continue;
                     }
                     is_final = true;
                     message.is_final = self.flag(Element::Final, &mut message.extra)?;
@@ -425,13 +427,11 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
                 }
                 Tag::Known(element @ Element::TargetRef) => {
                     self.ordered(&mut seen, 4, element)?;
-                    let uri = self.text(element, extra)?;
-                    self.push(&mut status.target_refs, uri)?;
+                    self.list(element, &mut status.target_refs, extra)?;
                 }
                 Tag::Known(element @ Element::SourceRef) => {
                     self.ordered(&mut seen, 5, element)?;
-                    let uri = self.text(element, extra)?;
-                    self.push(&mut status.source_refs, uri)?;
+                    self.list(element, &mut status.source_refs, extra)?;
                 }
                 Tag::Known(element @ Element::Cred) => {
                     if self.single(&mut seen, 6, element)? {

@@ -156,6 +156,19 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
         self.keep_trimmed(element, text)
     }
 
+    /// Adds the text of the open element to a list. Attributes are kept for the first of them only:
+    /// there is one place for them.
+    fn list(&mut self, element: Element, texts: &mut Vec<Text>, extra: &mut Extra) -> Result<()> {
+        let mut dropped = Extra::NONE;
+        let extra = if texts.is_empty() {
+            extra
+        } else {
+            &mut dropped
+        };
+        let text = self.text(element, extra)?;
+        self.push(texts, text)
+    }
+
     /// The text of the open element to the letter.
     fn verbatim(&mut self, element: Element, extra: &mut Extra) -> Result<Text> {
         let text = self.content(element, extra)?;
@@ -446,6 +459,7 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
         Ok(())
     }
 
+    #[expect(clippy::ptr_arg, reason = "it matters whether the text is owned")]
     fn charge_append(&mut self, text: &Cow<'i, str>, more: usize) -> Result<()> {
         // A buffer that is not owned yet is copied first. Twice, since it doubles as it grows.
         let copied = match text {

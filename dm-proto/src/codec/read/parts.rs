@@ -166,7 +166,8 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
             match tag {
                 Tag::Known(element @ Element::LocUri) => {
                     if self.single(&mut seen, 0, element)? {
-                        uri = LocUri::from(self.text(on, extra)?);
+                        // There is no place for attributes of an element this deep.
+                        uri = LocUri::from(self.text(element, &mut Extra::default())?);
                     }
                 }
                 tag => self.drop_element(&tag)?,
@@ -230,7 +231,10 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
         let mut wrapped = false;
         let extra = &mut meta.extra;
         loop {
-            let Some(tag) = self.child("", extra)? else {
+            // The wrapper is not kept, nor are attributes of it.
+            let mut dropped = Extra::NONE;
+            let Some(tag) = self.child("", if wrapped { &mut dropped } else { &mut *extra })?
+            else {
                 if wrapped {
                     wrapped = false;
                     continue;
@@ -288,8 +292,7 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
                     }
                 }
                 Tag::Known(element @ Element::Emi) => {
-                    let emi = self.text(element, extra)?;
-                    self.push(&mut meta.emi, emi)?;
+                    self.list(element, &mut meta.emi, extra)?;
                 }
                 Tag::Known(element @ Element::Mem) => {
                     if self.single(&mut seen, 10, element)? {

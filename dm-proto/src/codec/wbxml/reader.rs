@@ -15,7 +15,7 @@ use crate::{
     codec::{
         Encoding, ToleranceKind,
         event::{Event, Fault, Qualified, Source, Tag, is_name},
-        tags::{self, Element},
+        tags::{self, Element, XMLNS_NAMESPACE},
     },
 };
 
@@ -178,30 +178,38 @@ impl<'i> Reader<'i> {
     /// A name from the string table. A first attribute `xmlns` gives its namespace, as our writer
     /// puts it.
     fn literal(&mut self) -> Result<Tag<'i>> {
-        let local = self.name()?;
-        let mut namespace = Cow::Borrowed("");
+        let mut name = self.name()?;
         if self.attributes == Attributes::Open {
-            match self.attribute()? {
-                Some(Event::Attribute(name, value))
-                    if name.namespace.is_empty() && name.local == "xmlns" =>
-                {
-                    namespace = value;
+            match self.any_attribute()? {
+                Some(Event::Attribute(xmlns, value)) if is_default_declaration(&xmlns) => {
+                    name.namespace = value;
                 }
+                Some(Event::Attribute(xmlns, _)) if is_declaration(&xmlns) => {}
                 Some(event) => self.queued = Some(event),
                 None => self.attributes = Attributes::None,
             }
         }
-        Ok(Qualified { namespace, local }.into_tag())
+        Ok(name.into_tag())
     }
 
-    /// The next attribute, or `None` at the end of the list.
+    /// The next attribute, or `None` at the end of the list. Namespace declarations, which encoders
+    /// put where they turn XML into WBXML without understanding it, are passed over.
     fn attribute(&mut self) -> Result<Option<Event<'i>>> {
+        loop {
+            match self.any_attribute()? {
+                Some(Event::Attribute(name, _)) if is_declaration(&name) => {}
+                event => return Ok(event),
+            }
+        }
+    }
+
+    fn any_attribute(&mut self) -> Result<Option<Event<'i>>> {
         let name = loop {
             let octet = self.octet()?;
             match octet {
                 token::SWITCH_PAGE => self.attribute_page = self.octet()?,
                 token::END => return Ok(None),
-                token::LITERAL => break self.attribute_name()?,
+                token::LITERAL => break self.name()?,
                 0x05..=0x3F | 0x45..=0x7F => {
                     let page = self.attribute_page;
                     break Qualified {
@@ -214,28 +222,6 @@ impl<'i> Reader<'i> {
         };
         let value = self.attribute_value()?;
         Ok(Some(Event::Attribute(name, value)))
-    }
-
-    /// The literal name of an attribute: local, or `{namespace}local`, as our writer puts it.
-    fn attribute_name(&mut self) -> Result<Qualified<'i>> {
-        let at = self.rest.len();
-        let text = self.reference()?;
-        let name = match &text {
-            Cow::Borrowed(text) => split_name(text).map(|(namespace, local)| Qualified {
-                namespace: Cow::Borrowed(namespace),
-                local: Cow::Borrowed(local),
-            }),
-            Cow::Owned(text) => split_name(text).map(|(namespace, local)| Qualified {
-                namespace: Cow::Owned(namespace.into()),
-                local: Cow::Owned(local.into()),
-            }),
-        };
-        name.ok_or_else(|| Fault {
-            offset: self.length.saturating_sub(at),
-            kind: DecodeErrorKind::InvalidName {
-                name: text.into_owned(),
-            },
-        })
     }
 
     fn attribute_value(&mut self) -> Result<Cow<'i, str>> {
@@ -309,17 +295,25 @@ impl<'i> Reader<'i> {
         }
     }
 
-    /// An element name from the string table.
-    fn name(&mut self) -> Result<Cow<'i, str>> {
+    /// A name from the string table: local, or `{namespace}local`, as our writer puts attributes, or
+    /// with a prefix, which is then all that is known of the namespace.
+    fn name(&mut self) -> Result<Qualified<'i>> {
         let at = self.rest.len();
-        let name = self.reference()?;
-        if is_name(&name) {
-            return Ok(name);
-        }
-        Err(Fault {
+        let text = self.reference()?;
+        let name = match &text {
+            Cow::Borrowed(text) => split_name(text).map(|(namespace, local)| Qualified {
+                namespace: Cow::Borrowed(namespace),
+                local: Cow::Borrowed(local),
+            }),
+            Cow::Owned(text) => split_name(text).map(|(namespace, local)| Qualified {
+                namespace: Cow::Owned(namespace.into()),
+                local: Cow::Owned(local.into()),
+            }),
+        };
+        name.ok_or_else(|| Fault {
             offset: self.length.saturating_sub(at),
             kind: DecodeErrorKind::InvalidName {
-                name: name.into_owned(),
+                name: text.into_owned(),
             },
         })
     }
@@ -543,7 +537,19 @@ fn fault(length: usize, error: nom::Err<Broken<'_>>) -> Fault {
 fn split_name(name: &str) -> Option<(&str, &str)> {
     let (namespace, local) = match name.strip_prefix('{') {
         Some(name) => name.rsplit_once('}')?,
-        None => ("", name),
+        None => match name.split_once(':') {
+            Some(("xmlns", local)) => (XMLNS_NAMESPACE, local),
+            Some(name) => name,
+            None => ("", name),
+        },
     };
     is_name(local).then_some((namespace, local))
+}
+
+fn is_default_declaration(name: &Qualified<'_>) -> bool {
+    name.namespace.is_empty() && name.local == "xmlns"
+}
+
+fn is_declaration(name: &Qualified<'_>) -> bool {
+    is_default_declaration(name) || name.namespace == XMLNS_NAMESPACE
 }

@@ -233,12 +233,11 @@ impl Sink for Writer {
         if self.fresh.is_none() {
             return Err(EncodeError::MalformedFragment);
         }
+        // The name `xmlns` gives an element its namespace; a NUL would end a string of the table.
+        if name.namespace.is_empty() && name.local == "xmlns" || name.namespace.contains('\0') {
+            return Err(invalid(name));
+        }
         if name.namespace.is_empty() {
-            if name.local == "xmlns" {
-                return Err(EncodeError::InvalidName {
-                    name: name.local.as_str().into(),
-                });
-            }
             return self.raw_attribute(&name.local, value);
         }
         self.raw_attribute(&format!("{{{}}}{}", name.namespace, name.local), value)
@@ -281,13 +280,17 @@ fn length(octets: usize) -> Result<u32, EncodeError> {
 }
 
 fn check_name(name: &Name) -> Result<(), EncodeError> {
-    // The namespace goes into a string, and of an attribute into the table.
-    if is_name(&name.local) && !name.namespace.contains('\0') {
-        return Ok(());
+    if is_name(&name.local) {
+        Ok(())
+    } else {
+        Err(invalid(name))
     }
-    Err(EncodeError::InvalidName {
+}
+
+fn invalid(name: &Name) -> EncodeError {
+    EncodeError::InvalidName {
         name: name.local.as_str().into(),
-    })
+    }
 }
 
 /// Page and token of a name that the reader gave to a token it did not know.

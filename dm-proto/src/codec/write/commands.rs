@@ -2,7 +2,7 @@
 
 use super::{Grammar, Result};
 use crate::{
-    CmdId, Correlator, Extra, Text,
+    CmdId, Correlator, Extra,
     codec::{event::Sink, tags::Element},
     message::{Command, Cred, Item, Meta, Results, Status},
 };
@@ -69,9 +69,8 @@ impl<S: Sink> Grammar<'_, S> {
             Command::Alert(c) => {
                 self.open(Element::Alert, &c.cmd_id, c.no_resp, &c.extra)?;
                 self.cred(c.cred.as_deref())?;
-                if let Some(code) = c.code {
-                    self.number(Element::Data, u64::from(code.as_u16()), &c.extra)?;
-                }
+                let code = c.code.map(|code| u64::from(code.as_u16()));
+                self.optional_number(Element::Data, code, &c.extra)?;
                 self.correlator(c.correlator.as_ref(), &c.extra)?;
                 self.items(&c.items, None, &c.extra)
             }
@@ -123,8 +122,8 @@ impl<S: Sink> Grammar<'_, S> {
         self.required(Element::MsgRef, status.msg_ref.as_str(), extra)?;
         self.required(Element::CmdRef, status.cmd_ref.as_str(), extra)?;
         self.required(Element::Cmd, status.cmd.as_str(), extra)?;
-        self.references(Element::TargetRef, &status.target_refs, extra)?;
-        self.references(Element::SourceRef, &status.source_refs, extra)?;
+        self.list(Element::TargetRef, &status.target_refs, extra)?;
+        self.list(Element::SourceRef, &status.source_refs, extra)?;
         self.cred(status.cred.as_deref())?;
         self.chal(status.chal.as_deref())?;
         self.number(Element::Data, u64::from(status.data.as_u16()), extra)?;
@@ -143,15 +142,5 @@ impl<S: Sink> Grammar<'_, S> {
         self.optional(Element::TargetRef, results.target_ref.as_ref(), extra)?;
         self.optional(Element::SourceRef, results.source_ref.as_ref(), extra)?;
         self.items(&results.items, results.meta.as_deref(), extra)
-    }
-
-    /// Writes references; the foreign attributes kept for them stand on the first.
-    fn references(&mut self, element: Element, uris: &[Text], extra: &Extra) -> Result {
-        let mut extra = extra;
-        for uri in uris {
-            self.text(element, uri, extra)?;
-            extra = &Extra::NONE;
-        }
-        Ok(())
     }
 }

@@ -90,21 +90,39 @@ impl<S: Sink> Grammar<'_, S> {
         Ok(())
     }
 
-    /// Writes an element that the DTD requires, unless it is empty: then it was missing.
+    /// Writes an element that the DTD requires, unless it is empty: then it was missing. One that
+    /// carries attributes was not.
     fn required(&mut self, element: Element, text: &str, extra: &Extra) -> Result {
-        if text.is_empty() {
-            Ok(())
-        } else {
-            self.text(element, text, extra)
+        if text.is_empty() && !has_attributes(extra, element) {
+            return Ok(());
         }
+        self.text(element, text, extra)
     }
 
     fn optional(&mut self, element: Element, text: Option<&Text>, extra: &Extra) -> Result {
         text.map_or(Ok(()), |text| self.text(element, text, extra))
     }
 
+    /// Writes an element for each text; the foreign attributes kept for them stand on the first.
+    fn list(&mut self, element: Element, texts: &[Text], extra: &Extra) -> Result {
+        let mut extra = extra;
+        for text in texts {
+            self.text(element, text, extra)?;
+            extra = &Extra::NONE;
+        }
+        Ok(())
+    }
+
     fn number(&mut self, element: Element, number: u64, extra: &Extra) -> Result {
         self.text(element, &compact_str::format_compact!("{number}"), extra)
+    }
+
+    /// Writes a number. One that is absent and yet carries attributes was not a number.
+    fn optional_number(&mut self, element: Element, number: Option<u64>, extra: &Extra) -> Result {
+        match number {
+            Some(number) => self.number(element, number, extra),
+            None => self.required(element, "", extra),
+        }
     }
 
     fn flag(&mut self, element: Element, is_set: bool, extra: &Extra) -> Result {
@@ -187,4 +205,11 @@ impl<S: Sink> Grammar<'_, S> {
             }
         }
     }
+}
+
+fn has_attributes(extra: &Extra, element: Element) -> bool {
+    extra
+        .attributes()
+        .iter()
+        .any(|attribute| attribute.on == *element.name())
 }

@@ -84,23 +84,15 @@ impl<S: Sink> Grammar<'_, S> {
         }
         self.optional(Element::Type, meta.type_.as_ref(), extra)?;
         self.optional(Element::Mark, meta.mark.as_ref(), extra)?;
-        if let Some(size) = meta.size {
-            self.number(Element::Size, size, extra)?;
-        }
+        self.optional_number(Element::Size, meta.size, extra)?;
         self.anchor(meta.anchor.as_deref())?;
         self.optional(Element::Version, meta.version.as_ref(), extra)?;
         if let Some(nonce) = &meta.next_nonce {
             self.text(Element::NextNonce, nonce.expose(), extra)?;
         }
-        if let Some(size) = meta.max_msg_size {
-            self.number(Element::MaxMsgSize, size, extra)?;
-        }
-        if let Some(size) = meta.max_obj_size {
-            self.number(Element::MaxObjSize, size, extra)?;
-        }
-        for emi in &meta.emi {
-            self.text(Element::Emi, emi, extra)?;
-        }
+        self.optional_number(Element::MaxMsgSize, meta.max_msg_size, extra)?;
+        self.optional_number(Element::MaxObjSize, meta.max_obj_size, extra)?;
+        self.list(Element::Emi, &meta.emi, extra)?;
         self.mem(meta.mem.as_deref())?;
         self.flag(Element::FieldLevel, meta.field_level, extra)?;
         self.end(extra)

@@ -4,7 +4,7 @@ use alloc::{borrow::Cow, vec::Vec};
 
 use quick_xml::{
     Error, XmlVersion,
-    errors::IllFormedError,
+    errors::{IllFormedError, SyntaxError},
     escape::resolve_xml_entity,
     events::{
         Event as XmlEvent,
@@ -12,12 +12,13 @@ use quick_xml::{
     },
 };
 
-use super::{Input, XML_NAMESPACE, XMLNS_NAMESPACE};
+use super::Input;
 use crate::{
     DecodeErrorKind, Text,
     codec::{
         Encoding, ToleranceKind,
         event::{Event, Fault, Qualified, Source, is_name, is_xml_character, unrepresentable},
+        tags::{self, Element, XML_NAMESPACE, XMLNS_NAMESPACE},
     },
 };
 
@@ -76,15 +77,12 @@ impl<'i> Reader<'i> {
                 Ok((event, self.text.get(self.from..to).unwrap_or_default()))
             }
             Err(error) => {
-                let offset = position(self.reader.error_position());
-                Err(Fault {
-                    offset: if matches!(error, Error::Syntax(_)) {
-                        self.text.len()
-                    } else {
-                        offset
-                    },
-                    kind: kind_of(error),
-                })
+                let kind = kind_of(error);
+                let offset = match kind {
+                    DecodeErrorKind::UnexpectedEnd => self.text.len(),
+                    _ => position(self.reader.error_position()),
+                };
+                Err(Fault { offset, kind })
             }
         }
     }
@@ -109,19 +107,26 @@ impl<'i> Reader<'i> {
                         }
                         return Err(self.fail(DecodeErrorKind::NoRoot));
                     }
-                    return Ok(Event::Text(self.characters(text.into_inner())?));
+                    return Ok(Event::Text(self.characters(text.into_inner(), 0)?));
                 }
                 XmlEvent::CData(text) => {
                     if self.depth == 0 {
                         return Err(self.fail(DecodeErrorKind::NoRoot));
                     }
-                    return Ok(Event::Text(self.characters(text.into_inner())?));
+                    return Ok(Event::Text(
+                        self.characters(text.into_inner(), "<![CDATA[".len())?,
+                    ));
                 }
                 XmlEvent::GeneralRef(reference) => {
                     if self.depth == 0 {
                         return Err(self.fail(DecodeErrorKind::NoRoot));
                     }
                     return Ok(Event::Char(self.reference(&reference)?));
+                }
+                XmlEvent::Decl(_) | XmlEvent::DocType(_) if self.depth > 0 => {
+                    return Err(self.fail(DecodeErrorKind::Syntax {
+                        reason: "a declaration inside the root element",
+                    }));
                 }
                 XmlEvent::Decl(declaration) => {
                     if let Some(encoding) = declaration.encoding() {
@@ -153,7 +158,14 @@ impl<'i> Reader<'i> {
             self.declarations(content, name_len)?;
         }
         let (prefix, local) = self.split(name)?;
-        let (namespace, odd) = self.resolve(prefix);
+        let (mut namespace, odd) = self.resolve(prefix);
+        if odd.is_some()
+            && (Element::from_name(tags::PAGE_SYNCML, local).is_some()
+                || Element::from_name(tags::PAGE_METINF, local).is_some())
+        {
+            // A name of SyncML under a prefix that was forgotten: what else should it be.
+            namespace = Cow::Borrowed("");
+        }
         let is_root_without = self.depth == 1 && namespace.is_empty() && odd.is_none();
         let start = Event::Start(
             Qualified {
@@ -178,6 +190,11 @@ impl<'i> Reader<'i> {
         for attribute in attributes(content, name_len) {
             let attribute = attribute.map_err(|_| self.fail(SYNTAX_ATTRIBUTE))?;
             let name = attribute.key.0;
+            if names.len() >= MAX_ATTRIBUTES {
+                return Err(self.fail(DecodeErrorKind::TooManyAttributes {
+                    limit: MAX_ATTRIBUTES,
+                }));
+            }
             names.push(name);
             let Some(prefix) = declared_prefix(name) else {
                 continue;
@@ -186,10 +203,17 @@ impl<'i> Reader<'i> {
             match prefix {
                 "xml" if namespace == XML_NAMESPACE => continue,
                 "xml" | "xmlns" => return Err(self.fail(DecodeErrorKind::InvalidNamespace)),
-                _ if namespace == XML_NAMESPACE || namespace == XMLNS_NAMESPACE => {
+                _ if namespace == XML_NAMESPACE
+                    || namespace == XMLNS_NAMESPACE
+                    || namespace.is_empty() && !prefix.is_empty() =>
+                {
                     return Err(self.fail(DecodeErrorKind::InvalidNamespace));
                 }
                 _ => {}
+            }
+            // Names that are not slices of the input are copied for each element.
+            if matches!(&namespace, Cow::Owned(name) if name.len() > MAX_COPIED_NAMESPACE) {
+                return Err(self.fail(DecodeErrorKind::InvalidNamespace));
             }
             if self.bindings.len() >= MAX_BINDINGS {
                 return Err(self.fail(DecodeErrorKind::TooManyNamespaces {
@@ -273,11 +297,11 @@ impl<'i> Reader<'i> {
             Some(binding) => (binding.namespace.clone(), None),
             None if prefix.is_empty() => (Cow::Borrowed(""), None),
             None => {
-                let prefix = Text::from(prefix);
-                (
-                    Cow::Borrowed(""),
-                    Some(ToleranceKind::UndeclaredPrefix { prefix }),
-                )
+                // The prefix is all that is known of the namespace, and keeps names apart.
+                let odd = ToleranceKind::UndeclaredPrefix {
+                    prefix: Text::from(prefix),
+                };
+                (Cow::Borrowed(prefix), Some(odd))
             }
         }
     }
@@ -295,10 +319,11 @@ impl<'i> Reader<'i> {
     }
 
     /// Character data: checked, with line ends as XML reads them.
-    fn characters(&self, text: Cow<'i, str>) -> Result<Cow<'i, str>> {
+    /// `skipped` is what stands before it in the markup.
+    fn characters(&self, text: Cow<'i, str>, skipped: usize) -> Result<Cow<'i, str>> {
         if let Some((at, character)) = unrepresentable(&text) {
             return Err(Fault {
-                offset: self.from.saturating_add(at),
+                offset: self.from.saturating_add(skipped).saturating_add(at),
                 kind: DecodeErrorKind::InvalidCharacter {
                     value: u32::from(character),
                 },
@@ -312,7 +337,7 @@ impl<'i> Reader<'i> {
     }
 
     fn value(&self, attribute: &Attribute<'i>) -> Result<Cow<'i, str>> {
-        self.characters(attribute.value.clone())?;
+        self.characters(attribute.value.clone(), 0)?;
         if attribute.value.contains('<') {
             return Err(self.fail(SYNTAX_ATTRIBUTE));
         }
@@ -392,9 +417,8 @@ impl<'i> Source<'i> for Reader<'i> {
 
     fn finish(&mut self) -> Result<Option<ToleranceKind>> {
         loop {
-            let (event, _) = match self.read() {
-                Ok(read) => read,
-                Err(_) => return Ok(Some(self.trailing())),
+            let Ok((event, _)) = self.read() else {
+                return Ok(Some(self.trailing()));
             };
             match event {
                 XmlEvent::Eof => return Ok(None),
@@ -420,6 +444,11 @@ impl Reader<'_> {
 
 /// More declarations in scope than any real document has; resolving a name looks through them.
 const MAX_BINDINGS: usize = 128;
+
+/// More attributes than any element has; looking for repetitions takes memory for each.
+const MAX_ATTRIBUTES: usize = 1024;
+/// The longest namespace name that may have references in it.
+const MAX_COPIED_NAMESPACE: usize = 1024;
 
 const SYNTAX_ATTRIBUTE: DecodeErrorKind = DecodeErrorKind::Syntax {
     reason: "a malformed attribute",
@@ -456,6 +485,7 @@ fn position(position: u64) -> usize {
 
 fn kind_of(error: Error) -> DecodeErrorKind {
     let reason = match error {
+        Error::Syntax(SyntaxError::InvalidBangMarkup) => "unknown markup",
         Error::Syntax(_) => return DecodeErrorKind::UnexpectedEnd,
         Error::IllFormed(IllFormedError::MismatchedEndTag { expected, found }) => {
             return DecodeErrorKind::MismatchedEnd { expected, found };

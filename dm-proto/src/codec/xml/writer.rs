@@ -1,14 +1,13 @@
 //! Events into XML text.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{collections::BTreeSet, format, string::String, vec::Vec};
 use core::{fmt::Write as _, ops::Range};
 
-use super::{XML_NAMESPACE, XMLNS_NAMESPACE};
 use crate::{
     EncodeError, Name,
     codec::{
         event::{Sink, is_name, unrepresentable},
-        tags::{self, Element},
+        tags::{self, Element, XML_NAMESPACE, XMLNS_NAMESPACE},
     },
 };
 
@@ -25,6 +24,8 @@ pub(in crate::codec) struct Writer {
     is_fresh: bool,
     /// How many prefixes that tag declares.
     prefixes: usize,
+    /// The attributes of that tag whose names stand as they are, without a prefix of our own.
+    plain: BTreeSet<String>,
 }
 
 /// An open element.
@@ -35,6 +36,8 @@ struct Open {
     name: Range<usize>,
     /// The default namespace inside it.
     default: Default,
+    /// The length of [`Writer::namespaces`] before it.
+    namespaces: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -67,6 +70,7 @@ impl Writer {
             open: Vec::new(),
             is_fresh: false,
             prefixes: 0,
+            plain: BTreeSet::new(),
         }
     }
 
@@ -102,36 +106,69 @@ impl Writer {
         self.out.into_bytes()
     }
 
-    fn begin(&mut self, element: Option<Element>, name: &str, namespace: Option<&str>) {
-        self.force_content();
-        let (wanted, declared) = match (element, namespace) {
-            (Some(element), _) if element.page() == tags::PAGE_METINF => {
-                (Default::MetInf, tags::METINF)
-            }
-            (Some(_), _) => (Default::SyncMl, self.root),
-            (None, namespace) => {
-                let namespace = namespace.unwrap_or_default();
-                let from = self.namespaces.len();
-                self.namespaces.push_str(namespace);
-                (Default::Foreign(from..self.namespaces.len()), namespace)
-            }
+    fn begin(&mut self, element: Element) {
+        let (default, namespace) = if element.page() == tags::PAGE_METINF {
+            (Default::MetInf, tags::METINF)
+        } else {
+            (Default::SyncMl, self.root)
         };
+        let before = self.namespaces.len();
+        self.open_tag(
+            Some(element),
+            "",
+            element.name(),
+            namespace,
+            default,
+            before,
+        );
+    }
+
+    fn begin_foreign(&mut self, name: &Name) {
+        let before = self.namespaces.len();
+        if name.namespace == XML_NAMESPACE {
+            // It may not be declared as default, so the default stays as it is.
+            let default = self
+                .open
+                .last()
+                .map_or(Default::Foreign(0..0), |open| open.default.clone());
+            let namespace = String::from(self.default());
+            self.open_tag(None, "xml:", &name.local, &namespace, default, before);
+            return;
+        }
+        self.namespaces.push_str(&name.namespace);
+        let default = Default::Foreign(before..self.namespaces.len());
+        self.open_tag(None, "", &name.local, &name.namespace, default, before);
+    }
+
+    fn open_tag(
+        &mut self,
+        element: Option<Element>,
+        prefix: &str,
+        name: &str,
+        namespace: &str,
+        default: Default,
+        namespaces: usize,
+    ) {
+        self.force_content();
         self.out.push('<');
         let from = self.out.len();
+        self.out.push_str(prefix);
         self.out.push_str(name);
         let to = self.out.len();
-        if self.default() != declared {
+        if self.default() != namespace {
             self.out.push_str(" xmlns=\"");
-            escape_attribute(&mut self.out, declared);
+            escape_attribute(&mut self.out, namespace);
             self.out.push('"');
         }
         self.open.push(Open {
             element,
             name: from..to,
-            default: wanted,
+            default,
+            namespaces,
         });
         self.is_fresh = true;
         self.prefixes = 0;
+        self.plain.clear();
     }
 
     /// The default namespace where the writer stands.
@@ -168,13 +205,13 @@ impl Sink for Writer {
     const TEXT_ONLY: bool = true;
 
     fn start(&mut self, element: Element) {
-        self.begin(Some(element), element.name(), None);
+        self.begin(element);
     }
 
     fn start_foreign(&mut self, name: &Name) -> Result<(), EncodeError> {
         check_name(name)?;
         self.check(&name.namespace)?;
-        self.begin(None, &name.local, Some(&name.namespace));
+        self.begin_foreign(name);
         Ok(())
     }
 
@@ -185,13 +222,20 @@ impl Sink for Writer {
         }
         self.check(&name.namespace)?;
         self.check(value)?;
+        let prefix = match name.namespace.as_str() {
+            "" if name.local == "xmlns" => return Err(invalid(name)),
+            "" => Some(""),
+            XML_NAMESPACE => Some("xml:"),
+            _ => None,
+        };
+        if let Some(prefix) = prefix {
+            let name = format!("{prefix}{}", name.local);
+            if !self.plain.insert(name.clone()) {
+                return Err(EncodeError::DuplicateAttribute { name });
+            }
+        }
         self.out.push(' ');
         match name.namespace.as_str() {
-            "" if name.local == "xmlns" => {
-                return Err(EncodeError::InvalidName {
-                    name: name.local.as_str().into(),
-                });
-            }
             "" => {}
             XML_NAMESPACE => self.out.push_str("xml:"),
             namespace => {
@@ -241,9 +285,7 @@ impl Sink for Writer {
         let Some(open) = self.open.pop() else {
             return;
         };
-        if let Default::Foreign(range) = open.default {
-            self.namespaces.truncate(range.start);
-        }
+        self.namespaces.truncate(open.namespaces);
         if self.is_fresh {
             self.out.push_str("/>");
             self.is_fresh = false;
@@ -266,9 +308,13 @@ fn check_name(name: &Name) -> Result<(), EncodeError> {
     if is_name(&name.local) && name.namespace != XMLNS_NAMESPACE {
         return Ok(());
     }
-    Err(EncodeError::InvalidName {
+    Err(invalid(name))
+}
+
+fn invalid(name: &Name) -> EncodeError {
+    EncodeError::InvalidName {
         name: name.local.as_str().into(),
-    })
+    }
 }
 
 fn escape_text(out: &mut String, text: &str) {

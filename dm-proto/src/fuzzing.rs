@@ -1,0 +1,160 @@
+//! Bodies of the fuzz targets in `fuzz/`, here so that they are compiled, linted and changed with the
+//! code. Each states the properties that it enforces; breaking one panics.
+
+use bytes::Bytes;
+
+use crate::{
+    Limits,
+    codec::{DecodeOptions, Encoding, decode, encode},
+    message::{Command, Item, Meta, SyncMl},
+};
+
+/// XML: any octets give a message or an error, see [`wbxml_decode`].
+pub fn xml_decode(octets: &[u8]) {
+    check_decode(Encoding::Xml, octets);
+}
+
+/// WBXML: any octets give a message or an error.
+///
+/// Strict mode accepts exactly what lenient mode reads without a tolerance, and reads it the same.
+/// Offsets lie within the input.
+pub fn wbxml_decode(octets: &[u8]) {
+    check_decode(Encoding::Wbxml, octets);
+}
+
+/// What is read is written and read back the same, in its own encoding and from XML through WBXML. From
+/// WBXML to XML it is the same, or refused, since XML has no form for some of it.
+pub fn round_trip(octets: &[u8]) {
+    let Some(encoding) = Encoding::detect(octets) else {
+        return;
+    };
+    let options = DecodeOptions::default();
+    let Ok(decoded) = decode(encoding, &Bytes::copy_from_slice(octets), &options) else {
+        return;
+    };
+    let message = decoded.message;
+    let again = read_back(encoding, &message);
+    if !has_octets_called_base64(&message) {
+        assert_eq!(again, message);
+    }
+    match encoding {
+        Encoding::Xml => assert_eq!(read_back(Encoding::Wbxml, &message), message),
+        Encoding::Wbxml => {
+            if let Ok(xml) = encode(Encoding::Xml, &message) {
+                let through = read(Encoding::Xml, &xml);
+                assert_eq!(encode(Encoding::Xml, &through), Ok(xml));
+            }
+        }
+    }
+}
+
+fn check_decode(encoding: Encoding, octets: &[u8]) {
+    let octets = Bytes::copy_from_slice(octets);
+    let lenient = decode(encoding, &octets, &DecodeOptions::default());
+    let strict = decode(encoding, &octets, &DecodeOptions::strict(Limits::default()));
+    match lenient {
+        Ok(lenient) => {
+            for tolerance in &lenient.tolerances {
+                assert!(tolerance.offset <= octets.len());
+            }
+            match strict {
+                Ok(strict) => assert_eq!(strict, lenient),
+                Err(error) => assert_eq!(
+                    lenient.tolerances.first().map(|tolerance| tolerance.offset),
+                    Some(error.offset()),
+                ),
+            }
+        }
+        Err(error) => {
+            assert!(error.offset() <= octets.len());
+            assert!(strict.is_err());
+        }
+    }
+}
+
+fn read_back(encoding: Encoding, message: &SyncMl) -> SyncMl {
+    let octets = encode(encoding, message).expect("what was read can be written");
+    read(encoding, &octets)
+}
+
+fn read(encoding: Encoding, octets: &Bytes) -> SyncMl {
+    // The other encoding may need more octets for the same message.
+    let limits = Limits::default()
+        .with_message_size(64 << 20)
+        .with_memory(256 << 20);
+    decode(encoding, octets, &DecodeOptions::lenient(limits))
+        .expect("what was written can be read")
+        .message
+}
+
+/// Whether some data is octets while its Format says Base64, which the writer corrects.
+fn has_octets_called_base64(message: &SyncMl) -> bool {
+    let mut open: alloc::vec::Vec<&Command> = message.commands.iter().collect();
+    while let Some(command) = open.pop() {
+        let meta = match command {
+            Command::Add(command) => command.meta.as_deref(),
+            Command::Copy(command) => command.meta.as_deref(),
+            Command::Delete(command) => command.meta.as_deref(),
+            Command::Exec(command) => command.meta.as_deref(),
+            Command::Get(command) => command.meta.as_deref(),
+            Command::Replace(command) => command.meta.as_deref(),
+            Command::Results(command) => command.meta.as_deref(),
+            _ => None,
+        };
+        if command
+            .items()
+            .iter()
+            .any(|item| is_octets_called_base64(item, meta))
+        {
+            return true;
+        }
+        open.extend(command.children());
+    }
+    false
+}
+
+fn is_octets_called_base64(item: &Item, command: Option<&Meta>) -> bool {
+    let format = item
+        .meta
+        .as_deref()
+        .and_then(|meta| meta.format.as_deref())
+        .or_else(|| command?.format.as_deref());
+    format == Some("b64") && item.data.as_ref().is_some_and(crate::Data::is_binary)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path, vec::Vec};
+
+    use super::*;
+
+    fn replay(target: &str, body: fn(&[u8])) {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../fuzz/corpus")
+            .join(target);
+        let mut seeds: Vec<_> = fs::read_dir(&folder)
+            .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
+            .map(|entry| entry.expect("a readable folder").path())
+            .collect();
+        seeds.sort();
+        assert!(!seeds.is_empty(), "{} has no seeds", folder.display());
+        for seed in seeds {
+            body(&fs::read(seed).expect("a readable seed"));
+        }
+    }
+
+    #[test]
+    fn seeds_of_xml_decode_hold_its_properties() {
+        replay("xml_decode", xml_decode);
+    }
+
+    #[test]
+    fn seeds_of_wbxml_decode_hold_its_properties() {
+        replay("wbxml_decode", wbxml_decode);
+    }
+
+    #[test]
+    fn seeds_of_round_trip_hold_its_properties() {
+        replay("round_trip", round_trip);
+    }
+}

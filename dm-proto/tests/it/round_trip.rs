@@ -1,0 +1,122 @@
+//! What is written is read back, and both encodings mean the same.
+
+use base64_of::base64;
+use bytes::Bytes;
+use dm_proto::{
+    Data,
+    codec::{DecodeOptions, Encoding, MessageBuilder, PushError, decode, encode},
+    message::{Command, Item, SyncMl},
+};
+use proptest::prelude::*;
+
+use crate::strategy::{Characters, message};
+
+fn read(encoding: Encoding, octets: &Bytes) -> SyncMl {
+    match decode(encoding, octets, &DecodeOptions::default()) {
+        Ok(decoded) => decoded.message,
+        Err(error) => panic!("{error}\n{}", String::from_utf8_lossy(octets)),
+    }
+}
+
+/// The message as XML gives it back: octets, and text that XML cannot hold, are Base64.
+fn through_xml(mut message: SyncMl) -> SyncMl {
+    let mut open: Vec<&mut Command> = message.commands.iter_mut().collect();
+    while let Some(command) = open.pop() {
+        match command {
+            Command::Atomic(container) => open.extend(&mut container.commands),
+            Command::Sequence(container) => open.extend(&mut container.commands),
+            Command::Add(command) => command.items.iter_mut().for_each(item_through_xml),
+            Command::Copy(command) => command.items.iter_mut().for_each(item_through_xml),
+            Command::Delete(command) => command.items.iter_mut().for_each(item_through_xml),
+            Command::Exec(command) => command.items.iter_mut().for_each(item_through_xml),
+            Command::Get(command) => command.items.iter_mut().for_each(item_through_xml),
+            Command::Replace(command) => command.items.iter_mut().for_each(item_through_xml),
+            Command::Alert(command) => command.items.iter_mut().for_each(item_through_xml),
+            Command::Status(command) => command.items.iter_mut().for_each(item_through_xml),
+            Command::Results(command) => command.items.iter_mut().for_each(item_through_xml),
+            _ => {}
+        }
+    }
+    message
+}
+
+fn item_through_xml(item: &mut Item) {
+    if let Some(data) = &item.data
+        && data.is_binary()
+    {
+        item.data = Some(Data::text(base64(data.as_bytes().unwrap_or_default())));
+        item.meta.get_or_insert_default().format = Some("b64".into());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn wbxml_gives_a_message_back(message in message(Characters::Any)) {
+        let octets = encode(Encoding::Wbxml, &message).expect("wbxml has a form for it");
+        prop_assert_eq!(read(Encoding::Wbxml, &octets), message);
+    }
+
+    #[test]
+    fn xml_gives_a_message_back(message in message(Characters::Xml)) {
+        let octets = encode(Encoding::Xml, &message).expect("xml has a form for it");
+        prop_assert_eq!(read(Encoding::Xml, &octets), through_xml(message));
+    }
+
+    #[test]
+    fn xml_to_wbxml_and_back_changes_nothing(message in message(Characters::Xml)) {
+        let xml = encode(Encoding::Xml, &message).expect("xml has a form for it");
+        let model = read(Encoding::Xml, &xml);
+        let wbxml = encode(Encoding::Wbxml, &model).expect("wbxml has a form for it");
+        let again = read(Encoding::Wbxml, &wbxml);
+        prop_assert_eq!(&again, &model);
+        prop_assert_eq!(encode(Encoding::Xml, &again), Ok(xml));
+    }
+
+    #[test]
+    fn a_builder_writes_the_same_octets(
+        mut message in message(Characters::Xml),
+        encoding in prop_oneof![Just(Encoding::Xml), Just(Encoding::Wbxml)],
+    ) {
+        message.extra = Default::default();
+        message.is_final = true;
+        let octets = encode(encoding, &message).expect("both have a form for it");
+        let mut builder = MessageBuilder::new(encoding, &message.header, octets.len()).expect("it fits");
+        for command in &message.commands {
+            // What does not fit leaves no trace.
+            let too_large = Command::Add(dm_proto::message::Add {
+                items: vec![Item::for_target("./a").with_data("x".repeat(octets.len()).as_str())],
+                ..Default::default()
+            });
+            let refused = builder.push(&too_large);
+            prop_assert!(matches!(refused, Err(PushError::Full { .. })), "{:?}", refused);
+            builder.push(command).expect("it fits");
+        }
+        prop_assert_eq!(builder.room(), 0);
+        prop_assert_eq!(builder.finish(true), octets);
+    }
+}
+
+/// A Base64 of the tests' own.
+mod base64_of {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+    pub(super) fn base64(octets: &[u8]) -> String {
+        let mut text = String::new();
+        for chunk in octets.chunks(3) {
+            let mut bits = [0; 4];
+            bits[1..=chunk.len()].copy_from_slice(chunk);
+            let bits = u32::from_be_bytes(bits);
+            for at in 0..4 {
+                let digit = bits >> (18 - 6 * at) & 0x3F;
+                text.push(if at > chunk.len() {
+                    '='
+                } else {
+                    char::from(ALPHABET[digit as usize])
+                });
+            }
+        }
+        text
+    }
+}
