@@ -46,7 +46,7 @@ enum Fault {
 }
 
 /// Does what is due for a device.
-async fn attend(shared: &Shared, id: &str) {
+async fn attend(shared: &Arc<Shared>, id: &str) {
     match try_attend(shared, id).await {
         // Somebody else changed the row: it is looked at again.
         Ok(()) | Err(Fault::Store(StoreError::Conflict)) => {}
@@ -57,7 +57,7 @@ async fn attend(shared: &Shared, id: &str) {
     }
 }
 
-async fn try_attend(shared: &Shared, id: &str) -> Result<(), Fault> {
+async fn try_attend(shared: &Arc<Shared>, id: &str) -> Result<(), Fault> {
     let Some(mut row) = shared.store.row(id).await? else {
         return Ok(());
     };
@@ -86,10 +86,14 @@ async fn try_attend(shared: &Shared, id: &str) -> Result<(), Fault> {
         updates.advance(&row, number, State::Notified);
     }
     let row = shared.commit(row, updates, None).await?;
-    // The state is stored before the device can come.
-    if let Err(error) = send(&row, session_id).await {
-        shared.log(format_args!("{id:?} cannot be notified: {error}"));
-    }
+    // The state is stored before the device can come. A name that takes long to resolve holds up no
+    // other device.
+    let shared = Arc::clone(shared);
+    tokio::spawn(async move {
+        if let Err(error) = send(&row, session_id).await {
+            shared.log(format_args!("{:?} cannot be notified: {error}", row.id));
+        }
+    });
     Ok(())
 }
 
