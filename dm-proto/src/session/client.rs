@@ -9,9 +9,10 @@ use super::{
     error::{Misuse, SessionError},
     event::{Answer, ClientEvent, Execute, Origin, UserReply},
     link::{
-        Arrival, HeaderStatus, Link, Opening, Parcel, is_abort, reference, same_origin,
-        says_nothing, session_abort,
+        Arrival, HeaderStatus, Link, is_abort, reference, same_origin, says_nothing, session_abort,
     },
+    package::{Opening, Parcel, put_first},
+    phase::Phase,
     plan::{Note, Plan, Wait},
     proof::{Check, Proof, Reception, Verdict},
     received::Received,
@@ -54,21 +55,6 @@ pub(super) struct State {
     unbelieved: Vec<Notice>,
     /// Our next message only tells the server that it has not authenticated.
     is_refusing: bool,
-}
-
-/// Whose turn it is.
-///
-/// ```text
-/// start ──► Ours ──message──► Theirs ──handle──► Ours ── ... nothing to say ──► Over(Complete)
-///             └─ abort, fatal error ──► Leaving ──last message──► Over          alert ──► Ours
-/// ```
-#[derive(Clone, Debug, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
-enum Phase {
-    Ours,
-    Theirs,
-    Leaving(Ending),
-    Over(Ending),
 }
 
 /// An event that needs no answer.
@@ -170,6 +156,20 @@ impl ClientSession {
         self.state.check.is_authenticated()
     }
 
+    /// Whether the status of an executed command waits to be sent: it was executed in this message, or
+    /// did not fit into the messages since.
+    ///
+    /// When [`ClientEvent::Delivered`] comes, a status that no longer waits has arrived with that
+    /// message.
+    pub fn is_unsent(&self, origin: &Origin) -> bool {
+        let is_running = self
+            .state
+            .plan
+            .as_ref()
+            .is_some_and(|plan| plan.msg_id == origin.msg_id);
+        is_running || self.state.link.holds_status(&origin.msg_id, &origin.cmd_id)
+    }
+
     /// Queues an alert (1224, 1226) for the next message. It is kept, and sent again after a
     /// challenge, until [`ClientEvent::Answered`].
     ///
@@ -266,6 +266,9 @@ impl ClientSession {
 
     /// Ends the session: the next transmit is an Alert 1223, and what was not answered never is.
     /// Before the first message nothing is sent.
+    ///
+    /// No [`ClientEvent::Rollback`] comes for an Atomic that is open: whoever aborts inside one undoes
+    /// it too.
     pub fn abort(&mut self) {
         match self.state.phase {
             Phase::Ours if self.state.link.sent == 0 => self.end(Ending::Aborted),
@@ -280,8 +283,11 @@ impl ClientSession {
         self.is_again = false;
     }
 
-    /// The message to send, once all events are polled and answered. `None` if there is nothing to
-    /// say: the session is over (then [`ClientEvent::Ended`] has come or comes next).
+    /// The message to send, once all events are polled and answered; `None` until then.
+    ///
+    /// `None` with no event left means that there is nothing to say: the session is over, and
+    /// [`ClientEvent::Ended`] has come or comes next. Events may come after a transmit too: an
+    /// alert that cannot be sent, the end of an aborted session.
     #[must_use]
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
         if core::mem::take(&mut self.is_again) {
@@ -295,7 +301,12 @@ impl ClientSession {
                 self.end(ending);
                 made.ok()
             }
-            Phase::Over(Ending::Complete) if !self.state.alerts.is_empty() => self.speak(),
+            Phase::Over(Ending::Complete) if !self.state.alerts.is_empty() => {
+                // It is not over after all.
+                let notices = &mut self.state.notices;
+                notices.retain(|notice| !matches!(notice, Notice::Ended(_)));
+                self.speak()
+            }
             Phase::Ours if self.state.plan.is_none() && self.state.notices.is_empty() => {
                 self.speak()
             }
@@ -441,7 +452,7 @@ impl ClientSession {
                 }
                 let (alerts, rest) = again.into_iter().partition(|parcel| parcel.tag.is_some());
                 self.state.link.post_first(rest);
-                super::link::put_first(&mut self.state.alerts, alerts);
+                put_first(&mut self.state.alerts, alerts);
                 self.state.sent_alerts.retain(|(msg, ..)| *msg != sent);
                 Ok(true)
             }
@@ -542,14 +553,10 @@ impl ClientSession {
         let Some(plan) = self.state.plan.take() else {
             return;
         };
-        let replies = plan.into_replies(&mut |command| {
-            // What goes wrong here goes wrong again, and is told, when the message is made.
-            self.state.link.is_unlimited()
-                || self
-                    .state
-                    .link
-                    .draft(self.opening())
-                    .map_or(true, |mut draft| draft.push(&mut command.clone()).is_ok())
+        let replies = plan.into_replies(&mut |mut command| {
+            // A message that cannot even begin is told of when it is made.
+            let mut draft = self.state.link.draft(self.opening()).ok()?;
+            draft.push(&mut command).err()
         });
         for reply in replies {
             self.state.link.post(reply);
