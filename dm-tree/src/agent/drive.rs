@@ -261,7 +261,8 @@ fn drain(
                 break Drained::Ask(id, prompt);
             }
             ClientEvent::Answered { tag, status } => {
-                if ledger.report_answered(tag.0, status) {
+                let is_retried = ledger.report_answered(tag.0, status);
+                if is_retried {
                     active.alerted.remove(&tag.0);
                 }
             }

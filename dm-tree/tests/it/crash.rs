@@ -33,7 +33,10 @@ fn every_commit<S: Store + 'static>(store: fn() -> S, script: Script) {
     for commit in 1..=commits {
         for failure in [Failure::Refused, Failure::KilledAfter] {
             let setting = run(Some((commit, failure)));
-            check(&setting, &format!("{script:?}, {failure:?} at {commit}: {}", setting.trace));
+            check(
+                &setting,
+                &format!("{script:?}, {failure:?} at {commit}: {}", setting.trace),
+            );
         }
     }
 }
@@ -51,9 +54,17 @@ fn check(setting: &Setting, what: &str) {
     if setting.script == Script::Reset {
         assert!(world.resets >= 1, "not reset: {what}");
     } else {
-        let stages: &[u32] = if setting.script == Script::Staged { &[0, 1] } else { &[0] };
+        let stages: &[u32] = if setting.script == Script::Staged {
+            &[0, 1]
+        } else {
+            &[0]
+        };
         let effects: Vec<_> = stages.iter().map(|stage| (*stage, 1)).collect();
-        let met: Vec<_> = world.effects.iter().map(|(stage, times)| (*stage, *times)).collect();
+        let met: Vec<_> = world
+            .effects
+            .iter()
+            .map(|(stage, times)| (*stage, *times))
+            .collect();
         assert_eq!(met, effects, "{what}");
     }
     let manager = setting.manager();
@@ -64,13 +75,19 @@ fn check(setting: &Setting, what: &str) {
         .map(|(_, code)| code.to_string());
     let reports: BTreeSet<_> = manager.reports.iter().map(told).collect();
     assert!(
-        reports.iter().all(|report| *report == (Some("c"), "1200", "int")),
+        reports
+            .iter()
+            .all(|report| *report == (Some("c"), "1200", "int")),
         "{what}"
     );
     let outcomes: Vec<_> = outcomes
         .chain(reports.iter().map(|(_, code, _)| (*code).to_owned()))
         .collect();
-    let expected: &[&str] = if setting.script == Script::Reset { &[] } else { &["1200"] };
+    let expected: &[&str] = if setting.script == Script::Reset {
+        &[]
+    } else {
+        &["1200"]
+    };
     assert_eq!(outcomes, expected, "{what}");
     assert_eq!(manager.statuses.len(), 1, "one status: {what}");
     for kind in [Kind::Session, Kind::LastSent, Kind::Job, Kind::Report] {

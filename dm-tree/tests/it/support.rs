@@ -227,9 +227,8 @@ pub(crate) const REPORT_TYPE: &str = "urn:test:OperationComplete";
 
 impl Lock {
     pub(crate) fn new(script: Script, world: Arc<Mutex<World>>) -> Self {
-        let go = |name: &'static str| {
-            NodeDescription::leaf(name, NodeFormat::Null).access(Access::EXEC)
-        };
+        let go =
+            |name: &'static str| NodeDescription::leaf(name, NodeFormat::Null).access(Access::EXEC);
         let description = NodeDescription::interior("Lock")
             .type_("urn:test:lock:1.0")
             .child(NodeDescription::leaf("State", NodeFormat::Int).default_value("30"))
@@ -271,9 +270,10 @@ impl ManagementObject for Lock {
     }
 
     fn setup(&self, edit: &mut Edit<'_>) -> Result<(), StatusCode> {
-        let root = self.description.initial().with_acl(
-            Acl::all(["srv", "other"]).grant(Right::Get, "*"),
-        );
+        let root = self
+            .description
+            .initial()
+            .with_acl(Acl::all(["srv", "other"]).grant(Right::Get, "*"));
         edit.put("", root)
     }
 
@@ -477,11 +477,25 @@ impl Setting {
 
     pub(crate) fn open(&self) -> Result<Agent, AgentError> {
         let objects: Vec<(NodeUri, Box<dyn ManagementObject>)> = vec![
-            (uri(DevInfo::ROOT), Box::new(DevInfo::new("urn:test:1", "Man", "Mod"))),
-            (uri(DmAcc::ROOT), Box::new(DmAcc::new(vec![account(), account_of("other")]))),
-            (uri("./Lock"), Box::new(Lock::new(self.script, Arc::clone(&self.world)))),
+            (
+                uri(DevInfo::ROOT),
+                Box::new(DevInfo::new("urn:test:1", "Man", "Mod")),
+            ),
+            (
+                uri(DmAcc::ROOT),
+                Box::new(DmAcc::new(vec![account(), account_of("other")])),
+            ),
+            (
+                uri("./Lock"),
+                Box::new(Lock::new(self.script, Arc::clone(&self.world))),
+            ),
         ];
-        Agent::open(Box::new(self.store.clone()), objects, AgentConfig::default(), 1000)
+        Agent::open(
+            Box::new(self.store.clone()),
+            objects,
+            AgentConfig::default(),
+            1000,
+        )
     }
 
     /// Kills the device.
@@ -568,7 +582,11 @@ impl Setting {
         if !is_due && !self.is_wanted {
             return Ok(false);
         }
-        let trigger = if self.is_wanted { Trigger::Server } else { Trigger::Client };
+        let trigger = if self.is_wanted {
+            Trigger::Server
+        } else {
+            Trigger::Client
+        };
         self.is_wanted = false;
         self.session += 1;
         agent.connect("srv", trigger, SessionId::from(self.session), 2000)?;
