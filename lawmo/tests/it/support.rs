@@ -196,7 +196,7 @@ pub(crate) fn start(config: Config, disk: Disk, encoding: Encoding) -> Result<Se
                 uri(DevInfo::ROOT),
                 Box::new(DevInfo::new("IMEI:493005100592800", "Maker", "Model")),
             ),
-            (uri(DevDetail::ROOT), Box::new(DevDetail::new("Maker"))),
+            (uri(DevDetail::ROOT), Box::new(DevDetail::new("phone", "Maker", "1", "1", "1"))),
             (uri(DmAcc::ROOT), Box::new(DmAcc::new(vec![account()]))),
             (
                 uri("./LAWMO"),
