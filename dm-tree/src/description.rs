@@ -141,6 +141,13 @@ impl NodeDescription {
         self
     }
 
+    /// The same with no type prescribed.
+    #[must_use]
+    pub fn any_type(mut self) -> Self {
+        self.types = Vec::new();
+        self
+    }
+
     /// The same with a default value.
     #[must_use]
     pub fn default_value(mut self, value: impl Into<Bytes>) -> Self {
