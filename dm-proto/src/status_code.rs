@@ -124,9 +124,10 @@ impl StatusCode {
         self.0
     }
 
-    /// Whether the code is of class 2xx, or a successful result code 12xx of a management object.
+    /// Whether the command was carried out or accepted: class 2xx but for 214, 215 and 216, which say
+    /// that it was not, or a successful result code 12xx of a management object.
     pub const fn is_success(self) -> bool {
-        matches!(self.0, 200..=299 | 1200..=1299)
+        matches!(self.0, 200..=213 | 217..=299 | 1200..=1299)
     }
 
     /// Whether the code is a four-digit result code of a management object (LAWMO, SCOMO).
@@ -166,5 +167,16 @@ mod tests {
         assert!(!StatusCode::new(1401).is_success());
         assert!(StatusCode::ACCEPTED.is_success());
         assert!(!StatusCode::NOT_MODIFIED.is_success());
+    }
+
+    #[test]
+    fn what_was_cancelled_skipped_or_undone_is_no_success() {
+        for code in [
+            StatusCode::OPERATION_CANCELLED,
+            StatusCode::NOT_EXECUTED,
+            StatusCode::ATOMIC_ROLL_BACK_OK,
+        ] {
+            assert!(!code.is_success(), "{code:?}");
+        }
     }
 }

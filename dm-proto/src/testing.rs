@@ -171,10 +171,11 @@ impl<D: Device> Client<D> {
             }
             some => some,
         };
-        self.settle();
         if transmit.is_some() {
+            self.ending = None;
             self.step();
         }
+        self.settle();
         transmit
     }
 
@@ -185,9 +186,12 @@ impl<D: Device> Client<D> {
     /// As [`ClientSession::handle`].
     pub fn handle(&mut self, message: Received) -> Result<(), SessionError> {
         let nonce = self.nonces.next();
-        self.session.handle(message, nonce)?;
+        let handled = self.session.handle(message, nonce);
+        if handled.is_err() {
+            self.settle();
+        }
         self.step();
-        Ok(())
+        handled
     }
 
     fn speak(&mut self) -> Option<Transmit> {

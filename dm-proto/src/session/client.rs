@@ -583,14 +583,14 @@ impl ClientSession {
         self.state.link.load(&mut draft, keep)?;
         if self.state.link.is_silent() && may_alert {
             let alerts = &mut self.state.alerts;
-            let (sent, unfit) = self.state.link.load_tagged(&mut draft, alerts, keep);
-            for (tag, ids) in sent {
+            let loaded = self.state.link.load_tagged(&mut draft, alerts, keep);
+            for (tag, ids) in loaded.sent {
                 let msg_id = draft.msg_id();
                 self.state
                     .sent_alerts
                     .extend(ids.first().map(|id| (msg_id, *id, tag)));
             }
-            for (tag, code) in unfit {
+            for (tag, code) in loaded.refused {
                 self.state.notices.push_back(Notice::Answered(tag, code));
             }
         }

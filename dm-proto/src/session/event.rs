@@ -216,7 +216,7 @@ pub enum ServerEvent {
     /// A generic alert or client event of the device; answer with [`ServerSession::answer`].
     Alert(Ticket, Alert),
     /// The device waits for commands. What is sent before the next transmit goes out with it; if
-    /// nothing is, the session closes.
+    /// nothing is, and nothing waits from before, the session closes.
     Ready,
     /// The nonce of one side's next digest changed: store it in the account.
     NonceChanged {

@@ -24,6 +24,9 @@ const IDLE_MESSAGES: u8 = 16;
 /// The smallest `MaxMsgSize` that is taken for one: below, no header fits.
 const SMALLEST_MESSAGE: u64 = 256;
 
+/// More than a status without items takes, in octets.
+const STATUS_SIZE: usize = 128;
+
 /// The versions spoken: `VerDTD`, `VerProto`. A message is answered with its own.
 const VERSIONS: [(&str, &str); 3] = [("1.2", "DM/1.2"), ("1.2", "DM/1.3"), ("1.1", "DM/1.1")];
 
@@ -275,13 +278,14 @@ impl Link {
             builder,
             msg_id,
             next_cmd_id: 1,
-            is_empty: true,
+            capacity: 0,
         };
         if let Some(status) = &self.header_status {
             let mut command = self.status_of_header(status).into();
             number(&mut command, &mut draft.next_cmd_id);
             draft.builder.push(&command).map_err(fatal)?;
         }
+        draft.capacity = draft.builder.room();
         Ok(draft)
     }
 
@@ -335,14 +339,15 @@ impl Link {
         }
     }
 
-    /// Moves commands of the caller's into the draft, as many as fit. Returns the identifiers of those
-    /// that go, and what never fits.
+    /// Moves commands of the caller's into the draft, as many as fit.
     pub(super) fn load_tagged(
         &mut self,
         draft: &mut Draft,
         queue: &mut VecDeque<Parcel>,
         keep: bool,
-    ) -> (Vec<(CommandTag, Vec<u32>)>, Vec<(CommandTag, StatusCode)>) {
+    ) -> LoadedTags {
+        // Beside a command of the caller's there may always be a status for an Alert 1222.
+        draft.capacity = draft.capacity.saturating_sub(STATUS_SIZE);
         let Loaded { sent, unfit } = draft.load(queue);
         let mut numbered = Vec::new();
         for (parcel, ids) in sent {
@@ -358,7 +363,10 @@ impl Link {
             };
             Some((parcel.tag?, code))
         });
-        (numbered, refused.collect())
+        LoadedTags {
+            sent: numbered,
+            refused: refused.collect(),
+        }
     }
 
     /// Ends our message.
@@ -429,8 +437,8 @@ pub(super) struct Draft {
     builder: MessageBuilder,
     msg_id: u32,
     next_cmd_id: u32,
-    /// There is nothing but the status of the header.
-    is_empty: bool,
+    /// The octets that there are for commands.
+    capacity: usize,
 }
 
 impl Draft {
@@ -443,11 +451,8 @@ impl Draft {
             self.next_cmd_id = before;
         }
         match pushed {
-            Ok(()) => {
-                self.is_empty = false;
-                Ok(ids)
-            }
-            Err(PushError::Full { .. }) if self.is_empty => Err(Unfit::Ever),
+            Ok(()) => Ok(ids),
+            Err(PushError::Full { needed, .. }) if needed > self.capacity => Err(Unfit::Ever),
             Err(PushError::Full { .. }) => Err(Unfit::ForNow),
             Err(PushError::Encode(_)) => Err(Unfit::NotEncodable),
         }
@@ -475,6 +480,15 @@ impl Draft {
         }
         loaded
     }
+}
+
+/// What became of commands of the caller's.
+#[derive(Debug)]
+pub(super) struct LoadedTags {
+    /// Those that go, with the identifiers of the command and of those inside it.
+    pub(super) sent: Vec<(CommandTag, Vec<u32>)>,
+    /// Those that never can, with the status that says why.
+    pub(super) refused: Vec<(CommandTag, StatusCode)>,
 }
 
 #[derive(Default)]

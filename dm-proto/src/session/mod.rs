@@ -1,12 +1,73 @@
 //! Sans-I/O sessions: the client's and the server's side of OMA-TS-DM_Protocol.
 //!
 //! The one invariant: **after each input, drain the events and answer them, then take the transmit;
-//! only then feed the next input.**
+//! only then feed the next input.** A session has no clock, no randomness and no transport: time-outs
+//! belong to the transport, fresh nonces come in with each message.
+//!
+//! ```text
+//!            octets ──► Received::read ──► handle ──► poll_event ──► the tree, the user
+//! transport                                  session                      │
+//!            octets ◄────────────────── poll_transmit ◄── answer, reply ◄─┘
+//! ```
+//!
+//! The device's loop, with a transport and a tree of the reader's own:
+//!
+//! ```
+//! use dm_proto::{
+//!     auth::Nonce,
+//!     codec::DecodeOptions,
+//!     session::{
+//!         Answer, ClientEvent, ClientSession, Execute, Headers, ReceiveError, Received, SessionError,
+//!         Transmit, UserReply,
+//!     },
+//! };
+//!
+//! # #[derive(Debug)] enum Error { Receive(ReceiveError), Session(SessionError) }
+//! # impl From<ReceiveError> for Error { fn from(e: ReceiveError) -> Self { Self::Receive(e) } }
+//! # impl From<SessionError> for Error { fn from(e: SessionError) -> Self { Self::Session(e) } }
+//! fn run(
+//!     mut session: ClientSession,
+//!     execute: impl Fn(Execute) -> Answer,
+//!     post: impl Fn(&Transmit) -> Vec<u8>,
+//!     nonce: impl Fn() -> Nonce,
+//! ) -> Result<(), Error> {
+//!     loop {
+//!         // 1. Drain the events, and answer those that carry a ticket.
+//!         while let Some(event) = session.poll_event() {
+//!             match event {
+//!                 ClientEvent::Execute(ticket, item) => session.answer(ticket, execute(item)),
+//!                 ClientEvent::Rollback(ticket) => session.rolled_back(ticket, true),
+//!                 ClientEvent::Ask(ticket, _) => session.reply(ticket, UserReply::No),
+//!                 ClientEvent::Ended(_) => return Ok(()),
+//!                 _ => {}
+//!             }
+//!         }
+//!         // 2. Take the transmit. Without one the end is the next event.
+//!         let Some(transmit) = session.poll_transmit() else { continue };
+//!         // 3. Feed the next input.
+//!         let octets = post(&transmit);
+//!         let headers = Headers::new(transmit.encoding.media_type());
+//!         let message = Received::read(octets.into(), headers, &DecodeOptions::default())?;
+//!         session.handle(message, nonce())?;
+//!     }
+//! }
+//! ```
+//!
+//! # What is not here
+//!
+//! - Large objects: an item that goes on in the next message (`MoreData`) is answered 413 on both
+//!   sides, and no data is split. What does not fit into a message of the peer's is 413 too.
+//! - `syncml:auth-MAC` (HMAC), and schemes outside the message but [`Scheme::Transport`].
+//! - Resynchronization of nonces after a notification with the special nonce.
+//!
+//! [`Scheme::Transport`]: crate::auth::Scheme::Transport
 #![warn(
     clippy::arithmetic_side_effects,
     clippy::indexing_slicing,
     clippy::unwrap_used
 )]
+
+use core::fmt;
 
 use bytes::Bytes;
 
@@ -34,8 +95,8 @@ pub use self::{
     server::ServerSession,
 };
 
-/// A message to send.
-#[derive(Clone, Debug, Eq, PartialEq)]
+/// A message to send. `Debug` leaves the octets out: there are credentials in them.
+#[derive(Clone, Eq, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 #[non_exhaustive]
 pub struct Transmit {
@@ -45,6 +106,16 @@ pub struct Transmit {
     pub body: Bytes,
     /// Their encoding, which names the content type.
     pub encoding: Encoding,
+}
+
+impl fmt::Debug for Transmit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transmit")
+            .field("uri", &self.uri)
+            .field("encoding", &self.encoding)
+            .field("octets", &self.body.len())
+            .finish()
+    }
 }
 
 /// Names one command in events. The caller's own; it survives saving, which a CmdID, new per message,

@@ -108,6 +108,10 @@ impl Kind {
 }
 
 /// A step of the walk over nested commands.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "lives shortly; a box for each command costs more"
+)]
 enum Walk {
     Enter(Command, Option<usize>),
     Leave(usize),
@@ -298,6 +302,10 @@ impl Plan {
             &step.kind,
             Kind::Question(prompt) if prompt.code == AlertCode::CONFIRM_OR_REJECT
         );
+        let is_ahead = self.cursor != index;
+        if !is_ahead {
+            self.cursor = index.saturating_add(1);
+        }
         if code == StatusCode::OK {
             return;
         }
@@ -309,10 +317,11 @@ impl Plan {
             self.halt_around(index);
         }
         self.is_stopped |= is_cancelled;
-        match self.steps.get(self.cursor).map(|step| &step.kind) {
+        if is_ahead {
             // It was asked ahead of its Atomic, which now does not begin.
-            Some(Kind::Atomic) => self.fail_before_begin(self.cursor, index, code, policy),
-            _ => self.failed(index, policy),
+            self.fail_before_begin(self.cursor, index, code, policy);
+        } else {
+            self.failed(index, policy);
         }
     }
 

@@ -107,7 +107,7 @@ enum Progress {
     /// No status yet.
     Open,
     /// 101: a final status follows, maybe in a later package.
-    InProgress,
+    Pending,
     Answered,
 }
 
@@ -330,10 +330,13 @@ impl ServerSession {
         let made = match &self.state.phase {
             Phase::Leaving(ending) => {
                 let ending = ending.clone();
-                let is_ours = !matches!(ending, Ending::AbortedByPeer);
+                // Who has not authenticated, or has left already, gets statuses only.
+                let last_word = match ending {
+                    Ending::AbortedByPeer | Ending::Failed(SessionError::NotAuthenticated) => None,
+                    _ => Some(session_abort()),
+                };
                 self.post_replies();
                 let opening = self.opening();
-                let last_word = is_ours.then(session_abort);
                 let made = self.state.link.farewell(opening, last_word).ok();
                 self.end(ending);
                 made
@@ -381,8 +384,7 @@ impl ServerSession {
                 .extend(next.map(|nonce| Notice::NonceChanged(Side::Client, nonce)));
         }
         self.state.link.header_status = Some(HeaderStatus::Verdict(verdict));
-        let is_idle = says_nothing(&message) && self.state.sent.is_empty();
-        self.state.link.count_idle(is_idle)?;
+        self.state.link.count_idle(says_nothing(&message))?;
         self.open(&message);
         self.take_answers(&message.commands)?;
         if is_abort(&message) {
@@ -435,7 +437,7 @@ impl ServerSession {
         for command in commands {
             match command {
                 Command::Status(status) if status.cmd_ref != "0" => self.take_status(status),
-                Command::Results(results) => self.take_results(results),
+                Command::Results(results) if !is_chunk(command) => self.take_results(results),
                 _ => {}
             }
         }
@@ -474,7 +476,7 @@ impl ServerSession {
         let is_last = status.data != StatusCode::IN_PROGRESS;
         sent.progress = match is_last {
             true => Progress::Answered,
-            false => Progress::InProgress,
+            false => Progress::Pending,
         };
         let (tag, part) = (sent.tag, sent.part);
         let mut tell = |target_ref: Option<Text>| {
@@ -529,7 +531,7 @@ impl ServerSession {
                     .state
                     .notices
                     .push_back(Notice::NoStatus(sent.tag, sent.part)),
-                Progress::InProgress => self.state.sent.push(sent),
+                Progress::Pending => self.state.sent.push(sent),
                 Progress::Answered => {}
             }
         }
@@ -541,7 +543,7 @@ impl ServerSession {
         // Commands inside others keep their refusal; the outermost are looked at in turn.
         let mut places = replies.iter_mut();
         for command in message.commands {
-            if matches!(command, Command::Status(_) | Command::Results(_)) {
+            if !is_answered(&command) {
                 continue;
             }
             let inside = count_inside(&command);
@@ -631,10 +633,10 @@ impl ServerSession {
         } else if self.state.link.is_silent() && !self.state.is_refusing {
             let commands = &mut self.state.commands;
             let keep = self.state.proof.may_be_challenged();
-            let (sent, unfit) = self.state.link.load_tagged(&mut draft, commands, keep);
-            has_commands = !sent.is_empty();
+            let loaded = self.state.link.load_tagged(&mut draft, commands, keep);
+            has_commands = !loaded.sent.is_empty();
             let msg = draft.msg_id();
-            for (tag, ids) in sent {
+            for (tag, ids) in loaded.sent {
                 self.state
                     .sent
                     .extend((0..).zip(ids).map(|(part, cmd)| Sent {
@@ -645,7 +647,7 @@ impl ServerSession {
                         progress: Progress::Open,
                     }));
             }
-            for (tag, status) in unfit {
+            for (tag, status) in loaded.refused {
                 self.state.notices.push_back(Notice::Status {
                     tag,
                     part: 0,
@@ -655,7 +657,10 @@ impl ServerSession {
                 });
             }
         }
-        let is_final = self.state.link.peer_ended && self.state.link.is_silent();
+        // Statuses and Final without a command would close the session: where no command fits beside
+        // the statuses, the device has to ask on.
+        let may_end = has_commands || self.state.is_refusing || self.state.commands.is_empty();
+        let is_final = self.state.link.peer_ended && self.state.link.is_silent() && may_end;
         let is_closing =
             is_final && !has_commands && !self.state.is_refusing && self.state.commands.is_empty();
         Ok((self.state.link.seal(draft, is_final), is_closing))
@@ -754,7 +759,7 @@ fn replies(commands: &[Command], code: StatusCode) -> Vec<Reply> {
     while let Some(command) = stack.pop() {
         stack.extend(command.children().iter().rev());
         let code = match command {
-            Command::Status(_) | Command::Results(_) => continue,
+            _ if !is_answered(command) => continue,
             _ if code == StatusCode::INVALID_CREDENTIALS
                 || code == StatusCode::MISSING_CREDENTIALS =>
             {
@@ -764,6 +769,7 @@ fn replies(commands: &[Command], code: StatusCode) -> Vec<Reply> {
                 StatusCode::BAD_REQUEST
             }
             Command::Unsupported(command) => refusal_of(&command.name),
+            _ if is_chunk(command) => StatusCode::REQUEST_ENTITY_TOO_LARGE,
             _ => code,
         };
         replies.push(Reply {
@@ -773,6 +779,21 @@ fn replies(commands: &[Command], code: StatusCode) -> Vec<Reply> {
         });
     }
     replies
+}
+
+/// Whether a command gets a status. OMA-TS-DM_RepPro, `Status`, `Results`: a status does not, and
+/// results only if they are not taken.
+fn is_answered(command: &Command) -> bool {
+    match command {
+        Command::Status(_) => false,
+        Command::Results(_) => is_chunk(command),
+        _ => true,
+    }
+}
+
+/// Whether the last item goes on in the next message.
+fn is_chunk(command: &Command) -> bool {
+    !matches!(command, Command::Status(_)) && command.items().iter().any(|item| item.more_data)
 }
 
 fn is_improper(cmd_id: &CmdId) -> bool {
@@ -785,7 +806,7 @@ fn count_inside(command: &Command) -> usize {
     let mut count = 0_usize;
     while let Some(command) = stack.pop() {
         stack.extend(command.children());
-        if !matches!(command, Command::Status(_) | Command::Results(_)) {
+        if is_answered(command) {
             count = count.saturating_add(1);
         }
     }

@@ -2,8 +2,21 @@
 
 mod bad_input;
 mod round_trip;
+mod session_auth;
+mod session_bad_input;
+mod session_execution;
+mod session_faults;
+mod session_flows;
+mod session_packages;
+mod session_properties;
+mod session_support;
 mod strategy;
 mod tolerance;
+<<<<<<< HEAD
+=======
+mod vectors;
+mod wbxml2xml;
+>>>>>>> session
 mod wbxml_vectors;
 
 use bytes::Bytes;

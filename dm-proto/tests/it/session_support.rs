@@ -3,17 +3,17 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use dm_proto::{
-    AlertCode, CmdId, Data, StatusCode,
+    AlertCode, Data, StatusCode,
     auth::{Account, Credentials, Nonce},
-    codec::Encoding,
+    codec::{DecodeOptions, Encoding, encode},
     message::{
         Add, Alert, Atomic, Command, Delete, Exec, Get, Item, Meta, Replace, Sequence, SyncMl,
     },
     session::{
         Answer, ClientConfig, ClientEvent, CommandTag, Execute, Prompt, ServerConfig, ServerEvent,
-        Start, Trigger, UserReply, Verb,
+        Start, Transmit, Trigger, UserReply, Verb,
     },
-    testing::{Client, Device, Manager, Pair, Server},
+    testing::{Client, Device, Manager, Pair, Server, read},
 };
 
 pub(crate) const ENCODINGS: [Encoding; 2] = [Encoding::Xml, Encoding::Wbxml];
@@ -203,6 +203,12 @@ impl Scene {
         self
     }
 
+    /// How the server answers alerts.
+    pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
+        self.script.alert_status = Some(status);
+        self
+    }
+
     /// The same account on both sides.
     pub(crate) fn accounts(mut self, account: Account) -> Self {
         self.client_account = account.clone();
@@ -374,6 +380,15 @@ pub(crate) fn status_lines(heard: &[String]) -> Vec<&str> {
         .collect()
 }
 
-pub(crate) fn cmd_id(id: &str) -> CmdId {
-    CmdId::from(id)
+/// Hands the device an answer of the server.
+pub(crate) fn deliver(client: &mut Client<Scripted>, answer: &Transmit) {
+    let received = read(answer, &DecodeOptions::default()).expect("a message");
+    client.handle(received).expect("a message of the session");
+}
+
+/// The same transmission with another message.
+pub(crate) fn with_message(transmit: &Transmit, message: &SyncMl) -> Transmit {
+    let mut transmit = transmit.clone();
+    transmit.body = encode(transmit.encoding, message).expect("a message");
+    transmit
 }

@@ -1,0 +1,328 @@
+//! Messages lost, doubled and broken, and sides restarted between any two steps.
+
+use dm_proto::{
+    auth::{Nonce, Side},
+    codec::{DecodeOptions, Encoding},
+    session::{
+        ClientEvent, ClientSession, Disposition, Headers, Misuse, Received, Saved, ServerSession,
+        SessionError, Start, Trigger, UserReply,
+    },
+    testing::{Fault, NoAnswer, Pair, Transcode, read},
+};
+use std::sync::Arc;
+
+use crate::session_support::*;
+
+fn through_json(saved: Saved) -> Saved {
+    let text = serde_json::to_string(&saved).expect("json");
+    serde_json::from_str(&text).expect("saved")
+}
+
+fn through_postcard(saved: Saved) -> Saved {
+    let octets = postcard::to_allocvec(&saved).expect("postcard");
+    postcard::from_bytes(&octets).expect("saved")
+}
+
+/// A session with everything in it: challenges in both directions, an Atomic that is rolled back, a
+/// question, results, reports.
+fn rich(encoding: Encoding) -> Scene {
+    let mut scene = Scene::new(encoding)
+        .answer("./Fail", dm_proto::StatusCode::ALREADY_EXISTS)
+        .reply(UserReply::Yes)
+        .alert(0, report("first"), 70)
+        .alert(2, report("second"), 71)
+        .batch([
+            sequence([confirm(), exec("./Op")]),
+            atomic([confirm(), add("./A"), add("./Fail")]),
+            get(&["./A", "./B"]),
+        ])
+        .batch([
+            atomic([add("./C"), replace(&["./D", "./E"])]),
+            exec("./Op2"),
+        ]);
+    scene.client_account = account(client_md5(b"stale"), server_md5(b"server"));
+    scene.server_account = account(client_md5(b"client"), server_md5(b"stale"));
+    scene
+}
+
+/// All that a run leaves behind.
+fn trace(pair: &Pair<Scripted, Script>) -> (Vec<String>, Vec<String>, Vec<String>, String) {
+    (
+        pair.client.device.executed.clone(),
+        pair.client.device.heard.clone(),
+        pair.server.manager.heard.clone(),
+        format!("{:?} {:?}", pair.client.account, pair.server.account),
+    )
+}
+
+#[test]
+fn a_restart_between_any_two_steps_changes_nothing() {
+    let transcodes: [(Encoding, Transcode); 2] = [
+        (Encoding::Xml, through_json),
+        (Encoding::Wbxml, through_postcard),
+    ];
+    for (encoding, transcode) in transcodes {
+        let whole = rich(encoding).run();
+        let expected = trace(&whole);
+        assert!(expected.0.contains(&"Exec ./Op2".to_owned()));
+        for side in [Side::Client, Side::Server] {
+            let steps = whole.steps(side);
+            assert!(steps > 20, "{steps}");
+            for step in 0..steps {
+                let mut pair = rich(encoding).pair().with_restart(side, step, transcode);
+                pair.run()
+                    .unwrap_or_else(|error| panic!("{side:?} restarted after {step}: {error}"));
+                assert_eq!(trace(&pair), expected, "{side:?} restarted after {step}");
+            }
+        }
+    }
+}
+
+#[test]
+fn restarts_at_every_step_of_both_sides_change_nothing() {
+    let expected = trace(&rich(Encoding::Wbxml).run());
+    let mut pair = rich(Encoding::Wbxml).pair();
+    // Not after every step: an event whose ticket is lost each time never gets its answer.
+    for step in (0..400).step_by(2) {
+        pair = pair
+            .with_restart(Side::Client, step * 2, through_postcard)
+            .with_restart(Side::Server, step * 2, through_postcard);
+    }
+    pair.run().expect("the session runs to its end");
+
+    assert_eq!(trace(&pair), expected);
+}
+
+#[test]
+fn any_fault_at_any_request_changes_nothing() {
+    for encoding in ENCODINGS {
+        let whole = rich(encoding).run();
+        let expected = trace(&whole);
+        let requests = whole.transcript.len() / 2;
+        for fault in [
+            Fault::LoseRequest,
+            Fault::LoseAnswer,
+            Fault::RepeatRequest,
+            Fault::RepeatAnswer,
+            Fault::CutRequest,
+            Fault::CutAnswer,
+        ] {
+            for request in 1..=requests {
+                let mut pair = rich(encoding).pair().with_fault(request, fault);
+                pair.run()
+                    .unwrap_or_else(|error| panic!("{fault:?} at {request}: {error}"));
+                assert_eq!(trace(&pair), expected, "{fault:?} at {request}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_repeated_request_gets_the_same_octets_without_events() {
+    let mut pair = Scene::new(Encoding::Wbxml)
+        .send(exec("./Op"))
+        .alert(0, report("r"), 7)
+        .pair();
+    let request = pair.client.transmit().expect("package 1");
+    let first = pair.server.exchange(&request).expect("package 2");
+    let heard = pair.server.manager.heard.clone();
+
+    let second = pair.server.exchange(&request).expect("package 2 again");
+
+    assert_eq!(first, second);
+    assert_eq!(pair.server.manager.heard, heard);
+}
+
+#[test]
+fn a_repeated_answer_gets_the_same_octets_without_events() {
+    let mut pair = Scene::new(Encoding::Wbxml).send(exec("./Op")).pair();
+    let request = pair.client.transmit().expect("package 1");
+    let answer = pair.server.exchange(&request).expect("package 2");
+    deliver(&mut pair.client, &answer);
+    let first = pair.client.transmit().expect("package 3");
+    let executed = pair.client.device.executed.clone();
+
+    deliver(&mut pair.client, &answer);
+
+    assert_eq!(pair.client.transmit(), Some(first));
+    assert_eq!(pair.client.device.executed, executed);
+}
+
+#[test]
+fn a_repeated_request_to_another_process_gets_the_stored_answer() {
+    let scene = Scene::new(Encoding::Wbxml).send(exec("./Op"));
+    let mut pair = scene.clone().pair();
+    let request = pair.client.transmit().expect("package 1");
+    let answer = pair.server.exchange(&request).expect("package 2");
+    let saved = pair.server.session.as_ref().expect("session").save();
+    let received = || read(&request, &DecodeOptions::default()).expect("a message");
+    assert_eq!(saved.disposition(&received()), Disposition::Repeat);
+    let restore = |last_sent| {
+        ServerSession::restore(
+            saved.clone(),
+            last_sent,
+            Arc::new(scene.server.clone()),
+            &scene.server_account,
+        )
+        .expect("a session")
+    };
+
+    let mut with_answer = restore(Some(answer.clone()));
+    with_answer
+        .handle(received(), Nonce::default())
+        .expect("a repeat");
+    assert_eq!(with_answer.poll_event(), None);
+    assert_eq!(with_answer.poll_transmit(), Some(answer));
+
+    let mut without = restore(None);
+    assert_eq!(
+        without.handle(received(), Nonce::default()),
+        Err(SessionError::ApiMisuse(Misuse::LastSent))
+    );
+}
+
+#[test]
+fn a_message_is_told_apart_from_those_before() {
+    let mut pair = Scene::new(Encoding::Xml).send(exec("./Op")).pair();
+    let first = pair.client.transmit().expect("package 1");
+    let answer = pair.server.exchange(&first).expect("package 2");
+    let saved = pair.server.session.as_ref().expect("session").save();
+    deliver(&mut pair.client, &answer);
+    let next = pair.client.transmit().expect("package 3");
+    let text = |body: &[u8]| String::from_utf8(body.to_vec()).expect("xml");
+    let changed = |from: &str, to: &str| {
+        let body = text(&next.body).replace(from, to);
+        let headers = Headers::new("application/vnd.syncml.dm+xml");
+        Received::read(body.into(), headers, &DecodeOptions::default()).expect("a message")
+    };
+
+    for (from, to, expected) in [
+        ("", "", Disposition::Next),
+        ("<MsgID>2<", "<MsgID>3<", Disposition::OutOfOrder),
+        ("<MsgID>2<", "<MsgID>0<", Disposition::OutOfOrder),
+        ("<MsgID>2<", "<MsgID>x<", Disposition::OutOfOrder),
+        ("<MsgID>2<", "<MsgID>1<", Disposition::NewSession),
+        ("<SessionID>A1<", "<SessionID>B<", Disposition::OutOfOrder),
+    ] {
+        let received = if from.is_empty() {
+            read(&next, &DecodeOptions::default()).expect("a message")
+        } else {
+            changed(from, to)
+        };
+        assert_eq!(saved.disposition(&received), expected, "{from} {to}");
+    }
+    let repeat = read(&first, &DecodeOptions::default()).expect("a message");
+    assert_eq!(saved.disposition(&repeat), Disposition::Repeat);
+}
+
+#[test]
+fn an_unanswered_event_comes_again_with_another_ticket_and_the_same_origin() {
+    let scene = Scene::new(Encoding::Wbxml).batch([exec("./One"), exec("./Two")]);
+    let mut pair = scene.clone().pair();
+    let request = pair.client.transmit().expect("package 1");
+    let answer = pair.server.exchange(&request).expect("package 2");
+    let mut session = restored(&scene, pair.client.session.save(), None);
+    session
+        .handle(
+            read(&answer, &DecodeOptions::default()).expect("a message"),
+            Nonce::default(),
+        )
+        .expect("package 2");
+    assert_eq!(
+        session.poll_event(),
+        Some(ClientEvent::Delivered("1".into()))
+    );
+    let Some(ClientEvent::Execute(old_ticket, first)) = session.poll_event() else {
+        panic!("no command")
+    };
+
+    let mut session = restored(&scene, session.save(), None);
+    session.answer(old_ticket, dm_proto::StatusCode::OK.into());
+    let Some(ClientEvent::Execute(ticket, again)) = session.poll_event() else {
+        panic!("no command")
+    };
+
+    assert_eq!(again, first, "the old ticket answers nothing");
+    session.answer(ticket, dm_proto::StatusCode::OK.into());
+    let Some(ClientEvent::Execute(_, second)) = session.poll_event() else {
+        panic!("no command")
+    };
+    assert_eq!(
+        second.item.target_uri().map(|uri| uri.as_str()),
+        Some("./Two")
+    );
+}
+
+#[test]
+fn a_session_restored_on_the_other_side_or_out_of_turn_is_an_error() {
+    let scene = Scene::new(Encoding::Wbxml).send(exec("./Op"));
+    let mut pair = scene.clone().pair();
+    let saved = pair.client.session.save();
+    assert_eq!(
+        ServerSession::restore(
+            saved,
+            None,
+            Arc::new(scene.server.clone()),
+            &scene.server_account
+        )
+        .expect_err("the client's"),
+        SessionError::ApiMisuse(Misuse::SavedSide)
+    );
+
+    let request = pair.client.transmit().expect("package 1");
+    let answer = pair.server.exchange(&request).expect("package 2");
+    deliver(&mut pair.client, &answer);
+    let other = Scene::new(Encoding::Wbxml).send(get(&["./A"])).run();
+    let received = read(&other.transcript[1].1, &DecodeOptions::default()).expect("a message");
+    assert_eq!(
+        pair.client.handle(received),
+        Err(SessionError::ApiMisuse(Misuse::Turn))
+    );
+    pair.run().expect("the session is as it was");
+}
+
+#[test]
+fn a_message_that_is_no_message_is_refused_by_the_server_only_for_itself() {
+    let mut pair = Scene::new(Encoding::Wbxml).send(exec("./Op")).pair();
+    let mut request = pair.client.transmit().expect("package 1");
+    let good = request.clone();
+    request.body = request.body.slice(..10);
+    assert!(matches!(
+        pair.server.exchange(&request),
+        Err(NoAnswer::Receive(_))
+    ));
+    assert!(pair.server.exchange(&good).is_ok());
+}
+
+#[test]
+fn start_is_the_same_session_however_often_it_is_restored() {
+    let scene = Scene::new(Encoding::Wbxml);
+    let start = Start::new(Trigger::Client, "A1".into(), dev_info());
+    let mut direct =
+        ClientSession::start(Arc::new(scene.client.clone()), &scene.client_account, start);
+    let mut session = restored(&scene, through_postcard(direct.save()), None);
+    let sent = session.poll_transmit();
+    assert_eq!(sent, direct.poll_transmit());
+
+    let mut again = restored(&scene, through_json(session.save()), sent.clone());
+    assert_eq!(
+        again.poll_transmit(),
+        sent,
+        "the last message is sent again"
+    );
+    assert_eq!(again.poll_transmit(), None, "once");
+}
+
+fn restored(
+    scene: &Scene,
+    saved: Saved,
+    last_sent: Option<dm_proto::session::Transmit>,
+) -> ClientSession {
+    ClientSession::restore(
+        saved,
+        last_sent,
+        Arc::new(scene.client.clone()),
+        &scene.client_account,
+    )
+    .expect("a session")
+}

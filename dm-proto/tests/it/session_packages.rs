@@ -1,0 +1,197 @@
+//! Packages over several messages and small messages. OMA-TS-DM_Protocol, multiple messages in a
+//! package.
+
+use dm_proto::{
+    StatusCode,
+    auth::Side,
+    message::{Command, Item},
+    session::{Answer, Ending, SessionError},
+    testing::PairError,
+};
+
+use crate::session_support::*;
+
+#[test]
+fn results_that_do_not_fit_into_one_message_follow_in_more() {
+    for encoding in ENCODINGS {
+        let value = "x".repeat(300);
+        let mut scene = Scene::new(encoding).batch((0..8).map(|_| get(&["./A"])));
+        scene.server.max_msg_size = 1200;
+        let results = vec![Item::for_source("./A").with_data(value.as_str())];
+        let pair = scene.answer("./A", Answer::results(results)).run();
+
+        let results = pair
+            .server
+            .manager
+            .heard
+            .iter()
+            .filter(|line| line.starts_with("results"))
+            .count();
+        assert_eq!(results, 8);
+        assert_eq!(status_lines(&pair.server.manager.heard).len(), 8);
+        let messages = pair.messages().expect("messages");
+        let of_client = || messages.iter().filter(|(side, _)| *side == Side::Client);
+        assert!(of_client().count() > 3);
+        for (side, transmit) in &pair.transcript[1..] {
+            if *side == Side::Client {
+                assert!(transmit.body.len() <= 1200, "{}", transmit.body.len());
+            }
+        }
+        // The package of the client ends once, and the server asks on without commands or Final.
+        let finals = of_client().filter(|(_, message)| message.is_final).count();
+        assert_eq!(finals, 2);
+        let asks: Vec<_> = messages
+            .iter()
+            .filter(|(side, message)| *side == Side::Server && !message.is_final)
+            .collect();
+        assert!(!asks.is_empty());
+        for (_, message) in asks {
+            assert_eq!(names(message).last().map(String::as_str), Some("Alert"));
+            assert!(names(message).iter().all(|name| name != "Get"));
+        }
+        for (_, message) in &messages[1..] {
+            assert!(
+                statuses(message)[0].starts_with("SyncHdr"),
+                "the status of the header comes first"
+            );
+        }
+    }
+}
+
+#[test]
+fn statuses_keep_the_order_of_their_commands_over_messages() {
+    let mut scene = Scene::new(ENCODINGS[0]).batch((0..40).map(|_| exec("./Op")));
+    scene.server.max_msg_size = 1500;
+    let pair = scene.run();
+
+    let expected: Vec<String> = (1..=40).map(|tag| format!("{tag}.0 200")).collect();
+    assert_eq!(status_lines(&pair.server.manager.heard), expected);
+}
+
+#[test]
+fn a_result_that_fits_into_no_message_is_413() {
+    for encoding in ENCODINGS {
+        let value = "x".repeat(3000);
+        let mut scene = Scene::new(encoding).send(get(&["./Small", "./Big"]));
+        scene.server.max_msg_size = 2000;
+        let results = vec![Item::for_source("./Big").with_data(value.as_str())];
+        let pair = scene.answer("./Big", Answer::results(results)).run();
+
+        assert_eq!(
+            status_lines(&pair.server.manager.heard),
+            ["1.0 200 ./Small", "1.0 413 ./Big"]
+        );
+        assert!(pair.server.manager.heard.contains(&"results 1.0 1".into()));
+    }
+}
+
+#[test]
+fn commands_that_do_not_fit_wait_for_the_statuses_of_those_before() {
+    for encoding in ENCODINGS {
+        let mut scene =
+            Scene::new(encoding).batch((0..20).map(|_| exec("./A/rather/long/address")));
+        scene.client.max_msg_size = 900;
+        let pair = scene.run();
+
+        assert_eq!(status_lines(&pair.server.manager.heard).len(), 20);
+        let mut open = 0_usize;
+        for (side, message) in pair.messages().expect("messages") {
+            let count = |name| {
+                names(&message)
+                    .iter()
+                    .filter(|found| *found == name)
+                    .count()
+            };
+            match side {
+                Side::Server => {
+                    assert!(
+                        open == 0 || count("Exec") == 0,
+                        "new commands before the statuses of the old"
+                    );
+                    assert_eq!(
+                        message.is_final,
+                        count("Exec") > 0 || count("Status") == 1,
+                        "each message with commands is a package"
+                    );
+                    open += count("Exec");
+                }
+                Side::Client => open -= count("Status").saturating_sub(1),
+            }
+        }
+        for (side, transmit) in &pair.transcript {
+            if *side == Side::Server {
+                assert!(transmit.body.len() <= 900);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_command_that_fits_into_no_message_is_413_and_not_sent() {
+    for encoding in ENCODINGS {
+        let mut scene = Scene::new(encoding).batch([
+            replace(&["./A"]),
+            Command::Replace(dm_proto::message::Replace {
+                items: vec![Item::for_target("./B").with_data("x".repeat(3000).as_str())],
+                ..Default::default()
+            }),
+            replace(&["./C"]),
+        ]);
+        scene.client.max_msg_size = 2000;
+        let pair = scene.run();
+
+        assert_eq!(
+            status_lines(&pair.server.manager.heard),
+            ["2.0 413", "1.0 200", "3.0 200"]
+        );
+        assert_eq!(pair.client.device.executed, ["Replace ./A", "Replace ./C"]);
+    }
+}
+
+#[test]
+fn a_report_that_fits_into_no_message_is_413() {
+    let mut scene =
+        Scene::new(ENCODINGS[0])
+            .send(exec("./Op"))
+            .alert(1, report(&"x".repeat(3000)), 7);
+    scene.server.max_msg_size = 2000;
+    let pair = scene.run();
+
+    assert!(pair.client.device.heard.contains(&"answered 7 413".into()));
+}
+
+#[test]
+fn a_status_is_shortened_rather_than_lost() {
+    let failing = Answer {
+        status: StatusCode::COMMAND_FAILED,
+        items: vec![Item::default().with_data("x".repeat(3000).as_str())],
+        results: Vec::new(),
+    };
+    let mut scene = Scene::new(ENCODINGS[1])
+        .answer("./Op", failing)
+        .send(exec("./Op"));
+    scene.server.max_msg_size = 2000;
+    let pair = scene.run();
+
+    assert_eq!(status_lines(&pair.server.manager.heard), ["1.0 500"]);
+}
+
+#[test]
+fn a_tiny_message_size_ends_the_session() {
+    for size in [0, 1, 255, 256] {
+        let mut scene = Scene::new(ENCODINGS[0]).send(exec("./Op"));
+        scene.server.max_msg_size = size;
+        let mut pair = scene.pair();
+        let end = pair.run();
+
+        assert!(
+            matches!(
+                pair.client.ending,
+                Some(Ending::Failed(SessionError::PeerIncompatible(_)))
+            ),
+            "{size}: {end:?} {:?}",
+            pair.client.ending
+        );
+        assert_ne!(end, Err(PairError::Endless));
+    }
+}

@@ -1,0 +1,188 @@
+//! What a peer sends does not make decoding take more memory than the budget allows. A binary of its
+//! own with one test, since the allocator counts for the whole process.
+
+use bytes::Bytes;
+use dm_proto::{
+    DecodeErrorKind, Limits,
+    codec::{DecodeOptions, Encoding, decode},
+};
+use peak_alloc::PeakAlloc;
+
+#[global_allocator]
+static ALLOCATOR: PeakAlloc = PeakAlloc;
+
+const MIB: usize = 1 << 20;
+
+/// A WBXML message with this string table and body.
+fn wbxml(table: &[u8], body: &[u8]) -> Bytes {
+    let length = u32::try_from(table.len()).expect("small");
+    let mut octets = vec![0x02, 0xA4, 0x01, 0x6A];
+    octets.extend([
+        0x80 | (length >> 21 & 0x7F) as u8,
+        0x80 | (length >> 14 & 0x7F) as u8,
+        0x80 | (length >> 7 & 0x7F) as u8,
+        (length & 0x7F) as u8,
+    ]);
+    octets.extend_from_slice(table);
+    // SyncML, an empty SyncHdr, SyncBody.
+    octets.extend([0x6D, 0x2C, 0x6B]);
+    octets.extend_from_slice(body);
+    octets.extend([0x01, 0x01]);
+    octets.into()
+}
+
+fn xml(body: &str) -> Bytes {
+    format!("<SyncML xmlns='SYNCML:SYNCML1.2'><SyncHdr/><SyncBody>{body}</SyncBody></SyncML>")
+        .into()
+}
+
+/// Pieces of one command, repeated until there is a MiB of them.
+fn repeated(start: &[u8], piece: &[u8], end: &[u8]) -> Vec<u8> {
+    let mut octets = start.to_vec();
+    while octets.len() < MIB - 70_000 {
+        octets.extend_from_slice(piece);
+    }
+    octets.extend_from_slice(end);
+    octets
+}
+
+#[test]
+fn peak_memory_stays_within_twice_the_budget() {
+    let replace = [0x60_u8, 0x4B, 0x03, b'1', 0, 0x01];
+    let table = [b'x'; 60_000];
+    let in_item = [&replace[..], &[0x54, 0x4F]].concat();
+    let text = |text: &str| text.repeat((MIB - 200) / text.len());
+    let inputs = [
+        (
+            "empty items",
+            Encoding::Wbxml,
+            wbxml(b"", &repeated(&replace, &[0x14], &[0x01])),
+        ),
+        (
+            "empty adds",
+            Encoding::Wbxml,
+            wbxml(b"", &repeated(&[], &[0x05], &[])),
+        ),
+        (
+            "empty statuses",
+            Encoding::Wbxml,
+            wbxml(b"", &repeated(&[], &[0x29], &[])),
+        ),
+        (
+            "references in data",
+            Encoding::Wbxml,
+            wbxml(
+                &table,
+                &repeated(&in_item, &[0x83, 0x00], &[0x01, 0x01, 0x01]),
+            ),
+        ),
+        (
+            "references in dropped text",
+            Encoding::Wbxml,
+            wbxml(&table, &repeated(&replace, &[0x83, 0x00], &[0x01])),
+        ),
+        (
+            "references in one attribute",
+            Encoding::Wbxml,
+            wbxml(&table, &repeated(&[0x85, 0x05], &[0x83, 0x00], &[0x01])),
+        ),
+        (
+            "references in target references",
+            Encoding::Wbxml,
+            wbxml(
+                &table,
+                &repeated(&[0x69], &[0x6F, 0x83, 0x00, 0x01], &[0x01]),
+            ),
+        ),
+        (
+            "attributes",
+            Encoding::Wbxml,
+            wbxml(b"", &repeated(&[0x85], &[0x05], &[0x01])),
+        ),
+        (
+            "duplicates",
+            Encoding::Wbxml,
+            wbxml(b"", &repeated(&replace, &[0x0B], &[0x01])),
+        ),
+        (
+            "unknown tokens",
+            Encoding::Wbxml,
+            wbxml(b"", &repeated(&[], &[0x3E], &[])),
+        ),
+        (
+            "entities",
+            Encoding::Wbxml,
+            wbxml(b"", &repeated(&in_item, &[0x02, 0x41], &[0x01, 0x01, 0x01])),
+        ),
+        (
+            "opaque parts",
+            Encoding::Wbxml,
+            wbxml(
+                b"",
+                &repeated(&in_item, &[0xC3, 0x01, 0xFF], &[0x01, 0x01, 0x01]),
+            ),
+        ),
+        ("xml empty commands", Encoding::Xml, xml(&text("<Add/>"))),
+        (
+            "xml empty items",
+            Encoding::Xml,
+            xml(&format!("<Add>{}</Add>", text("<Item/>"))),
+        ),
+        (
+            "xml references",
+            Encoding::Xml,
+            xml(&format!(
+                "<Add><Item><Data>{}</Data></Item></Add>",
+                text("&#65;")
+            )),
+        ),
+        (
+            "xml sections",
+            Encoding::Xml,
+            xml(&format!(
+                "<Add><Item><Data>{}</Data></Item></Add>",
+                text("<![CDATA[a]]>")
+            )),
+        ),
+        (
+            "xml attributes",
+            Encoding::Xml,
+            xml(&text("<Add a='' b='' c='' d='' e='' f='' g=''/>")),
+        ),
+        ("xml foreign elements", Encoding::Xml, xml(&text("<a/>"))),
+        (
+            "xml declarations",
+            Encoding::Xml,
+            xml(&text(
+                "<Add xmlns:a='a' xmlns:b='b' xmlns:c='c' xmlns:d='d'/>",
+            )),
+        ),
+    ];
+    let mut refused = 0;
+    for (name, encoding, octets) in inputs {
+        assert!(octets.len() <= MIB, "{name}");
+        for memory in [256 << 10, Limits::DEFAULT.memory] {
+            let options = DecodeOptions::lenient(Limits::DEFAULT.with_memory(memory));
+            ALLOCATOR.reset_peak_usage();
+            let before = ALLOCATOR.current_usage();
+            let result = decode(encoding, &octets, &options);
+            let peak = ALLOCATOR.peak_usage().saturating_sub(before);
+            assert!(
+                peak <= 2 * memory,
+                "{name}: {peak} octets with a budget of {memory}"
+            );
+            match result {
+                Ok(_) => {}
+                Err(error) => {
+                    assert_eq!(
+                        error.kind(),
+                        &DecodeErrorKind::TooMuchMemory { limit: memory },
+                        "{name}"
+                    );
+                    refused += 1;
+                }
+            }
+        }
+    }
+    assert!(refused > 0, "no input reached the budget");
+}
