@@ -60,6 +60,18 @@ pub struct Execute {
     pub item: Item,
 }
 
+impl Execute {
+    /// One item of a command without a correlator.
+    pub fn new(origin: Origin, verb: Verb, item: Item) -> Self {
+        Self {
+            origin,
+            verb,
+            correlator: None,
+            item,
+        }
+    }
+}
+
 /// The place of an item in a session.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]

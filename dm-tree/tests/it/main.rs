@@ -1,0 +1,9 @@
+//! What servers see of a device's tree and agent.
+
+mod acl;
+mod agent;
+mod atomic;
+mod crash;
+mod execute;
+mod std_objects;
+mod support;
