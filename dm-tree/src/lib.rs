@@ -7,6 +7,8 @@ pub mod object;
 pub mod remote;
 pub mod std_objects;
 pub mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 mod acl;
 mod execute;

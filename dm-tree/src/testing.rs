@@ -1,0 +1,506 @@
+//! A device and its server joined in memory, for tests of objects and operations: [`Bench`].
+//!
+//! Everything is real but the wire, the clock, the user and the dice: messages are octets, the device is
+//! an [`Agent`] on a [`Store`], the server restores its session and its [`Queue`] from octets before
+//! every message and stores them after it. Messages can be lost or doubled, and the device can lose its
+//! power before any step. Only with feature `testing`.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use dm_proto::{
+    SessionId, Text,
+    auth::{Account, Nonce, Side},
+    codec::{DecodeOptions, Encoding},
+    message::{Command, SyncMl},
+    session::{
+        Disposition, Ending, Headers, Prompt, Received, Saved, ServerConfig, ServerSession,
+        Transmit, Trigger, UserReply,
+    },
+    testing::{Fault, message, read, store_nonce},
+};
+
+use crate::{
+    Node, NodeUri,
+    agent::{Agent, AgentConfig, AgentError, Output},
+    object::{Job, ManagementObject},
+    remote::{Notice, Operation, Queue},
+    store::{Batch, Kind, Memory, Store, StoreError},
+};
+
+/// A store that outlives the agent that uses it, as a disk does.
+#[derive(Clone)]
+pub struct Disk(Arc<Mutex<Box<dyn Store>>>);
+
+impl Disk {
+    /// A disk with what is in a store.
+    pub fn new(store: impl Store + 'static) -> Self {
+        Self(Arc::new(Mutex::new(Box::new(store))))
+    }
+
+    fn store(&self) -> MutexGuard<'_, Box<dyn Store>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for Disk {
+    fn default() -> Self {
+        Self::new(Memory::default())
+    }
+}
+
+impl core::fmt::Debug for Disk {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_tuple("Disk").finish_non_exhaustive()
+    }
+}
+
+impl Store for Disk {
+    fn node(&self, uri: &NodeUri) -> Result<Option<Node>, StoreError> {
+        self.store().node(uri)
+    }
+
+    fn children(&self, uri: &NodeUri, each: &mut dyn FnMut(Text)) -> Result<(), StoreError> {
+        self.store().children(uri, each)
+    }
+
+    fn record(&self, kind: Kind, id: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        self.store().record(kind, id)
+    }
+
+    fn records(&self, kind: Kind, each: &mut dyn FnMut(u64, Vec<u8>)) -> Result<(), StoreError> {
+        self.store().records(kind, each)
+    }
+
+    fn commit(&mut self, batch: Batch) -> Result<(), StoreError> {
+        self.store().commit(batch)
+    }
+
+    fn clear(&mut self) -> Result<(), StoreError> {
+        self.store().clear()
+    }
+}
+
+/// Makes the objects of a device, at each of its starts.
+pub type Objects = Box<dyn Fn() -> Vec<(NodeUri, Box<dyn ManagementObject>)>>;
+
+/// Answers questions.
+pub type User = Box<dyn FnMut(&Prompt) -> UserReply>;
+
+/// A device and its server.
+#[non_exhaustive]
+pub struct Bench<O> {
+    /// What the server has been told, in order.
+    pub notices: Vec<Notice>,
+    /// All messages that were sent, those that got lost too.
+    pub transcript: Vec<(Side, SyncMl)>,
+    /// How the sessions of the device ended.
+    pub endings: Vec<Ending>,
+    /// How often the device was reset.
+    pub resets: u32,
+    /// Whether a job is left to the test instead of being run.
+    pub leaves_jobs: bool,
+    /// The jobs that were left.
+    pub left: Vec<Job>,
+    agent: Option<Agent>,
+    disk: Disk,
+    objects: Objects,
+    config: AgentConfig,
+    user: User,
+    server: Server,
+    faults: BTreeMap<usize, Fault>,
+    exchanges: usize,
+    power_cuts: Vec<u32>,
+    step: u32,
+    session: u32,
+    now: u64,
+    nonce: u8,
+    operations: core::marker::PhantomData<O>,
+}
+
+/// What the server stores for the device.
+struct Server {
+    account: Account,
+    /// The queue, serialized.
+    queue: Vec<u8>,
+    /// The session and its last message, serialized.
+    session: Option<Vec<u8>>,
+}
+
+/// Why a run did not come to its end.
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum BenchError {
+    /// The device cannot go on.
+    #[error(transparent)]
+    Agent(#[from] AgentError),
+    /// What the server stored cannot be read.
+    #[error("the server's record: {0}")]
+    Record(#[from] postcard::Error),
+    /// What somebody sent is not a message.
+    #[error(transparent)]
+    Message(#[from] dm_proto::session::ReceiveError),
+    /// It does not end.
+    #[error("no end after {0} steps")]
+    Endless(u32),
+}
+
+/// More steps than any test needs.
+const STEPS: u32 = 10_000;
+
+impl<O: Operation> Bench<O> {
+    /// A device with these objects, on a disk, and the server of `account`, both new.
+    ///
+    /// # Errors
+    ///
+    /// If the device cannot start.
+    pub fn new(
+        disk: Disk,
+        account: Account,
+        objects: Objects,
+        encoding: Encoding,
+    ) -> Result<Self, BenchError> {
+        let mut config = AgentConfig::default();
+        config.session.encoding = encoding;
+        let mut bench = Self {
+            notices: Vec::new(),
+            transcript: Vec::new(),
+            endings: Vec::new(),
+            resets: 0,
+            leaves_jobs: false,
+            left: Vec::new(),
+            agent: None,
+            disk,
+            objects,
+            config,
+            user: Box::new(|_| UserReply::Yes),
+            server: Server {
+                account,
+                queue: postcard::to_allocvec(&Queue::<O>::new())?,
+                session: None,
+            },
+            faults: BTreeMap::new(),
+            exchanges: 0,
+            power_cuts: Vec::new(),
+            step: 0,
+            session: 0,
+            now: 1_700_000_000,
+            nonce: 0,
+            operations: core::marker::PhantomData,
+        };
+        bench.power_up()?;
+        Ok(bench)
+    }
+
+    /// Lets somebody answer questions. At first the user agrees to everything.
+    pub fn set_user(&mut self, user: impl FnMut(&Prompt) -> UserReply + 'static) {
+        self.user = Box::new(user);
+    }
+
+    /// Changes how the device behaves, from its next start on, which is now.
+    ///
+    /// # Errors
+    ///
+    /// If the device cannot start.
+    pub fn configure(&mut self, change: impl FnOnce(&mut AgentConfig)) -> Result<(), BenchError> {
+        change(&mut self.config);
+        self.power_up()
+    }
+
+    /// Lets something happen to the `exchange`-th request (from 1) or its answer.
+    pub fn fault(&mut self, exchange: usize, fault: Fault) {
+        self.faults.insert(exchange, fault);
+    }
+
+    /// Lets the device lose its power before its `step`-th step (from 0): before it does what it was
+    /// about to do.
+    pub fn power_cut(&mut self, step: u32) {
+        self.power_cuts.push(step);
+    }
+
+    /// How many steps the device has made.
+    pub fn steps(&self) -> u32 {
+        self.step
+    }
+
+    /// How many requests the device has made.
+    pub fn exchanges(&self) -> usize {
+        self.exchanges
+    }
+
+    /// The device.
+    ///
+    /// # Errors
+    ///
+    /// If it has to be started, and cannot be.
+    pub fn agent(&mut self) -> Result<&mut Agent, BenchError> {
+        if self.agent.is_none() {
+            self.power_up()?;
+        }
+        self.agent
+            .as_mut()
+            .ok_or(BenchError::Agent(AgentError::NoSession))
+    }
+
+    /// The value of a leaf of the device, or `None`.
+    ///
+    /// # Errors
+    ///
+    /// If the device cannot start.
+    pub fn value(&mut self, uri: &str) -> Result<Option<String>, BenchError> {
+        let now = self.now;
+        let Ok(uri) = NodeUri::parse(uri) else {
+            return Ok(None);
+        };
+        let transaction = self.agent()?.begin(now);
+        let text = transaction.view().text(&uri).ok();
+        Ok(text.map(|text| text.to_string()))
+    }
+
+    /// The names of the children of a node of the device.
+    ///
+    /// # Errors
+    ///
+    /// If the device cannot start.
+    pub fn children(&mut self, uri: &str) -> Result<Vec<String>, BenchError> {
+        let now = self.now;
+        let Ok(uri) = NodeUri::parse(uri) else {
+            return Ok(Vec::new());
+        };
+        let transaction = self.agent()?.begin(now);
+        let names = transaction.view().children(&uri).unwrap_or_default();
+        Ok(names.iter().map(|name| name.to_string()).collect())
+    }
+
+    /// Changes the queue of the server.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read.
+    pub fn queue<T>(&mut self, change: impl FnOnce(&mut Queue<O>) -> T) -> Result<T, BenchError> {
+        let mut queue: Queue<O> = postcard::from_bytes(&self.server.queue)?;
+        let result = change(&mut queue);
+        self.server.queue = postcard::to_allocvec(&queue)?;
+        Ok(result)
+    }
+
+    /// Gives the server an operation.
+    ///
+    /// # Errors
+    ///
+    /// If the queue cannot be read.
+    pub fn push(&mut self, id: u32, operation: O) -> Result<(), BenchError> {
+        self.queue(|queue| queue.push(id, operation))
+    }
+
+    /// The outcome of an operation, if it has one.
+    ///
+    /// # Errors
+    ///
+    /// If the queue cannot be read.
+    pub fn outcome(&mut self, id: u32) -> Result<Option<O::Outcome>, BenchError> {
+        self.queue(|queue| queue.get(id).and_then(Operation::outcome))
+    }
+
+    /// Runs one session, and what follows from it until the device has nothing more to do by itself.
+    ///
+    /// # Errors
+    ///
+    /// If either side cannot go on.
+    pub fn run_session(&mut self, trigger: Trigger) -> Result<(), BenchError> {
+        self.session = self.session.saturating_add(1);
+        let id = SessionId::from(self.session);
+        let server = self.server.account.server_id.clone();
+        let now = self.now;
+        self.agent()?.connect(&server, trigger, id, now)?;
+        self.run()
+    }
+
+    /// Runs sessions as long as the server wants one or the device owes a report.
+    ///
+    /// # Errors
+    ///
+    /// If either side cannot go on, or they do not come to an end.
+    pub fn settle(&mut self) -> Result<(), BenchError> {
+        self.run()?;
+        loop {
+            self.bounded()?;
+            if self.agent()?.report_due()?.is_some() {
+                self.run_session(Trigger::Client)?;
+            } else if self.queue(|queue| queue.wants_session())? {
+                self.run_session(Trigger::Server)?;
+            } else {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Lets the device do all it has to do by itself.
+    ///
+    /// # Errors
+    ///
+    /// If either side cannot go on.
+    pub fn run(&mut self) -> Result<(), BenchError> {
+        loop {
+            let now = self.tick()?;
+            let output = self.agent()?.poll(now)?;
+            if self.power_cuts.contains(&(self.step.saturating_sub(1))) {
+                self.power_up()?;
+                continue;
+            }
+            match output {
+                Output::Transmit(transmit) => self.exchange(&transmit)?,
+                Output::Ask(id, prompt) => {
+                    let reply = (self.user)(&prompt);
+                    self.agent()?.reply(id, reply)?;
+                }
+                Output::Run(job) if self.leaves_jobs => self.left.push(job),
+                Output::Run(job) => self.agent()?.run(job.id, now)?,
+                Output::Closed(ending) => self.endings.push(ending),
+                Output::Reset => self.resets = self.resets.saturating_add(1),
+                Output::Idle => return Ok(()),
+            }
+        }
+    }
+
+    /// Cuts the power of the device and starts it again.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot start.
+    pub fn power_up(&mut self) -> Result<(), BenchError> {
+        // The old agent must be gone before the new one opens the disk.
+        self.agent = None;
+        let agent = Agent::open(
+            Box::new(self.disk.clone()),
+            (self.objects)(),
+            self.config.clone(),
+            self.now,
+        )?;
+        self.agent = Some(agent);
+        Ok(())
+    }
+
+    /// The commands that one side sent, statuses aside, message by message, by their names. Containers
+    /// show what is in them: `Sequence(Alert, Exec)`.
+    pub fn commands(&self, side: Side) -> Vec<String> {
+        self.transcript
+            .iter()
+            .filter(|(sender, _)| *sender == side)
+            .map(|(_, message)| names(&message.commands))
+            .collect()
+    }
+
+    fn tick(&mut self) -> Result<u64, BenchError> {
+        self.bounded()?;
+        self.step = self.step.saturating_add(1);
+        self.now = self.now.saturating_add(1);
+        Ok(self.now)
+    }
+
+    fn bounded(&self) -> Result<(), BenchError> {
+        if self.step < STEPS {
+            Ok(())
+        } else {
+            Err(BenchError::Endless(self.step))
+        }
+    }
+
+    fn nonce(&mut self) -> Nonce {
+        self.nonce = self.nonce.wrapping_add(1);
+        Nonce::from([self.nonce; 16])
+    }
+
+    fn exchange(&mut self, request: &Transmit) -> Result<(), BenchError> {
+        self.exchanges = self.exchanges.saturating_add(1);
+        self.transcript.push((Side::Client, message(request)?));
+        let fault = self.faults.remove(&self.exchanges);
+        let answer = match fault {
+            Some(Fault::LoseRequest) => None,
+            Some(Fault::RepeatRequest) => {
+                self.serve(request)?;
+                self.serve(request)?
+            }
+            _ => self.serve(request)?,
+        };
+        if let Some(answer) = &answer {
+            self.transcript.push((Side::Server, message(answer)?));
+        }
+        let now = self.now;
+        match answer {
+            Some(answer) if fault != Some(Fault::LoseAnswer) => {
+                let nonce = self.nonce();
+                let headers = Headers::new(answer.encoding.media_type());
+                self.agent()?.handle(answer.body, headers, nonce)?;
+            }
+            _ => self.agent()?.transport_failed(now)?,
+        }
+        Ok(())
+    }
+
+    /// The server's whole work on one request, as any of its processes would do it.
+    fn serve(&mut self, request: &Transmit) -> Result<Option<Transmit>, BenchError> {
+        let config = Arc::new(ServerConfig::default());
+        let received = read(request, &DecodeOptions::lenient(config.limits.clone()))?;
+        let nonce = self.nonce();
+        let stored: Option<(Saved, Option<Transmit>)> = self
+            .server
+            .session
+            .as_deref()
+            .map(postcard::from_bytes)
+            .transpose()?;
+        let account = &self.server.account;
+        let Ok(mut session) = take_up(stored, &received, &config, account) else {
+            return Ok(None);
+        };
+        // Whatever is wrong with it, the session has an answer, or none.
+        let _ = session.handle(received, nonce);
+        let mut queue: Queue<O> = postcard::from_bytes(&self.server.queue)?;
+        let mut notices = queue.drive(&mut session);
+        let answer = session.poll_transmit();
+        notices.extend(queue.drive(&mut session));
+        for notice in &notices {
+            if let Notice::NonceChanged { side, nonce } = notice {
+                store_nonce(&mut self.server.account, *side, nonce);
+            }
+        }
+        self.notices.extend(notices);
+        self.server.queue = postcard::to_allocvec(&queue)?;
+        self.server.session = Some(postcard::to_allocvec(&(session.save(), &answer))?);
+        Ok(answer)
+    }
+}
+
+fn take_up(
+    stored: Option<(Saved, Option<Transmit>)>,
+    received: &Received,
+    config: &Arc<ServerConfig>,
+    account: &Account,
+) -> Result<ServerSession, dm_proto::session::SessionError> {
+    let config = Arc::clone(config);
+    match stored {
+        Some((saved, last_sent))
+            if matches!(
+                saved.disposition(received),
+                Disposition::Next | Disposition::Repeat
+            ) =>
+        {
+            ServerSession::restore(saved, last_sent, config, account)
+        }
+        _ => ServerSession::accept(received, config, account),
+    }
+}
+
+fn names(commands: &[Command]) -> String {
+    let names: Vec<String> = commands
+        .iter()
+        .filter(|command| !matches!(command, Command::Status(_)))
+        .map(|command| match command.children() {
+            [] => command.name().to_string(),
+            children => format!("{}({})", command.name(), names(children)),
+        })
+        .collect();
+    names.join(", ")
+}

@@ -1,0 +1,7 @@
+//! The flows of the LAWMO architecture document, end to end: a device and a server joined in memory.
+
+mod faults;
+mod object;
+mod support;
+mod with_confirmation;
+mod without_confirmation;
