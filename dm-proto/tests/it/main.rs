@@ -13,10 +13,15 @@ mod session_support;
 mod strategy;
 mod tolerance;
 <<<<<<< HEAD
+<<<<<<< HEAD
 =======
 mod vectors;
 mod wbxml2xml;
 >>>>>>> session
+=======
+mod vectors;
+mod wbxml2xml;
+>>>>>>> server
 mod wbxml_vectors;
 
 use bytes::Bytes;

@@ -138,7 +138,9 @@ impl Config {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The REST API would be open to everybody.
-    #[error("the REST API would listen beyond loopback on {0}: give it a token")]
+    #[error(
+        "the REST API would listen beyond loopback on {0}: give it a token with --emi-token-file"
+    )]
     TokenRequired(SocketAddr),
     /// A token that a header cannot carry.
     #[error("the token must be of printable ASCII without spaces")]

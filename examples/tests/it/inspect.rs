@@ -69,7 +69,7 @@ fn convert(arguments: &[&str], input: &[u8]) -> Vec<u8> {
 }
 
 fn text(octets: &[u8]) -> &str {
-    std::str::from_utf8(octets).expect("text")
+    core::str::from_utf8(octets).expect("text")
 }
 
 /// Checks that a run ended in exit code 1 and this one line.

@@ -1,0 +1,202 @@
+//! `dm-server`, run as a process.
+
+use std::{
+    io::{BufRead as _, BufReader, Read as _},
+    path::Path,
+    process::{Child, Command, Output, Stdio},
+};
+
+use serde_json::json;
+
+use super::{Emi, PHONE_PATH, Phone, converse, folder, md5_session, turn};
+
+struct Program {
+    child: Child,
+    dm: String,
+    emi: Emi,
+}
+
+impl Program {
+    /// Starts it and reads the line it prints. A fixed address lets a device find it again.
+    fn start(data: &Path, listen: &str) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_dm-server"))
+            .args(["--listen", listen, "--emi", "127.0.0.1:0", "--data"])
+            .arg(data)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("dm-server starts");
+        let mut line = String::new();
+        let stdout = child.stdout.as_mut().expect("a pipe");
+        let mut stdout = BufReader::new(stdout);
+        stdout.read_line(&mut line).expect("a line");
+        let (dm, emi) = line
+            .trim_end()
+            .strip_prefix("listening dm=")
+            .and_then(|rest| rest.split_once(" emi="))
+            .expect("the line");
+        Self {
+            dm: dm.to_owned(),
+            emi: Emi::new(emi),
+            child,
+        }
+    }
+
+    /// Ends it without a warning, as a power failure would; what it has logged.
+    fn kill(mut self) -> String {
+        self.child.kill().expect("it is killed");
+        self.log()
+    }
+
+    fn log(&mut self) -> String {
+        self.child.wait().expect("it ends");
+        let mut log = String::new();
+        let stderr = self.child.stderr.as_mut().expect("a pipe");
+        stderr.read_to_string(&mut log).expect("text");
+        log
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // It may have ended before.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn run(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_dm-server"))
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .expect("dm-server runs")
+}
+
+#[test]
+fn a_kill_between_any_two_messages_loses_nothing() {
+    let data = folder("kill");
+    let mut program = Program::start(&data, "127.0.0.1:0");
+    program.emi.register();
+    let lock = program.emi.queue(&json!({"lawmo": "fully-lock"}));
+    let unlock = program.emi.queue(&json!({"lawmo": "unlock"}));
+    let mut client = md5_session(&program.dm, "1", Phone::default());
+    let mut kills = 0;
+    loop {
+        program.kill();
+        kills += 1;
+        program = Program::start(&data, "127.0.0.1:0");
+        if !turn(&program.dm, &mut client) {
+            break;
+        }
+    }
+    assert!(kills >= 5, "challenge, object, lock, object, unlock, end");
+    assert_eq!(client.device.names(), ["FullyLock", "UnLock"]);
+    for id in [&lock, &unlock] {
+        assert_eq!(program.emi.states(id), ["queued", "sent", "succeeded"]);
+    }
+}
+
+#[test]
+fn an_answer_that_was_lost_with_the_server_is_given_again() {
+    let data = folder("lost-answer");
+    let program = Program::start(&data, "127.0.0.1:0");
+    program.emi.register();
+    program.emi.queue(&json!({"lawmo": "fully-lock"}));
+    let mut client = md5_session(&program.dm, "1", Phone::default());
+    let package_1 = client.transmit().expect("package 1");
+    let media_type = package_1.encoding.media_type();
+    let first = super::post(&program.dm, media_type, &package_1.body);
+    program.kill();
+
+    let program = Program::start(&data, "127.0.0.1:0");
+    assert_eq!(super::post(&program.dm, media_type, &package_1.body), first);
+}
+
+#[test]
+fn the_log_names_operations_and_holds_no_secret() {
+    let data = folder("log");
+    let program = Program::start(&data, "127.0.0.1:0");
+    program.emi.register();
+    let id = program.emi.queue(&json!({"lawmo": "fully-lock"}));
+    let mut client = md5_session(&program.dm, "1", Phone::default());
+    converse(&program.dm, &mut client);
+    assert_eq!(program.emi.get(PHONE_PATH).0, 200);
+    let log = program.kill();
+    assert!(
+        log.contains(&format!(
+            "operation {id} on \"IMEI:490154203237518\": succeeded"
+        )),
+        "{log}"
+    );
+    assert!(!log.contains("password"), "{log}");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_ends_it_properly_even_while_somebody_watches() {
+    let data = folder("interrupt");
+    let mut program = Program::start(&data, "127.0.0.1:0");
+    program.emi.register();
+    let id = program.emi.queue(&json!({"lawmo": "fully-lock"}));
+    let child = program.child.id().to_string();
+    let events = program.emi.events(&id, None, |_| {
+        let killed = Command::new("kill").args(["-INT", &child]).status();
+        assert!(killed.expect("kill runs").success());
+        false
+    });
+    assert_eq!(events.len(), 1);
+    assert_eq!(program.child.wait().expect("it ends").code(), Some(0));
+}
+
+#[test]
+fn the_rest_api_is_not_opened_to_others_without_a_token() {
+    let data = folder("open");
+    let data = data.to_str().expect("text");
+    let listen = [
+        "--listen",
+        "127.0.0.1:0",
+        "--emi",
+        "0.0.0.0:0",
+        "--data",
+        data,
+    ];
+    let output = run(&listen);
+    assert_eq!(output.status.code(), Some(1));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.starts_with("error: the REST API would listen beyond loopback on 0.0.0.0:"));
+    assert!(
+        stderr.ends_with("give it a token with --emi-token-file\n"),
+        "{stderr}"
+    );
+    assert!(output.stdout.is_empty());
+}
+
+#[test]
+fn postgresql_is_refused_as_not_supported_yet() {
+    let data = folder("postgres");
+    let data = data.to_str().expect("text");
+    let output = run(&[
+        "--listen",
+        "127.0.0.1:0",
+        "--emi",
+        "127.0.0.1:0",
+        "--data",
+        data,
+        "--database-url",
+        "postgres://localhost/dm",
+    ]);
+    assert_eq!(output.status.code(), Some(1));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        stderr.starts_with("error: --database-url is not supported yet"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn wrong_usage_exits_with_2() {
+    for arguments in [&[][..], &["--listen", "127.0.0.1:0"], &["--verbose"]] {
+        assert_eq!(run(arguments).status.code(), Some(2), "{arguments:?}");
+    }
+}
