@@ -12,16 +12,8 @@ mod session_properties;
 mod session_support;
 mod strategy;
 mod tolerance;
-<<<<<<< HEAD
-<<<<<<< HEAD
-=======
 mod vectors;
 mod wbxml2xml;
->>>>>>> session
-=======
-mod vectors;
-mod wbxml2xml;
->>>>>>> server
 mod wbxml_vectors;
 
 use bytes::Bytes;
