@@ -213,7 +213,12 @@ impl Stage {
             account["notify"] = format!("udp://{}", socket.local_addr()?).into();
         }
         let url = format!("{}/devices/{}", self.server.emi_url(), escape(&id));
-        self.call(self.http.put(&url).content_type(JSON).send(account.to_string()))?;
+        self.call(
+            self.http
+                .put(&url)
+                .content_type(JSON)
+                .send(account.to_string()),
+        )?;
         let account = Account {
             server_id: SERVER_ID.into(),
             server_uri: self.server.dm_url().into(),
