@@ -130,6 +130,9 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn core::error::Error>> {
     };
     // Bound first: a notification that comes while the device starts waits in it.
     let socket = arguments.notify.map(UdpSocket::bind).transpose()?;
+    if let Some(socket) = &socket {
+        eprintln!("notifications on udp://{}", socket.local_addr()?);
+    }
     let device = match arguments.confirm {
         Confirm::Ask => Device::open(config, Terminal::new()),
         Confirm::Yes => Device::open(config, Decided(UserReply::Yes)),

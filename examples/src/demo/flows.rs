@@ -8,6 +8,7 @@ use super::{
         DemoError, Kind, Puppet, Shown, Stage, confirmed, download, lawmo, on_component,
         on_package, wipe,
     },
+    trace::Actor,
 };
 use crate::{
     device::{Error as DeviceError, Moment, Reporting, locks::Locked},
@@ -157,6 +158,9 @@ fn confirmations(show: &mut Show<'_>, sequence: bool) -> Result<(), DemoError> {
         show.flow(
             &format!("Wipe before resale, asked {how}: {answer}"),
             |stage| {
+                stage
+                    .trace
+                    .arrow(Actor::User, Actor::Emi, "wants to sell the device");
                 let request = confirmed(wipe(&["Contacts"]), "Erase all contacts?");
                 let shown = run(stage, &mut device, &request)?;
                 let erased = device.is_empty("home/user/Contacts")?;
@@ -288,6 +292,18 @@ fn combined(show: &mut Show<'_>) -> Result<(), DemoError> {
         Ok(Check::default()
             .operation(&shown, "failed", 1407)
             .fact("the game is as it was", found == game("2.0", true)))
+    });
+    let mut device = show.stage.device(Kind {
+        reporting: Reporting::Synchronous,
+        ..Kind::default()
+    })?;
+    show.flow("Download and install, the result in the Status", |stage| {
+        let request = download(ScomoVerb::DownloadInstall, "game-1.0", &old);
+        let shown = run(stage, &mut device, &request)?;
+        let found = device.components()?;
+        Ok(Check::default()
+            .operation(&shown, "succeeded", 1200)
+            .fact("the game is installed", found == game("1.0", true)))
     });
     let mut device = show.stage.device(Kind {
         reporting: Reporting::AfterSession,

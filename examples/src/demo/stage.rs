@@ -63,6 +63,8 @@ const WANTED: &str = "org.example.demo.SoftwareWanted";
 
 const SERVER_ID: &str = "demo";
 
+const JSON: &str = "application/json";
+
 /// The server, the package server and the devices of the demo.
 pub(super) struct Stage {
     pub(super) trace: Trace,
@@ -211,7 +213,12 @@ impl Stage {
             account["notify"] = format!("udp://{}", socket.local_addr()?).into();
         }
         let url = format!("{}/devices/{}", self.server.emi_url(), escape(&id));
-        self.call(self.http.put(&url).send(account.to_string()))?;
+        self.call(
+            self.http
+                .put(&url)
+                .content_type(JSON)
+                .send(account.to_string()),
+        )?;
         let account = Account {
             server_id: SERVER_ID.into(),
             server_uri: self.server.dm_url().into(),
@@ -263,7 +270,7 @@ impl Stage {
         let text = json!(request).to_string();
         self.trace
             .arrow(emi, server, format!("POST operation {text}"));
-        let shown = self.call(self.http.post(&url).send(text))?;
+        let shown = self.call(self.http.post(&url).content_type(JSON).send(text))?;
         let shown = Shown(shown);
         self.trace
             .arrow(server, emi, format!("201 {}", shown.state()));

@@ -189,8 +189,12 @@ impl Session {
 /// Says what a command is, a line for itself and one for each inside it.
 fn describe(command: &Command, depth: usize, lines: &mut Vec<String>) {
     let indent = "  ".repeat(depth);
+    let mut more = Vec::new();
     let text = match command {
-        Command::Alert(alert) => alert_text(alert),
+        Command::Alert(alert) => {
+            more = alert_items(alert);
+            alert_text(alert)
+        }
         Command::Status(status) => {
             let of = status
                 .target_refs
@@ -219,11 +223,20 @@ fn describe(command: &Command, depth: usize, lines: &mut Vec<String>) {
                 .as_ref()
                 .map(|correlator| format!(" (correlator {correlator})"))
                 .unwrap_or_default();
-            format!("Exec {}{correlator}", items_text(&exec.items))
+            let mut items = exec.items.iter().map(item_text);
+            let first = items.next().unwrap_or_default();
+            more = items.collect();
+            format!("Exec {first}{correlator}")
         }
-        other => format!("{} {}", other.name(), items_text(other.items())),
+        other => {
+            let mut items = other.items().iter().map(item_text);
+            let first = items.next().unwrap_or_default();
+            more = items.collect();
+            format!("{} {first}", other.name())
+        }
     };
     lines.push(format!("{indent}{}", text.trim_end()));
+    lines.extend(more.into_iter().map(|more| format!("{indent}    {more}")));
     // Containers do not nest deeper than the codec's limit on depth allows.
     for child in command.children() {
         describe(child, depth.saturating_add(1), lines);
@@ -248,27 +261,29 @@ fn alert_text(alert: &Alert) -> String {
         .as_ref()
         .map(|correlator| format!(" (correlator {correlator})"))
         .unwrap_or_default();
-    let items: Vec<String> = alert
-        .items
-        .iter()
-        .map(|item| {
-            let source = item
-                .source_uri()
-                .map(|uri| uri.as_str())
-                .unwrap_or_default();
-            let type_ = item.meta.as_ref().and_then(|meta| meta.type_.as_ref());
-            let type_ = type_.map(|type_| type_.as_str()).unwrap_or_default();
-            let target = item
-                .target_uri()
-                .map(|uri| format!(" for {uri}"))
-                .unwrap_or_default();
-            format!(
-                "{type_} of {source}{target} = {}",
-                report_text(item, source)
-            )
-        })
-        .collect();
-    format!("Alert {code} {}{correlator}", items.join(", "))
+    format!("Alert {code} {name}{correlator}")
+}
+
+/// What a generic alert tells, a line for each item.
+fn alert_items(alert: &Alert) -> Vec<String> {
+    if alert.code != Some(AlertCode::GENERIC_ALERT) {
+        return Vec::new();
+    }
+    let text = |item: &Item| {
+        let source = item
+            .source_uri()
+            .map(|uri| uri.as_str())
+            .unwrap_or_default();
+        let type_ = item.meta.as_ref().and_then(|meta| meta.type_.as_ref());
+        let type_ = type_.map(|type_| type_.as_str()).unwrap_or_default();
+        let target = item.target_uri().map(|uri| format!(" -> {uri}"));
+        let target = target.unwrap_or_default();
+        [
+            type_.to_owned(),
+            format!("  {source}{target} = {}", report_text(item, source)),
+        ]
+    };
+    alert.items.iter().flat_map(text).collect()
 }
 
 /// The data of a report: a result code with its name, bare or among elements.
@@ -296,23 +311,20 @@ fn code_text(code: StatusCode, uri: &str) -> String {
     }
 }
 
-fn items_text(items: &[Item]) -> String {
-    let items: Vec<String> = items
-        .iter()
-        .map(|item| {
-            let uri = item.target_uri().or_else(|| item.source_uri());
-            let uri = uri.map(|uri| uri.as_str()).unwrap_or_default();
-            match item.data.as_ref().map(|data| (data.as_str(), data)) {
-                Some((Some(text), _)) if !text.is_empty() => format!("{uri} = {}", shorten(text)),
-                Some((None, data)) => {
-                    let octets = data.as_bytes().map_or(0, <[u8]>::len);
-                    format!("{uri} = {octets} octets")
-                }
-                _ => uri.to_owned(),
+fn item_text(item: &Item) -> String {
+    let uri = item.target_uri().or_else(|| item.source_uri());
+    let uri = uri.map(|uri| uri.as_str()).unwrap_or_default();
+    match &item.data {
+        Some(data) => match data.as_str() {
+            Some("") => uri.to_owned(),
+            Some(text) => format!("{uri} = {}", shorten(text)),
+            None => {
+                let octets = data.as_bytes().map_or(0, <[u8]>::len);
+                format!("{uri} = {octets} octets")
             }
-        })
-        .collect();
-    items.join(", ")
+        },
+        None => uri.to_owned(),
+    }
 }
 
 fn shorten(text: &str) -> String {

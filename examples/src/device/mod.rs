@@ -365,19 +365,19 @@ impl Device {
                     match self.transport.exchange(&message) {
                         Ok(answer) => {
                             self.at(Moment::Answered)?;
-                            wait = self.retry_after;
                             let headers = Headers::new(&answer.content_type);
-                            self.agent.handle(answer.body, headers, nonce()?)?;
-                            self.at(Moment::Handled)?;
-                        }
-                        Err(error) => {
-                            self.user.tell(&format!("no answer of the server: {error}"));
-                            if !matches!(error, TransportError::Lost) {
-                                thread::sleep(wait);
-                                wait = wait.saturating_mul(2);
+                            match self.agent.handle(answer.body, headers, nonce()?) {
+                                Ok(()) => self.at(Moment::Handled)?,
+                                // Something on the way answered in the server's place.
+                                Err(AgentError::Receive(error)) => {
+                                    self.lost(&error, &mut wait)?;
+                                }
+                                Err(error) => return Err(error.into()),
                             }
-                            self.agent.transport_failed(now())?;
                         }
+                        // It was waited for long enough.
+                        Err(TransportError::Lost) => self.agent.transport_failed(now())?,
+                        Err(error) => self.lost(&error, &mut wait)?,
                     }
                 }
                 Output::Ask(ask, prompt) => {
@@ -408,6 +408,14 @@ impl Device {
         }
     }
 
+    /// The answer to a message is lost: waits, longer each time, before the message is sent again.
+    fn lost(&mut self, error: &dyn core::error::Error, wait: &mut Duration) -> Result<(), Error> {
+        self.user.tell(&format!("no answer of the server: {error}"));
+        thread::sleep(*wait);
+        *wait = wait.saturating_mul(2).min(LONGEST_WAIT);
+        Ok(self.agent.transport_failed(now())?)
+    }
+
     fn at(&mut self, moment: Moment) -> Result<(), Error> {
         let goes_on = self.watch.as_mut().is_none_or(|watch| watch(moment));
         if goes_on { Ok(()) } else { Err(Error::Stopped) }
@@ -427,6 +435,9 @@ impl Device {
         Ok(())
     }
 }
+
+/// How long a device waits at most before it sends a message again.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// How many sessions are tried for reports before the device gives up until it is started again.
 const DELIVERIES: u32 = 4;

@@ -115,12 +115,14 @@ impl Root {
         Ok(self.dir.entries()?.next().is_none())
     }
 
-    /// Makes it the root of a device.
+    /// Makes it the root of a device. In one step: an interruption must not leave a folder that is
+    /// neither marked nor empty.
     pub(super) fn mark(&self) -> io::Result<()> {
-        self.write(
-            MARKER,
-            b"This folder is the root of a device: dm-device locks, wipes and resets it.\n",
-        )
+        let mut marker = create_in(&self.dir, MARKER)?;
+        marker
+            .write_all(b"This folder is the root of a device: dm-device wipes and resets it.\n")?;
+        marker.sync_all()?;
+        sync(&self.dir)
     }
 
     /// Where it is.

@@ -89,7 +89,8 @@ impl Transport for Http {
             .header("Accept", media_type)
             .send(message.body.as_ref())
             .map_err(|error| TransportError::NoAnswer(Box::new(error)))?;
-        if response.status() != 200 {
+        // 204: the server has nothing left to say.
+        if !matches!(response.status().as_u16(), 200 | 204) {
             return Err(TransportError::Status(response.status().as_u16()));
         }
         let content_type = response

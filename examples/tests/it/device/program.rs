@@ -1,0 +1,184 @@
+//! The program: its command line, its user, and what it leaves in its folders.
+
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    path::Path,
+    process::{Output, Stdio},
+};
+
+use super::{Lab, lawmo, program, wipe};
+
+fn errors(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn it_refuses_the_machine_and_what_is_not_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state");
+    let root = folder.path().join("root");
+    fs::create_dir(&root).unwrap();
+    fs::write(root.join("precious"), "mine").unwrap();
+    std::os::unix::fs::symlink("/", folder.path().join("link")).unwrap();
+    for (root, reason) in [
+        (Path::new("/"), "the root of a device cannot be /"),
+        (
+            &folder.path().join("link"),
+            "the root of a device cannot be /",
+        ),
+        (&root, "has no .dm-device-root"),
+    ] {
+        let mut program = program(root, &state, "http://127.0.0.1:9/dm");
+        let output = program.arg("--once").output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(errors(&output).contains(reason), "{}", errors(&output));
+    }
+    assert_eq!(fs::read(root.join("precious")).unwrap(), b"mine");
+}
+
+#[test]
+fn what_is_not_supported_yet_is_said() {
+    let lab = Lab::new();
+    for (arguments, reason) in [
+        (["--auth", "hmac"], "--auth hmac is not supported yet"),
+        (["--bootstrap", "file"], "--bootstrap is not supported yet"),
+    ] {
+        let output = lab.program().args(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(errors(&output).contains(reason), "{}", errors(&output));
+    }
+    let output = lab.program().arg("--encoding=asn1").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn it_locks_and_unlocks_whatever_the_encoding_and_the_credentials() {
+    for auth in ["none", "basic", "md5"] {
+        let lab = Lab::with_auth(auth);
+        for (encoding, verb) in [("xml", "fully-lock"), ("wbxml", "unlock")] {
+            let operation = lab.order(&lawmo(verb));
+            let output = lab
+                .program()
+                .args(["--encoding", encoding, "--auth", auth])
+                .output()
+                .unwrap();
+            assert!(output.status.success(), "{auth} {}", errors(&output));
+            assert_eq!(lab.outcome(&operation), ("succeeded".to_owned(), 1200));
+            let is_locked = lab.root().join("etc/nologin").exists();
+            assert_eq!(is_locked, verb == "fully-lock", "{auth}");
+        }
+    }
+}
+
+#[test]
+fn without_an_answer_of_the_server_it_ends_with_1() {
+    let folder = tempfile::tempdir().unwrap();
+    // Nobody listens on a port that was free a moment ago.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/dm", listener.local_addr().unwrap());
+    drop(listener);
+    let (root, state) = (folder.path().join("root"), folder.path().join("state"));
+    let output = program(&root, &state, &url).arg("--once").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(errors(&output).contains("no answer"), "{}", errors(&output));
+}
+
+#[test]
+fn a_server_with_the_wrong_password_changes_nothing() {
+    let lab = Lab::new();
+    let operation = lab.order(&lawmo("fully-lock"));
+    let output = lab
+        .program()
+        .args(["--server-password", "other"])
+        .output()
+        .unwrap();
+    // The last one of an option that comes twice counts, or it is refused: never a session.
+    assert!(!output.status.success());
+    assert!(!lab.root().join("etc/nologin").exists());
+    assert_ne!(lab.outcome(&operation).0, "succeeded");
+}
+
+#[test]
+fn the_user_is_asked_and_silence_is_no_consent() {
+    for (answer, state, code, erased) in [
+        (Some("yes\n"), "succeeded", 1201, true),
+        (Some("maybe\n\nno\n"), "declined", 304, false),
+        (Some("c\n"), "declined", 214, false),
+        // The end of input.
+        (None, "declined", 408, false),
+    ] {
+        let lab = Lab::new();
+        let mut request = wipe(&["Contacts"]);
+        request["confirm"] = "Erase all contacts?".into();
+        let operation = lab.order(&request);
+        let mut child = lab.program().stdin(Stdio::piped()).spawn().unwrap();
+        let mut input = child.stdin.take().unwrap();
+        let mut output = child.stderr.take().unwrap();
+        let mut seen = Vec::new();
+        let mut octet = [0];
+        // What comes before the question would be no answer to it.
+        while !seen.ends_with(b"[yes, no, cancel] ") {
+            assert_eq!(output.read(&mut octet).unwrap(), 1, "it never asks");
+            seen.push(octet[0]);
+        }
+        assert!(String::from_utf8_lossy(&seen).contains("Erase all contacts?"));
+        if let Some(answer) = answer {
+            input.write_all(answer.as_bytes()).unwrap();
+        } else {
+            drop(input);
+        }
+        let mut rest = String::new();
+        output.read_to_string(&mut rest).unwrap();
+        assert!(child.wait().unwrap().success(), "{rest}");
+        assert_eq!(lab.outcome(&operation), (state.to_owned(), code));
+        let contacts = fs::read_dir(lab.root().join("home/user/Contacts")).unwrap();
+        assert_eq!(contacts.count() == 0, erased);
+    }
+}
+
+#[test]
+fn the_answer_can_be_decided_on_the_command_line() {
+    for (confirm, state, code) in [("yes", "accepted", 0), ("no", "declined", 304)] {
+        let lab = Lab::new();
+        let mut request = lawmo("factory-reset");
+        request["confirm"] = "Reset?".into();
+        let operation = lab.order(&request);
+        let output = lab.program().args(["--confirm", confirm]).output().unwrap();
+        assert!(output.status.success(), "{}", errors(&output));
+        assert_eq!(lab.outcome(&operation).0, state);
+        if code != 0 {
+            assert_eq!(lab.outcome(&operation).1, code);
+        }
+    }
+}
+
+#[test]
+fn it_comes_when_it_is_notified() {
+    let lab = Lab::new();
+    let mut child = lab
+        .program()
+        .args(["--notify", "127.0.0.1:0"])
+        .spawn()
+        .unwrap();
+    let mut output = child.stderr.take().unwrap();
+    let mut line = Vec::new();
+    let mut octet = [0];
+    while !line.ends_with(b"\n") {
+        assert_eq!(output.read(&mut octet).unwrap(), 1, "it says no address");
+        line.push(octet[0]);
+    }
+    let line = String::from_utf8(line).unwrap();
+    let address = line.trim().strip_prefix("notifications on udp://").unwrap();
+    // What is no notification is passed over.
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.send_to(b"", address).unwrap();
+    socket.send_to(&[0; 40], address).unwrap();
+    lab.notify_at(address);
+    let operation = lab.order(&lawmo("partially-lock"));
+    let mut rest = String::new();
+    output.read_to_string(&mut rest).unwrap();
+    assert!(child.wait().unwrap().success(), "{rest}");
+    assert_eq!(lab.outcome(&operation), ("succeeded".to_owned(), 1200));
+    assert!(lab.root().join("etc/dm/partially-locked").exists());
+}
