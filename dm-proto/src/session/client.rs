@@ -21,7 +21,7 @@ use super::{
 use crate::{
     AlertCode, LocUri, MsgId, SessionId, StatusCode, Text,
     auth::{Account, Nonce, Scheme, Side},
-    message::{Alert, Command, Replace, Status, SyncMl},
+    message::{Alert, Command, Cred, Replace, Status, SyncMl},
 };
 
 /// The device's side of a session.
@@ -329,38 +329,37 @@ impl ClientSession {
         if self.state.link.admit(&received)? == Arrival::Repeat {
             return Ok(Arrival::Repeat);
         }
+        let message = received.message;
+        self.state.link.check_version(&message.header)?;
+        let is_idle = says_nothing(&message) && !message.is_final && self.state.link.is_silent();
+        self.state.link.count_idle(is_idle)?;
+        let is_abort = is_abort(&message);
         let SyncMl {
             header, commands, ..
-        } = &received.message;
-        self.state.link.check_version(header)?;
-        let commands_only: Vec<Command> = commands
-            .iter()
-            .filter(|command| !matches!(command, Command::Status(_)))
-            .cloned()
-            .collect();
-        let is_idle = says_nothing(&received.message)
-            && !received.message.is_final
-            && self.state.link.is_silent();
-        self.state.link.count_idle(is_idle)?;
+        } = message;
+        let mut statuses = Vec::new();
+        let mut to_run = Vec::new();
+        for command in commands {
+            match command {
+                Command::Status(status) => statuses.push(status),
+                command => to_run.push(command),
+            }
+        }
 
         let was_authenticated = self.is_authenticated();
-        let mut verdict = self.verify(&received.message, !commands_only.is_empty(), nonce)?;
+        let mut verdict = self.verify(header.cred.as_deref(), !to_run.is_empty(), nonce)?;
         if self.is_authenticated() {
             let believed = core::mem::take(&mut self.state.unbelieved);
             self.state.notices.extend(believed);
             self.redirect(header.resp_uri.as_deref());
         }
-        let is_challenged = self.take_statuses(commands)?;
-        if is_abort(&received.message) {
+        let is_challenged = self.take_statuses(&statuses)?;
+        if is_abort {
             self.end(Ending::AbortedByPeer);
             return Ok(Arrival::Next);
         }
 
-        let mut plan = Plan::new(
-            header.msg_id.clone(),
-            commands_only,
-            self.config.user_interaction,
-        );
+        let mut plan = Plan::new(header.msg_id, to_run, self.config.user_interaction);
         self.state.is_refusing = !verdict.is_accepted();
         if self.state.is_refusing {
             plan.refuse(verdict.code);
@@ -382,11 +381,10 @@ impl ClientSession {
 
     fn verify(
         &mut self,
-        message: &SyncMl,
+        cred: Option<&Cred>,
         has_commands: bool,
         nonce: &Nonce,
     ) -> Result<Verdict, SessionError> {
-        let cred = message.header.cred.as_deref();
         let allowed = self.config.challenges;
         if cred.is_none() && !has_commands && !self.is_authenticated() {
             // OMA-TS-DM_Protocol: a server that wants nothing is not challenged.
@@ -417,19 +415,13 @@ impl ClientSession {
     }
 
     /// Takes the statuses of a message. Whether our last one was challenged.
-    fn take_statuses(&mut self, commands: &[Command]) -> Result<bool, SessionError> {
-        let statuses = || {
-            commands.iter().filter_map(|command| match command {
-                Command::Status(status) => Some(status),
-                _ => None,
-            })
-        };
+    fn take_statuses(&mut self, statuses: &[Status]) -> Result<bool, SessionError> {
         let mut is_challenged = false;
-        let our_header = statuses().find(|status| self.state.link.is_of_our_header(status));
-        if let Some(status) = our_header {
+        let mut all = statuses.iter();
+        if let Some(status) = all.find(|status| self.state.link.is_of_our_header(status)) {
             is_challenged = self.take_header_status(status)?;
         }
-        for status in statuses().filter(|status| status.cmd_ref != "0") {
+        for status in statuses.iter().filter(|status| status.cmd_ref != "0") {
             self.take_alert_status(status);
         }
         Ok(is_challenged)
