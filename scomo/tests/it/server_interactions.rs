@@ -233,7 +233,10 @@ fn a_permanent_node_is_filled_in_and_stays() -> Result {
     each(&config, |setup| {
         for (id, correlator) in [(1, "a"), (2, "b")] {
             let package = game().at_node("slot");
-            setup.carry_out(id, Invoke::download_install(package, URL, order(correlator)))?;
+            setup.carry_out(
+                id,
+                Invoke::download_install(package, URL, order(correlator)),
+            )?;
             assert_eq!(setup.codes(id)?, ("succeeded", 0, 1200));
             assert_eq!(setup.children("Download")?, ["slot"]);
             assert_eq!(setup.value("Download/slot/Status")?, "10");
@@ -342,10 +345,14 @@ fn a_late_report_comes_in_a_session_of_the_device() -> Result {
         assert_eq!(setup.outcome(1)?, None);
         assert!(setup.bench.notices.contains(&Notice::Accepted(1)));
         setup.bench.settle()?;
-        let opened = setup.bench.notices.iter().filter_map(|notice| match notice {
-            Notice::Opened { trigger, .. } => Some(*trigger),
-            _ => None,
-        });
+        let opened = setup
+            .bench
+            .notices
+            .iter()
+            .filter_map(|notice| match notice {
+                Notice::Opened { trigger, .. } => Some(*trigger),
+                _ => None,
+            });
         assert_eq!(
             opened.collect::<Vec<_>>(),
             [
