@@ -378,7 +378,7 @@ fn put_text(
 fn names(edit: &Edit<'_>, branch: Branch) -> Vec<Text> {
     edit.root()
         .join(branch.path())
-        .and_then(|uri| Ok(edit.view().children(&uri).unwrap_or_default()))
+        .map(|uri| edit.view().children(&uri).unwrap_or_default())
         .unwrap_or_default()
 }
 
