@@ -13,7 +13,6 @@ use crate::{
 
 /// Writes a document: version 1.2, a numeric public identifier, UTF-8, and a string table that holds
 /// only the names that have no token.
-#[derive(Debug)]
 pub(in crate::codec) struct Writer {
     public_id: u32,
     table: Vec<u8>,
@@ -153,6 +152,13 @@ impl Writer {
             return Ok(offset);
         }
         let offset = length(self.table.len())?;
+        // The length of the table has to fit as well, for `finish`.
+        length(
+            self.table
+                .len()
+                .saturating_add(name.len())
+                .saturating_add(1),
+        )?;
         self.table.extend_from_slice(name.as_bytes());
         self.table.push(0);
         self.names.insert(name.into(), offset);
