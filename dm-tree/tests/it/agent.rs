@@ -1,6 +1,6 @@
 //! What the agent does with Execs, questions, reports, restarts. Run with every transport fault.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use dm_proto::{
     AlertCode, StatusCode,
@@ -10,7 +10,7 @@ use dm_proto::{
 };
 use dm_tree::{
     agent::AgentError,
-    store::{Kind, Memory},
+    store::{Batch, Kind, Memory, Store},
 };
 
 use crate::support::{DONE, GO, Loss, REPORT_TYPE, Script, Setting, account, exec, told, uri};
@@ -80,7 +80,7 @@ fn an_accepted_job_runs_once_the_202_is_known_and_reports_in_the_same_session() 
     let reports: Vec<_> = setting.manager().reports.iter().map(told).collect();
     assert_eq!(reports, [(Some(" c\n"), "1200", "int")]);
     // The package that says nothing but "arrived" closes the session; the report continues it.
-    assert!(setting.trace.ends_with("TRTC"), "{}", setting.trace);
+    assert_eq!(setting.trace, "TTRTC");
     assert_eq!(setting.endings.len(), 1);
     assert_eq!(setting.store.count(Kind::Report), 0);
     assert_eq!(setting.store.count(Kind::Job), 0);
@@ -323,6 +323,11 @@ fn a_reset_comes_after_the_session_and_leaves_a_new_device() {
     assert_eq!(setting.manager().statuses, [(1, 200), (2, 202)]);
     assert!(setting.manager().reports.is_empty());
     assert!(setting.trace.ends_with("CRX"), "{}", setting.trace);
+    assert_eq!(
+        setting.world().restarted_with,
+        [0, 0],
+        "as at a first start"
+    );
     assert_eq!(state(&mut setting), "30");
     let transaction = setting.agent.as_mut().unwrap().begin(1);
     assert_eq!(transaction.view().text(&uri("./Lock/Wish")).unwrap(), "");
@@ -469,6 +474,42 @@ fn objects_hear_of_their_open_jobs_at_a_restart() {
     setting.run();
     assert_eq!(setting.world().restarted_with, [0, 1]);
     assert_eq!(setting.world().starts, [(false, 0), (true, 0)]);
+}
+
+#[test]
+fn a_session_that_cannot_be_read_is_given_up_but_its_job_is_not() {
+    let mut setting = setting(Script::Now, vec![vec![exec(GO, Some("c"))]]);
+    setting.fail_next_run();
+    let mut batch = Batch::default();
+    batch
+        .records
+        .insert((Kind::Session, 0), Some(b"?".to_vec()));
+    setting.store.clone().commit(batch).unwrap();
+    // The server never got the nonce that it was to use: it has to be challenged for its answer to
+    // the report.
+    setting.run();
+    assert_eq!(setting.world().starts, [(true, 0)]);
+    let reports: BTreeSet<_> = setting.manager().reports.iter().map(told).collect();
+    assert_eq!(reports, BTreeSet::from([(Some("c"), "1200", "int")]));
+    assert_eq!(setting.store.count(Kind::Report), 0);
+}
+
+#[test]
+fn a_job_that_lost_its_exec_is_still_known_to_a_repeat() {
+    let mut setting = setting(Script::Now, vec![vec![exec(GO, Some("c"))]]);
+    setting.fail_next_run();
+    let mut batch = Batch::default();
+    batch.records.insert((Kind::Session, 0), None);
+    setting.store.clone().commit(batch).unwrap();
+    setting.script = Script::NowThenLater;
+    setting
+        .server
+        .manager
+        .batches
+        .push_back(vec![exec(GO, Some("c"))]);
+    setting.run();
+    assert_eq!(setting.manager().statuses.last(), Some(&(2, 202)));
+    assert_eq!(setting.world().starts, [(true, 0)]);
 }
 
 #[test]

@@ -504,6 +504,35 @@ impl Setting {
         self.store.revive();
     }
 
+    /// Runs until a job is started, and kills the device before it runs.
+    pub(crate) fn fail_next_run(&mut self) {
+        loop {
+            let mut agent = match self.agent.take() {
+                Some(agent) => agent,
+                None => self.open().unwrap(),
+            };
+            match agent.poll(2000).unwrap() {
+                Output::Run(_) => break,
+                Output::Transmit(request) => {
+                    let answer = self.server.exchange(&request).unwrap();
+                    let headers = Headers::new(answer.encoding.media_type());
+                    agent
+                        .handle(answer.body, headers, Nonce::from([9; 16]))
+                        .unwrap();
+                }
+                Output::Idle => {
+                    self.session += 1;
+                    let id = SessionId::from(self.session);
+                    agent.connect("srv", Trigger::Server, id, 2000).unwrap();
+                }
+                other => panic!("{other:?}"),
+            }
+            self.agent = Some(agent);
+        }
+        self.is_wanted = false;
+        self.kill();
+    }
+
     /// Runs until neither side wants anything more. A storage that fails kills the device, which is
     /// started again.
     pub(crate) fn run(&mut self) {
