@@ -130,7 +130,8 @@ impl<O: Operation> Queue<O> {
 
     /// Drains the session's events into the operations, and gives the session the next commands:
     /// those of the first operation that has any. Call after `ServerSession::handle` and before
-    /// `poll_transmit`; store session and queue before the answer leaves.
+    /// `poll_transmit`, and once more after it, since the message may have ended the session; store
+    /// session and queue before the answer leaves.
     pub fn drive(&mut self, session: &mut ServerSession) -> Vec<Notice> {
         let mut notices = Vec::new();
         let mut ready = false;

@@ -9,8 +9,10 @@ use lawmo::{
 
 use crate::support::{Result, Setup, config, each, order, order_in_sequence};
 
+type Answer = (fn() -> UserReply, u16, SummaryState);
+
 /// The answers that are not *yes*, with the status of the question.
-const NO: [(fn() -> UserReply, u16, SummaryState); 4] = [
+const NO: [Answer; 4] = [
     (|| UserReply::No, 304, SummaryState::Declined),
     (|| UserReply::Cancelled, 214, SummaryState::Declined),
     (|| UserReply::TimedOut, 408, SummaryState::Declined),
@@ -131,7 +133,9 @@ fn two_steps_without_a_user_to_ask_nothing_is_sent() -> Result {
 fn a_device_that_is_known_to_have_no_user_is_not_asked_at_all() -> Result {
     each(&config(), |setup| {
         let windows = dm_proto::session::DeviceProfile::WINDOWS;
-        setup.bench.push(1, reset(order("r-1").with_profile(windows)))?;
+        setup
+            .bench
+            .push(1, reset(order("r-1").with_profile(windows)))?;
         setup.bench.settle()?;
         assert_eq!(setup.bench.exchanges(), 0);
         assert_eq!(

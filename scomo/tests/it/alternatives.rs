@@ -25,7 +25,9 @@ fn a_request_of_the_device_is_served_in_its_own_session() -> Result {
         };
         setup.bench.agent()?.raise("srv1", request.clone(), 1)?;
         // The server has something to do for such a device anyway: it looks, and acts.
-        setup.bench.push(1, AnyOperation::Inventory(Inventory::new(order("i"))))?;
+        setup
+            .bench
+            .push(1, AnyOperation::Inventory(Inventory::new(order("i"))))?;
         let install = Invoke::download_install(game(), URL, order("d"));
         setup.bench.push(2, AnyOperation::Invoke(install))?;
         setup.bench.run_session(Trigger::Client)?;
@@ -112,10 +114,7 @@ fn a_newer_package_updates_the_same_nodes() -> Result {
             let install = Invoke::download_install(package, URL, order(version));
             setup.carry_out(id, install)?;
             assert_eq!(setup.codes(id)?, ("succeeded", 0, 1200));
-            assert_eq!(
-                setup.value("Inventory/Deployed/game.app/Version")?,
-                version
-            );
+            assert_eq!(setup.value("Inventory/Deployed/game.app/Version")?, version);
         }
         assert_eq!(
             setup.children("Inventory/Deployed")?,
@@ -138,7 +137,12 @@ fn identifiers_that_are_no_node_names_get_names_of_their_own() -> Result {
         assert_eq!(setup.children("Inventory/Deployed")?.len(), 6);
         setup.carry_out(4, Invoke::remove_component("a?b.app", order("r")))?;
         assert_eq!(setup.codes(4)?, ("succeeded", 0, 1200));
-        assert!(setup.car.done().contains(&"remove component a?b.app".into()));
+        assert!(
+            setup
+                .car
+                .done()
+                .contains(&"remove component a?b.app".into())
+        );
         Ok(())
     })
 }

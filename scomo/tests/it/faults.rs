@@ -35,6 +35,7 @@ fn settle(setup: &mut Setup) -> Result {
 
 fn is_installed(setup: &mut Setup, case: &str) -> Result {
     assert_eq!(setup.codes(1)?, ("succeeded", 0, 1200), "{case}");
+    assert!(setup.is_told_once(), "{case}: {:?}", setup.bench.notices);
     assert_eq!(
         setup.children("Inventory/Deployed")?,
         ["game.app", "game.lib"],

@@ -127,6 +127,18 @@ fn a_package_is_delivered_in_the_tree_and_installed() -> Result {
 }
 
 #[test]
+fn a_package_larger_than_a_message_is_delivered_in_chunks() -> Result {
+    each(&config(), |setup| {
+        let data = Bytes::from_iter((0..=255).cycle().take(200_000));
+        let install = Invoke::deliver_install(game(), data, order("i-1"));
+        setup.carry_out(1, install)?;
+        assert_eq!(setup.car.done(), ["install game of 200000 octets Active"]);
+        assert_eq!(setup.codes(1)?, ("succeeded", 0, 1200));
+        Ok(())
+    })
+}
+
+#[test]
 fn components_are_activated_deactivated_and_removed() -> Result {
     let config = config().with_components([Component::new("nav").with_version("3")]);
     for reporting in REPORTING {
@@ -233,7 +245,10 @@ fn a_permanent_node_is_filled_in_and_stays() -> Result {
     each(&config, |setup| {
         for (id, correlator) in [(1, "a"), (2, "b")] {
             let package = game().at_node("slot");
-            setup.carry_out(id, Invoke::download_install(package, URL, order(correlator)))?;
+            setup.carry_out(
+                id,
+                Invoke::download_install(package, URL, order(correlator)),
+            )?;
             assert_eq!(setup.codes(id)?, ("succeeded", 0, 1200));
             assert_eq!(setup.children("Download")?, ["slot"]);
             assert_eq!(setup.value("Download/slot/Status")?, "10");
@@ -342,10 +357,14 @@ fn a_late_report_comes_in_a_session_of_the_device() -> Result {
         assert_eq!(setup.outcome(1)?, None);
         assert!(setup.bench.notices.contains(&Notice::Accepted(1)));
         setup.bench.settle()?;
-        let opened = setup.bench.notices.iter().filter_map(|notice| match notice {
-            Notice::Opened { trigger, .. } => Some(*trigger),
-            _ => None,
-        });
+        let opened = setup
+            .bench
+            .notices
+            .iter()
+            .filter_map(|notice| match notice {
+                Notice::Opened { trigger, .. } => Some(*trigger),
+                _ => None,
+            });
         assert_eq!(
             opened.collect::<Vec<_>>(),
             [

@@ -10,7 +10,7 @@ use dm_proto::{
 use dm_tree::{
     NodeUri,
     object::{Job, ManagementObject},
-    remote::Order,
+    remote::{Notice, Order},
     std_objects::{DevDetail, DevInfo, DmAcc},
     store::Redb,
     testing::{Bench, BenchError, Disk},
@@ -190,6 +190,19 @@ impl Setup {
     pub(crate) fn codes(&mut self, id: u32) -> Result<(&'static str, u16, u16)> {
         let (state, status, result, _) = self.summary(id)?;
         Ok((state, status, result))
+    }
+
+    /// Whether the server was told of one outcome, once, and of no report that belongs to nothing.
+    pub(crate) fn is_told_once(&self) -> bool {
+        let count = |wanted: fn(&Notice) -> bool| {
+            self.bench
+                .notices
+                .iter()
+                .filter(|notice| wanted(notice))
+                .count()
+        };
+        count(|notice| matches!(notice, Notice::Finished(_))) == 1
+            && count(|notice| matches!(notice, Notice::Unclaimed(_))) == 0
     }
 
     pub(crate) fn outcome(&mut self, id: u32) -> Result<Option<AnyOutcome>> {
