@@ -10,7 +10,11 @@ use crate::Text;
 /// The content of a `Data` element: text, octets, or markup that was not escaped.
 ///
 /// The codec picks the transfer form of octets: Base64 with Format `b64` in XML, opaque in WBXML.
-/// Base64 text that came over XML stays text until the tree, which knows the node, decodes it.
+/// Base64 text that came over XML stays text until the tree, which knows the node, decodes it: one
+/// chunk of a large object need not be decodable on its own.
+///
+/// Large octets share the buffer that the message was read from; others are copied, so that a small
+/// value never keeps a whole message alive.
 #[derive(Clone, Eq, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub struct Data(Repr);
@@ -110,7 +114,8 @@ impl fmt::Debug for Data {
 /// A sequence of elements, flat: what the grammar met and does not model.
 ///
 /// Flat, so that comparing, cloning and dropping what a peer nested does not recurse.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+/// `Debug` leaves out what stands in a `Cred` or a `NextNonce`.
+#[derive(Clone, Default, Eq, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub struct Fragment(Vec<Piece>);
 
@@ -172,7 +177,45 @@ impl Fragment {
     }
 }
 
+impl fmt::Debug for Fragment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut depth = 0_usize;
+        // How deep the element is that holds a secret.
+        let mut secret = None;
+        let mut list = f.debug_list();
+        for piece in &self.0 {
+            match piece {
+                Piece::Start(name) => {
+                    depth = depth.saturating_add(1);
+                    if matches!(name.local.as_str(), "Cred" | "NextNonce") {
+                        secret.get_or_insert(depth);
+                    }
+                    list.entry(piece);
+                }
+                Piece::Text(_) | Piece::Opaque(_) if secret.is_some() => {
+                    list.entry(&format_args!("(secret)"));
+                }
+                Piece::End => {
+                    if secret == Some(depth) {
+                        secret = None;
+                    }
+                    depth = depth.saturating_sub(1);
+                    list.entry(piece);
+                }
+                _ => {
+                    list.entry(piece);
+                }
+            }
+        }
+        list.finish()
+    }
+}
+
 /// What an element held beyond its model: foreign attributes and elements, kept and written back.
+///
+/// Not kept, though noted as a tolerance: foreign attributes of a second `TargetRef`, `SourceRef` or
+/// `EMI`, of a `MetInf` around the children of a `Meta`, and of the `LocURI` in a `SourceParent` or
+/// `TargetParent`; and elements in elements that hold only text.
 ///
 /// Its memory is one pointer while there is nothing.
 #[derive(Clone, Default, Eq, PartialEq)]

@@ -176,8 +176,8 @@ pub enum DecodeErrorKind {
         /// The limit.
         limit: usize,
     },
-    /// XML: more namespace declarations in scope than are kept.
-    #[error("more than {limit} namespace declarations in scope")]
+    /// XML: more namespace prefixes in scope than are kept.
+    #[error("more than {limit} namespace prefixes in scope")]
     TooManyNamespaces {
         /// The limit.
         limit: usize,
@@ -272,6 +272,18 @@ pub enum EncodeError {
     DuplicateAttribute {
         /// The attribute.
         name: String,
+    },
+    /// XML: an element would have more attributes than readers take.
+    #[error("more than {limit} attributes")]
+    TooManyAttributes {
+        /// The limit.
+        limit: usize,
+    },
+    /// XML: attributes would need more namespace prefixes than readers take.
+    #[error("more than {limit} namespace prefixes in scope")]
+    TooManyNamespaces {
+        /// The limit.
+        limit: usize,
     },
     /// The starts and ends of a [`Fragment`](crate::Fragment) do not balance, or an attribute does not
     /// follow a start.

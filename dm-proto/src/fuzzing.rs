@@ -4,7 +4,7 @@
 use bytes::Bytes;
 
 use crate::{
-    Limits,
+    EncodeError, Limits,
     codec::{DecodeOptions, Encoding, decode, encode},
     message::{Command, Item, Meta, SyncMl},
 };
@@ -33,7 +33,14 @@ pub fn round_trip(octets: &[u8]) {
         return;
     };
     let message = decoded.message;
-    let again = read_back(encoding, &message);
+    let again = match encode(encoding, &message) {
+        Ok(octets) => read(encoding, &octets),
+        // Undeclared prefixes are read in any number, but have to be declared.
+        Err(EncodeError::TooManyNamespaces { .. } | EncodeError::TooManyAttributes { .. }) => {
+            return;
+        }
+        Err(error) => panic!("what was read cannot be written: {error}"),
+    };
     if !has_octets_called_base64(&message) {
         assert_eq!(again, message);
     }

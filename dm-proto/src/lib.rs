@@ -5,12 +5,12 @@ extern crate alloc;
 #[cfg(any(feature = "xml", test))]
 extern crate std;
 
-pub mod codec;
-pub mod message;
-#[cfg(all(feature = "xml", any(fuzzing, test)))]
-pub mod fuzzing;
 #[cfg(feature = "session")]
 pub mod auth;
+pub mod codec;
+#[cfg(all(feature = "xml", any(fuzzing, test)))]
+pub mod fuzzing;
+pub mod message;
 #[cfg(feature = "session")]
 pub mod notification;
 #[cfg(feature = "session")]

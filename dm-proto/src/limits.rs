@@ -10,7 +10,10 @@ pub struct Limits {
     /// Keep it small: containers drop, clone and compare recursively.
     pub depth: usize,
     /// The memory in octets that the model of one message may take, charged per element and per
-    /// copied octet while decoding. Default 4 MiB.
+    /// copied octet while decoding; so is what an XML or WBXML reader copies, and what it takes from
+    /// the string table, each time it is referred to. Decoding takes at most twice this at its peak.
+    /// Default 4 MiB: a MiB of commands with an item each takes about three times its size, a MiB of
+    /// empty items a hundred times, which is refused.
     pub memory: usize,
 }
 

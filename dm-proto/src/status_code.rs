@@ -157,7 +157,10 @@ mod tests {
 
     #[test]
     fn debug_prints_number_and_name() {
-        assert_eq!(alloc::format!("{:?}", StatusCode::NOT_FOUND), "404 not found");
+        assert_eq!(
+            alloc::format!("{:?}", StatusCode::NOT_FOUND),
+            "404 not found"
+        );
         assert_eq!(alloc::format!("{:?}", StatusCode::new(1405)), "1405");
     }
 

@@ -16,8 +16,8 @@ use crate::{
     codec::{self, DecodeOptions},
     message::{Alert, Command, SyncMl},
     session::{
-        Answer, ClientConfig, ClientEvent, ClientSession, CommandTag, Ending, Execute, Headers,
-        Prompt, ReceiveError, Received, Saved, ServerConfig, ServerEvent, ServerSession,
+        Answer, ClientConfig, ClientEvent, ClientSession, CommandTag, Disposition, Ending, Execute,
+        Headers, Prompt, ReceiveError, Received, Saved, ServerConfig, ServerEvent, ServerSession,
         SessionError, Start, Transmit, UserReply,
     },
 };
@@ -305,7 +305,7 @@ impl<M: Manager> Server<M> {
         }
     }
 
-    /// Answers a request.
+    /// Answers a request. A message 1 that is no repeat begins a new session.
     ///
     /// # Errors
     ///
@@ -315,7 +315,9 @@ impl<M: Manager> Server<M> {
         let message = read(request, &options)?;
         let nonce = self.nonces.next();
         let session = match &mut self.session {
-            Some(session) if session.session_id() == &message.header().session_id => session,
+            Some(session) if session.save().disposition(&message) != Disposition::NewSession => {
+                session
+            }
             other => other.insert(ServerSession::accept(
                 &message,
                 Arc::clone(&self.config),

@@ -55,6 +55,8 @@ impl Scheme {
 }
 
 /// A nonce: octets that make a digest fit for one use.
+///
+/// Where a session takes one it must be fresh randomness; OMA-TS-DM_Security wants 16 octets or more.
 #[derive(Clone, Default, Eq, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub struct Nonce(Vec<u8>);

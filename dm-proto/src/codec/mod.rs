@@ -1,4 +1,49 @@
-//! The two encodings of a message.
+//! The two encodings of a message, XML and WBXML.
+//!
+//! ```text
+//! octets ──► reader (xml | wbxml) ──► events ──► grammar ──► SyncMl
+//! octets ◄── writer (xml | wbxml) ◄── events ◄── grammar ◄── SyncMl
+//! ```
+//!
+//! The element table and the grammar are written once; the encodings differ below the events only.
+//! [`decode`] reads whole messages, [`encode`] writes them, and [`MessageBuilder`] grows one within a
+//! byte budget.
+//!
+//! ```
+//! use bytes::Bytes;
+//! use dm_proto::codec::{DecodeOptions, Encoding, decode, encode};
+//!
+//! let xml = Bytes::from_static(b"<SyncML xmlns='SYNCML:SYNCML1.2'><SyncHdr><VerDTD>1.2</VerDTD>\
+//!     <VerProto>DM/1.2</VerProto><SessionID>1</SessionID><MsgID>1</MsgID>\
+//!     <Target><LocURI>https://dm.example.com</LocURI></Target>\
+//!     <Source><LocURI>IMEI:1</LocURI></Source></SyncHdr><SyncBody><Final/></SyncBody></SyncML>");
+//! let decoded = decode(Encoding::Xml, &xml, &DecodeOptions::default())?;
+//! assert!(decoded.tolerances.is_empty());
+//! let wbxml = encode(Encoding::Wbxml, &decoded.message)?;
+//! assert!(wbxml.len() * 3 < xml.len());
+//! assert_eq!(decode(Encoding::Wbxml, &wbxml, &DecodeOptions::default())?.message, decoded.message);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What is read
+//!
+//! - WBXML 1.0 to 1.3, and later ones as 1.3; UTF-8, US-ASCII, ISO-8859-1; public identifiers by number
+//!   or from the string table; all global tokens. Names without a token are literals: a namespace goes
+//!   as a first attribute `xmlns`, that of an attribute as `{namespace}name`.
+//! - XML 1.0 in UTF-8, or in UTF-16 with a byte order mark, under any prefix; the namespaces of SyncML
+//!   1.0 to 1.2 and none mean the same. A document type declaration may name an external subset, which
+//!   is never fetched; one with an internal subset is refused.
+//!
+//! # What is not
+//!
+//! Other document types (DevInf, DM DDF and TNDS, OMA Client Provisioning), also where they stand in
+//! `Data`: they stay text, octets or markup. Character sets other than these.
+
+#![warn(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects
+)]
 
 mod builder;
 mod event;
@@ -20,7 +65,7 @@ pub use self::{
     builder::{MessageBuilder, PushError},
     tolerance::{Tolerance, ToleranceKind},
 };
-use crate::{DecodeError, DecodeErrorKind, EncodeError, Limits, message::SyncMl};
+use crate::{DecodeError, DecodeErrorKind, EncodeError, Fragment, Limits, message::SyncMl};
 
 /// How a message is encoded.
 #[non_exhaustive]
@@ -140,24 +185,12 @@ pub fn decode(
     octets: &Bytes,
     options: &DecodeOptions,
 ) -> Result<Decoded, DecodeError> {
-    let limit = options.limits.message_size;
-    let size = octets.len();
-    if size > limit {
-        let kind = DecodeErrorKind::TooLarge { size, limit };
-        return Err(DecodeError::new(encoding, limit, String::new(), kind));
-    }
+    check_size(encoding, octets, options)?;
     match encoding {
-        Encoding::Wbxml => {
-            let reader = wbxml::Reader::new(octets, options.limits.memory).map_err(|fault| {
-                DecodeError::new(encoding, fault.offset, String::new(), fault.kind)
-            })?;
-            read::document(reader, octets, options)
-        }
+        Encoding::Wbxml => read::document(wbxml_reader(octets, options)?, octets, options),
         #[cfg(feature = "xml")]
         Encoding::Xml => {
-            let input = xml::Input::new(octets).map_err(|fault| {
-                DecodeError::new(encoding, fault.offset, String::new(), fault.kind)
-            })?;
+            let input = xml_input(octets)?;
             let mut offsets = input.offsets();
             match read::document(xml::Reader::new(&input), octets, options) {
                 Ok(mut decoded) => {
@@ -170,11 +203,71 @@ pub fn decode(
             }
         }
         #[cfg(not(feature = "xml"))]
-        Encoding::Xml => {
-            let kind = DecodeErrorKind::EncodingNotBuilt;
-            Err(DecodeError::new(encoding, 0, String::new(), kind))
-        }
+        Encoding::Xml => Err(not_built()),
     }
+}
+
+/// Reads a document element by element, whatever they are: for tools that show or convert what is no
+/// message, or not one that [`decode`] takes. Tokens and names are known as far as the table has them.
+///
+/// # Errors
+///
+/// As [`decode`], but for what concerns the grammar.
+pub fn decode_fragment(
+    encoding: Encoding,
+    octets: &Bytes,
+    options: &DecodeOptions,
+) -> Result<Fragment, DecodeError> {
+    check_size(encoding, octets, options)?;
+    match encoding {
+        Encoding::Wbxml => read::fragment(wbxml_reader(octets, options)?, octets, options),
+        #[cfg(feature = "xml")]
+        Encoding::Xml => {
+            let input = xml_input(octets)?;
+            read::fragment(xml::Reader::new(&input), octets, options)
+                .map_err(|error| error.with_offset(|offset| input.offsets().offset(offset)))
+        }
+        #[cfg(not(feature = "xml"))]
+        Encoding::Xml => Err(not_built()),
+    }
+}
+
+fn check_size(
+    encoding: Encoding,
+    octets: &Bytes,
+    options: &DecodeOptions,
+) -> Result<(), DecodeError> {
+    let limit = options.limits.message_size;
+    let size = octets.len();
+    if size <= limit {
+        return Ok(());
+    }
+    let kind = DecodeErrorKind::TooLarge { size, limit };
+    Err(DecodeError::new(encoding, limit, String::new(), kind))
+}
+
+fn wbxml_reader<'i>(
+    octets: &'i Bytes,
+    options: &DecodeOptions,
+) -> Result<wbxml::Reader<'i>, DecodeError> {
+    wbxml::Reader::new(octets, options.limits.memory)
+        .map_err(|fault| DecodeError::new(Encoding::Wbxml, fault.offset, String::new(), fault.kind))
+}
+
+#[cfg(feature = "xml")]
+fn xml_input(octets: &Bytes) -> Result<xml::Input<'_>, DecodeError> {
+    xml::Input::new(octets)
+        .map_err(|fault| DecodeError::new(Encoding::Xml, fault.offset, String::new(), fault.kind))
+}
+
+#[cfg(not(feature = "xml"))]
+fn not_built() -> DecodeError {
+    DecodeError::new(
+        Encoding::Xml,
+        0,
+        String::new(),
+        DecodeErrorKind::EncodingNotBuilt,
+    )
 }
 
 /// Writes a message. Deterministic: the same message gives the same octets.
@@ -206,6 +299,30 @@ pub fn encode(encoding: Encoding, message: &SyncMl) -> Result<Bytes, EncodeError
         Encoding::Xml => {
             let mut writer = xml::Writer::new(&message.header.ver_dtd);
             write::document(&mut writer, message)?;
+            Ok(Bytes::from(writer.finish()))
+        }
+        #[cfg(not(feature = "xml"))]
+        Encoding::Xml => Err(EncodeError::EncodingNotBuilt),
+    }
+}
+
+/// Writes a document of one root element, as [`decode_fragment`] reads it; the namespace of SyncML is
+/// that of 1.2.
+///
+/// # Errors
+///
+/// If the fragment is not one balanced element, or holds what the encoding cannot represent.
+pub fn encode_fragment(encoding: Encoding, fragment: &Fragment) -> Result<Bytes, EncodeError> {
+    match encoding {
+        Encoding::Wbxml => {
+            let mut writer = wbxml::Writer::new("1.2");
+            write::fragment(&mut writer, fragment)?;
+            writer.finish().map(Bytes::from)
+        }
+        #[cfg(feature = "xml")]
+        Encoding::Xml => {
+            let mut writer = xml::Writer::new("1.2");
+            write::fragment(&mut writer, fragment)?;
             Ok(Bytes::from(writer.finish()))
         }
         #[cfg(not(feature = "xml"))]

@@ -9,9 +9,10 @@ use super::{
     error::{Misuse, SessionError},
     event::{Answer, ClientEvent, Execute, Origin, UserReply},
     link::{
-        Arrival, HeaderStatus, Link, Opening, Parcel, is_abort, reference, same_origin,
-        says_nothing, session_abort,
+        Arrival, HeaderStatus, Link, is_abort, reference, same_origin, says_nothing, session_abort,
     },
+    package::{Opening, Parcel, put_first},
+    phase::Phase,
     plan::{Note, Plan, Wait},
     proof::{Check, Proof, Reception, Verdict},
     received::Received,
@@ -20,7 +21,7 @@ use super::{
 use crate::{
     AlertCode, LocUri, MsgId, SessionId, StatusCode, Text,
     auth::{Account, Nonce, Scheme, Side},
-    message::{Alert, Command, Replace, Status, SyncMl},
+    message::{Alert, Command, Cred, Replace, Status, SyncMl},
 };
 
 /// The device's side of a session.
@@ -54,21 +55,6 @@ pub(super) struct State {
     unbelieved: Vec<Notice>,
     /// Our next message only tells the server that it has not authenticated.
     is_refusing: bool,
-}
-
-/// Whose turn it is.
-///
-/// ```text
-/// start ──► Ours ──message──► Theirs ──handle──► Ours ── ... nothing to say ──► Over(Complete)
-///             └─ abort, fatal error ──► Leaving ──last message──► Over          alert ──► Ours
-/// ```
-#[derive(Clone, Debug, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
-enum Phase {
-    Ours,
-    Theirs,
-    Leaving(Ending),
-    Over(Ending),
 }
 
 /// An event that needs no answer.
@@ -170,6 +156,20 @@ impl ClientSession {
         self.state.check.is_authenticated()
     }
 
+    /// Whether the status of an executed command waits to be sent: it was executed in this message, or
+    /// did not fit into the messages since.
+    ///
+    /// When [`ClientEvent::Delivered`] comes, a status that no longer waits has arrived with that
+    /// message.
+    pub fn is_unsent(&self, origin: &Origin) -> bool {
+        let is_running = self
+            .state
+            .plan
+            .as_ref()
+            .is_some_and(|plan| plan.msg_id == origin.msg_id);
+        is_running || self.state.link.holds_status(&origin.msg_id, &origin.cmd_id)
+    }
+
     /// Queues an alert (1224, 1226) for the next message. It is kept, and sent again after a
     /// challenge, until [`ClientEvent::Answered`].
     ///
@@ -266,6 +266,9 @@ impl ClientSession {
 
     /// Ends the session: the next transmit is an Alert 1223, and what was not answered never is.
     /// Before the first message nothing is sent.
+    ///
+    /// No [`ClientEvent::Rollback`] comes for an Atomic that is open: whoever aborts inside one undoes
+    /// it too.
     pub fn abort(&mut self) {
         match self.state.phase {
             Phase::Ours if self.state.link.sent == 0 => self.end(Ending::Aborted),
@@ -280,8 +283,11 @@ impl ClientSession {
         self.is_again = false;
     }
 
-    /// The message to send, once all events are polled and answered. `None` if there is nothing to
-    /// say: the session is over (then [`ClientEvent::Ended`] has come or comes next).
+    /// The message to send, once all events are polled and answered; `None` until then.
+    ///
+    /// `None` with no event left means that there is nothing to say: the session is over, and
+    /// [`ClientEvent::Ended`] has come or comes next. Events may come after a transmit too: an
+    /// alert that cannot be sent, the end of an aborted session.
     #[must_use]
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
         if core::mem::take(&mut self.is_again) {
@@ -295,7 +301,12 @@ impl ClientSession {
                 self.end(ending);
                 made.ok()
             }
-            Phase::Over(Ending::Complete) if !self.state.alerts.is_empty() => self.speak(),
+            Phase::Over(Ending::Complete) if !self.state.alerts.is_empty() => {
+                // It is not over after all.
+                let notices = &mut self.state.notices;
+                notices.retain(|notice| !matches!(notice, Notice::Ended(_)));
+                self.speak()
+            }
             Phase::Ours if self.state.plan.is_none() && self.state.notices.is_empty() => {
                 self.speak()
             }
@@ -318,38 +329,37 @@ impl ClientSession {
         if self.state.link.admit(&received)? == Arrival::Repeat {
             return Ok(Arrival::Repeat);
         }
+        let message = received.message;
+        self.state.link.check_version(&message.header)?;
+        let is_idle = says_nothing(&message) && !message.is_final && self.state.link.is_silent();
+        self.state.link.count_idle(is_idle)?;
+        let is_abort = is_abort(&message);
         let SyncMl {
             header, commands, ..
-        } = &received.message;
-        self.state.link.agree_on_version(header)?;
-        let commands_only: Vec<Command> = commands
-            .iter()
-            .filter(|command| !matches!(command, Command::Status(_)))
-            .cloned()
-            .collect();
-        let is_idle = says_nothing(&received.message)
-            && !received.message.is_final
-            && self.state.link.is_silent();
-        self.state.link.count_idle(is_idle)?;
+        } = message;
+        let mut statuses = Vec::new();
+        let mut to_run = Vec::new();
+        for command in commands {
+            match command {
+                Command::Status(status) => statuses.push(status),
+                command => to_run.push(command),
+            }
+        }
 
         let was_authenticated = self.is_authenticated();
-        let mut verdict = self.verify(&received.message, !commands_only.is_empty(), nonce)?;
+        let mut verdict = self.verify(header.cred.as_deref(), !to_run.is_empty(), nonce)?;
         if self.is_authenticated() {
             let believed = core::mem::take(&mut self.state.unbelieved);
             self.state.notices.extend(believed);
             self.redirect(header.resp_uri.as_deref());
         }
-        let is_challenged = self.take_statuses(commands)?;
-        if is_abort(&received.message) {
+        let is_challenged = self.take_statuses(&statuses)?;
+        if is_abort {
             self.end(Ending::AbortedByPeer);
             return Ok(Arrival::Next);
         }
 
-        let mut plan = Plan::new(
-            header.msg_id.clone(),
-            commands_only,
-            self.config.user_interaction,
-        );
+        let mut plan = Plan::new(header.msg_id, to_run, self.config.user_interaction);
         self.state.is_refusing = !verdict.is_accepted();
         if self.state.is_refusing {
             plan.refuse(verdict.code);
@@ -371,11 +381,10 @@ impl ClientSession {
 
     fn verify(
         &mut self,
-        message: &SyncMl,
+        cred: Option<&Cred>,
         has_commands: bool,
         nonce: &Nonce,
     ) -> Result<Verdict, SessionError> {
-        let cred = message.header.cred.as_deref();
         let allowed = self.config.challenges;
         if cred.is_none() && !has_commands && !self.is_authenticated() {
             // OMA-TS-DM_Protocol: a server that wants nothing is not challenged.
@@ -406,19 +415,13 @@ impl ClientSession {
     }
 
     /// Takes the statuses of a message. Whether our last one was challenged.
-    fn take_statuses(&mut self, commands: &[Command]) -> Result<bool, SessionError> {
-        let statuses = || {
-            commands.iter().filter_map(|command| match command {
-                Command::Status(status) => Some(status),
-                _ => None,
-            })
-        };
+    fn take_statuses(&mut self, statuses: &[Status]) -> Result<bool, SessionError> {
         let mut is_challenged = false;
-        let our_header = statuses().find(|status| self.state.link.is_of_our_header(status));
-        if let Some(status) = our_header {
+        let mut all = statuses.iter();
+        if let Some(status) = all.find(|status| self.state.link.is_of_our_header(status)) {
             is_challenged = self.take_header_status(status)?;
         }
-        for status in statuses().filter(|status| status.cmd_ref != "0") {
+        for status in statuses.iter().filter(|status| status.cmd_ref != "0") {
             self.take_alert_status(status);
         }
         Ok(is_challenged)
@@ -441,7 +444,7 @@ impl ClientSession {
                 }
                 let (alerts, rest) = again.into_iter().partition(|parcel| parcel.tag.is_some());
                 self.state.link.post_first(rest);
-                super::link::put_first(&mut self.state.alerts, alerts);
+                put_first(&mut self.state.alerts, alerts);
                 self.state.sent_alerts.retain(|(msg, ..)| *msg != sent);
                 Ok(true)
             }
@@ -542,14 +545,10 @@ impl ClientSession {
         let Some(plan) = self.state.plan.take() else {
             return;
         };
-        let replies = plan.into_replies(&mut |command| {
-            // What goes wrong here goes wrong again, and is told, when the message is made.
-            self.state.link.is_unlimited()
-                || self
-                    .state
-                    .link
-                    .draft(self.opening())
-                    .map_or(true, |mut draft| draft.push(&mut command.clone()).is_ok())
+        let replies = plan.into_replies(&mut |mut command| {
+            // A message that cannot even begin is told of when it is made.
+            let mut draft = self.state.link.draft(self.opening()).ok()?;
+            draft.push(&mut command).err()
         });
         for reply in replies {
             self.state.link.post(reply);

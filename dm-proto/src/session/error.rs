@@ -67,6 +67,10 @@ pub enum Incompatibility {
     /// The peer asks for credentials of a type that we do not have, or that is weaker than ours.
     #[error("credentials of type {0:?} are asked for")]
     Scheme(Text),
+    /// What must be said has no form in the encoding of the session, such as an identifier of the peer's
+    /// with control characters in XML.
+    #[error("the message cannot be encoded")]
+    NotRepresentable,
     /// The peer's `MaxMsgSize` holds not even a header and a status.
     #[error("MaxMsgSize holds no message")]
     MaxMsgSize,
@@ -91,9 +95,6 @@ pub enum Misuse {
     /// `restore`.
     #[error("the last answer is not at hand")]
     LastSent,
-    /// A message has no encoded form, such as addresses with control characters in XML.
-    #[error("the message cannot be encoded")]
-    Encode,
 }
 
 impl From<Misbehaviour> for SessionError {

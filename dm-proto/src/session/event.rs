@@ -13,18 +13,18 @@ use crate::{
 #[non_exhaustive]
 #[derive(Debug, PartialEq)]
 pub enum ClientEvent {
-    /// Run one item of one command on the tree; answer with [`ClientSession::answer`].
+    /// Run one item of one command on the tree; answer with [`ClientSession::answer`](super::ClientSession::answer).
     Execute(Ticket, Execute),
     /// An Atomic begins: what follows must be undoable. All questions of the Atomic were asked before.
     Savepoint,
     /// The Atomic succeeded.
     Release,
     /// The Atomic failed: undo everything since [`Savepoint`](Self::Savepoint), and answer with
-    /// [`ClientSession::rolled_back`].
+    /// [`ClientSession::rolled_back`](super::ClientSession::rolled_back).
     Rollback(Ticket),
-    /// Ask the user; answer with [`ClientSession::reply`].
+    /// Ask the user; answer with [`ClientSession::reply`](super::ClientSession::reply).
     Ask(Ticket, Prompt),
-    /// The server answered an alert given with [`ClientSession::alert`].
+    /// The server answered an alert given with [`ClientSession::alert`](super::ClientSession::alert).
     Answered {
         /// The alert's tag.
         tag: CommandTag,
@@ -196,7 +196,7 @@ pub enum ServerEvent {
         /// The items of the DevInfo Replace.
         dev_info: Vec<Item>,
     },
-    /// A status for a command given with [`ServerSession::send`].
+    /// A status for a command given with [`ServerSession::send`](super::ServerSession::send).
     Status {
         /// The command.
         tag: CommandTag,
@@ -225,7 +225,7 @@ pub enum ServerEvent {
         /// As in [`Status`](Self::Status).
         part: u32,
     },
-    /// A generic alert or client event of the device; answer with [`ServerSession::answer`].
+    /// A generic alert or client event of the device; answer with [`ServerSession::answer`](super::ServerSession::answer).
     Alert(Ticket, Alert),
     /// The device waits for commands. What is sent before the next transmit goes out with it; if
     /// nothing is, and nothing waits from before, the session closes.

@@ -3,19 +3,18 @@
 use alloc::{boxed::Box, collections::VecDeque, vec, vec::Vec};
 
 use super::{
-    CommandTag, Transmit,
-    error::{Incompatibility, Misbehaviour, Misuse, SessionError},
+    Transmit,
+    error::{Incompatibility, Misbehaviour, SessionError},
+    package::{Draft, Loaded, LoadedTags, Opening, Parcel, Unfit, put_first},
     proof::Verdict,
     received::Received,
     saved::Disposition,
 };
 use crate::{
-    AlertCode, CmdId, Data, LocUri, MsgId, SessionId, StatusCode, Text,
+    AlertCode, CmdId, LocUri, MsgId, SessionId, StatusCode, Text,
     auth::md5,
-    codec::{Encoding, MessageBuilder, PushError},
-    message::{
-        Alert, Command, CommandName, Cred, Item, Location, Meta, Results, Status, SyncHdr, SyncMl,
-    },
+    codec::{Encoding, PushError},
+    message::{Alert, Command, CommandName, Item, Location, Meta, Status, SyncHdr, SyncMl},
 };
 
 /// Messages in a row that neither say anything nor end the package. A peer needs one or two.
@@ -24,10 +23,7 @@ const IDLE_MESSAGES: u8 = 16;
 /// The smallest `MaxMsgSize` that is taken for one: below, no header fits.
 const SMALLEST_MESSAGE: u64 = 256;
 
-/// More than a status without items takes, in octets.
-const STATUS_SIZE: usize = 128;
-
-/// The versions spoken: `VerDTD`, `VerProto`. A message is answered with its own.
+/// The versions understood: `VerDTD`, `VerProto`. A server answers in the device's own.
 const VERSIONS: [(&str, &str); 3] = [("1.2", "DM/1.2"), ("1.2", "DM/1.3"), ("1.1", "DM/1.1")];
 
 /// One side's view of the exchange.
@@ -59,15 +55,6 @@ pub(super) struct Link {
     in_flight: Vec<Parcel>,
 }
 
-/// A command on its way, and whose it is.
-#[derive(Clone, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
-pub(super) struct Parcel {
-    pub(super) command: Command,
-    /// The caller's name for it; none for what the session says on its own.
-    pub(super) tag: Option<CommandTag>,
-}
-
 /// The status for a header.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
@@ -85,17 +72,6 @@ pub(super) enum Arrival {
     Next,
     /// The last one again.
     Repeat,
-}
-
-/// What a draft ran out of.
-#[derive(Debug, PartialEq)]
-pub(super) enum Unfit {
-    /// The message is full; another one may take the command.
-    ForNow,
-    /// No message is large enough for the command.
-    Ever,
-    /// The command has no encoded form.
-    NotEncodable,
 }
 
 impl Link {
@@ -173,16 +149,14 @@ impl Link {
         Ok(Arrival::Next)
     }
 
-    /// Takes over the versions of a message.
+    /// Looks at the versions of a message.
     ///
     /// # Errors
     ///
     /// If they are not spoken; the status that says so is set.
-    pub(super) fn agree_on_version(&mut self, header: &SyncHdr) -> Result<(), SessionError> {
+    pub(super) fn check_version(&mut self, header: &SyncHdr) -> Result<(), SessionError> {
         let (dtd, proto) = (header.ver_dtd.trim(), header.ver_proto.trim());
         if VERSIONS.contains(&(dtd, proto)) {
-            self.ver_dtd = dtd.into();
-            self.ver_proto = proto.into();
             return Ok(());
         }
         let cause = if VERSIONS.iter().any(|known| known.0 == dtd) {
@@ -193,6 +167,12 @@ impl Link {
         let error = SessionError::from(cause);
         self.header_status = Some(HeaderStatus::Version(StatusCode::from(&error)));
         Err(error)
+    }
+
+    /// Speaks the version of a message from now on.
+    pub(super) fn adopt_version(&mut self, header: &SyncHdr) {
+        self.ver_dtd = header.ver_dtd.trim().into();
+        self.ver_proto = header.ver_proto.trim().into();
     }
 
     /// Counts messages that say nothing, so that their exchange ends.
@@ -217,6 +197,14 @@ impl Link {
         self.outbox.is_empty()
     }
 
+    /// Whether a status for this command waits to be sent.
+    pub(super) fn holds_status(&self, msg_id: &MsgId, cmd_id: &CmdId) -> bool {
+        self.outbox.iter().any(|parcel| match &parcel.command {
+            Command::Status(status) => status.msg_ref == *msg_id && status.cmd_ref == *cmd_id,
+            _ => false,
+        })
+    }
+
     /// Takes back all that waits and all that is on its way.
     pub(super) fn clear(&mut self) {
         self.outbox.clear();
@@ -236,11 +224,6 @@ impl Link {
     /// Our last message has arrived for good.
     pub(super) fn forget_in_flight(&mut self) {
         self.in_flight.clear();
-    }
-
-    /// Whether the peer takes messages of any size.
-    pub(super) fn is_unlimited(&self) -> bool {
-        self.peer_max_msg_size.is_none()
     }
 
     /// The largest message that the peer takes. Without a declaration there is none known.
@@ -273,20 +256,11 @@ impl Link {
             })),
             ..SyncHdr::default()
         };
-        let builder = MessageBuilder::new(self.encoding, &header, self.budget()?).map_err(fatal)?;
-        let mut draft = Draft {
-            builder,
-            msg_id,
-            next_cmd_id: 1,
-            capacity: 0,
-        };
-        if let Some(status) = &self.header_status {
-            let mut command = self.status_of_header(status).into();
-            number(&mut command, &mut draft.next_cmd_id);
-            draft.builder.push(&command).map_err(fatal)?;
-        }
-        draft.capacity = draft.builder.room();
-        Ok(draft)
+        let status = self
+            .header_status
+            .as_ref()
+            .map(|status| self.status_of_header(status));
+        Draft::new(self.encoding, &header, msg_id, self.budget()?, status).map_err(fatal)
     }
 
     /// OMA-TS-DM_Protocol: the first status of every message is that of the header.
@@ -334,7 +308,7 @@ impl Link {
         }
         match unfit.first() {
             None => Ok(()),
-            Some((_, Unfit::NotEncodable)) => Err(Misuse::Encode.into()),
+            Some((_, Unfit::NotEncodable)) => Err(Incompatibility::NotRepresentable.into()),
             Some(_) => Err(Incompatibility::MaxMsgSize.into()),
         }
     }
@@ -346,8 +320,7 @@ impl Link {
         queue: &mut VecDeque<Parcel>,
         keep: bool,
     ) -> LoadedTags {
-        // Beside a command of the caller's there may always be a status for an Alert 1222.
-        draft.capacity = draft.capacity.saturating_sub(STATUS_SIZE);
+        draft.set_aside_a_status();
         let Loaded { sent, unfit } = draft.load(queue);
         let mut numbered = Vec::new();
         for (parcel, ids) in sent {
@@ -371,14 +344,14 @@ impl Link {
 
     /// Ends our message.
     pub(super) fn seal(&mut self, draft: Draft, is_final: bool) -> Transmit {
-        self.sent = draft.msg_id;
+        self.sent = draft.msg_id();
         self.header_status = None;
         if is_final {
             self.peer_ended = false;
         }
         Transmit {
             uri: self.uri.clone(),
-            body: draft.builder.finish(is_final),
+            body: draft.finish(is_final),
             encoding: self.encoding,
         }
     }
@@ -422,138 +395,11 @@ impl Link {
     }
 }
 
-/// What the header of a message says besides the addresses.
-#[derive(Debug)]
-pub(super) struct Opening {
-    pub(super) name: Option<Text>,
-    pub(super) cred: Option<Box<Cred>>,
-    pub(super) max_msg_size: u64,
-    pub(super) max_obj_size: u64,
-}
-
-/// A message in the making.
-#[derive(Debug)]
-pub(super) struct Draft {
-    builder: MessageBuilder,
-    msg_id: u32,
-    next_cmd_id: u32,
-    /// The octets that there are for commands.
-    capacity: usize,
-}
-
-impl Draft {
-    /// Adds a command, giving it and those in it their identifiers, which it returns in order.
-    pub(super) fn push(&mut self, command: &mut Command) -> Result<Vec<u32>, Unfit> {
-        let before = self.next_cmd_id;
-        let ids = number(command, &mut self.next_cmd_id);
-        let pushed = self.builder.push(command);
-        if pushed.is_err() {
-            self.next_cmd_id = before;
-        }
-        match pushed {
-            Ok(()) => Ok(ids),
-            Err(PushError::Full { needed, .. }) if needed > self.capacity => Err(Unfit::Ever),
-            Err(PushError::Full { .. }) => Err(Unfit::ForNow),
-            Err(PushError::Encode(_)) => Err(Unfit::NotEncodable),
-        }
-    }
-
-    /// The number of the message.
-    pub(super) fn msg_id(&self) -> u32 {
-        self.msg_id
-    }
-
-    /// Adds what fits of a queue. What fits into no message leaves the queue too.
-    fn load(&mut self, queue: &mut VecDeque<Parcel>) -> Loaded {
-        let mut loaded = Loaded::default();
-        while let Some(mut parcel) = queue.pop_front() {
-            match self.push(&mut parcel.command) {
-                Ok(ids) => loaded.sent.push((parcel, ids)),
-                Err(Unfit::ForNow) => {
-                    queue.push_front(parcel);
-                    break;
-                }
-                // A status is shortened rather than lost.
-                Err(_) if shorten(&mut parcel.command) => queue.push_front(parcel),
-                Err(why) => loaded.unfit.push((parcel, why)),
-            }
-        }
-        loaded
-    }
-}
-
-/// What became of commands of the caller's.
-#[derive(Debug)]
-pub(super) struct LoadedTags {
-    /// Those that go, with the identifiers of the command and of those inside it.
-    pub(super) sent: Vec<(CommandTag, Vec<u32>)>,
-    /// Those that never can, with the status that says why.
-    pub(super) refused: Vec<(CommandTag, StatusCode)>,
-}
-
-#[derive(Default)]
-struct Loaded {
-    /// What goes, with the identifiers of the command and of those inside it.
-    sent: Vec<(Parcel, Vec<u32>)>,
-    unfit: Vec<(Parcel, Unfit)>,
-}
-
-impl From<Command> for Parcel {
-    fn from(command: Command) -> Self {
-        Self { command, tag: None }
-    }
-}
-
-/// Puts parcels before all others of a queue.
-pub(super) fn put_first(queue: &mut VecDeque<Parcel>, parcels: Vec<Parcel>) {
-    for parcel in parcels.into_iter().rev() {
-        queue.push_front(parcel);
-    }
-}
-
-/// Numbers a command and those in it, depth first.
-fn number(command: &mut Command, next: &mut u32) -> Vec<u32> {
-    let mut ids = Vec::new();
-    let mut stack = vec![command];
-    while let Some(command) = stack.pop() {
-        let id = *next;
-        *next = next.saturating_add(1);
-        ids.push(id);
-        let (cmd_id, children): (_, &mut [Command]) = match command {
-            Command::Add(command) => (&mut command.cmd_id, &mut []),
-            Command::Alert(command) => (&mut command.cmd_id, &mut []),
-            Command::Atomic(command) => (&mut command.cmd_id, &mut command.commands),
-            Command::Copy(command) => (&mut command.cmd_id, &mut []),
-            Command::Delete(command) => (&mut command.cmd_id, &mut []),
-            Command::Exec(command) => (&mut command.cmd_id, &mut []),
-            Command::Get(command) => (&mut command.cmd_id, &mut []),
-            Command::Replace(command) => (&mut command.cmd_id, &mut []),
-            Command::Results(command) => (&mut command.cmd_id, &mut []),
-            Command::Sequence(command) => (&mut command.cmd_id, &mut command.commands),
-            Command::Status(command) => (&mut command.cmd_id, &mut []),
-            Command::Unsupported(command) => (&mut command.cmd_id, &mut []),
-        };
-        *cmd_id = CmdId::from(id);
-        stack.extend(children.iter_mut().rev());
-    }
-    ids
-}
-
-/// Leaves out of a status what is not needed to understand it. Whether there was something.
-fn shorten(command: &mut Command) -> bool {
-    let Command::Status(status) = command else {
-        return false;
-    };
-    let had_more = !status.items.is_empty();
-    status.items.clear();
-    had_more
-}
-
 /// The header of a message does not fit, or has no encoded form.
 fn fatal(error: PushError) -> SessionError {
     match error {
         PushError::Full { .. } => Incompatibility::MaxMsgSize.into(),
-        PushError::Encode(_) => Misuse::Encode.into(),
+        PushError::Encode(_) => Incompatibility::NotRepresentable.into(),
     }
 }
 
@@ -584,49 +430,6 @@ pub(super) fn says_nothing(message: &SyncMl) -> bool {
         Command::Alert(alert) => alert.code == Some(AlertCode::NEXT_MESSAGE),
         _ => false,
     })
-}
-
-/// The meta of an item, completed from that of its command, element by element.
-pub(super) fn complete_meta(item: &mut Item, command: Option<&Meta>) {
-    let Some(common) = command else { return };
-    let own = item.meta.get_or_insert_default();
-    fn inherit<T: Clone>(own: &mut Option<T>, common: &Option<T>) {
-        if own.is_none() {
-            own.clone_from(common);
-        }
-    }
-    inherit(&mut own.format, &common.format);
-    inherit(&mut own.type_, &common.type_);
-    inherit(&mut own.mark, &common.mark);
-    inherit(&mut own.size, &common.size);
-    inherit(&mut own.anchor, &common.anchor);
-    inherit(&mut own.version, &common.version);
-    inherit(&mut own.next_nonce, &common.next_nonce);
-    inherit(&mut own.max_msg_size, &common.max_msg_size);
-    inherit(&mut own.max_obj_size, &common.max_obj_size);
-    inherit(&mut own.mem, &common.mem);
-    if own.emi.is_empty() {
-        own.emi.clone_from(&common.emi);
-    }
-    own.field_level |= common.field_level;
-    if own.extra.is_empty() {
-        own.extra.clone_from(&common.extra);
-    }
-}
-
-/// The items of a `Results`, each with its whole meta.
-pub(super) fn items_of(results: Results) -> Vec<Item> {
-    let common = results.meta;
-    let mut items = results.items;
-    for item in &mut items {
-        complete_meta(item, common.as_deref());
-    }
-    items
-}
-
-/// An item of a status that holds text.
-pub(super) fn text_item(text: impl Into<Text>) -> Item {
-    Item::default().with_data(Data::text(text))
 }
 
 /// Whether two addresses have the same scheme and authority.

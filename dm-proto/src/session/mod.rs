@@ -53,6 +53,13 @@
 //! }
 //! ```
 //!
+//! # Authentication
+//!
+//! Nothing is executed for a server that has not authenticated, and nothing it says is believed; a
+//! server processes nothing of a device that has not. Credentials of types basic and MD5 are accepted
+//! once for the session (status 212): what keeps others out of the messages that follow, and what
+//! keeps them secret, is TLS. Passwords stand in the account alone, never in what is saved.
+//!
 //! # What is not here
 //!
 //! - Large objects: an item that goes on in the next message (`MoreData`) is answered 413 on both
@@ -78,10 +85,15 @@ mod config;
 mod error;
 mod event;
 mod link;
+mod meta;
+mod package;
+mod pending;
+mod phase;
 mod plan;
 mod prompt;
 mod proof;
 mod received;
+mod reply;
 mod saved;
 mod server;
 

@@ -9,7 +9,8 @@ use alloc::{collections::BTreeSet, vec, vec::Vec};
 use super::{
     config::SequencePolicy,
     event::{Answer, Prompt, Verb},
-    link::complete_meta,
+    meta::complete_meta,
+    package::Unfit,
 };
 use crate::{
     AlertCode, CmdId, Correlator, MsgId, StatusCode, Text,
@@ -349,12 +350,13 @@ impl Plan {
         self.end_atomic(atomic, StatusCode::ATOMIC_FAILED, policy);
     }
 
-    /// The statuses and results of everything, in document order.
-    pub(super) fn into_replies(self, fits: &mut dyn FnMut(&Command) -> bool) -> Vec<Command> {
+    /// The statuses and results of everything, in document order. `try_out` tells why a command can
+    /// never be sent, if so.
+    pub(super) fn into_replies(self, try_out: TryOut<'_>) -> Vec<Command> {
         let msg_id = self.msg_id;
         let mut replies = Vec::new();
         for step in self.steps {
-            step.reply(&msg_id, fits, &mut replies);
+            step.reply(&msg_id, try_out, &mut replies);
         }
         replies
     }
@@ -519,13 +521,11 @@ impl Plan {
     }
 }
 
+/// Tells why a command can never be sent, if so.
+type TryOut<'a> = &'a mut dyn FnMut(Command) -> Option<Unfit>;
+
 impl Step {
-    fn reply(
-        self,
-        msg_id: &MsgId,
-        fits: &mut dyn FnMut(&Command) -> bool,
-        replies: &mut Vec<Command>,
-    ) {
+    fn reply(self, msg_id: &MsgId, try_out: TryOut<'_>, replies: &mut Vec<Command>) {
         let status = |answer: &Answer, refs: (Vec<Text>, Vec<Text>)| Status {
             msg_ref: msg_id.clone(),
             cmd_ref: self.cmd_id.clone(),
@@ -543,14 +543,19 @@ impl Step {
             ..Results::default()
         };
         let mut answers = self.answers;
-        // OMA-TS-DM_RepPro, `Get`: 413 if the result is too large for any message.
+        // OMA-TS-DM_RepPro, `Get`: 413 if the result is too large for any message, 415 if it has no
+        // form there.
         for answer in &mut answers {
-            let is_too_large = answer
+            let refusal = answer
                 .results
                 .iter()
-                .any(|item| !fits(&results(vec![item.clone()]).into()));
-            if is_too_large {
-                *answer = StatusCode::REQUEST_ENTITY_TOO_LARGE.into();
+                .find_map(|item| try_out(results(vec![item.clone()]).into()));
+            match refusal {
+                None => {}
+                Some(Unfit::NotEncodable) => *answer = StatusCode::UNSUPPORTED_MEDIA_TYPE.into(),
+                Some(Unfit::Ever | Unfit::ForNow) => {
+                    *answer = StatusCode::REQUEST_ENTITY_TOO_LARGE.into();
+                }
             }
         }
         let first = answers.first().map(|answer| answer.status);
@@ -576,16 +581,12 @@ impl Step {
         if all.is_empty() {
             return;
         }
-        let together = results(all).into();
-        if fits(&together) {
-            replies.push(together);
-        } else if let Command::Results(together) = together {
-            replies.extend(
-                together
-                    .items
-                    .into_iter()
-                    .map(|item| results(vec![item]).into()),
-            );
+        let together = results(all);
+        if together.items.len() == 1 || try_out(together.clone().into()).is_none() {
+            replies.push(together.into());
+        } else {
+            let items = together.items.into_iter();
+            replies.extend(items.map(|item| results(vec![item]).into()));
         }
     }
 }

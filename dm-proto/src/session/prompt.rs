@@ -4,10 +4,7 @@
 
 use alloc::{format, string::String, vec, vec::Vec};
 
-use super::{
-    event::{Prompt, UserReply},
-    link::text_item,
-};
+use super::event::{Prompt, UserReply};
 use crate::{
     AlertCode, StatusCode, Text,
     message::{Alert, Item},
@@ -116,6 +113,10 @@ impl Prompt {
             .collect();
         exist.then_some((StatusCode::OK, items))
     }
+}
+
+fn text_item(text: impl Into<Text>) -> Item {
+    Item::default().with_data(text.into())
 }
 
 fn data_of(item: &Item) -> Option<Text> {

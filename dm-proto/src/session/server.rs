@@ -8,19 +8,20 @@ use super::{
     config::ServerConfig,
     error::{Misbehaviour, Misuse, SessionError},
     event::ServerEvent,
-    link::{
-        Arrival, HeaderStatus, Link, Opening, Parcel, complete_meta, is_abort, items_of, put_first,
-        reference, says_nothing, session_abort,
-    },
-    plan::refusal_of,
+    link::{Arrival, HeaderStatus, Link, is_abort, reference, says_nothing, session_abort},
+    meta::{complete_meta, items_of},
+    package::{Opening, Parcel, put_first},
+    pending::{Part, Pending},
+    phase::Phase,
     proof::{Check, Proof, Reception},
     received::Received,
+    reply::{Decision, Reply, is_chunk, is_dev_info},
     saved::{Disposition, Saved},
 };
 use crate::{
-    AlertCode, CmdId, StatusCode, Text,
+    AlertCode, StatusCode, Text,
     auth::{Account, Nonce, Scheme, Side},
-    message::{Alert, Command, CommandName, Item, Replace, Results, Status, SyncMl},
+    message::{Alert, Command, Item, Results, Status, SyncMl},
 };
 
 /// The server's side of a session.
@@ -48,67 +49,13 @@ pub(super) struct State {
     /// Commands that were not sent yet.
     commands: VecDeque<Parcel>,
     /// Commands that were sent, and those inside them.
-    sent: Vec<Sent>,
+    sent: Pending,
     notices: VecDeque<Notice>,
     is_opened: bool,
     /// The caller knows that it is our turn.
     is_ready: bool,
     /// Our next message only tells the device that it has not authenticated.
     is_refusing: bool,
-}
-
-/// Whose turn it is.
-///
-/// ```text
-/// accept ──► Theirs ──handle──► Ours ──commands──► Theirs
-///               ▲                └──── none ─────► Over(Complete) ──late report──► Ours
-///               └ abort, fatal error ──► Leaving ──last message──► Over
-/// ```
-#[derive(Clone, Debug, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
-enum Phase {
-    Ours,
-    Theirs,
-    Leaving(Ending),
-    Over(Ending),
-}
-
-/// The answer to one command of the device.
-#[derive(Clone)]
-#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
-struct Reply {
-    cmd_id: CmdId,
-    name: CommandName,
-    answer: Decision,
-}
-
-#[derive(Clone)]
-#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
-enum Decision {
-    Made(StatusCode),
-    /// The caller decides about this alert.
-    Asked(Alert),
-}
-
-/// One command that was sent.
-#[derive(Clone)]
-#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
-struct Sent {
-    msg: u32,
-    cmd: u32,
-    tag: CommandTag,
-    part: u32,
-    progress: Progress,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
-enum Progress {
-    /// No status yet.
-    Open,
-    /// 101: a final status follows, maybe in a later package.
-    Pending,
-    Answered,
 }
 
 /// An event that needs no answer.
@@ -163,7 +110,7 @@ impl ServerSession {
                 phase: Phase::Theirs,
                 replies: Vec::new(),
                 commands: VecDeque::new(),
-                sent: Vec::new(),
+                sent: Pending::default(),
                 notices: VecDeque::new(),
                 is_opened: false,
                 is_ready: false,
@@ -174,7 +121,8 @@ impl ServerSession {
 
     /// Takes up a saved session. Every event that was not answered comes again with a new ticket.
     /// `last_sent`, the last message taken from it, is what a repeated message of the device is
-    /// answered with; nothing is sent without one.
+    /// answered with; nothing is sent without one. [`ServerEvent::Ready`] comes again unless a command
+    /// waits to be sent.
     ///
     /// # Errors
     ///
@@ -187,6 +135,15 @@ impl ServerSession {
     ) -> Result<Self, SessionError> {
         let mut session = Self::new(config, account, saved.into_server()?);
         session.last_sent = last_sent;
+        let is_waiting = session
+            .state
+            .notices
+            .iter()
+            .any(|notice| matches!(notice, Notice::Ready));
+        if session.state.commands.is_empty() && !is_waiting {
+            session.state.is_ready = false;
+            session.settle();
+        }
         Ok(session)
     }
 
@@ -246,6 +203,9 @@ impl ServerSession {
         }
         self.state.phase = Phase::Ours;
         self.state.is_ready = false;
+        // If it was over, it is not after all.
+        let notices = &mut self.state.notices;
+        notices.retain(|notice| !matches!(notice, Notice::Ended(_)));
         self.is_again = false;
         let taken = self.take(message, &nonce);
         match taken {
@@ -276,7 +236,7 @@ impl ServerSession {
             .replies
             .iter()
             .enumerate()
-            .find_map(|(place, reply)| match &reply.answer {
+            .find_map(|(place, reply)| match &reply.decision {
                 Decision::Asked(alert) if issued.iter().all(|(_, known)| *known != place) => {
                     Some((place, alert.clone()))
                 }
@@ -307,7 +267,7 @@ impl ServerSession {
         };
         let (_, place) = self.issued.swap_remove(at);
         if let Some(reply) = self.state.replies.get_mut(place) {
-            reply.answer = Decision::Made(status);
+            reply.decision = Decision::Made(status);
         }
         self.settle();
     }
@@ -321,7 +281,11 @@ impl ServerSession {
         }
     }
 
-    /// The message to send, once all events are polled and answered.
+    /// The message to send, once all events are polled and answered; `None` until then, and until
+    /// the next message of the device.
+    ///
+    /// Events may come after a transmit too: [`ServerEvent::Ended`] after a closing package, and the
+    /// status of a command that could not be sent.
     #[must_use]
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
         if core::mem::take(&mut self.is_again) {
@@ -356,7 +320,8 @@ impl ServerSession {
         self.state.link.encoding = received.encoding;
         self.state.replies.clear();
         self.issued.clear();
-        self.state.link.agree_on_version(&message.header)?;
+        self.state.link.check_version(&message.header)?;
+        self.state.link.adopt_version(&message.header);
 
         let was_authenticated = self.is_authenticated();
         let allowed = self.config.challenges;
@@ -371,7 +336,7 @@ impl ServerSession {
         if self.state.is_refusing {
             let code = verdict.code;
             self.state.link.header_status = Some(HeaderStatus::Verdict(verdict));
-            self.state.replies = replies(&message.commands, code);
+            self.state.replies = Reply::refuse_all(&message.commands, code);
             if self.state.check.is_exhausted(allowed) {
                 return Err(SessionError::NotAuthenticated);
             }
@@ -387,16 +352,20 @@ impl ServerSession {
         self.state.link.count_idle(says_nothing(&message))?;
         self.open(&message);
         self.take_answers(&message.commands)?;
+        self.state.replies = Reply::to_all(&message.commands);
         if is_abort(&message) {
-            self.state.replies = replies(&message.commands, StatusCode::OK);
+            // What else is in it is not looked at any more.
+            self.state
+                .replies
+                .retain(|reply| matches!(reply.decision, Decision::Made(_)));
             self.abandon_commands();
             self.state.phase = Phase::Leaving(Ending::AbortedByPeer);
             return Ok(());
         }
         if message.is_final {
-            self.close_package();
+            let open = self.state.sent.close_package();
+            self.tell_no_status(open);
         }
-        self.take_commands(message);
         Ok(())
     }
 
@@ -460,8 +429,8 @@ impl ServerSession {
                 let msg = self.state.link.sent;
                 // Their statuses are 401 or 407 and say nothing about them: the application sees one
                 // command. Those that were not kept are told as they are.
-                self.state.sent.retain(|sent| {
-                    sent.msg != msg || again.iter().all(|parcel| parcel.tag != Some(sent.tag))
+                self.state.sent.forget(msg, |tag| {
+                    again.iter().any(|parcel| parcel.tag == Some(tag))
                 });
                 put_first(&mut self.state.commands, again);
             }
@@ -472,13 +441,8 @@ impl ServerSession {
 
     fn take_status(&mut self, status: &Status) {
         let refs = reference(status.msg_ref.as_str()).zip(reference(status.cmd_ref.as_str()));
-        let Some(sent) = self.find(refs) else { return };
-        let is_last = status.data != StatusCode::IN_PROGRESS;
-        sent.progress = match is_last {
-            true => Progress::Answered,
-            false => Progress::Pending,
-        };
-        let (tag, part) = (sent.tag, sent.part);
+        let part = refs.and_then(|(msg, cmd)| self.state.sent.answered(msg, cmd, status.data));
+        let Some((tag, part)) = part else { return };
         let mut tell = |target_ref: Option<Text>| {
             self.state.notices.push_back(Notice::Status {
                 tag,
@@ -507,64 +471,18 @@ impl ServerSession {
             .as_ref()
             .map_or("", |msg_ref| msg_ref.as_str());
         let refs = number(msg_ref).zip(number(results.cmd_ref.as_str()));
-        let Some(sent) = self.find(refs) else { return };
-        let (tag, part) = (sent.tag, sent.part);
+        let part = refs.and_then(|(msg, cmd)| self.state.sent.part(msg, cmd));
+        let Some((tag, part)) = part else { return };
         self.state
             .notices
             .push_back(Notice::Results(tag, part, items_of(results.clone())));
     }
 
-    fn find(&mut self, refs: Option<(u32, u32)>) -> Option<&mut Sent> {
+    fn tell_no_status(&mut self, parts: Vec<Part>) {
+        let notices = parts.into_iter();
         self.state
-            .sent
-            .iter_mut()
-            .find(|sent| refs == Some((sent.msg, sent.cmd)))
-    }
-
-    /// The device has ended its package: what has no status now gets none, but for what is in
-    /// progress.
-    fn close_package(&mut self) {
-        let sent = core::mem::take(&mut self.state.sent);
-        for sent in sent {
-            match sent.progress {
-                Progress::Open => self
-                    .state
-                    .notices
-                    .push_back(Notice::NoStatus(sent.tag, sent.part)),
-                Progress::Pending => self.state.sent.push(sent),
-                Progress::Answered => {}
-            }
-        }
-    }
-
-    /// OMA-TS-DM_Protocol: a client sends Alert, Replace of DevInfo, Results and Status only.
-    fn take_commands(&mut self, message: SyncMl) {
-        let mut replies = replies(&message.commands, StatusCode::COMMAND_NOT_ALLOWED);
-        // Commands inside others keep their refusal; the outermost are looked at in turn.
-        let mut places = replies.iter_mut();
-        for command in message.commands {
-            if !is_answered(&command) {
-                continue;
-            }
-            let inside = count_inside(&command);
-            let Some(reply) = places.next() else { return };
-            if matches!(
-                &reply.answer,
-                Decision::Made(StatusCode::COMMAND_NOT_ALLOWED)
-            ) {
-                match command {
-                    Command::Alert(alert) => reply.answer = decide(alert),
-                    Command::Replace(replace) if is_dev_info(&replace) => {
-                        reply.answer = Decision::Made(StatusCode::OK);
-                    }
-                    _ => {}
-                }
-            }
-            for _ in 0..inside {
-                places.next();
-            }
-        }
-        self.state.replies = replies;
+            .notices
+            .extend(notices.map(|(tag, part)| Notice::NoStatus(tag, part)));
     }
 
     /// Whether every alert has its answer.
@@ -572,7 +490,7 @@ impl ServerSession {
         self.state
             .replies
             .iter()
-            .all(|reply| matches!(reply.answer, Decision::Made(_)))
+            .all(|reply| matches!(reply.decision, Decision::Made(_)))
     }
 
     /// Tells the caller once that it is our turn.
@@ -588,7 +506,7 @@ impl ServerSession {
 
     fn post_replies(&mut self) {
         for reply in core::mem::take(&mut self.state.replies) {
-            if let Decision::Made(code) = reply.answer {
+            if let Decision::Made(code) = reply.decision {
                 let status = self.state.link.status(&reply.cmd_id, reply.name, code);
                 self.state.link.post(status);
             }
@@ -637,15 +555,7 @@ impl ServerSession {
             has_commands = !loaded.sent.is_empty();
             let msg = draft.msg_id();
             for (tag, ids) in loaded.sent {
-                self.state
-                    .sent
-                    .extend((0..).zip(ids).map(|(part, cmd)| Sent {
-                        msg,
-                        cmd,
-                        tag,
-                        part,
-                        progress: Progress::Open,
-                    }));
+                self.state.sent.sent(msg, tag, ids);
             }
             for (tag, status) in loaded.refused {
                 self.state.notices.push_back(Notice::Status {
@@ -685,13 +595,8 @@ impl ServerSession {
 
     /// Commands that were sent, or wait to be, and will have no status.
     fn abandon_commands(&mut self) {
-        for sent in core::mem::take(&mut self.state.sent) {
-            if sent.progress != Progress::Answered {
-                self.state
-                    .notices
-                    .push_back(Notice::NoStatus(sent.tag, sent.part));
-            }
-        }
+        let unanswered = self.state.sent.abandon();
+        self.tell_no_status(unanswered);
         for parcel in core::mem::take(&mut self.state.commands) {
             self.state
                 .notices
@@ -748,92 +653,4 @@ impl From<Notice> for ServerEvent {
             Notice::Ended(ending) => Self::Ended(ending),
         }
     }
-}
-
-/// One reply for each command, those inside containers too, with the same code; none for statuses
-/// and results. What is not proper is refused as such.
-fn replies(commands: &[Command], code: StatusCode) -> Vec<Reply> {
-    let mut replies = Vec::new();
-    let mut seen = alloc::collections::BTreeSet::new();
-    let mut stack: Vec<&Command> = commands.iter().rev().collect();
-    while let Some(command) = stack.pop() {
-        stack.extend(command.children().iter().rev());
-        let code = match command {
-            _ if !is_answered(command) => continue,
-            _ if code == StatusCode::INVALID_CREDENTIALS
-                || code == StatusCode::MISSING_CREDENTIALS =>
-            {
-                code
-            }
-            _ if is_improper(command.cmd_id()) || !seen.insert(command.cmd_id()) => {
-                StatusCode::BAD_REQUEST
-            }
-            Command::Unsupported(command) => refusal_of(&command.name),
-            _ if is_chunk(command) => StatusCode::REQUEST_ENTITY_TOO_LARGE,
-            _ => code,
-        };
-        replies.push(Reply {
-            cmd_id: command.cmd_id().clone(),
-            name: command.name(),
-            answer: Decision::Made(code),
-        });
-    }
-    replies
-}
-
-/// Whether a command gets a status. OMA-TS-DM_RepPro, `Status`, `Results`: a status does not, and
-/// results only if they are not taken.
-fn is_answered(command: &Command) -> bool {
-    match command {
-        Command::Status(_) => false,
-        Command::Results(_) => is_chunk(command),
-        _ => true,
-    }
-}
-
-/// Whether the last item goes on in the next message.
-fn is_chunk(command: &Command) -> bool {
-    !matches!(command, Command::Status(_)) && command.items().iter().any(|item| item.more_data)
-}
-
-fn is_improper(cmd_id: &CmdId) -> bool {
-    cmd_id.as_str().is_empty() || *cmd_id == "0"
-}
-
-/// How many replies the commands inside get.
-fn count_inside(command: &Command) -> usize {
-    let mut stack: Vec<&Command> = command.children().iter().collect();
-    let mut count = 0_usize;
-    while let Some(command) = stack.pop() {
-        stack.extend(command.children());
-        if is_answered(command) {
-            count = count.saturating_add(1);
-        }
-    }
-    count
-}
-
-/// The answer to an alert of the device.
-fn decide(alert: Alert) -> Decision {
-    match alert.code {
-        None => Decision::Made(StatusCode::INCOMPLETE_COMMAND),
-        Some(AlertCode::CLIENT_EVENT | AlertCode::GENERIC_ALERT) => Decision::Asked(alert),
-        Some(
-            AlertCode::SERVER_INITIATED_MGMT
-            | AlertCode::CLIENT_INITIATED_MGMT
-            | AlertCode::NEXT_MESSAGE
-            | AlertCode::NO_END_OF_DATA,
-        ) => Decision::Made(StatusCode::OK),
-        Some(_) => Decision::Made(StatusCode::OPTIONAL_FEATURE_NOT_SUPPORTED),
-    }
-}
-
-/// Whether a Replace only tells what the device is.
-fn is_dev_info(replace: &Replace) -> bool {
-    !replace.items.is_empty()
-        && replace.items.iter().all(|item| {
-            let uri = item.source_uri().map_or("", |uri| uri.as_str());
-            let uri = uri.strip_prefix("./").unwrap_or(uri);
-            uri == "DevInfo" || uri.starts_with("DevInfo/")
-        })
 }

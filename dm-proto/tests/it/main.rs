@@ -1,6 +1,8 @@
 //! Integration tests of `dm-proto`: messages, their encodings, and sessions.
 
 mod bad_input;
+mod reading;
+mod regressions;
 mod round_trip;
 mod session_auth;
 mod session_bad_input;
@@ -15,6 +17,7 @@ mod tolerance;
 mod vectors;
 mod wbxml2xml;
 mod wbxml_vectors;
+mod writing;
 
 use bytes::Bytes;
 

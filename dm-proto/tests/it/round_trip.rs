@@ -4,7 +4,10 @@ use base64_of::base64;
 use bytes::Bytes;
 use dm_proto::{
     Data,
-    codec::{DecodeOptions, Encoding, MessageBuilder, PushError, decode, encode},
+    codec::{
+        DecodeOptions, Encoding, MessageBuilder, PushError, decode, decode_fragment, encode,
+        encode_fragment,
+    },
     message::{Command, Item, SyncMl},
 };
 use proptest::prelude::*;
@@ -72,6 +75,25 @@ proptest! {
         let again = read(Encoding::Wbxml, &wbxml);
         prop_assert_eq!(&again, &model);
         prop_assert_eq!(encode(Encoding::Xml, &again), Ok(xml));
+    }
+
+    #[test]
+    fn json_gives_a_message_back(message in message(Characters::Any)) {
+        let json = serde_json::to_string(&message).expect("it is data");
+        prop_assert_eq!(serde_json::from_str::<SyncMl>(&json).expect("it was written"), message);
+    }
+
+    #[test]
+    fn a_document_converts_without_the_model(message in message(Characters::Xml)) {
+        // The version chooses the namespace, which elements by themselves do not tell.
+        prop_assume!(!["1.0", "1.1"].contains(&message.header.ver_dtd.as_str()));
+        let options = DecodeOptions::default();
+        let xml = encode(Encoding::Xml, &message).expect("xml has a form for it");
+        let fragment = decode_fragment(Encoding::Xml, &xml, &options).expect("it was written");
+        let wbxml = encode_fragment(Encoding::Wbxml, &fragment).expect("wbxml has a form for it");
+        prop_assert_eq!(&decode_fragment(Encoding::Wbxml, &wbxml, &options).expect("it was written"), &fragment);
+        let through = encode_fragment(Encoding::Xml, &fragment).expect("it was xml");
+        prop_assert_eq!(read(Encoding::Xml, &through), through_xml(message));
     }
 
     #[test]

@@ -404,6 +404,86 @@ fn a_peer_that_answers_200_gets_credentials_in_every_message() {
     }
 }
 
+/// The answer of a server to message `number` of the client, for which its credentials have `code`.
+fn answer_with(transmit: &Transmit, number: u32, code: StatusCode, command: Command) -> Transmit {
+    re_encoded(transmit, |message| {
+        message.header.msg_id = number.into();
+        let chal = Chal {
+            meta: Meta {
+                next_nonce: Some(Secret::from("bmV4dA==")),
+                ..Meta::of_type("syncml:auth-md5").with_format("b64")
+            },
+            ..Chal::default()
+        };
+        let status = Status {
+            cmd_id: "1".into(),
+            msg_ref: number.into(),
+            cmd_ref: "0".into(),
+            cmd: "SyncHdr".into(),
+            data: code,
+            chal: Some(Box::new(chal)),
+            ..Status::default()
+        };
+        message.commands = vec![status.into()];
+        if code == StatusCode::OK {
+            message.commands.push(command);
+        }
+    })
+}
+
+#[test]
+fn a_challenge_in_the_middle_gets_the_same_answers_again() {
+    let mut pair = Scene::new(Encoding::Xml)
+        .accounts(account(client_md5(b"n"), Credentials::transport()))
+        .pair();
+    let first = pair.client.transmit().expect("package 1");
+    let template = pair.server.exchange(&first).expect("package 2");
+    let mut command = exec("./Op");
+    if let Command::Exec(exec) = &mut command {
+        exec.cmd_id = "2".into();
+    }
+    // 200 asks for credentials in each message.
+    let package_2 = answer_with(&template, 1, StatusCode::OK, command.clone());
+    deliver(&mut pair.client, &package_2);
+    let package_3 = pair.client.transmit().expect("package 3");
+    let challenge = answer_with(&template, 2, StatusCode::MISSING_CREDENTIALS, command);
+    deliver(&mut pair.client, &challenge);
+    let again = pair.client.transmit().expect("package 3 again");
+
+    let read = |transmit| dm_proto::testing::message(transmit).expect("a message");
+    assert_eq!(statuses(&read(&package_3)), ["SyncHdr 200", "Exec 200"]);
+    assert_eq!(statuses(&read(&again)), ["SyncHdr 200", "Exec 200"]);
+    assert_eq!(read(&again).header.msg_id, "3");
+    assert_ne!(
+        read(&again).header.cred.expect("credentials").data,
+        read(&first).header.cred.expect("credentials").data
+    );
+    assert_eq!(pair.client.device.executed, ["Exec ./Op"], "once");
+}
+
+#[test]
+fn a_server_that_challenges_again_and_again_is_left() {
+    let mut pair = Scene::new(Encoding::Xml)
+        .accounts(account(client_md5(b"n"), Credentials::transport()))
+        .pair();
+    let first = pair.client.transmit().expect("package 1");
+    let template = pair.server.exchange(&first).expect("package 2");
+    let mut challenges = 0;
+    let end = loop {
+        challenges += 1;
+        let code = StatusCode::MISSING_CREDENTIALS;
+        let challenge = answer_with(&template, challenges, code, exec("./Op"));
+        let received = read(&challenge, &DecodeOptions::default()).expect("a message");
+        if let Err(error) = pair.client.handle(received) {
+            break error;
+        }
+        pair.client.transmit().expect("package 1 again");
+    };
+
+    assert_eq!(end, SessionError::Refused);
+    assert_eq!(challenges, 4, "three are met");
+}
+
 #[test]
 fn a_server_without_credentials_and_without_commands_is_not_challenged() {
     let mut scene = Scene::new(Encoding::Wbxml).alert(0, report("r"), 7);

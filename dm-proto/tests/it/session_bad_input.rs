@@ -391,6 +391,18 @@ fn a_device_of_version_1_1_is_answered_alike() {
 }
 
 #[test]
+fn a_device_keeps_its_version_whatever_the_server_speaks() {
+    let mut bench = bench();
+    bench.answer.header.ver_dtd = "1.1".into();
+    bench.answer.header.ver_proto = "DM/1.1".into();
+    let (executed, sent) = bench.run(vec![numbered(exec("./A"), "50")]);
+
+    assert_eq!(executed, ["Exec"]);
+    assert_eq!(sent.header.ver_dtd, "1.2");
+    assert_eq!(sent.header.ver_proto, "DM/1.2");
+}
+
+#[test]
 fn a_session_begins_with_message_1() {
     let scene = Scene::new(Encoding::Xml);
     let mut first =

@@ -3,13 +3,18 @@
 
 use dm_proto::{
     StatusCode,
-    auth::Side,
+    auth::{Nonce, Side},
+    codec::DecodeOptions,
     message::{Command, Item},
-    session::{Answer, Ending, SessionError},
-    testing::PairError,
+    session::{Answer, ClientEvent, Ending, Received, SessionError, Transmit},
+    testing::{PairError, message, read},
 };
 
 use crate::session_support::*;
+
+fn received(transmit: &Transmit) -> Received {
+    read(transmit, &DecodeOptions::default()).expect("a message")
+}
 
 #[test]
 fn results_that_do_not_fit_into_one_message_follow_in_more() {
@@ -194,4 +199,84 @@ fn a_tiny_message_size_ends_the_session() {
         );
         assert_ne!(end, Err(PairError::Endless));
     }
+}
+
+#[test]
+fn the_device_knows_which_statuses_have_arrived() {
+    let mut scene = Scene::new(ENCODINGS[0]).batch((0..12).map(|_| exec("./Op")));
+    scene.server.max_msg_size = 1300;
+    let mut pair = scene.pair();
+    let request = pair.client.transmit().expect("package 1");
+    let answer = pair.server.exchange(&request).expect("package 2");
+    let session = &mut pair.client.session;
+    session
+        .handle(received(&answer), Nonce::default())
+        .expect("package 2");
+    let mut origins = Vec::new();
+    while let Some(event) = session.poll_event() {
+        if let ClientEvent::Execute(ticket, execute) = event {
+            session.answer(ticket, StatusCode::OK.into());
+            assert!(session.is_unsent(&execute.origin));
+            origins.push(execute.origin);
+        }
+    }
+    let request = session.poll_transmit().expect("package 3, first message");
+    let carried = names(&message(&request).expect("a message")).len() - 1;
+    let answer = pair.server.exchange(&request).expect("a request to go on");
+    let session = &mut pair.client.session;
+    session
+        .handle(received(&answer), Nonce::default())
+        .expect("the same");
+
+    assert_eq!(
+        session.poll_event(),
+        Some(ClientEvent::Delivered("2".into()))
+    );
+    assert!((1..12).contains(&carried));
+    for (place, origin) in origins.iter().enumerate() {
+        assert_eq!(session.is_unsent(origin), place >= carried, "{place}");
+    }
+}
+
+#[test]
+fn a_result_that_has_no_form_in_xml_is_415() {
+    for (encoding, expected) in ENCODINGS.into_iter().zip(["415", "200"]) {
+        let results = vec![Item::for_source("./A\u{7}").with_data("value")];
+        let pair = Scene::new(encoding)
+            .answer("./A", Answer::results(results))
+            .send(get(&["./A"]))
+            .run();
+
+        assert_eq!(
+            status_lines(&pair.server.manager.heard),
+            [format!("1.0 {expected}")]
+        );
+    }
+}
+
+#[test]
+fn a_command_that_has_no_form_in_xml_is_400_and_not_sent() {
+    let pair = Scene::new(ENCODINGS[0])
+        .batch([exec("./A\u{1}"), exec("./B")])
+        .run();
+
+    assert_eq!(
+        status_lines(&pair.server.manager.heard),
+        ["1.0 400", "2.0 200"]
+    );
+}
+
+#[test]
+fn a_status_loses_items_that_have_no_form_in_xml() {
+    let failing = Answer {
+        status: StatusCode::COMMAND_FAILED,
+        items: vec![Item::for_target("./A\u{1}")],
+        results: Vec::new(),
+    };
+    let pair = Scene::new(ENCODINGS[0])
+        .answer("./Op", failing)
+        .send(exec("./Op"))
+        .run();
+
+    assert_eq!(status_lines(&pair.server.manager.heard), ["1.0 500"]);
 }

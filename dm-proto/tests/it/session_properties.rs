@@ -2,14 +2,17 @@
 
 use dm_proto::{
     StatusCode,
-    codec::Encoding,
-    message::{Command, Item, Replace},
-    session::{SequencePolicy, UserReply},
+    codec::{DecodeOptions, Encoding, encode},
+    message::{Command, Item, Replace, SyncMl},
+    session::{Headers, Received, SequencePolicy, UserReply},
     testing::Fault,
 };
 use proptest::prelude::*;
 
-use crate::session_support::*;
+use crate::{
+    session_support::*,
+    strategy::{Characters, message},
+};
 
 /// Any command, with containers up to three deep.
 fn any_command() -> impl Strategy<Value = Command> {
@@ -128,5 +131,105 @@ proptest! {
 
         prop_assert_eq!(pair.client.device.executed, whole.client.device.executed);
         prop_assert_eq!(pair.server.manager.heard, whole.server.manager.heard);
+    }
+}
+
+/// What a peer might send: any messages at all, or what a decent peer sends with other commands in it,
+/// with headers that mostly fit.
+fn any_messages() -> impl Strategy<Value = Vec<(SyncMl, bool)>> {
+    let plausible = (
+        message(Characters::Xml),
+        prop::collection::vec(any_command(), 0..3),
+        prop::bool::weighted(0.8),
+    );
+    prop::collection::vec(
+        plausible.prop_map(|(mut message, more, fits)| {
+            message.commands.extend(more);
+            for (id, command) in (1_u32..).zip(&mut message.commands) {
+                if let Command::Exec(exec) = command {
+                    exec.cmd_id = id.into();
+                }
+            }
+            (message, fits)
+        }),
+        1..6,
+    )
+}
+
+fn fitted(message: &SyncMl, number: u32, template: &SyncMl) -> SyncMl {
+    let mut message = message.clone();
+    message.header = template.header.clone();
+    message.header.msg_id = number.into();
+    message
+}
+
+fn received(message: &SyncMl) -> Option<Received> {
+    let octets = encode(Encoding::Wbxml, message).ok()?;
+    let headers = Headers::new(Encoding::Wbxml.media_type());
+    Received::read(octets, headers, &DecodeOptions::default()).ok()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_client_takes_any_messages_and_has_an_answer_or_an_end(
+        messages in any_messages(),
+        is_md5: bool,
+    ) {
+        let mut scene = Scene::new(Encoding::Wbxml);
+        if is_md5 {
+            scene = scene.accounts(account(client_md5(b"c"), server_md5(b"s")));
+        }
+        let mut pair = scene.pair();
+        let request = pair.client.transmit().expect("package 1");
+        let template = pair.server.exchange(&request).expect("package 2");
+        let template = dm_proto::testing::message(&template).expect("a message");
+        for (number, (message, fits)) in (1_u32..).zip(&messages) {
+            let message = match fits {
+                true => fitted(message, number, &template),
+                false => message.clone(),
+            };
+            let Some(received) = received(&message) else { continue };
+            let handled = pair.client.handle(received);
+            let sent = pair.client.transmit();
+            if sent.is_none() || handled.is_err() {
+                prop_assert!(pair.client.ending.is_some(), "{handled:?}");
+                break;
+            }
+            prop_assert!(pair.client.ending.is_none());
+            let sent = dm_proto::testing::message(&sent.expect("it is there")).expect("a message");
+            prop_assert_eq!(sent.header.session_id, template.header.session_id.clone());
+        }
+        if is_md5 && !pair.client.session.is_authenticated() {
+            prop_assert_eq!(pair.client.device.executed, Vec::<String>::new());
+        }
+    }
+
+    #[test]
+    fn a_server_takes_any_messages_and_has_an_answer_or_refuses(
+        messages in any_messages(),
+        is_md5: bool,
+    ) {
+        let mut scene = Scene::new(Encoding::Wbxml).batch([exec("./A"), get(&["./B"])]);
+        if is_md5 {
+            scene = scene.accounts(account(client_md5(b"c"), server_md5(b"s")));
+        }
+        let mut pair = scene.pair();
+        let request = pair.client.transmit().expect("package 1");
+        let template = dm_proto::testing::message(&request).expect("a message");
+        for (number, (message, fits)) in (1_u32..).zip(&messages) {
+            let message = match fits {
+                true => fitted(message, number, &template),
+                false => message.clone(),
+            };
+            if encode(Encoding::Wbxml, &message).is_err() {
+                continue;
+            }
+            if let Ok(answer) = pair.server.exchange(&with_message(&request, &message)) {
+                let answer = dm_proto::testing::message(&answer).expect("a message");
+                prop_assert!(statuses(&answer).first().is_some_and(|first| first.starts_with("SyncHdr")));
+            }
+        }
     }
 }

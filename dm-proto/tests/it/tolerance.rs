@@ -53,7 +53,7 @@ fn kinds(decoded: &Decoded) -> Vec<ToleranceKind> {
 /// Reads both ways: lenient passes over exactly this, strict refuses exactly this at the same place.
 fn check(encoding: Encoding, octets: &Bytes, kind: ToleranceKind, display: &str) -> SyncMl {
     let decoded = lenient(encoding, octets);
-    assert_eq!(kinds(&decoded), std::slice::from_ref(&kind));
+    assert_eq!(kinds(&decoded), core::slice::from_ref(&kind));
     assert_eq!(kind.to_string(), display);
     let offset = decoded.tolerances[0].offset;
     let error = decode(encoding, octets, &DecodeOptions::strict(Default::default()))

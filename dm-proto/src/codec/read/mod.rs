@@ -20,23 +20,29 @@ use crate::{
     message::SyncMl,
 };
 
-/// Reads a whole document.
+/// Reads a whole message.
 pub(super) fn document<'i, S: Source<'i>>(
     source: S,
     octets: &'i Bytes,
     options: &DecodeOptions,
-) -> Result<Decoded, DecodeError> {
-    Parser {
-        source,
-        octets,
-        mode: options.mode,
-        depth_limit: options.limits.depth,
-        memory_limit: options.limits.memory,
-        memory_left: options.limits.memory,
-        path: Vec::new(),
-        tolerances: Vec::new(),
+) -> Result<Decoded> {
+    Parser::new(source, octets, options).document()
+}
+
+/// Reads a whole document without the grammar.
+pub(super) fn fragment<'i, S: Source<'i>>(
+    source: S,
+    octets: &'i Bytes,
+    options: &DecodeOptions,
+) -> Result<Fragment> {
+    let mut parser = Parser::new(source, octets, options);
+    let mut fragment = Fragment::EMPTY;
+    match parser.next()? {
+        Event::Start(tag) => parser.capture(tag, &mut fragment)?,
+        _ => return Err(parser.fail(DecodeErrorKind::NoRoot)),
     }
-    .document()
+    parser.finish()?;
+    Ok(fragment)
 }
 
 struct Parser<'i, S> {
@@ -55,6 +61,19 @@ struct Parser<'i, S> {
 type Result<T, E = DecodeError> = core::result::Result<T, E>;
 
 impl<'i, S: Source<'i>> Parser<'i, S> {
+    fn new(source: S, octets: &'i Bytes, options: &DecodeOptions) -> Self {
+        Self {
+            source,
+            octets,
+            mode: options.mode,
+            depth_limit: options.limits.depth,
+            memory_limit: options.limits.memory,
+            memory_left: options.limits.memory,
+            path: Vec::new(),
+            tolerances: Vec::new(),
+        }
+    }
+
     fn document(mut self) -> Result<Decoded> {
         let mut message = SyncMl::default();
         match self.next()? {
@@ -87,13 +106,20 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
             return Err(self.fail(DecodeErrorKind::MissingHeader));
         }
         self.require(&seen, 1, Element::SyncBody)?;
-        if let Some(kind) = self.source.finish().map_err(|fault| self.at(fault))? {
-            self.note(kind)?;
-        }
+        self.finish()?;
         Ok(Decoded {
             message,
             tolerances: self.tolerances,
         })
+    }
+
+    /// Notes what follows the root.
+    fn finish(&mut self) -> Result<()> {
+        match self.source.finish() {
+            Ok(None) => Ok(()),
+            Ok(Some(kind)) => self.note(kind),
+            Err(fault) => Err(self.at(fault)),
+        }
     }
 
     /// The next event; oddities are noted, depth is counted.
@@ -367,7 +393,7 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
 
     fn keep_piece(&mut self, piece: Piece, keep: &mut dyn FnMut(Piece)) -> Result<()> {
         // Twice: the list that it goes to doubles as it grows.
-        self.charge(2 * size_of::<Piece>())?;
+        self.charge(size_of::<[Piece; 2]>())?;
         keep(piece);
         Ok(())
     }
@@ -383,7 +409,7 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
         self.note(ToleranceKind::ForeignAttribute { name: local })?;
         let name = self.name(name)?;
         let value = self.keep(value)?;
-        self.charge(2 * size_of::<ForeignAttribute>())?;
+        self.charge(size_of::<[ForeignAttribute; 2]>())?;
         extra.push_attribute(ForeignAttribute {
             on: Text::from_static(on),
             name,
@@ -533,7 +559,7 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
         if self.mode == Mode::Strict {
             return Err(self.fail(DecodeErrorKind::Strict(kind)));
         }
-        self.charge(2 * size_of::<Tolerance>())?;
+        self.charge(size_of::<[Tolerance; 2]>())?;
         self.tolerances.push(Tolerance {
             offset: self.source.offset(),
             kind,

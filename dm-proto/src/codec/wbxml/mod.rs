@@ -1,9 +1,4 @@
 //! WBXML, the binary encoding. OMA/WAP-192-WBXML.
-#![warn(
-    clippy::indexing_slicing,
-    clippy::unwrap_used,
-    clippy::arithmetic_side_effects
-)]
 
 mod header;
 mod integer;

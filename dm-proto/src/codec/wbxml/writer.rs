@@ -153,6 +153,13 @@ impl Writer {
             return Ok(offset);
         }
         let offset = length(self.table.len())?;
+        // The length of the table has to fit as well, for `finish`.
+        length(
+            self.table
+                .len()
+                .saturating_add(name.len())
+                .saturating_add(1),
+        )?;
         self.table.extend_from_slice(name.as_bytes());
         self.table.push(0);
         self.names.insert(name.into(), offset);

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use super::{event::Sink, tags::Element};
 use crate::{
-    EncodeError, Extra, Piece, Text,
+    EncodeError, Extra, Fragment, Piece, Text,
     message::{Command, SyncHdr, SyncMl},
 };
 
@@ -34,6 +34,25 @@ pub(super) fn command<S: Sink>(sink: &mut S, command: &Command) -> Result<(), En
 /// Writes what follows the last command.
 pub(super) fn finish<S: Sink>(sink: &mut S, is_final: bool) -> Result<(), EncodeError> {
     Grammar { sink }.finish(is_final, &Extra::NONE)
+}
+
+/// Writes a document of one root element.
+pub(super) fn fragment<S: Sink>(sink: &mut S, fragment: &Fragment) -> Result {
+    let mut depth = 0_usize;
+    for (at, piece) in fragment.pieces().iter().enumerate() {
+        if depth == 0 && at > 0 {
+            return Err(EncodeError::MalformedFragment);
+        }
+        match piece {
+            Piece::Start(_) => depth = depth.saturating_add(1),
+            Piece::End => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    match fragment.pieces().first() {
+        Some(Piece::Start(_)) => Grammar { sink }.pieces(fragment.pieces()),
+        _ => Err(EncodeError::MalformedFragment),
+    }
 }
 
 struct Grammar<'s, S> {

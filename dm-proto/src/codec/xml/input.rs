@@ -16,12 +16,20 @@ pub(in crate::codec) struct Input<'i> {
 
 impl<'i> Input<'i> {
     pub(in crate::codec) fn new(octets: &'i [u8]) -> Result<Self, Fault> {
-        match octets {
+        let input = match octets {
             [0xFE, 0xFF, rest @ ..] => utf_16(rest, u16::from_be_bytes),
             [0xFF, 0xFE, rest @ ..] => utf_16(rest, u16::from_le_bytes),
             [0xEF, 0xBB, 0xBF, rest @ ..] => utf_8(rest, 3),
             _ => utf_8(octets, 0),
+        }?;
+        // quick-xml would pass over a second mark without counting it.
+        if input.text.starts_with('\u{FEFF}') {
+            return Err(Fault {
+                offset: input.mark,
+                kind: DecodeErrorKind::NoRoot,
+            });
         }
+        Ok(input)
     }
 
     pub(super) fn is_utf_16(&self) -> bool {

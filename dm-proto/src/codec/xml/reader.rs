@@ -12,7 +12,7 @@ use quick_xml::{
     },
 };
 
-use super::Input;
+use super::{Input, MAX_ATTRIBUTES, MAX_PREFIXES};
 use crate::{
     DecodeErrorKind, Text,
     codec::{
@@ -215,9 +215,9 @@ impl<'i> Reader<'i> {
             if matches!(&namespace, Cow::Owned(name) if name.len() > MAX_COPIED_NAMESPACE) {
                 return Err(self.fail(DecodeErrorKind::InvalidNamespace));
             }
-            if self.bindings.len() >= MAX_BINDINGS {
+            if !prefix.is_empty() && self.prefixes() >= MAX_PREFIXES {
                 return Err(self.fail(DecodeErrorKind::TooManyNamespaces {
-                    limit: MAX_BINDINGS,
+                    limit: MAX_PREFIXES,
                 }));
             }
             self.bindings.push(Binding {
@@ -227,16 +227,45 @@ impl<'i> Reader<'i> {
             });
         }
         if names.len() > 1 {
-            names.sort_unstable();
-            if let Some(twice) = names.windows(2).find_map(|pair| match pair {
-                [one, other] if one == other => Some(*one),
-                _ => None,
-            }) {
-                return Err(self.fail(DecodeErrorKind::DuplicateAttribute { name: twice.into() }));
-            }
+            self.check_repetitions(names)?;
         }
         self.attributes = Some(attributes(content, name_len));
         Ok(())
+    }
+
+    /// Refuses a name that stands twice, literally or because two prefixes mean the same. By sorting,
+    /// since comparing each with each would take quadratic time.
+    fn check_repetitions(&self, mut names: Vec<&'i str>) -> Result<()> {
+        names.sort_unstable();
+        let mut twice = names.windows(2).find_map(|pair| match pair {
+            [one, other] if one == other => Some(*one),
+            _ => None,
+        });
+        if twice.is_none() {
+            let mut qualified: Vec<_> = names
+                .into_iter()
+                .filter(|name| declared_prefix(name).is_none())
+                .filter_map(|name| name.split_once(':'))
+                .map(|(prefix, local)| (local, self.resolve(prefix).0))
+                .collect();
+            qualified.sort_unstable();
+            twice = qualified.windows(2).find_map(|pair| match pair {
+                [one, other] if one == other => Some(one.0),
+                _ => None,
+            });
+        }
+        match twice {
+            Some(name) => Err(self.fail(DecodeErrorKind::DuplicateAttribute { name: name.into() })),
+            None => Ok(()),
+        }
+    }
+
+    /// How many prefixes are declared where the reader stands.
+    fn prefixes(&self) -> usize {
+        self.bindings
+            .iter()
+            .filter(|binding| !binding.prefix.is_empty())
+            .count()
     }
 
     /// The next attribute that is not a namespace declaration.
@@ -442,11 +471,6 @@ impl Reader<'_> {
     }
 }
 
-/// More declarations in scope than any real document has; resolving a name looks through them.
-const MAX_BINDINGS: usize = 128;
-
-/// More attributes than any element has; looking for repetitions takes memory for each.
-const MAX_ATTRIBUTES: usize = 1024;
 /// The longest namespace name that may have references in it.
 const MAX_COPIED_NAMESPACE: usize = 1024;
 
@@ -454,8 +478,7 @@ const SYNTAX_ATTRIBUTE: DecodeErrorKind = DecodeErrorKind::Syntax {
     reason: "a malformed attribute",
 };
 
-/// The attributes of a tag. Repetitions are found by sorting, since looking for them one by one would
-/// take quadratic time.
+/// The attributes of a tag, without the check for repetitions that takes quadratic time.
 fn attributes(content: &str, name_len: usize) -> Attributes<'_> {
     let mut attributes = Attributes::new(content, name_len);
     attributes.with_checks(false);

@@ -1,8 +1,9 @@
 //! Events into XML text.
 
 use alloc::{collections::BTreeSet, format, string::String, vec::Vec};
-use core::{fmt::Write as _, ops::Range};
+use core::ops::Range;
 
+use super::{MAX_ATTRIBUTES, MAX_PREFIXES};
 use crate::{
     EncodeError, Name,
     codec::{
@@ -22,10 +23,11 @@ pub(in crate::codec) struct Writer {
     open: Vec<Open>,
     /// Whether the tag of the innermost element is still open, so that attributes may follow.
     is_fresh: bool,
-    /// How many prefixes that tag declares.
-    prefixes: usize,
-    /// The attributes of that tag whose names stand as they are, without a prefix of our own.
-    plain: BTreeSet<String>,
+    /// The namespaces of the prefixes in scope, `a0`, `a1` and so on, and how many elements were open
+    /// where they were declared.
+    prefixes: Vec<(String, usize)>,
+    /// The attributes of that tag.
+    attributes: BTreeSet<String>,
 }
 
 /// An open element.
@@ -69,8 +71,8 @@ impl Writer {
             namespaces: String::new(),
             open: Vec::new(),
             is_fresh: false,
-            prefixes: 0,
-            plain: BTreeSet::new(),
+            prefixes: Vec::new(),
+            attributes: BTreeSet::new(),
         }
     }
 
@@ -98,6 +100,7 @@ impl Writer {
         self.out.truncate(mark.out);
         self.namespaces.truncate(mark.namespaces);
         self.open.truncate(mark.open);
+        self.forget_prefixes();
         self.is_fresh = false;
     }
 
@@ -167,8 +170,7 @@ impl Writer {
             namespaces,
         });
         self.is_fresh = true;
-        self.prefixes = 0;
-        self.plain.clear();
+        self.attributes.clear();
     }
 
     /// The default namespace where the writer stands.
@@ -178,6 +180,41 @@ impl Writer {
             Some(Default::SyncMl) => self.root,
             Some(Default::MetInf) => tags::METINF,
             Some(Default::Foreign(range)) => self.namespaces.get(range.clone()).unwrap_or_default(),
+        }
+    }
+
+    /// The number of the prefix of a namespace, declared on the element that just began if it is not
+    /// in scope.
+    fn prefix(&mut self, namespace: &str) -> Result<usize, EncodeError> {
+        let known = self
+            .prefixes
+            .iter()
+            .position(|(known, _)| known == namespace);
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let number = self.prefixes.len();
+        if number >= MAX_PREFIXES {
+            return Err(EncodeError::TooManyNamespaces {
+                limit: MAX_PREFIXES,
+            });
+        }
+        let declaration = format!("xmlns:a{number}");
+        self.out.push(' ');
+        self.out.push_str(&declaration);
+        self.out.push_str("=\"");
+        escape_attribute(&mut self.out, namespace);
+        self.out.push('"');
+        self.attributes.insert(declaration);
+        self.prefixes.push((namespace.into(), self.open.len()));
+        Ok(number)
+    }
+
+    /// Forgets the prefixes that elements declared which are not open any more.
+    fn forget_prefixes(&mut self) {
+        let open = self.open.len();
+        while self.prefixes.last().is_some_and(|&(_, depth)| depth > open) {
+            self.prefixes.pop();
         }
     }
 
@@ -222,32 +259,24 @@ impl Sink for Writer {
         }
         self.check(&name.namespace)?;
         self.check(value)?;
-        let prefix = match name.namespace.as_str() {
+        let qualified = match name.namespace.as_str() {
             "" if name.local == "xmlns" => return Err(invalid(name)),
-            "" => Some(""),
-            XML_NAMESPACE => Some("xml:"),
-            _ => None,
+            "" => String::from(name.local.as_str()),
+            XML_NAMESPACE => format!("xml:{}", name.local),
+            namespace => format!("a{}:{}", self.prefix(namespace)?, name.local),
         };
-        if let Some(prefix) = prefix {
-            let name = format!("{prefix}{}", name.local);
-            if !self.plain.insert(name.clone()) {
-                return Err(EncodeError::DuplicateAttribute { name });
-            }
+        if self.attributes.len() >= MAX_ATTRIBUTES {
+            return Err(EncodeError::TooManyAttributes {
+                limit: MAX_ATTRIBUTES,
+            });
         }
         self.out.push(' ');
-        match name.namespace.as_str() {
-            "" => {}
-            XML_NAMESPACE => self.out.push_str("xml:"),
-            namespace => {
-                let prefix = self.prefixes;
-                self.prefixes = prefix.saturating_add(1);
-                // Writing to a string does not fail.
-                let _ = write!(self.out, "xmlns:a{prefix}=\"");
-                escape_attribute(&mut self.out, namespace);
-                let _ = write!(self.out, "\" a{prefix}:");
-            }
+        self.out.push_str(&qualified);
+        if !self.attributes.insert(qualified) {
+            return Err(EncodeError::DuplicateAttribute {
+                name: name.local.as_str().into(),
+            });
         }
-        self.out.push_str(&name.local);
         self.out.push_str("=\"");
         escape_attribute(&mut self.out, value);
         self.out.push('"');
@@ -286,6 +315,7 @@ impl Sink for Writer {
             return;
         };
         self.namespaces.truncate(open.namespaces);
+        self.forget_prefixes();
         if self.is_fresh {
             self.out.push_str("/>");
             self.is_fresh = false;

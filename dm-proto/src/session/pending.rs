@@ -1,0 +1,90 @@
+//! [`Pending`]: commands of the server's that wait for their statuses.
+
+use alloc::vec::Vec;
+
+use super::CommandTag;
+use crate::StatusCode;
+
+/// Commands that were sent, those inside others too.
+#[derive(Clone, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+pub(super) struct Pending(Vec<Sent>);
+
+#[derive(Clone)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+struct Sent {
+    msg: u32,
+    cmd: u32,
+    name: Part,
+    progress: Progress,
+}
+
+/// A command, or one inside it: the caller's tag, and the place, 0 for the command itself.
+pub(super) type Part = (CommandTag, u32);
+
+#[derive(Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+enum Progress {
+    /// No status yet.
+    Open,
+    /// 101: a final status follows, maybe in a later package.
+    Announced,
+    Answered,
+}
+
+impl Pending {
+    /// A command went out in message `msg`, it and those inside it under these identifiers.
+    pub(super) fn sent(&mut self, msg: u32, tag: CommandTag, ids: Vec<u32>) {
+        self.0.extend((0..).zip(ids).map(|(part, cmd)| Sent {
+            msg,
+            cmd,
+            name: (tag, part),
+            progress: Progress::Open,
+        }));
+    }
+
+    /// Commands of message `msg` that go out again, as if they never had.
+    pub(super) fn forget(&mut self, msg: u32, is_again: impl Fn(CommandTag) -> bool) {
+        self.0
+            .retain(|sent| sent.msg != msg || !is_again(sent.name.0));
+    }
+
+    /// The command that a reference means.
+    pub(super) fn part(&self, msg: u32, cmd: u32) -> Option<Part> {
+        let sent = self
+            .0
+            .iter()
+            .find(|sent| (sent.msg, sent.cmd) == (msg, cmd));
+        sent.map(|sent| sent.name)
+    }
+
+    /// Takes a status. Returns the command that it is for.
+    pub(super) fn answered(&mut self, msg: u32, cmd: u32, code: StatusCode) -> Option<Part> {
+        let mut all = self.0.iter_mut();
+        let sent = all.find(|sent| (sent.msg, sent.cmd) == (msg, cmd))?;
+        sent.progress = match code {
+            StatusCode::IN_PROGRESS => Progress::Announced,
+            _ => Progress::Answered,
+        };
+        Some(sent.name)
+    }
+
+    /// The device has ended its package. Returns what has no status; what is in progress stays.
+    pub(super) fn close_package(&mut self) -> Vec<Part> {
+        let open = self.with(|progress| progress == Progress::Open);
+        self.0.retain(|sent| sent.progress == Progress::Announced);
+        open
+    }
+
+    /// The session ends. Returns what has no final status.
+    pub(super) fn abandon(&mut self) -> Vec<Part> {
+        let unanswered = self.with(|progress| progress != Progress::Answered);
+        self.0.clear();
+        unanswered
+    }
+
+    fn with(&self, is_meant: impl Fn(Progress) -> bool) -> Vec<Part> {
+        let meant = self.0.iter().filter(|sent| is_meant(sent.progress));
+        meant.map(|sent| sent.name).collect()
+    }
+}
