@@ -261,6 +261,12 @@ fn is_identifier(character: char) -> bool {
 const EVERYONE: &str = "*";
 
 #[cfg(test)]
+#[allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    reason = "a test may panic"
+)]
 mod tests {
     use proptest::prelude::*;
 

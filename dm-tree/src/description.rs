@@ -15,7 +15,7 @@ pub struct NodeDescription {
     scope: Scope,
     occurrence: Occurrence,
     default: Option<Bytes>,
-    children: Vec<NodeDescription>,
+    children: Vec<Self>,
     open: bool,
 }
 

@@ -55,6 +55,8 @@ pub(super) struct State {
     unbelieved: Vec<Notice>,
     /// Our next message only tells the server that it has not authenticated.
     is_refusing: bool,
+    /// It brings alerts again: the answers that came are not believed.
+    is_insisting: bool,
 }
 
 /// An event that needs no answer.
@@ -105,6 +107,7 @@ impl ClientSession {
                 notices: VecDeque::new(),
                 unbelieved: Vec::new(),
                 is_refusing: false,
+                is_insisting: false,
             },
         )
     }
@@ -353,6 +356,9 @@ impl ClientSession {
             self.state.notices.extend(believed);
             self.redirect(header.resp_uri.as_deref());
         }
+        // A status of a header alone is not sent, so a server whose credentials are wrong and who wants
+        // nothing else is challenged with the alerts that it answered: its answers are not believed.
+        self.state.is_insisting = !verdict.is_accepted() && to_run.is_empty();
         let is_challenged = self.take_statuses(&statuses)?;
         if is_abort {
             self.end(Ending::AbortedByPeer);
@@ -450,6 +456,19 @@ impl ClientSession {
             }
             Reception::Accepted if status.data.as_u16() >= 300 => {
                 Err(SessionError::Rejected(status.data))
+            }
+            Reception::Accepted if self.state.is_insisting => {
+                let (alerts, _): (Vec<Parcel>, Vec<Parcel>) = self
+                    .state
+                    .link
+                    .take_back()
+                    .into_iter()
+                    .partition(|parcel| parcel.tag.is_some());
+                self.state.is_insisting = !alerts.is_empty();
+                put_first(&mut self.state.alerts, alerts);
+                self.state.sent_alerts.retain(|(msg, ..)| *msg != sent);
+                self.tell(Notice::Delivered(MsgId::from(sent)));
+                Ok(false)
             }
             Reception::Accepted => {
                 self.state.link.forget_in_flight();
@@ -557,7 +576,7 @@ impl ClientSession {
 
     /// Makes our next message, or ends the session if there is nothing to say.
     fn speak(&mut self) -> Option<Transmit> {
-        let may_alert = !self.state.is_refusing;
+        let may_alert = !self.state.is_refusing || core::mem::take(&mut self.state.is_insisting);
         let is_silent = self.state.link.is_silent() && (self.state.alerts.is_empty() || !may_alert);
         // OMA-TS-DM_Protocol: a message with the status of a header alone is not sent.
         if is_silent && self.state.link.peer_ended {
@@ -578,7 +597,8 @@ impl ClientSession {
 
     fn compose(&mut self, may_alert: bool) -> Result<Transmit, SessionError> {
         let mut draft = self.state.link.draft(self.opening())?;
-        let keep = self.state.proof.may_be_challenged();
+        // What an unknown server says of our message counts for nothing.
+        let keep = self.state.proof.may_be_challenged() || !self.is_authenticated();
         self.state.link.load(&mut draft, keep)?;
         if self.state.link.is_silent() && may_alert {
             let alerts = &mut self.state.alerts;

@@ -113,7 +113,7 @@ impl Agent {
                 transaction.commit()?;
                 return Ok(Output::Ask(id, prompt));
             }
-            Drained::All => ledger.release_owed(),
+            Drained::All => {}
         }
         // What the server knows to be accepted runs before it is spoken to again: so the report can
         // still go in this session, even in answer to a closing package.
@@ -261,7 +261,8 @@ fn drain(
                 break Drained::Ask(id, prompt);
             }
             ClientEvent::Answered { tag, status } => {
-                if ledger.report_answered(tag.0, status) {
+                let is_retried = ledger.report_answered(tag.0, status);
+                if is_retried {
                     active.alerted.remove(&tag.0);
                 }
             }

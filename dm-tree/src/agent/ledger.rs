@@ -66,7 +66,8 @@ pub(super) enum State {
 /// What the Exec was answered.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub(super) enum Reply {
-    /// Nothing yet: the answer waits for the result.
+    /// Nothing yet: the answer waits for the result. If its session is lost meanwhile, a report tells
+    /// the result.
     Owed,
     /// 202: a report tells the result.
     Accepted,
@@ -365,7 +366,6 @@ impl Ledger {
 
     /// There is no session any more in which a reply could be given or could arrive.
     pub(super) fn session_over(&mut self) {
-        self.release_owed();
         self.settle(|entry| {
             // Without a correlator nobody can ask for the result again.
             if entry.is_told() && entry.job.correlator.is_none() {
@@ -387,18 +387,6 @@ impl Ledger {
         for id in told.iter().take(told.len().saturating_sub(MAX_RESULTS)) {
             self.forget_job(*id);
         }
-    }
-
-    /// Jobs whose answer was to be their result, and whose Exec did not come back, end in a report.
-    pub(super) fn release_owed(&mut self) {
-        self.settle(|entry| {
-            if entry.reply == Reply::Owed {
-                entry.reply = Reply::Accepted;
-                Settled::Changed
-            } else {
-                Settled::Untouched
-            }
-        });
     }
 
     fn settle(&mut self, mut each: impl FnMut(&mut Entry) -> Settled) {

@@ -13,8 +13,8 @@ use dm_proto::{
     message::Alert,
     notification::{self, Resynchronization},
     session::{
-        Answer, ClientConfig, ClientSession, Ending, Headers, Prompt, ReceiveError, Received,
-        SessionError, Start, Transmit, Trigger, UserReply,
+        Answer, ClientConfig, ClientSession, Ending, Headers, Misuse, Prompt, ReceiveError,
+        Received, SessionError, Start, Transmit, Trigger, UserReply,
     },
 };
 
@@ -326,8 +326,8 @@ impl Agent {
     ///
     /// # Errors
     ///
-    /// If there is no session or the answer is not a message. The latter is as good as no answer:
-    /// call [`transport_failed`](Self::transport_failed).
+    /// If there is no session, or it does not wait for an answer, or the answer is not a message. The
+    /// last is as good as no answer: call [`transport_failed`](Self::transport_failed).
     pub fn handle(
         &mut self,
         body: Bytes,
@@ -340,12 +340,15 @@ impl Agent {
         if active.ended.is_some() {
             return Ok(());
         }
+        if !active.is_waiting {
+            return Err(SessionError::ApiMisuse(Misuse::Turn).into());
+        }
         let options = DecodeOptions::lenient(self.config.session.limits.clone());
         let received = Received::read(body, headers, &options)?;
         active.is_waiting = false;
         active.is_again = false;
         active.failures = 0;
-        // The session keeps its error and tells of its end by event.
+        // The session keeps its error, and tells of its end by event.
         let _ = active.session.handle(received, nonce);
         Ok(())
     }
@@ -534,6 +537,8 @@ impl Agent {
 
     /// Lets the objects see to what a restart left behind.
     fn restart(&mut self, now: u64) -> Result<(), AgentError> {
+        let is_lost =
+            self.active.is_none() && self.tree.store().record(Kind::Session, 0)?.is_some();
         if self.active.is_none() {
             self.ledger.session_over();
         }
@@ -550,7 +555,11 @@ impl Agent {
                 .restarted(&root, &jobs)
                 .map_err(|status| AgentError::Restart { root, status })?;
         }
-        self.ledger.flush(&mut transaction)?;
+        if is_lost {
+            seal(&mut transaction, &mut self.ledger, None)?;
+        } else {
+            self.ledger.flush(&mut transaction)?;
+        }
         transaction.commit()?;
         let limits = uri_limits(self.tree.view(), self.tree.mounts()).map_err(unreadable)?;
         self.tree.set_uri_limits(limits);
@@ -563,7 +572,11 @@ impl Agent {
         let Some(record) = store.record(Kind::Session, 0)? else {
             return Ok(None);
         };
-        let record: SessionRecord = decode(&record)?;
+        // A session that another version of this software has saved is lost; its jobs and reports are
+        // not: they have forms of their own.
+        let Ok(record) = decode::<SessionRecord>(&record) else {
+            return Ok(None);
+        };
         let last_sent = store
             .record(Kind::LastSent, 0)?
             .map(|record| decode::<Transmit>(&record))
@@ -572,7 +585,6 @@ impl Agent {
             return Ok(None);
         };
         let config = Arc::clone(&self.session_config);
-        // A session of another version of this software is lost; its jobs and reports are not.
         let Ok(session) = ClientSession::restore(record.saved, last_sent, config, &account) else {
             return Ok(None);
         };

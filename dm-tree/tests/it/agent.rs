@@ -1,6 +1,6 @@
 //! What the agent does with Execs, questions, reports, restarts. Run with every transport fault.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use dm_proto::{
     AlertCode, StatusCode,
@@ -10,7 +10,7 @@ use dm_proto::{
 };
 use dm_tree::{
     agent::AgentError,
-    store::{Kind, Memory},
+    store::{Batch, Kind, Memory, Store},
 };
 
 use crate::support::{DONE, GO, Loss, REPORT_TYPE, Script, Setting, account, exec, told, uri};
@@ -80,7 +80,7 @@ fn an_accepted_job_runs_once_the_202_is_known_and_reports_in_the_same_session() 
     let reports: Vec<_> = setting.manager().reports.iter().map(told).collect();
     assert_eq!(reports, [(Some(" c\n"), "1200", "int")]);
     // The package that says nothing but "arrived" closes the session; the report continues it.
-    assert!(setting.trace.ends_with("TRTC"), "{}", setting.trace);
+    assert_eq!(setting.trace, "TTRTC");
     assert_eq!(setting.endings.len(), 1);
     assert_eq!(setting.store.count(Kind::Report), 0);
     assert_eq!(setting.store.count(Kind::Job), 0);
@@ -164,14 +164,19 @@ fn what_goes_on_elsewhere_is_answered_202_and_completed_later() {
 
 #[test]
 fn jobs_run_one_at_a_time_in_their_order() {
-    let both = vec![exec(GO, Some("1")), exec("./Lock/Operations/Other", Some("2"))];
+    let both = vec![
+        exec(GO, Some("1")),
+        exec("./Lock/Operations/Other", Some("2")),
+    ];
     let mut setting = setting(Script::NowThenLater, vec![both]);
     setting.run();
     // The second could run at once, but for the first.
     assert_eq!(setting.manager().statuses, [(1, 202), (2, 202)]);
     assert_eq!(setting.world().starts.len(), 1);
     let agent = setting.agent.as_mut().unwrap();
-    agent.complete(dm_tree::object::JobId(1), DONE.into(), 9).unwrap();
+    agent
+        .complete(dm_tree::object::JobId(1), DONE.into(), 9)
+        .unwrap();
     setting.run();
     assert_eq!(setting.world().starts.len(), 2);
 }
@@ -182,7 +187,10 @@ fn a_repeat_is_known_by_its_correlator_while_the_job_is_open() {
         Script::NowThenLater,
         vec![
             vec![exec(GO, Some("c"))],
-            vec![exec(GO, Some("\n c ")), exec("./Lock/Operations/Other", Some("c"))],
+            vec![
+                exec(GO, Some("\n c ")),
+                exec("./Lock/Operations/Other", Some("c")),
+            ],
         ],
     );
     setting.run();
@@ -218,13 +226,21 @@ fn a_result_that_did_not_arrive_is_told_again_and_nothing_runs_twice() {
     );
     assert_eq!(setting.store.count(Kind::Job), 1);
     // Another session, the same operation.
-    setting.server.manager.batches.push_back(vec![exec(GO, Some("c"))]);
+    setting
+        .server
+        .manager
+        .batches
+        .push_back(vec![exec(GO, Some("c"))]);
     setting.run();
     assert_eq!(setting.manager().statuses.last(), Some(&(2, 1200)));
     assert_eq!(setting.world().starts, [(false, 0)]);
     assert_eq!(setting.store.count(Kind::Job), 0);
     // Now that it has arrived, the same correlator is a new operation.
-    setting.server.manager.batches.push_back(vec![exec(GO, Some("c"))]);
+    setting
+        .server
+        .manager
+        .batches
+        .push_back(vec![exec(GO, Some("c"))]);
     setting.run();
     assert_eq!(setting.world().starts.len(), 2);
 }
@@ -237,24 +253,35 @@ fn a_repeat_is_recognised_though_its_node_is_gone() {
     let mut transaction = agent.begin(1);
     let mut edit = transaction.edit(&uri("./Lock")).unwrap();
     edit.put("x", dm_tree::Node::interior("")).unwrap();
-    edit.put("x/Run", dm_tree::Node::leaf(dm_tree::NodeFormat::Null, "")).unwrap();
+    edit.put("x/Run", dm_tree::Node::leaf(dm_tree::NodeFormat::Null, ""))
+        .unwrap();
     transaction.commit().unwrap();
     setting.agent = Some(agent);
     setting.run();
     let mut transaction = setting.agent.as_mut().unwrap().begin(1);
-    transaction.edit(&uri("./Lock")).unwrap().remove("x").unwrap();
+    transaction
+        .edit(&uri("./Lock"))
+        .unwrap()
+        .remove("x")
+        .unwrap();
     transaction.commit().unwrap();
-    setting.server.manager.batches.push_back(vec![
-        exec(node, Some("c")),
-        exec(node, Some("d")),
-    ]);
+    setting
+        .server
+        .manager
+        .batches
+        .push_back(vec![exec(node, Some("c")), exec(node, Some("d"))]);
     setting.run();
     assert_eq!(setting.manager().statuses, [(1, 202), (2, 202), (3, 404)]);
 }
 
 #[test]
 fn lost_messages_and_answers_are_sent_again_and_change_nothing() {
-    for script in [Script::Now, Script::Accept, Script::AfterSession, Script::Staged] {
+    for script in [
+        Script::Now,
+        Script::Accept,
+        Script::AfterSession,
+        Script::Staged,
+    ] {
         for at in 0..8 {
             for loss in [Loss::Request, Loss::Answer] {
                 let mut setting = setting(script, vec![vec![exec(GO, Some("c"))]]);
@@ -264,7 +291,12 @@ fn lost_messages_and_answers_are_sent_again_and_change_nothing() {
                 let effects = setting.world().effects.values().all(|times| *times == 1);
                 assert!(effects, "{script:?} {at} {loss:?}");
                 let told = setting.manager().reports.len()
-                    + setting.manager().statuses.iter().filter(|(_, code)| *code != 202).count();
+                    + setting
+                        .manager()
+                        .statuses
+                        .iter()
+                        .filter(|(_, code)| *code != 202)
+                        .count();
                 assert_eq!(told, 1, "{script:?} {at} {loss:?} {}", setting.trace);
             }
         }
@@ -291,6 +323,11 @@ fn a_reset_comes_after_the_session_and_leaves_a_new_device() {
     assert_eq!(setting.manager().statuses, [(1, 200), (2, 202)]);
     assert!(setting.manager().reports.is_empty());
     assert!(setting.trace.ends_with("CRX"), "{}", setting.trace);
+    assert_eq!(
+        setting.world().restarted_with,
+        [0, 0],
+        "as at a first start"
+    );
     assert_eq!(state(&mut setting), "30");
     let transaction = setting.agent.as_mut().unwrap().begin(1);
     assert_eq!(transaction.view().text(&uri("./Lock/Wish")).unwrap(), "");
@@ -311,7 +348,12 @@ fn the_user_is_asked_and_a_no_keeps_the_exec_from_running() {
         setting.user = user;
         setting.run();
         assert_eq!(setting.asked, ["Lock it?"]);
-        let codes: Vec<_> = setting.manager().statuses.iter().map(|(_, code)| *code).collect();
+        let codes: Vec<_> = setting
+            .manager()
+            .statuses
+            .iter()
+            .map(|(_, code)| *code)
+            .collect();
         assert_eq!(codes, statuses);
         assert_eq!(setting.world().starts.len(), starts);
     }
@@ -335,14 +377,16 @@ fn a_question_comes_again_after_a_restart() {
 #[test]
 fn a_report_stays_the_same_until_it_is_taken() {
     let mut setting = setting(Script::AfterSession, vec![vec![exec(GO, Some("c"))]]);
-    setting.server.manager.report_answers = VecDeque::from([
-        StatusCode::COMMAND_FAILED,
-        StatusCode::SERVICE_UNAVAILABLE,
-    ]);
+    setting.server.manager.report_answers =
+        VecDeque::from([StatusCode::COMMAND_FAILED, StatusCode::SERVICE_UNAVAILABLE]);
     setting.run();
     let reports = &setting.manager().reports;
     assert_eq!(reports.len(), 3);
-    assert!(reports.iter().all(|report| told(report) == (Some("c"), "1200", "int")));
+    assert!(
+        reports
+            .iter()
+            .all(|report| told(report) == (Some("c"), "1200", "int"))
+    );
     assert_eq!(setting.endings.len(), 4, "one try for each session");
     assert_eq!(setting.store.count(Kind::Report), 0);
 }
@@ -356,14 +400,21 @@ fn a_report_that_is_refused_tries_another_format_once_and_is_parked() {
     ]);
     setting.run();
     let reports: Vec<_> = setting.manager().reports.iter().map(told).collect();
-    assert_eq!(reports, [(Some("c"), "1200", "int"), (Some("c"), "1200", "chr")]);
+    assert_eq!(
+        reports,
+        [(Some("c"), "1200", "int"), (Some("c"), "1200", "chr")]
+    );
     let agent = setting.agent.as_mut().unwrap();
     let parked: Vec<_> = agent.parked_reports().collect();
     assert_eq!(parked.len(), 1);
     assert_eq!(parked[0].server_id, "srv");
     assert_eq!(agent.report_due().unwrap(), None);
     // Its result is still known to who asks by the same key.
-    setting.server.manager.batches.push_back(vec![exec(GO, Some("c"))]);
+    setting
+        .server
+        .manager
+        .batches
+        .push_back(vec![exec(GO, Some("c"))]);
     setting.run();
     assert_eq!(setting.manager().statuses.last(), Some(&(2, 1200)));
     let agent = setting.agent.as_mut().unwrap();
@@ -401,7 +452,11 @@ fn an_alert_of_the_devices_own_is_due_and_delivered() {
 fn reads_and_writes_of_one_message_are_answered_in_order() {
     let mut setting = setting(
         Script::Now,
-        vec![vec![replace("./Lock/Wish", "a wish"), get("./Lock/Wish"), get("./None")]],
+        vec![vec![
+            replace("./Lock/Wish", "a wish"),
+            get("./Lock/Wish"),
+            get("./None"),
+        ]],
     );
     setting.run();
     assert_eq!(setting.manager().statuses, [(1, 200), (2, 200), (3, 404)]);
@@ -419,6 +474,42 @@ fn objects_hear_of_their_open_jobs_at_a_restart() {
     setting.run();
     assert_eq!(setting.world().restarted_with, [0, 1]);
     assert_eq!(setting.world().starts, [(false, 0), (true, 0)]);
+}
+
+#[test]
+fn a_session_that_cannot_be_read_is_given_up_but_its_job_is_not() {
+    let mut setting = setting(Script::Now, vec![vec![exec(GO, Some("c"))]]);
+    setting.fail_next_run();
+    let mut batch = Batch::default();
+    batch
+        .records
+        .insert((Kind::Session, 0), Some(b"?".to_vec()));
+    setting.store.clone().commit(batch).unwrap();
+    // The server never got the nonce that it was to use: it has to be challenged for its answer to
+    // the report.
+    setting.run();
+    assert_eq!(setting.world().starts, [(true, 0)]);
+    let reports: BTreeSet<_> = setting.manager().reports.iter().map(told).collect();
+    assert_eq!(reports, BTreeSet::from([(Some("c"), "1200", "int")]));
+    assert_eq!(setting.store.count(Kind::Report), 0);
+}
+
+#[test]
+fn a_job_that_lost_its_exec_is_still_known_to_a_repeat() {
+    let mut setting = setting(Script::Now, vec![vec![exec(GO, Some("c"))]]);
+    setting.fail_next_run();
+    let mut batch = Batch::default();
+    batch.records.insert((Kind::Session, 0), None);
+    setting.store.clone().commit(batch).unwrap();
+    setting.script = Script::NowThenLater;
+    setting
+        .server
+        .manager
+        .batches
+        .push_back(vec![exec(GO, Some("c"))]);
+    setting.run();
+    assert_eq!(setting.manager().statuses.last(), Some(&(2, 202)));
+    assert_eq!(setting.world().starts, [(true, 0)]);
 }
 
 #[test]
@@ -449,6 +540,9 @@ fn misuse_is_told() {
     let error = agent.connect("srv", trigger, id(), 1).unwrap_err();
     assert_eq!(error.to_string(), "a session is open");
     let job = dm_tree::object::JobId(5);
-    assert_eq!(agent.run(job, 1).unwrap_err().to_string(), "no open job JobId(5)");
+    assert_eq!(
+        agent.run(job, 1).unwrap_err().to_string(),
+        "no open job JobId(5)"
+    );
     setting.run();
 }

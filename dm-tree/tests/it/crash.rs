@@ -1,8 +1,6 @@
 //! The device is killed, or its storage fails, at every commit there is: each operation takes effect
 //! once, and the server learns its outcome once.
 
-use std::collections::BTreeSet;
-
 use dm_tree::store::{Kind, Memory, Redb, Store};
 
 use crate::support::{Failure, GO, Script, Setting, exec, told};
@@ -20,8 +18,14 @@ fn redb() -> Redb {
 
 /// Runs one operation with a failure at every commit in turn.
 fn every_commit<S: Store + 'static>(store: fn() -> S, script: Script) {
+    for correlator in [Some("c"), None] {
+        every_commit_of(store, script, correlator);
+    }
+}
+
+fn every_commit_of<S: Store + 'static>(store: fn() -> S, script: Script, correlator: Option<&str>) {
     let run = |plan: Option<(u32, Failure)>| {
-        let mut setting = Setting::new(store(), script, vec![vec![exec(GO, Some("c"))]]);
+        let mut setting = Setting::new(store(), script, vec![vec![exec(GO, correlator)]]);
         if let Some((commit, failure)) = plan {
             setting.store.fail_at(commit, failure);
         }
@@ -33,12 +37,14 @@ fn every_commit<S: Store + 'static>(store: fn() -> S, script: Script) {
     for commit in 1..=commits {
         for failure in [Failure::Refused, Failure::KilledAfter] {
             let setting = run(Some((commit, failure)));
-            check(&setting, &format!("{script:?}, {failure:?} at {commit}: {}", setting.trace));
+            let trace = &setting.trace;
+            let what = format!("{script:?}, {correlator:?}, {failure:?} at {commit}: {trace}");
+            check(&setting, correlator, &what);
         }
     }
 }
 
-fn check(setting: &Setting, what: &str) {
+fn check(setting: &Setting, correlator: Option<&str>, what: &str) {
     let world = setting.world();
     let fresh = |stage| {
         world
@@ -48,12 +54,22 @@ fn check(setting: &Setting, what: &str) {
             .count()
     };
     assert!(fresh(0) <= 1 && fresh(1) <= 1, "started twice: {what}");
+    let resumed = world.starts.iter().filter(|(resumed, _)| *resumed).count();
+    assert!(resumed <= 1, "one crash, one resumption: {what}");
     if setting.script == Script::Reset {
         assert!(world.resets >= 1, "not reset: {what}");
     } else {
-        let stages: &[u32] = if setting.script == Script::Staged { &[0, 1] } else { &[0] };
+        let stages: &[u32] = if setting.script == Script::Staged {
+            &[0, 1]
+        } else {
+            &[0]
+        };
         let effects: Vec<_> = stages.iter().map(|stage| (*stage, 1)).collect();
-        let met: Vec<_> = world.effects.iter().map(|(stage, times)| (*stage, *times)).collect();
+        let met: Vec<_> = world
+            .effects
+            .iter()
+            .map(|(stage, times)| (*stage, *times))
+            .collect();
         assert_eq!(met, effects, "{what}");
     }
     let manager = setting.manager();
@@ -62,15 +78,17 @@ fn check(setting: &Setting, what: &str) {
         .iter()
         .filter(|(_, code)| *code != 202)
         .map(|(_, code)| code.to_string());
-    let reports: BTreeSet<_> = manager.reports.iter().map(told).collect();
-    assert!(
-        reports.iter().all(|report| *report == (Some("c"), "1200", "int")),
-        "{what}"
-    );
+    let reports: Vec<_> = manager.reports.iter().map(told).collect();
+    let is_told = |report: &(Option<&str>, &str, &str)| *report == (correlator, "1200", "int");
+    assert!(reports.iter().all(is_told), "{what}");
     let outcomes: Vec<_> = outcomes
         .chain(reports.iter().map(|(_, code, _)| (*code).to_owned()))
         .collect();
-    let expected: &[&str] = if setting.script == Script::Reset { &[] } else { &["1200"] };
+    let expected: &[&str] = if setting.script == Script::Reset {
+        &[]
+    } else {
+        &["1200"]
+    };
     assert_eq!(outcomes, expected, "{what}");
     assert_eq!(manager.statuses.len(), 1, "one status: {what}");
     for kind in [Kind::Session, Kind::LastSent, Kind::Job, Kind::Report] {

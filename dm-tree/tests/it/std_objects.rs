@@ -21,8 +21,11 @@ fn tree() -> Tree {
         max_tot_len: 0,
         max_seg_len: 32,
     };
-    tree.mount(uri(DevInfo::ROOT), Box::new(DevInfo::new("urn:x", "Man", "Mod")))
-        .unwrap();
+    tree.mount(
+        uri(DevInfo::ROOT),
+        Box::new(DevInfo::new("urn:x", "Man", "Mod")),
+    )
+    .unwrap();
     tree.mount(uri(DevDetail::ROOT), Box::new(detail)).unwrap();
     tree.mount(uri(DmAcc::ROOT), Box::new(DmAcc::new(vec![account()])))
         .unwrap();
@@ -68,7 +71,10 @@ fn secrets_and_nonces_are_never_read() {
     }
     let answer = transaction.execute("srv", &get(".?list=StructData"));
     let listed = format!("{:?}", answer.results);
-    assert!(listed.contains("AAuthSecret") && !listed.contains("device secret"), "{listed}");
+    assert!(
+        listed.contains("AAuthSecret") && !listed.contains("device secret"),
+        "{listed}"
+    );
 }
 
 #[test]
@@ -87,7 +93,8 @@ fn accounts_come_from_the_tree() {
     // What the tree says counts, not what was provisioned.
     let mut transaction = agent.begin(1);
     let mut edit = transaction.edit(&uri(DmAcc::ROOT)).unwrap();
-    edit.set("srv/AppAuth/server/AAuthType", "TRANSPORT").unwrap();
+    edit.set("srv/AppAuth/server/AAuthType", "TRANSPORT")
+        .unwrap();
     edit.remove("other/AppAuth").unwrap();
     transaction.commit().unwrap();
     drop(agent);

@@ -227,9 +227,8 @@ pub(crate) const REPORT_TYPE: &str = "urn:test:OperationComplete";
 
 impl Lock {
     pub(crate) fn new(script: Script, world: Arc<Mutex<World>>) -> Self {
-        let go = |name: &'static str| {
-            NodeDescription::leaf(name, NodeFormat::Null).access(Access::EXEC)
-        };
+        let go =
+            |name: &'static str| NodeDescription::leaf(name, NodeFormat::Null).access(Access::EXEC);
         let description = NodeDescription::interior("Lock")
             .type_("urn:test:lock:1.0")
             .child(NodeDescription::leaf("State", NodeFormat::Int).default_value("30"))
@@ -271,9 +270,10 @@ impl ManagementObject for Lock {
     }
 
     fn setup(&self, edit: &mut Edit<'_>) -> Result<(), StatusCode> {
-        let root = self.description.initial().with_acl(
-            Acl::all(["srv", "other"]).grant(Right::Get, "*"),
-        );
+        let root = self
+            .description
+            .initial()
+            .with_acl(Acl::all(["srv", "other"]).grant(Right::Get, "*"));
         edit.put("", root)
     }
 
@@ -477,17 +477,60 @@ impl Setting {
 
     pub(crate) fn open(&self) -> Result<Agent, AgentError> {
         let objects: Vec<(NodeUri, Box<dyn ManagementObject>)> = vec![
-            (uri(DevInfo::ROOT), Box::new(DevInfo::new("urn:test:1", "Man", "Mod"))),
-            (uri(DmAcc::ROOT), Box::new(DmAcc::new(vec![account(), account_of("other")]))),
-            (uri("./Lock"), Box::new(Lock::new(self.script, Arc::clone(&self.world)))),
+            (
+                uri(DevInfo::ROOT),
+                Box::new(DevInfo::new("urn:test:1", "Man", "Mod")),
+            ),
+            (
+                uri(DmAcc::ROOT),
+                Box::new(DmAcc::new(vec![account(), account_of("other")])),
+            ),
+            (
+                uri("./Lock"),
+                Box::new(Lock::new(self.script, Arc::clone(&self.world))),
+            ),
         ];
-        Agent::open(Box::new(self.store.clone()), objects, AgentConfig::default(), 1000)
+        Agent::open(
+            Box::new(self.store.clone()),
+            objects,
+            AgentConfig::default(),
+            1000,
+        )
     }
 
     /// Kills the device.
     pub(crate) fn kill(&mut self) {
         self.agent = None;
         self.store.revive();
+    }
+
+    /// Runs until a job is started, and kills the device before it runs.
+    pub(crate) fn fail_next_run(&mut self) {
+        loop {
+            let mut agent = match self.agent.take() {
+                Some(agent) => agent,
+                None => self.open().unwrap(),
+            };
+            match agent.poll(2000).unwrap() {
+                Output::Run(_) => break,
+                Output::Transmit(request) => {
+                    let answer = self.server.exchange(&request).unwrap();
+                    let headers = Headers::new(answer.encoding.media_type());
+                    agent
+                        .handle(answer.body, headers, Nonce::from([9; 16]))
+                        .unwrap();
+                }
+                Output::Idle => {
+                    self.session += 1;
+                    let id = SessionId::from(self.session);
+                    agent.connect("srv", Trigger::Server, id, 2000).unwrap();
+                }
+                other => panic!("{other:?}"),
+            }
+            self.agent = Some(agent);
+        }
+        self.is_wanted = false;
+        self.kill();
     }
 
     /// Runs until neither side wants anything more. A storage that fails kills the device, which is
@@ -568,7 +611,11 @@ impl Setting {
         if !is_due && !self.is_wanted {
             return Ok(false);
         }
-        let trigger = if self.is_wanted { Trigger::Server } else { Trigger::Client };
+        let trigger = if self.is_wanted {
+            Trigger::Server
+        } else {
+            Trigger::Client
+        };
         self.is_wanted = false;
         self.session += 1;
         agent.connect("srv", trigger, SessionId::from(self.session), 2000)?;
