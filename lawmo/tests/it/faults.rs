@@ -41,6 +41,7 @@ fn a_lost_or_doubled_message_does_not_wipe_twice() -> Result {
                 let case = format!("{reporting:?}, {fault:?} at {exchange}");
                 assert_eq!(setup.phone.done(), ["wipe Contacts"], "{case}");
                 assert_eq!(setup.summary(1)?, ("succeeded", 0, 1201), "{case}");
+                assert!(setup.is_told_once(), "{case}");
             }
         }
     }
@@ -68,6 +69,7 @@ fn a_session_that_breaks_off_anywhere_does_not_wipe_twice() -> Result {
                 let case = format!("{reporting:?}, {fault:?} at {exchange}");
                 assert_eq!(setup.phone.done(), ["wipe Contacts"], "{case}");
                 assert_eq!(setup.summary(1)?, ("succeeded", 0, 1201), "{case}");
+                assert!(setup.is_told_once(), "{case}");
             }
         }
     }
@@ -97,6 +99,7 @@ fn a_power_cut_before_any_step_neither_loses_nor_doubles_a_wipe() -> Result {
                 "{case}: {done:?}"
             );
             assert_eq!(setup.summary(1)?, ("succeeded", 0, 1201), "{case}");
+            assert!(setup.is_told_once(), "{case}");
         }
     }
     Ok(())

@@ -43,6 +43,10 @@ fn a_job_of_another_object_is_no_request() -> Result {
     // Whoever completes it in a way that we do not know is not believed either.
     let outcome = Outcome::from(StatusCode::new(1200));
     setup.bench.agent()?.complete(job.id, outcome, 1)?;
-    assert_eq!(setup.value("State")?, "10", "the stored memo is what counts");
+    assert_eq!(
+        setup.value("State")?,
+        "10",
+        "the stored memo is what counts"
+    );
     Ok(())
 }

@@ -11,7 +11,7 @@ use dm_proto::{
 use dm_tree::{
     NodeUri,
     object::{Job, ManagementObject},
-    remote::{Order, Summary},
+    remote::{Notice, Order, Summary},
     std_objects::{DevDetail, DevInfo, DmAcc},
     store::Redb,
     testing::{Bench, BenchError, Disk},
@@ -123,6 +123,19 @@ impl Setup {
         Ok(summary.as_ref().map_or(("none", 0, 0), flat))
     }
 
+    /// Whether the server was told of one outcome, once, and of no report that belongs to nothing.
+    pub(crate) fn is_told_once(&self) -> bool {
+        let count = |wanted: fn(&Notice) -> bool| {
+            self.bench
+                .notices
+                .iter()
+                .filter(|notice| wanted(notice))
+                .count()
+        };
+        count(|notice| matches!(notice, Notice::Finished(_))) == 1
+            && count(|notice| matches!(notice, Notice::Unclaimed(_))) == 0
+    }
+
     pub(crate) fn outcome(&mut self, id: u32) -> Result<Option<AnyOutcome>> {
         self.bench.outcome(id)
     }
@@ -158,8 +171,7 @@ pub(crate) fn config() -> Config {
 }
 
 pub(crate) fn order(correlator: &str) -> Order {
-    Order::new("srv1", correlator)
-        .with_usual_roots(lawmo::nodes::USUAL_ROOTS.map(|root| uri(root)))
+    Order::new("srv1", correlator).with_usual_roots(lawmo::nodes::USUAL_ROOTS.map(|root| uri(root)))
 }
 
 /// An order for a device that is known to let a refused question guard what stands behind it.
@@ -196,7 +208,10 @@ pub(crate) fn start(config: Config, disk: Disk, encoding: Encoding) -> Result<Se
                 uri(DevInfo::ROOT),
                 Box::new(DevInfo::new("IMEI:493005100592800", "Maker", "Model")),
             ),
-            (uri(DevDetail::ROOT), Box::new(DevDetail::new("phone", "Maker", "1", "1", "1"))),
+            (
+                uri(DevDetail::ROOT),
+                Box::new(DevDetail::new("phone", "Maker", "1", "1", "1")),
+            ),
             (uri(DmAcc::ROOT), Box::new(DmAcc::new(vec![account()]))),
             (
                 uri("./LAWMO"),

@@ -131,7 +131,9 @@ fn two_steps_without_a_user_to_ask_nothing_is_sent() -> Result {
 fn a_device_that_is_known_to_have_no_user_is_not_asked_at_all() -> Result {
     each(&config(), |setup| {
         let windows = dm_proto::session::DeviceProfile::WINDOWS;
-        setup.bench.push(1, reset(order("r-1").with_profile(windows)))?;
+        setup
+            .bench
+            .push(1, reset(order("r-1").with_profile(windows)))?;
         setup.bench.settle()?;
         assert_eq!(setup.bench.exchanges(), 0);
         assert_eq!(

@@ -401,8 +401,8 @@ fn an_object_at_an_unusual_place_is_found_by_its_type() -> Result {
         assert_eq!(setup.summary(1)?, ("succeeded", 0, 1200));
         assert_eq!(
             setup.server_sent(),
-            ["Get", "Get", "Exec", ""],
-            "where it was, the whole tree, then the operation"
+            ["Get", "Get", "Exec", "", ""],
+            "where it was, the whole tree, the operation; then nothing, also after the report"
         );
         let root = setup
             .bench

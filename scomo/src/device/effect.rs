@@ -29,9 +29,9 @@ pub(super) fn finish(
     let result = ResultCode::from(outcome.code);
     let detail = Detail::of(outcome);
     let done = match &request.subject {
-        Subject::Package(package) if operation.fetches() => {
-            downloaded(edit, &place, package, job, result, detail, operation, config)
-        }
+        Subject::Package(package) if operation.fetches() => downloaded(
+            edit, &place, package, job, result, detail, operation, config,
+        ),
         Subject::Package(package) => {
             delivered(edit, &place, package, result, detail, operation, config)
         }
@@ -151,7 +151,10 @@ fn deployed(
 ) -> Result<Vec<Reported>, StatusCode> {
     let (state, failed) = match operation {
         Operation::Activate => (Some(DeployedState::Active), DeployedStatus::ActivateFailed),
-        Operation::Deactivate => (Some(DeployedState::Inactive), DeployedStatus::DeactivateFailed),
+        Operation::Deactivate => (
+            Some(DeployedState::Inactive),
+            DeployedStatus::DeactivateFailed,
+        ),
         _ => (None, DeployedStatus::RemoveFailed),
     };
     if !result.is_success() {

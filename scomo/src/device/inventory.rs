@@ -43,20 +43,40 @@ impl Branch {
 
     /// The values of `Status` while a job is on it, each with what it becomes when nobody is any more.
     fn left_behind(self) -> Vec<(&'static str, &'static str)> {
-        use {DeliveredStatus as Delivered, DeployedStatus as Deployed, DownloadStatus as Download};
+        use {
+            DeliveredStatus as Delivered, DeployedStatus as Deployed, DownloadStatus as Download,
+        };
         match self {
             Self::Download => vec![
-                (Download::Downloading.as_str(), Download::DownloadFailed.as_str()),
-                (Download::Installing.as_str(), Download::InstallFailed.as_str()),
+                (
+                    Download::Downloading.as_str(),
+                    Download::DownloadFailed.as_str(),
+                ),
+                (
+                    Download::Installing.as_str(),
+                    Download::InstallFailed.as_str(),
+                ),
             ],
             Self::Delivered => vec![
-                (Delivered::Installing.as_str(), Delivered::InstallFailed.as_str()),
-                (Delivered::Removing.as_str(), Delivered::RemoveFailed.as_str()),
+                (
+                    Delivered::Installing.as_str(),
+                    Delivered::InstallFailed.as_str(),
+                ),
+                (
+                    Delivered::Removing.as_str(),
+                    Delivered::RemoveFailed.as_str(),
+                ),
             ],
             Self::Deployed => vec![
                 (Deployed::Removing.as_str(), Deployed::RemoveFailed.as_str()),
-                (Deployed::Activating.as_str(), Deployed::ActivateFailed.as_str()),
-                (Deployed::Deactivating.as_str(), Deployed::DeactivateFailed.as_str()),
+                (
+                    Deployed::Activating.as_str(),
+                    Deployed::ActivateFailed.as_str(),
+                ),
+                (
+                    Deployed::Deactivating.as_str(),
+                    Deployed::DeactivateFailed.as_str(),
+                ),
             ],
         }
     }
@@ -142,7 +162,10 @@ pub(super) fn package(
 ) -> Result<Package, StatusCode> {
     let leaf = |name| text(view, place, name);
     let url = leaf(nodes::PKG_URL);
-    let data = place.uri.join(nodes::DATA).map_err(|_| StatusCode::NOT_FOUND)?;
+    let data = place
+        .uri
+        .join(nodes::DATA)
+        .map_err(|_| StatusCode::NOT_FOUND)?;
     let data = match view.node(&data) {
         Ok(node) => Some(node.value),
         Err(StatusCode::NOT_FOUND) => None,
@@ -287,11 +310,7 @@ pub(super) fn check(view: &View<'_>, change: &Change<'_>) -> Result<(), StatusCo
 }
 
 /// Completes a package node that a server added.
-pub(super) fn added(
-    edit: &mut Edit<'_>,
-    uri: &NodeUri,
-    config: &Config,
-) -> Result<(), StatusCode> {
+pub(super) fn added(edit: &mut Edit<'_>, uri: &NodeUri, config: &Config) -> Result<(), StatusCode> {
     match Place::of(edit.root(), uri) {
         Some((place, "")) => complete(edit, &place, config),
         _ => Ok(()),
@@ -303,15 +322,30 @@ fn complete(edit: &mut Edit<'_>, place: &Place, config: &Config) -> Result<(), S
     let int = |value: &'static str| Node::leaf(NodeFormat::Int, value);
     match place.branch {
         Branch::Download => {
-            edit.put(&place.leaf(nodes::STATUS), int(DownloadStatus::Idle.as_str()))?;
+            edit.put(
+                &place.leaf(nodes::STATUS),
+                int(DownloadStatus::Idle.as_str()),
+            )?;
         }
         Branch::Delivered => {
-            edit.put(&place.leaf(nodes::STATUS), int(DeliveredStatus::Idle.as_str()))?;
-            edit.put(&place.leaf(nodes::STATE), int(DeliveredState::Delivered.as_str()))?;
+            edit.put(
+                &place.leaf(nodes::STATUS),
+                int(DeliveredStatus::Idle.as_str()),
+            )?;
+            edit.put(
+                &place.leaf(nodes::STATE),
+                int(DeliveredState::Delivered.as_str()),
+            )?;
         }
         Branch::Deployed => {
-            edit.put(&place.leaf(nodes::STATUS), int(DeployedStatus::Idle.as_str()))?;
-            edit.put(&place.leaf(nodes::STATE), int(DeployedState::Inactive.as_str()))?;
+            edit.put(
+                &place.leaf(nodes::STATUS),
+                int(DeployedStatus::Idle.as_str()),
+            )?;
+            edit.put(
+                &place.leaf(nodes::STATE),
+                int(DeployedState::Inactive.as_str()),
+            )?;
         }
     }
     let operations = place.leaf(nodes::OPERATIONS);
@@ -441,7 +475,10 @@ pub(super) fn put_delivered(
         put_text(edit, &place, name, value)?;
     }
     // The content is the device's: nobody may read this leaf, and empty says where it is.
-    edit.put(&place.leaf(nodes::DATA), Node::leaf(NodeFormat::Bin, Bytes::new()))?;
+    edit.put(
+        &place.leaf(nodes::DATA),
+        Node::leaf(NodeFormat::Bin, Bytes::new()),
+    )?;
     set_state(edit, &place, state.as_str())?;
     Ok(place)
 }

@@ -157,7 +157,10 @@ impl<D: Device> ManagementObject for Scomo<D> {
 
     fn setup(&self, edit: &mut Edit<'_>) -> Result<(), StatusCode> {
         let root = edit.view().node(&edit.root().clone())?;
-        edit.put("", root.with_acl(Acl::all(self.config.servers.iter().cloned())))?;
+        edit.put(
+            "",
+            root.with_acl(Acl::all(self.config.servers.iter().cloned())),
+        )?;
         for component in &self.config.components {
             inventory::put_component(edit, component, component.active, None, &self.config)?;
         }
@@ -279,8 +282,13 @@ impl<D: Device> Scomo<D> {
         let idle = !progressing
             && matches!(
                 (&subject, operation),
-                (Subject::Component(Component { active: true, .. }), Operation::Activate)
-                    | (Subject::Component(Component { active: false, .. }), Operation::Deactivate)
+                (
+                    Subject::Component(Component { active: true, .. }),
+                    Operation::Activate
+                ) | (
+                    Subject::Component(Component { active: false, .. }),
+                    Operation::Deactivate
+                )
             );
         if !idle {
             inventory::begin(edit, &place, operation)?;

@@ -230,7 +230,10 @@ impl Script for Primitive {
                 let uri = seen
                     .children(&branch)
                     .find(|node| leaf(seen, node, name).as_ref() == Some(id))
-                    .or_else(|| seen.children(&branch).find(|node| node.name() == id.as_str()))?;
+                    .or_else(|| {
+                        seen.children(&branch)
+                            .find(|node| node.name() == id.as_str())
+                    })?;
                 (uri.clone(), Vec::new())
             }
         };

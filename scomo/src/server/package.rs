@@ -123,6 +123,10 @@ impl Package {
     /// The leaf that holds the package.
     pub(super) fn data_leaf(&self, uri: &NodeUri, data: &Data) -> Result<Setting, UriError> {
         let leaf = Setting::leaf(uri.join(nodes::DATA)?, "bin", data.clone());
-        Ok(leaf.with_type(self.pkg_type.as_deref().unwrap_or("application/octet-stream")))
+        Ok(leaf.with_type(
+            self.pkg_type
+                .as_deref()
+                .unwrap_or("application/octet-stream"),
+        ))
     }
 }

@@ -1,0 +1,506 @@
+//! [`Course`]: the way every operation goes.
+
+mod acl;
+mod consent;
+mod prepare;
+mod script;
+#[cfg(test)]
+mod tests;
+
+pub use self::script::{Plan, Prepare, Script, Setting};
+
+use dm_proto::{
+    StatusCode, Text,
+    message::{Alert, Command},
+};
+use serde::{Deserialize, Serialize};
+
+use self::{consent::Consent, prepare::How};
+use super::{
+    ComponentResult, Ended, Order, Progress, Reply, Snapshot, Step, command,
+    finder::{Find, Finder},
+    reader::{Read, Reader},
+    replies::Replies,
+    report,
+};
+use crate::NodeUri;
+
+/// How a course ended.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[expect(clippy::exhaustive_enums, reason = "an operation must know them all")]
+pub enum Conclusion {
+    /// There was nothing to do but read ([`Course::snapshot`]).
+    Read,
+    /// The device says what came of it: 200, a result code, or 202 where no report follows.
+    Result(StatusCode, Vec<ComponentResult>),
+    /// It did not come to a result.
+    Ended(Ended),
+}
+
+/// The way every operation goes: find the object, read what must be known, ask the user, prepare,
+/// execute, wait for the report. Each step is taken in a message of its own, and taken again from a
+/// safe point if the session ends before it is answered:
+///
+/// - before the Exec was sent, everything begins anew, the question included: consent does not outlive
+///   its session;
+/// - once it may have arrived, the Exec is sent again with the same correlator, by which the device
+///   knows it, or its outcome is unknown ([`Script::resends`]).
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(bound = "")]
+pub struct Course<S: Script> {
+    script: S,
+    order: Order,
+    phase: Phase,
+    replies: Replies,
+    root: Option<NodeUri>,
+    seen: Snapshot,
+    plan: Option<Plan>,
+    in_flight: bool,
+    /// Waits for the next session: the device is busy.
+    paused: bool,
+    /// Something was sent that changes the device.
+    changed: bool,
+    /// An Exec was sent and may have arrived.
+    executed: bool,
+    consent: Consent,
+    attempts: u8,
+    acl_repaired: bool,
+    conclusion: Option<Conclusion>,
+    /// Source and data of a report without correlator, to know its copies.
+    report: Option<Alert>,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+enum Phase {
+    Find(Finder),
+    Read(Reader),
+    Ask,
+    /// Question, preparation and Exec in one Sequence.
+    AskInSequence,
+    Prepare {
+        index: usize,
+        how: How,
+    },
+    Exec,
+    ReadAcl {
+        nodes: Vec<NodeUri>,
+    },
+    WriteAcl {
+        acl: Text,
+    },
+    Report,
+}
+
+/// How often a message without an answer is sent again before the operation gives up.
+const ATTEMPTS: u8 = 3;
+
+impl<S: Script> Course<S> {
+    /// A course that has not begun.
+    pub fn new(script: S, order: Order) -> Self {
+        let mut course = Self {
+            phase: Phase::Find(Finder::new(candidates(None, &order))),
+            script,
+            replies: Replies::default(),
+            root: None,
+            seen: Snapshot::default(),
+            plan: None,
+            in_flight: false,
+            paused: false,
+            changed: false,
+            executed: false,
+            consent: match order.question {
+                Some(_) => Consent::Needed,
+                None => Consent::NotNeeded,
+            },
+            attempts: 0,
+            acl_repaired: false,
+            conclusion: None,
+            report: None,
+            order,
+        };
+        if course.consent == Consent::Needed && !course.order.profile.user_interaction {
+            course.end(Ended::NotAsked(None));
+        }
+        course
+    }
+
+    /// What tells this operation from others.
+    pub fn script(&self) -> &S {
+        &self.script
+    }
+
+    /// Where the object was found.
+    pub fn root(&self) -> Option<&NodeUri> {
+        self.root.as_ref()
+    }
+
+    /// What was read of it.
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.seen
+    }
+
+    /// How it ended, once it has.
+    pub fn conclusion(&self) -> Option<&Conclusion> {
+        self.conclusion.as_ref()
+    }
+
+    /// As [`Operation::step`](super::Operation::step).
+    pub fn step(&mut self) -> Step {
+        if self.conclusion.is_some() {
+            return Step::Done;
+        }
+        if self.in_flight || self.paused {
+            return Step::Wait;
+        }
+        let commands = self.commands();
+        if commands.is_empty() {
+            return Step::Wait;
+        }
+        self.replies.clear();
+        self.in_flight = true;
+        Step::Send(commands)
+    }
+
+    /// As [`Operation::handle`](super::Operation::handle).
+    pub fn handle(&mut self, reply: Reply<'_>) {
+        match reply {
+            Reply::Alert(alert) => self.reported(alert),
+            Reply::SessionOver => self.session_over(),
+            Reply::Answered if self.in_flight => {
+                self.in_flight = false;
+                if self.conclusion.is_none() {
+                    self.answered();
+                }
+            }
+            Reply::Answered => {}
+            Reply::Status { .. } | Reply::Results { .. } | Reply::NoStatus { .. } => {
+                if self.in_flight {
+                    self.replies.take(reply);
+                }
+            }
+        }
+    }
+
+    /// As [`Operation::claims`](super::Operation::claims).
+    pub fn claims(&self, alert: &Alert) -> bool {
+        if !self.executed {
+            return false;
+        }
+        if let Some(correlator) = &alert.correlator {
+            return correlator.is_same(&self.order.correlator);
+        }
+        // Without a correlator a report is ours only if the device is known to echo none; else it is
+        // unsolicited.
+        if self.order.profile.correlator || !report::is_of_type(alert, S::REPORTS) {
+            return false;
+        }
+        match &self.report {
+            Some(report) => report.items == alert.items,
+            None => {
+                self.conclusion.is_none()
+                    && self
+                        .plan
+                        .as_ref()
+                        .is_some_and(|plan| report::is_from(alert, plan.exec.as_str()))
+            }
+        }
+    }
+
+    /// As [`Operation::cancel`](super::Operation::cancel).
+    pub fn cancel(&mut self) -> bool {
+        if self.changed || self.conclusion.is_some() {
+            return false;
+        }
+        self.end(Ended::Cancelled);
+        true
+    }
+
+    /// As [`Operation::expire`](super::Operation::expire).
+    pub fn expire(&mut self) {
+        if self.conclusion.is_none() {
+            self.end(if self.executed {
+                Ended::Unknown
+            } else {
+                Ended::Expired
+            });
+        }
+    }
+
+    /// As [`Operation::progress`](super::Operation::progress).
+    pub fn progress(&self) -> Progress {
+        if self.conclusion.is_some() {
+            Progress::Finished
+        } else if matches!(self.phase, Phase::Report) {
+            Progress::Accepted
+        } else if self.changed {
+            Progress::Sent
+        } else {
+            Progress::Queued
+        }
+    }
+
+    fn commands(&mut self) -> Vec<Command> {
+        match &mut self.phase {
+            Phase::Find(finder) => finder.commands(),
+            Phase::Read(reader) => reader.commands(),
+            Phase::Ask => self.order.question.iter().map(command::question).collect(),
+            Phase::AskInSequence => {
+                self.changed = true;
+                self.executed = true;
+                let question = self.order.question.iter().map(command::question);
+                let plan = self.plan.iter().flat_map(|plan| {
+                    let prepare = plan.prepare.iter().flat_map(Prepare::commands);
+                    prepare.chain([command::exec(&plan.exec, &self.order.correlator)])
+                });
+                vec![command::sequence(question.chain(plan).collect())]
+            }
+            Phase::Prepare { index, how } => {
+                self.changed = true;
+                let (index, how) = (*index, how.clone());
+                self.preparation(index, how)
+            }
+            Phase::Exec => {
+                self.changed = true;
+                self.executed = true;
+                self.plan
+                    .iter()
+                    .map(|plan| command::exec(&plan.exec, &self.order.correlator))
+                    .collect()
+            }
+            Phase::ReadAcl { nodes } => nodes
+                .iter()
+                .map(|uri| command::get(uri, "?prop=ACL"))
+                .collect(),
+            Phase::WriteAcl { acl } => self
+                .plan
+                .iter()
+                .map(|plan| command::replace_acl(&plan.acl, acl))
+                .collect(),
+            Phase::Report => Vec::new(),
+        }
+    }
+
+    fn answered(&mut self) {
+        match core::mem::replace(&mut self.phase, Phase::Report) {
+            Phase::Find(finder) => match finder.answered(&self.replies, S::MO_IDS) {
+                Find::More(finder) => self.phase = Phase::Find(finder),
+                Find::Found(root) => self.found(root),
+                Find::Missing => self.end(Ended::NotFound),
+            },
+            Phase::Read(reader) => match reader.answered(&self.replies) {
+                Read::More(reader) => self.phase = Phase::Read(reader),
+                Read::Done(seen) => {
+                    self.seen = seen;
+                    self.read();
+                }
+                Read::Refused(status) => self.end(Ended::Refused(status)),
+            },
+            Phase::Ask => {
+                let answer = self.replies.status(0, 0);
+                if answer == Some(StatusCode::OK) {
+                    self.consent = Consent::Given;
+                    self.prepare(0);
+                } else {
+                    self.withheld(answer);
+                }
+            }
+            Phase::AskInSequence => self.answered_in_sequence(),
+            Phase::Prepare { index, how } => self.prepared(index, how),
+            Phase::Exec => match self.replies.status(0, 0) {
+                Some(status) => self.exec_answered(status),
+                None => self.exec_lost(),
+            },
+            Phase::ReadAcl { nodes } => self.acl_read(&nodes),
+            Phase::WriteAcl { .. } => match self.replies.status(0, 0) {
+                Some(status) if status.is_success() => self.phase = Phase::Exec,
+                _ => self.end(Ended::Refused(StatusCode::PERMISSION_DENIED)),
+            },
+            Phase::Report => {}
+        }
+    }
+
+    fn found(&mut self, root: NodeUri) {
+        let reads: Vec<_> = self
+            .script
+            .reads()
+            .into_iter()
+            .filter_map(|path| match path {
+                "" => Some(root.clone()),
+                path => root.join(path).ok(),
+            })
+            .collect();
+        self.root = Some(root);
+        if reads.is_empty() {
+            self.read();
+        } else {
+            self.phase = Phase::Read(Reader::new(reads));
+        }
+    }
+
+    fn read(&mut self) {
+        let Some(root) = &self.root else { return };
+        let Some(plan) = self.script.plan(root, &self.seen) else {
+            self.conclude(Conclusion::Read);
+            return;
+        };
+        self.plan = Some(plan);
+        if self.consent != Consent::Needed {
+            self.prepare(0);
+        } else if self.order.profile.sequence_guards {
+            self.phase = Phase::AskInSequence;
+        } else {
+            self.phase = Phase::Ask;
+        }
+    }
+
+    fn exec_answered(&mut self, status: StatusCode) {
+        match status {
+            StatusCode::ACCEPTED if self.script.reports() => self.phase = Phase::Report,
+            StatusCode::RETRY_LATER | StatusCode::SERVICE_UNAVAILABLE => {
+                self.paused = true;
+                self.try_again(Phase::Exec);
+            }
+            StatusCode::PERMISSION_DENIED if self.order.profile.acl && !self.acl_repaired => {
+                self.read_acl();
+            }
+            StatusCode::NOT_MODIFIED
+            | StatusCode::OPERATION_CANCELLED
+            | StatusCode::REQUEST_TIMEOUT => self.end(Ended::Declined(status)),
+            StatusCode::NOT_EXECUTED => self.end(Ended::Refused(status)),
+            status if status.is_success() || status.is_result_code() => {
+                self.result(status, Vec::new());
+            }
+            status => self.end(Ended::Refused(status)),
+        }
+    }
+
+    fn exec_lost(&mut self) {
+        if self.script.resends(&self.order) {
+            self.try_again(Phase::Exec);
+        } else {
+            self.end(Ended::Unknown);
+        }
+    }
+
+    fn try_again(&mut self, phase: Phase) {
+        self.attempts = self.attempts.saturating_add(1);
+        if self.attempts < ATTEMPTS {
+            self.phase = phase;
+        } else {
+            self.end(if self.executed {
+                Ended::Unknown
+            } else {
+                Ended::NotPrepared
+            });
+        }
+    }
+
+    fn session_over(&mut self) {
+        self.paused = false;
+        let cut = core::mem::take(&mut self.in_flight);
+        if self.conclusion.is_some() {
+            return;
+        }
+        match &self.phase {
+            Phase::Report => {}
+            Phase::Exec | Phase::ReadAcl { .. } | Phase::WriteAcl { .. } if self.executed => {
+                if cut && matches!(self.phase, Phase::Exec) {
+                    self.exec_lost();
+                } else {
+                    self.acl_repaired = false;
+                    self.phase = Phase::Exec;
+                }
+            }
+            Phase::AskInSequence if self.executed && cut => {
+                // What has no answer may have run.
+                if let Some(status) = self.replies.status(0, 1)
+                    && status != StatusCode::OK
+                {
+                    self.answered_in_sequence();
+                } else if self.script.resends(&self.order) {
+                    self.try_again(Phase::AskInSequence);
+                } else {
+                    self.end(Ended::Unknown);
+                }
+            }
+            _ => {
+                // Consent does not outlive its session, and what was read may have changed.
+                if self.order.question.is_some() {
+                    self.consent = Consent::Needed;
+                }
+                let candidates = candidates(self.root.take(), &self.order);
+                self.phase = Phase::Find(Finder::new(candidates));
+            }
+        }
+    }
+
+    fn reported(&mut self, alert: &Alert) {
+        if self.report.is_none() && alert.correlator.is_none() {
+            self.report = Some(alert.clone());
+        }
+        let mut components = report::components(alert);
+        match &mut self.conclusion {
+            None => {}
+            // Several alerts may report on one operation, an item each.
+            Some(Conclusion::Result(code, known)) if !known.is_empty() => {
+                components.retain(|component| !known.contains(component));
+                known.append(&mut components);
+                *code = report::overall(known).unwrap_or(*code);
+                return;
+            }
+            Some(_) => return,
+        }
+        let Some(code) = report::overall(&components) else {
+            self.end(Ended::Unknown);
+            return;
+        };
+        // The answer may be in the same message, and not looked at yet.
+        let consent = match (&self.phase, self.replies.status(0, 1)) {
+            (Phase::AskInSequence, Some(answer)) if answer != StatusCode::OK => {
+                Consent::Withheld(Some(answer))
+            }
+            _ => self.consent,
+        };
+        match consent {
+            Consent::Withheld(answer) if code.is_success() => {
+                self.end(Ended::WithoutConsent {
+                    answer,
+                    result: code,
+                });
+            }
+            _ => self.result(code, components),
+        }
+    }
+
+    fn result(&mut self, code: StatusCode, components: Vec<ComponentResult>) {
+        // 1401 in both objects: the device asked its user.
+        if code.as_u16() == 1401 {
+            self.end(Ended::Declined(code));
+        } else {
+            self.conclude(Conclusion::Result(code, components));
+        }
+    }
+
+    fn end(&mut self, ended: Ended) {
+        self.conclude(Conclusion::Ended(ended));
+    }
+
+    fn conclude(&mut self, conclusion: Conclusion) {
+        self.phase = Phase::Report;
+        self.in_flight = false;
+        self.replies.clear();
+        self.conclusion.get_or_insert(conclusion);
+    }
+}
+
+/// Where to look for the object, each place once.
+fn candidates(root: Option<NodeUri>, order: &Order) -> Vec<NodeUri> {
+    let mut candidates: Vec<NodeUri> = Vec::new();
+    let known = order.known_root.iter().chain(&order.usual_roots);
+    for uri in root.iter().chain(known) {
+        if !candidates.contains(uri) {
+            candidates.push(uri.clone());
+        }
+    }
+    candidates
+}

@@ -1,0 +1,218 @@
+//! Preparation: nodes to add, values to set.
+
+use dm_proto::{Data, StatusCode, message::Command};
+use serde::{Deserialize, Serialize};
+
+use super::{Course, Phase, Prepare, Script, Setting};
+use crate::remote::{
+    Ended, command,
+    reader::{Read, Reader},
+};
+
+/// How the changes of one [`Prepare`] are made.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(super) enum How {
+    /// As planned: Adds, or an Atomic.
+    Planned,
+    /// Replaces of these, one by one, with a read-back or without.
+    OneByOne { settings: Vec<Setting>, check: bool },
+    /// Reading back.
+    ReadBack {
+        settings: Vec<Setting>,
+        reader: Reader,
+    },
+}
+
+impl<S: Script> Course<S> {
+    pub(super) fn preparation(&mut self, index: usize, mut how: How) -> Vec<Command> {
+        let commands = match &mut how {
+            How::Planned => {
+                let prepare = self.plan.as_ref().and_then(|plan| plan.prepare.get(index));
+                let commands = prepare.into_iter().flat_map(Prepare::commands);
+                match prepare {
+                    Some(Prepare::Replace(_)) => vec![command::atomic(commands.collect())],
+                    _ => commands.collect(),
+                }
+            }
+            How::OneByOne { settings, .. } => settings.iter().map(command::replace).collect(),
+            How::ReadBack { reader, .. } => reader.commands(),
+        };
+        self.phase = Phase::Prepare { index, how };
+        commands
+    }
+
+    pub(super) fn prepare(&mut self, index: usize) {
+        let prepare = self.plan.as_ref().and_then(|plan| plan.prepare.get(index));
+        self.attempts = 0;
+        self.phase = match prepare {
+            None => Phase::Exec,
+            Some(Prepare::Replace(settings)) if !self.order.profile.atomic => Phase::Prepare {
+                index,
+                how: How::OneByOne {
+                    settings: settings.clone(),
+                    check: true,
+                },
+            },
+            Some(_) => Phase::Prepare {
+                index,
+                how: How::Planned,
+            },
+        };
+    }
+
+    pub(super) fn prepared(&mut self, index: usize, how: How) {
+        let next = index.saturating_add(1);
+        match how {
+            How::Planned => {
+                let plan = self.plan.as_ref().and_then(|plan| plan.prepare.get(index));
+                match plan.cloned() {
+                    Some(Prepare::Add(settings)) => self.added(index, settings),
+                    Some(Prepare::Replace(settings)) => self.atomic_answered(index, settings),
+                    None => self.prepare(next),
+                }
+            }
+            How::OneByOne { settings, check } => {
+                for (command, setting) in (0_u16..).zip(&settings) {
+                    match self.replies.status(command, 0) {
+                        Some(status) if status.is_success() => {}
+                        _ if !setting.required => {}
+                        Some(status) => return self.end(Ended::Refused(status)),
+                        None => {
+                            let how = How::OneByOne { settings, check };
+                            return self.try_again(Phase::Prepare { index, how });
+                        }
+                    }
+                }
+                if check {
+                    self.read_back(index, settings);
+                } else {
+                    self.prepare(next);
+                }
+            }
+            How::ReadBack { settings, reader } => match reader.answered(&self.replies) {
+                Read::More(reader) => {
+                    let how = How::ReadBack { settings, reader };
+                    self.phase = Phase::Prepare { index, how };
+                }
+                Read::Done(seen) => {
+                    let same = settings.iter().all(|setting| {
+                        let wanted = setting.value.as_ref().and_then(Data::as_str);
+                        is_same(seen.text(&setting.uri), wanted)
+                    });
+                    if same {
+                        self.prepare(next);
+                    } else {
+                        self.end(Ended::NotPrepared);
+                    }
+                }
+                Read::Refused(status) => self.end(Ended::Refused(status)),
+            },
+        }
+    }
+
+    fn added(&mut self, index: usize, settings: Vec<Setting>) {
+        let mut there = Vec::new();
+        for (command, setting) in (0_u16..).zip(&settings) {
+            match self.replies.status(command, 0) {
+                Some(status) if status.is_success() => {}
+                // Our own Add, sent before, or a node that the device made: set its value.
+                Some(StatusCode::ALREADY_EXISTS) => {
+                    if setting.value.is_some() {
+                        there.push(setting.clone());
+                    }
+                }
+                _ if !setting.required => {}
+                Some(status) => return self.end(Ended::Refused(status)),
+                None => {
+                    let how = How::Planned;
+                    return self.try_again(Phase::Prepare { index, how });
+                }
+            }
+        }
+        if there.is_empty() {
+            self.prepare(index.saturating_add(1));
+        } else {
+            let how = How::OneByOne {
+                settings: there,
+                check: false,
+            };
+            self.phase = Phase::Prepare { index, how };
+        }
+    }
+
+    fn atomic_answered(&mut self, index: usize, settings: Vec<Setting>) {
+        let parts: Vec<_> = (1_u32..)
+            .zip(&settings)
+            .map(|(part, _)| self.replies.status(0, part))
+            .collect();
+        if parts
+            .iter()
+            .all(|status| status.is_some_and(StatusCode::is_success))
+        {
+            // Whatever the Atomic itself says: some clients send no status for it.
+            return self.prepare(index.saturating_add(1));
+        }
+        let atomic = self.replies.status(0, 0);
+        let unsupported = matches!(
+            atomic,
+            Some(StatusCode::OPTIONAL_FEATURE_NOT_SUPPORTED | StatusCode::COMMAND_NOT_IMPLEMENTED)
+        );
+        if unsupported {
+            let how = How::OneByOne {
+                settings,
+                check: true,
+            };
+            self.phase = Phase::Prepare { index, how };
+        } else if let Some(failure) = parts
+            .iter()
+            .flatten()
+            .find(|status| !status.is_success() && !is_consequence(**status))
+            .copied()
+            .or(atomic.filter(|status| !status.is_success()))
+        {
+            self.end(Ended::Refused(failure));
+        } else if atomic.is_some() {
+            self.read_back(index, settings);
+        } else {
+            let how = How::Planned;
+            self.try_again(Phase::Prepare { index, how });
+        }
+    }
+
+    fn read_back(&mut self, index: usize, settings: Vec<Setting>) {
+        let nodes = settings.iter().map(|setting| setting.uri.clone()).collect();
+        let reader = Reader::new(nodes);
+        let how = How::ReadBack { settings, reader };
+        self.phase = Phase::Prepare { index, how };
+    }
+}
+
+/// Whether the status follows from the failure of another command.
+fn is_consequence(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::NOT_EXECUTED
+            | StatusCode::ATOMIC_ROLL_BACK_OK
+            | StatusCode::ATOMIC_ROLL_BACK_FAILED
+    )
+}
+
+/// Whether a value read is the one set; truth has several spellings.
+fn is_same(read: Option<&str>, set: Option<&str>) -> bool {
+    fn truth(value: &str) -> Option<bool> {
+        match value.trim() {
+            "1" => Some(true),
+            "0" => Some(false),
+            value if value.eq_ignore_ascii_case("true") => Some(true),
+            value if value.eq_ignore_ascii_case("false") => Some(false),
+            _ => None,
+        }
+    }
+    match (read, set) {
+        (Some(read), Some(set)) => match (truth(read), truth(set)) {
+            (Some(read), Some(set)) => read == set,
+            _ => read == set,
+        },
+        _ => false,
+    }
+}

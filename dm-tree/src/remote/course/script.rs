@@ -1,0 +1,126 @@
+//! [`Script`]: what tells one operation from another; [`Plan`]: what it does.
+
+use core::fmt::Debug;
+
+use dm_proto::{Data, Text, message::Command};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::{
+    NodeUri,
+    remote::{Order, Snapshot, command},
+};
+
+/// What tells one operation from another: where its object is known by, what it reads, what it does.
+pub trait Script: Clone + Debug + Serialize + DeserializeOwned {
+    /// The identifiers of the object: values of its root's Type property.
+    const MO_IDS: &'static [&'static str];
+
+    /// The types of its reports.
+    const REPORTS: &'static [&'static str];
+
+    /// What of the object, relative to its root, is read before [`plan`](Self::plan).
+    fn reads(&self) -> Vec<&'static str>;
+
+    /// What to do on the device; `None` if that is nothing, since reading was all, or since what was
+    /// read says so.
+    fn plan(&self, root: &NodeUri, seen: &Snapshot) -> Option<Plan>;
+
+    /// Whether a report follows an Exec that was answered 202. Without one, 202 is the result.
+    fn reports(&self) -> bool {
+        true
+    }
+
+    /// Whether an Exec whose answer was lost is sent again, with the same correlator. If not, its
+    /// outcome is unknown.
+    fn resends(&self, order: &Order) -> bool {
+        order.profile.correlator
+    }
+}
+
+/// What an operation does on the device.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[expect(clippy::exhaustive_structs, reason = "complete by definition")]
+pub struct Plan {
+    /// What comes first, each in a message of its own. All of it must succeed.
+    pub prepare: Vec<Prepare>,
+    /// The node to execute.
+    pub exec: NodeUri,
+    /// The node whose ACL is repaired once if the Exec gets 425.
+    pub acl: NodeUri,
+}
+
+/// Changes that prepare an Exec.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[expect(clippy::exhaustive_enums, reason = "complete by definition")]
+pub enum Prepare {
+    /// Nodes to create, parents first. One that is there already is taken for our own, sent before; if
+    /// it is a leaf its value is set.
+    Add(Vec<Setting>),
+    /// Values to set together: in an Atomic, or, on a device that has none, one by one and read back.
+    Replace(Vec<Setting>),
+}
+
+/// A node with the value it is to have.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Setting {
+    /// The node.
+    pub uri: NodeUri,
+    /// Its format: `node` for an interior node.
+    pub format: Text,
+    /// The MIME type of its value, if it has to be named.
+    pub type_: Option<Text>,
+    /// Its value; `None` for an interior node.
+    pub value: Option<Data>,
+    /// Whether the operation ends if the device does not take it.
+    pub required: bool,
+}
+
+impl Setting {
+    /// An interior node.
+    pub fn interior(uri: NodeUri) -> Self {
+        Self {
+            uri,
+            format: Text::from_static("node"),
+            type_: None,
+            value: None,
+            required: true,
+        }
+    }
+
+    /// A leaf.
+    pub fn leaf(uri: NodeUri, format: impl Into<Text>, value: impl Into<Data>) -> Self {
+        Self {
+            uri,
+            format: format.into(),
+            type_: None,
+            value: Some(value.into()),
+            required: true,
+        }
+    }
+
+    /// The same with a MIME type.
+    #[must_use]
+    pub fn with_type(mut self, type_: impl Into<Text>) -> Self {
+        self.type_ = Some(type_.into());
+        self
+    }
+
+    /// The same, to be left out if the device does not take it.
+    #[must_use]
+    pub fn optional(mut self) -> Self {
+        self.required = false;
+        self
+    }
+}
+
+impl Prepare {
+    /// The commands, one by one.
+    pub(super) fn commands(&self) -> impl Iterator<Item = Command> {
+        let (settings, command): (_, fn(&Setting) -> Command) = match self {
+            Self::Add(settings) => (settings, command::add),
+            Self::Replace(settings) => (settings, command::replace),
+        };
+        settings.iter().map(command)
+    }
+}

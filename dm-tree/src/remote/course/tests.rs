@@ -1,0 +1,843 @@
+//! Courses against devices that answer as the documents say, and against those that do not.
+
+use dm_proto::{
+    AlertCode, Correlator, Data, StatusCode,
+    message::{Alert, Command, Item, Meta},
+    session::DeviceProfile,
+};
+
+use super::*;
+
+const TYPE: &str = "urn:test:mo:1.0";
+const REPORT: &str = "urn:test:at:Complete";
+
+/// Sets what it is told to set, and executes `./O/Run`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+struct Test {
+    prepare: Vec<Prepare>,
+    reads: bool,
+    resends: bool,
+}
+
+impl Script for Test {
+    const MO_IDS: &'static [&'static str] = &[TYPE];
+    const REPORTS: &'static [&'static str] = &[REPORT];
+
+    fn reads(&self) -> Vec<&'static str> {
+        if self.reads { vec!["List"] } else { Vec::new() }
+    }
+
+    fn plan(&self, root: &NodeUri, _: &Snapshot) -> Option<Plan> {
+        if self.reads {
+            return None;
+        }
+        Some(Plan {
+            prepare: self.prepare.clone(),
+            exec: root.join("Run").ok()?,
+            acl: root.clone(),
+        })
+    }
+
+    fn resends(&self, _: &Order) -> bool {
+        self.resends
+    }
+}
+
+type Statuses = &'static [(u16, u32, u16)];
+
+struct Run {
+    course: Course<Test>,
+}
+
+fn uri(text: &str) -> NodeUri {
+    NodeUri::parse(text).expect("a uri")
+}
+
+fn order() -> Order {
+    Order::new("me", "c-1").with_usual_roots([uri("./O")])
+}
+
+fn two_values() -> Prepare {
+    Prepare::Replace(vec![
+        Setting::leaf(uri("./O/A"), "bool", "true"),
+        Setting::leaf(uri("./O/B"), "bool", "false"),
+    ])
+}
+
+impl Run {
+    fn new(prepare: Vec<Prepare>, order: Order) -> Self {
+        let script = Test {
+            prepare,
+            reads: false,
+            resends: true,
+        };
+        Self {
+            course: Course::new(script, order),
+        }
+    }
+
+    /// A course that has found its object.
+    fn found(prepare: Vec<Prepare>, order: Order) -> Self {
+        let mut run = Self::new(prepare, order);
+        run.find();
+        run
+    }
+
+    fn find(&mut self) {
+        assert_eq!(self.sent(), "Get ./O?prop=Type");
+        self.results(0, &[("./O?prop=Type", "", TYPE)]);
+        self.answered(&[(0, 0, 200)]);
+    }
+
+    /// What is sent now.
+    fn sent(&mut self) -> String {
+        // Whoever takes it up again goes on as if nothing had happened.
+        let saved = postcard::to_allocvec(&self.course).expect("it can be stored");
+        self.course = postcard::from_bytes(&saved).expect("it can be read");
+        match self.course.step() {
+            Step::Send(commands) => commands.iter().map(text).collect::<Vec<_>>().join(", "),
+            Step::Wait => "wait".into(),
+            Step::Done => "done".into(),
+        }
+    }
+
+    fn results(&mut self, command: u16, items: &[(&str, &str, &str)]) {
+        let items: Vec<Item> = items
+            .iter()
+            .map(|(source, format, data)| {
+                let item = Item::for_source(*source);
+                let item = match *format {
+                    "" => item,
+                    format => item.with_meta(Meta::format(format)),
+                };
+                item.with_data(*data)
+            })
+            .collect();
+        self.course.handle(Reply::Results {
+            command,
+            part: 0,
+            items: &items,
+        });
+    }
+
+    fn statuses(&mut self, statuses: &[(u16, u32, u16)]) {
+        for (command, part, status) in statuses {
+            self.course.handle(Reply::Status {
+                command: *command,
+                part: *part,
+                target_ref: None,
+                status: StatusCode::new(*status),
+                items: &[],
+            });
+        }
+    }
+
+    fn answered(&mut self, statuses: &[(u16, u32, u16)]) {
+        self.statuses(statuses);
+        self.course.handle(Reply::Answered);
+    }
+
+    fn report(&mut self, alert: &Alert) {
+        assert!(self.course.claims(alert));
+        self.course.handle(Reply::Alert(alert));
+    }
+
+    fn ended(&self) -> Option<Ended> {
+        match self.course.conclusion() {
+            Some(Conclusion::Ended(ended)) => Some(*ended),
+            _ => None,
+        }
+    }
+
+    fn result(&self) -> Option<u16> {
+        match self.course.conclusion() {
+            Some(Conclusion::Result(code, _)) => Some(code.as_u16()),
+            _ => None,
+        }
+    }
+}
+
+fn text(command: &Command) -> String {
+    let children: Vec<String> = command.children().iter().map(text).collect();
+    if !children.is_empty() {
+        return format!("{}({})", command.name(), children.join(", "));
+    }
+    let target = |item: &Item| item.target_uri().map(ToString::to_string);
+    let items: Vec<String> = command.items().iter().filter_map(target).collect();
+    match command {
+        Command::Alert(alert) => format!("Ask {:?}", alert.items[1].data),
+        Command::Replace(replace) => {
+            let data = replace.items[0].data.as_ref().and_then(Data::as_str);
+            format!("{}={}", items.join("+"), data.unwrap_or_default())
+        }
+        command => format!("{} {}", command.name(), items.join("+")),
+    }
+}
+
+fn alert(correlator: Option<&str>, source: &str, data: &str) -> Alert {
+    Alert {
+        code: Some(AlertCode::GENERIC_ALERT),
+        correlator: correlator.map(Correlator::from),
+        items: vec![
+            Item::for_source(source)
+                .with_meta(Meta::of_type(REPORT).with_format("int"))
+                .with_data(data),
+        ],
+        ..Alert::default()
+    }
+}
+
+fn code(number: u16) -> StatusCode {
+    StatusCode::new(number)
+}
+
+// ---- the Exec -----------------------------------------------------------------------------------
+
+#[test]
+fn the_status_of_an_exec_decides_what_it_ends_in() {
+    for (status, ended) in [
+        (401, Ended::Refused(code(401))),
+        (403, Ended::Refused(code(403))),
+        (404, Ended::Refused(code(404))),
+        (405, Ended::Refused(code(405))),
+        (500, Ended::Refused(code(500))),
+        (510, Ended::Refused(code(510))),
+        (215, Ended::Refused(code(215))),
+        (304, Ended::Declined(code(304))),
+        (214, Ended::Declined(code(214))),
+        (408, Ended::Declined(code(408))),
+        (1401, Ended::Declined(code(1401))),
+    ] {
+        let mut run = Run::found(vec![], order());
+        assert_eq!(run.sent(), "Exec ./O/Run");
+        run.answered(&[(0, 0, status)]);
+        assert_eq!(run.ended(), Some(ended), "{status}");
+        assert_eq!(run.sent(), "done");
+    }
+    for status in [200, 1200, 1250, 1405, 1501] {
+        let mut run = Run::found(vec![], order());
+        assert_eq!(run.sent(), "Exec ./O/Run");
+        run.answered(&[(0, 0, status)]);
+        assert_eq!(run.result(), Some(status));
+    }
+}
+
+#[test]
+fn a_status_101_is_not_the_last_word() {
+    let mut run = Run::found(vec![], order());
+    assert_eq!(run.sent(), "Exec ./O/Run");
+    run.answered(&[(0, 0, 101), (0, 0, 1200)]);
+    assert_eq!(run.result(), Some(1200));
+}
+
+#[test]
+fn a_busy_device_is_tried_again_in_the_next_session() {
+    for busy in [417, 503] {
+        let mut run = Run::found(vec![], order());
+        assert_eq!(run.sent(), "Exec ./O/Run");
+        run.answered(&[(0, 0, busy)]);
+        assert_eq!(run.sent(), "wait", "not in this session");
+        run.course.handle(Reply::SessionOver);
+        assert_eq!(run.sent(), "Exec ./O/Run");
+        run.answered(&[(0, 0, 202)]);
+        assert_eq!(run.sent(), "wait");
+        assert_eq!(run.course.progress(), Progress::Accepted);
+    }
+}
+
+#[test]
+fn an_exec_without_a_status_is_sent_again_three_times_at_most() {
+    let mut run = Run::found(vec![], order());
+    for _ in 0..3 {
+        assert_eq!(run.sent(), "Exec ./O/Run");
+        run.course.handle(Reply::NoStatus {
+            command: 0,
+            part: 0,
+        });
+        run.answered(&[]);
+    }
+    assert_eq!(run.ended(), Some(Ended::Unknown));
+}
+
+#[test]
+fn an_exec_that_must_not_be_repeated_is_unknown_once_its_answer_is_lost() {
+    for end in [Reply::Answered, Reply::SessionOver] {
+        let mut run = Run::new(vec![], order());
+        run.course.script.resends = false;
+        run.find();
+        assert_eq!(run.sent(), "Exec ./O/Run");
+        run.course.handle(end);
+        assert_eq!(run.ended(), Some(Ended::Unknown));
+    }
+}
+
+#[test]
+fn an_exec_whose_session_ended_is_sent_again_with_its_correlator() {
+    let mut run = Run::found(vec![], order());
+    for _ in 0..2 {
+        let Step::Send(commands) = run.course.step() else {
+            panic!("nothing is sent");
+        };
+        let [Command::Exec(exec)] = commands.as_slice() else {
+            panic!("no exec: {commands:?}");
+        };
+        assert_eq!(exec.correlator, Some(Correlator::from("c-1")));
+        run.course.handle(Reply::SessionOver);
+    }
+}
+
+// ---- reports ------------------------------------------------------------------------------------
+
+fn accepted(order: Order) -> Run {
+    let mut run = Run::found(vec![], order);
+    assert_eq!(run.sent(), "Exec ./O/Run");
+    run.answered(&[(0, 0, 202)]);
+    run
+}
+
+#[test]
+fn a_report_is_known_by_its_correlator_whatever_white_space_is_around_it() {
+    let mut run = accepted(order());
+    assert!(!run.course.claims(&alert(Some("c-2"), "./O/Run", "1200")));
+    assert!(!run.course.claims(&alert(None, "./O/Run", "1200")));
+    run.report(&alert(Some("\n c-1 "), "./elsewhere", "1200"));
+    assert_eq!(run.result(), Some(1200));
+    // A copy is ours, and changes nothing.
+    run.report(&alert(Some("c-1"), "./O/Run", "1405"));
+    assert_eq!(run.result(), Some(1405), "another item of the same report");
+}
+
+#[test]
+fn where_correlators_are_not_echoed_a_report_is_known_by_its_source() {
+    let mut profile = DeviceProfile::STANDARD;
+    profile.correlator = false;
+    let mut run = accepted(order().with_profile(profile));
+    assert!(!run.course.claims(&alert(None, "./O/Other", "1200")));
+    run.report(&alert(None, "./O/Run", "1405"));
+    assert_eq!(run.result(), Some(1405));
+    assert!(run.course.claims(&alert(None, "./O/Run", "1405")), "a copy");
+    assert!(!run.course.claims(&alert(None, "./O/Run", "1200")));
+}
+
+#[test]
+fn nothing_is_claimed_before_the_exec_was_sent() {
+    let run = Run::found(vec![], order());
+    assert!(!run.course.claims(&alert(Some("c-1"), "./O/Run", "1200")));
+}
+
+#[test]
+fn several_alerts_on_one_operation_are_one_outcome() {
+    let mut run = accepted(order());
+    run.report(&alert(Some("c-1"), "./O/Run", "1200"));
+    run.report(&alert(Some("c-1"), "./O/Run", "1406"));
+    run.report(&alert(Some("c-1"), "./O/Run", "1406"));
+    let Some(Conclusion::Result(result, components)) = run.course.conclusion() else {
+        panic!("no result: {:?}", run.course.conclusion());
+    };
+    assert_eq!((result.as_u16(), components.len()), (1406, 2));
+}
+
+#[test]
+fn a_report_that_says_nothing_leaves_the_outcome_unknown() {
+    let mut run = accepted(order());
+    run.report(&alert(Some("c-1"), "./O/Run", "what?"));
+    assert_eq!(run.ended(), Some(Ended::Unknown));
+}
+
+#[test]
+fn a_report_may_come_before_the_status() {
+    let mut run = Run::found(vec![], order());
+    assert_eq!(run.sent(), "Exec ./O/Run");
+    run.report(&alert(Some("c-1"), "./O/Run", "1200"));
+    run.answered(&[(0, 0, 202)]);
+    assert_eq!(run.result(), Some(1200));
+}
+
+// ---- consent ------------------------------------------------------------------------------------
+
+fn asking() -> Order {
+    order().confirmed_by_user("Sure?", Some(30))
+}
+
+fn asking_in_sequence() -> Order {
+    asking().with_profile(DeviceProfile::STANDARD.with_sequence_guards())
+}
+
+#[test]
+fn a_question_carries_its_time_and_never_an_answer() {
+    let mut run = Run::found(vec![], asking());
+    let Step::Send(commands) = run.course.step() else {
+        panic!("nothing is sent");
+    };
+    let [Command::Alert(alert)] = commands.as_slice() else {
+        panic!("no question: {commands:?}");
+    };
+    assert_eq!(alert.code, Some(AlertCode::CONFIRM_OR_REJECT));
+    let data = alert
+        .items
+        .iter()
+        .map(|item| item.data.as_ref().and_then(Data::as_str));
+    assert_eq!(data.collect::<Vec<_>>(), [Some("MAXDT=30"), Some("Sure?")]);
+}
+
+#[test]
+fn only_a_200_lets_the_next_message_carry_the_operation() {
+    let mut run = Run::found(vec![], asking());
+    assert_eq!(run.sent(), "Ask Some(\"Sure?\")");
+    run.answered(&[(0, 0, 200)]);
+    assert_eq!(run.sent(), "Exec ./O/Run");
+    for (status, ended) in [
+        (304, Ended::Declined(code(304))),
+        (214, Ended::Declined(code(214))),
+        (408, Ended::Declined(code(408))),
+        (406, Ended::NotAsked(Some(code(406)))),
+        (412, Ended::NotAsked(Some(code(412)))),
+        (416, Ended::NotAsked(Some(code(416)))),
+        (202, Ended::NotAsked(Some(code(202)))),
+        (500, Ended::NotAsked(Some(code(500)))),
+    ] {
+        let mut run = Run::found(vec![], asking());
+        assert_eq!(run.sent(), "Ask Some(\"Sure?\")");
+        run.answered(&[(0, 0, status)]);
+        assert_eq!(run.ended(), Some(ended), "{status}");
+    }
+    let mut run = Run::found(vec![], asking());
+    assert_eq!(run.sent(), "Ask Some(\"Sure?\")");
+    run.course.handle(Reply::NoStatus {
+        command: 0,
+        part: 0,
+    });
+    run.answered(&[]);
+    assert_eq!(run.ended(), Some(Ended::NotAsked(None)));
+}
+
+#[test]
+fn a_session_that_ends_before_the_exec_takes_the_consent_with_it() {
+    let mut run = Run::found(vec![two_values()], asking());
+    assert_eq!(run.sent(), "Ask Some(\"Sure?\")");
+    run.answered(&[(0, 0, 200)]);
+    assert_eq!(run.sent(), "Atomic(./O/A=true, ./O/B=false)");
+    run.course.handle(Reply::SessionOver);
+    run.find();
+    assert_eq!(run.sent(), "Ask Some(\"Sure?\")");
+}
+
+/// Clients in the field run the Exec whatever the user said.
+#[test]
+fn an_exec_that_ran_without_a_yes_is_told_apart_from_success() {
+    for (answer, exec) in [(304, 202), (214, 200), (408, 1200), (406, 202)] {
+        let mut run = Run::found(vec![], asking_in_sequence());
+        assert_eq!(run.sent(), "Sequence(Ask Some(\"Sure?\"), Exec ./O/Run)");
+        run.answered(&[(0, 0, 200), (0, 1, answer), (0, 2, exec)]);
+        assert_eq!(
+            run.ended(),
+            Some(Ended::WithoutConsent {
+                answer: Some(code(answer)),
+                result: code(exec)
+            })
+        );
+    }
+}
+
+#[test]
+fn a_report_of_success_without_a_yes_is_told_apart_too() {
+    let mut run = Run::found(vec![], asking_in_sequence());
+    assert_eq!(run.sent(), "Sequence(Ask Some(\"Sure?\"), Exec ./O/Run)");
+    // LIBDM: the Sequence says 200, nothing in it has a status, and then comes a report.
+    run.answered(&[(0, 0, 200)]);
+    run.report(&alert(Some("c-1"), "./O/Run", "1200"));
+    assert_eq!(
+        run.ended(),
+        Some(Ended::WithoutConsent {
+            answer: None,
+            result: code(1200)
+        })
+    );
+    // The report may come with the answer.
+    let mut run = Run::found(vec![], asking_in_sequence());
+    assert_eq!(run.sent(), "Sequence(Ask Some(\"Sure?\"), Exec ./O/Run)");
+    run.statuses(&[(0, 1, 304)]);
+    run.report(&alert(Some("c-1"), "./O/Run", "1200"));
+    assert_eq!(
+        run.ended(),
+        Some(Ended::WithoutConsent {
+            answer: Some(code(304)),
+            result: code(1200)
+        })
+    );
+}
+
+#[test]
+fn a_refused_sequence_ends_as_the_user_said() {
+    let answers: [Statuses; 2] = [
+        &[(0, 0, 200), (0, 1, 304), (0, 2, 215)],
+        // LIBDM: the Sequence has the user's answer, and what is skipped has none.
+        &[(0, 0, 304), (0, 1, 304)],
+    ];
+    for statuses in answers {
+        let mut run = Run::found(vec![], asking_in_sequence());
+        assert_eq!(run.sent(), "Sequence(Ask Some(\"Sure?\"), Exec ./O/Run)");
+        run.answered(statuses);
+        assert_eq!(run.ended(), Some(Ended::Declined(code(304))));
+        let late = alert(Some("c-1"), "./O/Run", "1200");
+        assert!(
+            !run.course.claims(&late),
+            "what comes now is an event of its own"
+        );
+    }
+}
+
+#[test]
+fn a_device_without_sequences_is_asked_in_a_message_of_its_own() {
+    let mut run = Run::found(vec![], asking_in_sequence());
+    assert_eq!(run.sent(), "Sequence(Ask Some(\"Sure?\"), Exec ./O/Run)");
+    run.answered(&[(0, 0, 406)]);
+    assert_eq!(run.sent(), "Ask Some(\"Sure?\")");
+    run.answered(&[(0, 0, 200)]);
+    assert_eq!(run.sent(), "Exec ./O/Run");
+}
+
+#[test]
+fn a_failure_before_the_exec_of_a_sequence_is_looked_at_without_asking_again() {
+    let mut run = Run::found(vec![two_values()], asking_in_sequence());
+    assert_eq!(
+        run.sent(),
+        "Sequence(Ask Some(\"Sure?\"), ./O/A=true, ./O/B=false, Exec ./O/Run)"
+    );
+    run.answered(&[
+        (0, 0, 200),
+        (0, 1, 200),
+        (0, 2, 200),
+        (0, 3, 500),
+        (0, 4, 215),
+    ]);
+    assert_eq!(run.sent(), "Atomic(./O/A=true, ./O/B=false)");
+    run.answered(&[(0, 0, 507), (0, 1, 216), (0, 2, 500)]);
+    assert_eq!(run.ended(), Some(Ended::Refused(code(500))));
+}
+
+#[test]
+fn a_sequence_that_was_sent_twice_and_then_refused_leaves_the_outcome_unknown() {
+    let mut run = Run::found(vec![], asking_in_sequence());
+    assert_eq!(run.sent(), "Sequence(Ask Some(\"Sure?\"), Exec ./O/Run)");
+    run.course.handle(Reply::SessionOver);
+    assert_eq!(run.sent(), "Sequence(Ask Some(\"Sure?\"), Exec ./O/Run)");
+    run.answered(&[(0, 0, 200), (0, 1, 304), (0, 2, 215)]);
+    assert_eq!(run.ended(), Some(Ended::Unknown));
+}
+
+#[test]
+fn a_reset_in_a_sequence_without_an_answer_is_not_sent_again() {
+    for end in [Reply::Answered, Reply::SessionOver] {
+        let mut run = Run::new(vec![], asking_in_sequence());
+        run.course.script.resends = false;
+        run.find();
+        assert_eq!(run.sent(), "Sequence(Ask Some(\"Sure?\"), Exec ./O/Run)");
+        run.course.handle(end);
+        assert_eq!(run.ended(), Some(Ended::Unknown));
+    }
+}
+
+// ---- preparation --------------------------------------------------------------------------------
+
+#[test]
+fn the_exec_follows_an_atomic_whose_parts_all_succeeded() {
+    let answers: [Statuses; 2] = [
+        &[(0, 0, 200), (0, 1, 200), (0, 2, 200)],
+        // LIBDM has no status for the Atomic itself.
+        &[(0, 1, 200), (0, 2, 200)],
+    ];
+    for statuses in answers {
+        let mut run = Run::found(vec![two_values()], order());
+        assert_eq!(run.sent(), "Atomic(./O/A=true, ./O/B=false)");
+        run.answered(statuses);
+        assert_eq!(run.sent(), "Exec ./O/Run");
+    }
+}
+
+#[test]
+fn a_failed_atomic_ends_with_the_failure_that_caused_it() {
+    let answers: [(Statuses, u16); 4] = [
+        (&[(0, 0, 507), (0, 1, 216), (0, 2, 425)], 425),
+        (&[(0, 0, 507), (0, 1, 404), (0, 2, 215)], 404),
+        (&[(0, 0, 507)], 507),
+        (&[(0, 1, 200), (0, 2, 500)], 500),
+    ];
+    for (statuses, failure) in answers {
+        let mut run = Run::found(vec![two_values()], order());
+        assert_eq!(run.sent(), "Atomic(./O/A=true, ./O/B=false)");
+        run.answered(statuses);
+        assert_eq!(run.ended(), Some(Ended::Refused(code(failure))));
+    }
+}
+
+#[test]
+fn without_atomic_values_are_set_one_by_one_and_read_back() {
+    let mut never = DeviceProfile::STANDARD;
+    never.atomic = false;
+    for (profile, is_known) in [(DeviceProfile::STANDARD, false), (never, true)] {
+        for (read, is_same) in [
+            (["true", "false"], true),
+            (["1", "FALSE"], true),
+            (["1", "1"], false),
+        ] {
+            let mut run = Run::found(vec![two_values()], order().with_profile(profile.clone()));
+            if !is_known {
+                assert_eq!(run.sent(), "Atomic(./O/A=true, ./O/B=false)");
+                run.answered(&[(0, 0, 406), (0, 1, 215), (0, 2, 215)]);
+            }
+            assert_eq!(run.sent(), "./O/A=true, ./O/B=false");
+            run.answered(&[(0, 0, 200), (1, 0, 200)]);
+            assert_eq!(
+                run.sent(),
+                "Get ./O/A?list=StructData, Get ./O/B?list=StructData"
+            );
+            run.results(0, &[("./O/A", "bool", read[0])]);
+            run.results(1, &[("./O/B", "bool", read[1])]);
+            run.answered(&[(0, 0, 200), (1, 0, 200)]);
+            if is_same {
+                assert_eq!(run.sent(), "Exec ./O/Run");
+            } else {
+                assert_eq!(run.ended(), Some(Ended::NotPrepared));
+            }
+        }
+    }
+}
+
+#[test]
+fn an_add_of_what_is_there_sets_its_value_and_what_is_for_people_may_fail() {
+    let add = Prepare::Add(vec![
+        Setting::interior(uri("./O/X")),
+        Setting::leaf(uri("./O/X/ID"), "chr", "id"),
+        Setting::leaf(uri("./O/X/Name"), "chr", "name").optional(),
+    ]);
+    let mut run = Run::found(vec![add.clone()], order());
+    assert_eq!(run.sent(), "Add ./O/X, Add ./O/X/ID, Add ./O/X/Name");
+    run.answered(&[(0, 0, 418), (1, 0, 418), (2, 0, 405)]);
+    assert_eq!(run.sent(), "./O/X/ID=id");
+    run.answered(&[(0, 0, 200)]);
+    assert_eq!(run.sent(), "Exec ./O/Run");
+
+    let mut run = Run::found(vec![add], order());
+    assert_eq!(run.sent(), "Add ./O/X, Add ./O/X/ID, Add ./O/X/Name");
+    run.answered(&[(0, 0, 200), (1, 0, 420), (2, 0, 200)]);
+    assert_eq!(run.ended(), Some(Ended::Refused(code(420))));
+}
+
+#[test]
+fn adds_without_a_status_are_sent_again_until_they_are_given_up() {
+    let add = Prepare::Add(vec![Setting::interior(uri("./O/X"))]);
+    let mut run = Run::found(vec![add], order());
+    for _ in 0..3 {
+        assert_eq!(run.sent(), "Add ./O/X");
+        run.answered(&[]);
+    }
+    assert_eq!(run.ended(), Some(Ended::NotPrepared));
+}
+
+// ---- rights -------------------------------------------------------------------------------------
+
+#[test]
+fn a_425_is_repaired_once_keeping_the_rights_of_others() {
+    let mut run = Run::found(vec![], order());
+    assert_eq!(run.sent(), "Exec ./O/Run");
+    run.answered(&[(0, 0, 425)]);
+    assert_eq!(run.sent(), "Get ./O?prop=ACL, Get .?prop=ACL");
+    run.results(0, &[("./O?prop=ACL", "", "")]);
+    run.results(1, &[(".?prop=ACL", "", "Add=*&Get=*&Replace=you")]);
+    run.answered(&[(0, 0, 200), (1, 0, 200)]);
+    assert_eq!(
+        run.sent(),
+        "./O?prop=ACL=Add=*&Delete=me&Exec=me&Get=*&Replace=you+me"
+    );
+    run.answered(&[(0, 0, 200)]);
+    assert_eq!(run.sent(), "Exec ./O/Run");
+    run.answered(&[(0, 0, 425)]);
+    assert_eq!(run.ended(), Some(Ended::Refused(code(425))));
+}
+
+#[test]
+fn an_acl_that_cannot_be_read_is_not_overwritten() {
+    let mut run = Run::found(vec![], order());
+    assert_eq!(run.sent(), "Exec ./O/Run");
+    run.answered(&[(0, 0, 425)]);
+    assert_eq!(run.sent(), "Get ./O?prop=ACL, Get .?prop=ACL");
+    run.results(1, &[(".?prop=ACL", "", "Add=*&Get=*")]);
+    run.answered(&[(0, 0, 425), (1, 0, 200)]);
+    assert_eq!(run.ended(), Some(Ended::Refused(code(425))));
+}
+
+#[test]
+fn a_device_without_acls_is_not_repaired() {
+    let mut profile = DeviceProfile::STANDARD;
+    profile.acl = false;
+    let mut run = Run::found(vec![], order().with_profile(profile));
+    assert_eq!(run.sent(), "Exec ./O/Run");
+    run.answered(&[(0, 0, 425)]);
+    assert_eq!(run.ended(), Some(Ended::Refused(code(425))));
+}
+
+// ---- finding and reading ------------------------------------------------------------------------
+
+#[test]
+fn an_object_is_found_in_the_structure_of_the_whole_tree() {
+    let mut run = Run::new(vec![], Order::new("me", "c-1"));
+    assert_eq!(run.sent(), "Get .?list=Struct");
+    let items: Vec<Item> = [
+        ("./DevInfo", "urn:other"),
+        ("./Deep/O", TYPE),
+        ("./O", TYPE),
+    ]
+    .into_iter()
+    .map(|(source, type_)| {
+        Item::for_source(source).with_meta(Meta::of_type(type_).with_format("node"))
+    })
+    .collect();
+    run.course.handle(Reply::Results {
+        command: 0,
+        part: 0,
+        items: &items,
+    });
+    run.answered(&[(0, 0, 200)]);
+    assert_eq!(run.sent(), "Exec ./O/Run");
+    assert_eq!(run.course.root(), Some(&uri("./O")));
+}
+
+#[test]
+fn a_device_without_structures_is_walked() {
+    let mut run = Run::new(vec![], Order::new("me", "c-1"));
+    assert_eq!(run.sent(), "Get .?list=Struct");
+    run.answered(&[(0, 0, 406)]);
+    assert_eq!(run.sent(), "Get ., Get .?prop=Type");
+    run.results(0, &[(".", "node", "DevInfo/V")]);
+    run.answered(&[(0, 0, 200), (1, 0, 406)]);
+    assert_eq!(
+        run.sent(),
+        "Get ./DevInfo, Get ./DevInfo?prop=Type, Get ./V, Get ./V?prop=Type"
+    );
+    run.results(0, &[("./DevInfo", "node", "DevId")]);
+    run.results(2, &[("./V", "node", "O")]);
+    run.answered(&[(0, 0, 200), (1, 0, 200), (2, 0, 200), (3, 0, 200)]);
+    assert_eq!(
+        run.sent(),
+        "Get ./DevInfo/DevId, Get ./DevInfo/DevId?prop=Type, Get ./V/O, Get ./V/O?prop=Type"
+    );
+    run.results(3, &[("./V/O?prop=Type", "", TYPE)]);
+    run.answered(&[(0, 0, 200), (1, 0, 200), (2, 0, 200), (3, 0, 200)]);
+    assert_eq!(run.sent(), "Exec ./V/O/Run");
+}
+
+#[test]
+fn a_tree_without_end_is_not_walked_to_its_end() {
+    let mut run = Run::new(vec![], Order::new("me", "c-1"));
+    assert_eq!(run.sent(), "Get .?list=Struct");
+    run.answered(&[(0, 0, 406)]);
+    let names: Vec<String> = (0..100).map(|n| n.to_string()).collect();
+    for round in 0.. {
+        assert!(round < 100, "it goes on and on");
+        let sent = run.sent();
+        if sent == "done" {
+            break;
+        }
+        for (command, _) in (0..).step_by(2).zip(sent.split(", ").step_by(2)) {
+            run.results(command, &[("", "node", &names.join("/"))]);
+        }
+        run.answered(&[]);
+    }
+    assert_eq!(run.ended(), Some(Ended::NotFound));
+}
+
+fn reading() -> Run {
+    let script = Test {
+        prepare: Vec::new(),
+        reads: true,
+        resends: true,
+    };
+    let mut run = Run {
+        course: Course::new(script, order()),
+    };
+    run.find();
+    assert_eq!(run.sent(), "Get ./O/List?list=StructData");
+    run
+}
+
+#[test]
+fn a_subtree_is_read_at_once() {
+    let mut run = reading();
+    run.results(
+        0,
+        &[
+            ("./O/List", "node", ""),
+            ("./O/List/X", "node", ""),
+            ("./O/List/X/Name", "", "x"),
+            ("./Elsewhere", "", "not asked for"),
+        ],
+    );
+    run.answered(&[(0, 0, 200)]);
+    assert_eq!(run.course.conclusion(), Some(&Conclusion::Read));
+    let seen = run.course.snapshot();
+    assert_eq!(seen.text(&uri("./O/List/X/Name")), Some("x"));
+    assert!(!seen.exists(&uri("./Elsewhere")));
+    assert_eq!(seen.children(&uri("./O/List")).count(), 1);
+}
+
+#[test]
+fn a_subtree_is_walked_where_lists_are_refused_or_taken_for_a_plain_get() {
+    for is_refused in [true, false] {
+        let mut run = reading();
+        if is_refused {
+            run.answered(&[(0, 0, 406)]);
+        } else {
+            run.results(0, &[("./O/List", "node", "X/Y")]);
+            run.answered(&[(0, 0, 200)]);
+        }
+        assert_eq!(run.sent(), "Get ./O/List");
+        run.results(0, &[("./O/List", "node", "X/Y")]);
+        run.answered(&[(0, 0, 200)]);
+        assert_eq!(run.sent(), "Get ./O/List/X, Get ./O/List/Y");
+        run.results(0, &[("./O/List/X", "", "x")]);
+        // What may not be read is not there.
+        run.answered(&[(0, 0, 200), (1, 0, 405)]);
+        assert_eq!(run.course.conclusion(), Some(&Conclusion::Read));
+        assert_eq!(run.course.snapshot().text(&uri("./O/List/X")), Some("x"));
+        assert!(!run.course.snapshot().exists(&uri("./O/List/Y")));
+    }
+}
+
+#[test]
+fn a_subtree_that_is_not_there_is_empty_and_one_that_may_not_be_read_is_refused() {
+    let mut run = reading();
+    run.answered(&[(0, 0, 404)]);
+    assert_eq!(run.course.conclusion(), Some(&Conclusion::Read));
+    let mut run = reading();
+    run.answered(&[(0, 0, 425)]);
+    assert_eq!(run.sent(), "Get ./O/List");
+    run.answered(&[(0, 0, 425)]);
+    assert_eq!(run.ended(), Some(Ended::Refused(code(425))));
+}
+
+// ---- cancelling ---------------------------------------------------------------------------------
+
+#[test]
+fn an_operation_can_be_cancelled_until_something_was_sent_that_changes_the_device() {
+    let mut run = Run::found(vec![two_values()], asking());
+    assert_eq!(run.sent(), "Ask Some(\"Sure?\")");
+    assert!(run.course.clone().cancel());
+    run.answered(&[(0, 0, 200)]);
+    assert!(run.course.clone().cancel());
+    assert_eq!(run.sent(), "Atomic(./O/A=true, ./O/B=false)");
+    assert!(!run.course.cancel());
+    run.course.expire();
+    assert_eq!(run.ended(), Some(Ended::Expired), "the Exec was not sent");
+}
+
+#[test]
+fn an_outcome_does_not_change_once_it_is_there() {
+    let mut run = Run::found(vec![], order());
+    assert!(run.course.cancel());
+    assert!(!run.course.cancel());
+    run.course.expire();
+    run.course.handle(Reply::SessionOver);
+    run.answered(&[(0, 0, 200)]);
+    assert_eq!(run.ended(), Some(Ended::Cancelled));
+}

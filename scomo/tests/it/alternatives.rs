@@ -1,0 +1,148 @@
+//! SCOMO AD 5.4.3, alternative flows (`lawmo-scomo` flow 8.4).
+
+use dm_proto::{
+    AlertCode,
+    message::{Alert, Item, Meta},
+    session::Trigger,
+};
+use dm_tree::remote::Notice;
+use scomo::server::{AnyOperation, AnyOutcome, Inventory, Invoke, Package};
+
+use crate::support::{Result, URL, config, each, game, order};
+
+/// Alternative 1: the device asks for an operation; the server reads and continues in the session.
+#[test]
+fn a_request_of_the_device_is_served_in_its_own_session() -> Result {
+    each(&config(), |setup| {
+        let request = Alert {
+            code: Some(AlertCode::GENERIC_ALERT),
+            items: vec![
+                Item::for_source("./SCOMO")
+                    .with_meta(Meta::of_type("com.example.scomo.request").with_format("chr"))
+                    .with_data("game"),
+            ],
+            ..Alert::default()
+        };
+        setup.bench.agent()?.raise("srv1", request.clone(), 1)?;
+        // The server has something to do for such a device anyway: it looks, and acts.
+        setup
+            .bench
+            .push(1, AnyOperation::Inventory(Inventory::new(order("i"))))?;
+        let install = Invoke::download_install(game(), URL, order("d"));
+        setup.bench.push(2, AnyOperation::Invoke(install))?;
+        setup.bench.run_session(Trigger::Client)?;
+        let asked = setup.bench.notices.iter().any(|notice| match notice {
+            Notice::Unclaimed(alert) => alert.items == request.items,
+            _ => false,
+        });
+        assert!(asked, "the request is passed on: {:?}", setup.bench.notices);
+        assert_eq!(setup.bench.agent()?.report_due()?, None, "it was answered");
+        assert!(matches!(
+            setup.outcome(1)?,
+            Some(AnyOutcome::Inventory(Ok(_)))
+        ));
+        assert_eq!(setup.codes(2)?, ("succeeded", 0, 1200));
+        Ok(())
+    })
+}
+
+/// Alternative 2: the management infrastructure asks, the server queues, the device comes.
+#[test]
+fn what_is_queued_waits_for_a_session_and_its_result_is_there_afterwards() -> Result {
+    each(&config(), |setup| {
+        let install = Invoke::download_install(game(), URL, order("d"));
+        setup.bench.push(1, AnyOperation::Invoke(install))?;
+        assert!(setup.bench.queue(|queue| queue.wants_session())?);
+        assert_eq!(setup.outcome(1)?, None);
+        setup.bench.run_session(Trigger::Server)?;
+        assert_eq!(setup.codes(1)?, ("succeeded", 0, 1200));
+        assert!(!setup.bench.queue(|queue| queue.wants_session())?);
+        Ok(())
+    })
+}
+
+/// Alternative 3: combined operations, one report for the whole.
+#[test]
+fn combined_primitives_end_in_one_report() -> Result {
+    for (active, state) in [(true, "20"), (false, "10")] {
+        each(&config(), |setup| {
+            let install = if active {
+                Invoke::download_install(game(), URL, order("d"))
+            } else {
+                Invoke::download_install_inactive(game(), URL, order("d"))
+            };
+            setup.carry_out(1, install)?;
+            let activation = if active { "Active" } else { "Inactive" };
+            assert_eq!(
+                setup.car.done(),
+                [
+                    format!("fetch game from {URL}"),
+                    format!("install game {activation}")
+                ]
+            );
+            for part in ["app", "lib"] {
+                let leaf = format!("Inventory/Deployed/game.{part}/State");
+                assert_eq!(setup.value(&leaf)?, state);
+            }
+            let finished = |notice: &&Notice| **notice == Notice::Finished(1);
+            assert_eq!(setup.bench.notices.iter().filter(finished).count(), 1);
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
+/// Alternative 3: any other combination is one operation after the other.
+#[test]
+fn install_then_activate_later_are_two_operations() -> Result {
+    each(&config(), |setup| {
+        let install = Invoke::download_install_inactive(game(), URL, order("a"));
+        setup.carry_out(1, install)?;
+        setup.carry_out(2, Invoke::activate("game.app", order("b")))?;
+        assert_eq!(setup.value("Inventory/Deployed/game.app/State")?, "20");
+        assert_eq!(setup.value("Inventory/Deployed/game.lib/State")?, "10");
+        Ok(())
+    })
+}
+
+/// Update: a newer package for the same components.
+#[test]
+fn a_newer_package_updates_the_same_nodes() -> Result {
+    each(&config(), |setup| {
+        for (id, version) in [(1, "1.0"), (2, "2.0")] {
+            let package = game().with_install_params(version);
+            let install = Invoke::download_install(package, URL, order(version));
+            setup.carry_out(id, install)?;
+            assert_eq!(setup.codes(id)?, ("succeeded", 0, 1200));
+            assert_eq!(setup.value("Inventory/Deployed/game.app/Version")?, version);
+        }
+        assert_eq!(
+            setup.children("Inventory/Deployed")?,
+            ["game.app", "game.lib"]
+        );
+        assert_eq!(setup.children("Inventory/Delivered")?, ["game"]);
+        Ok(())
+    })
+}
+
+#[test]
+fn identifiers_that_are_no_node_names_get_names_of_their_own() -> Result {
+    each(&config(), |setup| {
+        for (id, package) in [(1, "a/b"), (2, "a?b"), (3, "..")] {
+            let package = Package::new(package);
+            let install = Invoke::download_install(package, URL, order(&format!("c{id}")));
+            setup.carry_out(id, install)?;
+            assert_eq!(setup.codes(id)?, ("succeeded", 0, 1200), "{id}");
+        }
+        assert_eq!(setup.children("Inventory/Deployed")?.len(), 6);
+        setup.carry_out(4, Invoke::remove_component("a?b.app", order("r")))?;
+        assert_eq!(setup.codes(4)?, ("succeeded", 0, 1200));
+        assert!(
+            setup
+                .car
+                .done()
+                .contains(&"remove component a?b.app".into())
+        );
+        Ok(())
+    })
+}

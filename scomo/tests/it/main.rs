@@ -1,0 +1,7 @@
+//! The flows of the SCOMO architecture document, end to end: a device and a server joined in memory.
+
+mod alternatives;
+mod faults;
+mod life_cycle;
+mod server_interactions;
+mod support;

@@ -1,0 +1,317 @@
+//! A car, its server, and the ways to run a flow.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use dm_proto::{
+    StatusCode, Text,
+    auth::{Account, Credentials, Scheme, Side},
+    codec::Encoding,
+};
+use dm_tree::{
+    NodeUri,
+    object::{Job, ManagementObject},
+    remote::{Notice, Order},
+    std_objects::{DevDetail, DevInfo, DmAcc},
+    store::Redb,
+    testing::{Bench, BenchError, Disk},
+};
+use scomo::{
+    Operation, ResultCode,
+    device::{
+        Activation, Component, Config, Device, Effect, InstallEffect, Package, PackageIs, Scomo,
+        Subject,
+    },
+    server::{AnyOperation, AnyOutcome},
+};
+
+pub(crate) type Result<T = (), E = BenchError> = core::result::Result<T, E>;
+
+/// What a car does, and what it has done.
+#[derive(Clone, Default)]
+pub(crate) struct Car(Arc<Mutex<Inner>>);
+
+struct Inner {
+    done: Vec<String>,
+    fetch: ResultCode,
+    install: core::result::Result<PackageIs, (ResultCode, PackageIs)>,
+    other: ResultCode,
+    veto: Option<StatusCode>,
+}
+
+impl Default for Inner {
+    fn default() -> Self {
+        Self {
+            done: Vec::new(),
+            fetch: ResultCode::SUCCESSFUL,
+            install: Ok(PackageIs::Kept),
+            other: ResultCode::SUCCESSFUL,
+            veto: None,
+        }
+    }
+}
+
+impl Car {
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What was done since the last time.
+    pub(crate) fn done(&self) -> Vec<String> {
+        core::mem::take(&mut self.inner().done)
+    }
+
+    /// Fetching ends like this.
+    pub(crate) fn fetches(&self, result: ResultCode) {
+        self.inner().fetch = result;
+    }
+
+    /// Installing succeeds, and this becomes of the package.
+    pub(crate) fn installs(&self, package: PackageIs) {
+        self.inner().install = Ok(package);
+    }
+
+    /// Installing fails.
+    pub(crate) fn cannot_install(&self, result: ResultCode, package: PackageIs) {
+        self.inner().install = Err((result, package));
+    }
+
+    /// Everything else ends like this.
+    pub(crate) fn ends_with(&self, result: ResultCode) {
+        self.inner().other = result;
+    }
+
+    /// Primitives are refused.
+    pub(crate) fn vetoes(&self, status: StatusCode) {
+        self.inner().veto = Some(status);
+    }
+
+    fn note(&self, what: String, job: &Job) {
+        let resumed = if job.resumed { " again" } else { "" };
+        self.inner().done.push(format!("{what}{resumed}"));
+    }
+
+    fn act(&self, what: String, job: &Job) -> Effect {
+        self.note(what, job);
+        Effect::Done(self.inner().other)
+    }
+}
+
+impl Device for Car {
+    fn fetch(&mut self, package: &Package, job: &Job) -> Effect {
+        let url = package.url.as_deref().unwrap_or("nowhere");
+        self.note(format!("fetch {} from {url}", package.id), job);
+        Effect::Done(self.inner().fetch)
+    }
+
+    /// A package `x` holds the components `x.app` and `x.lib`.
+    fn install(&mut self, package: &Package, activation: Activation, job: &Job) -> InstallEffect {
+        let data = match &package.data {
+            Some(data) => format!(" of {} octets", data.len()),
+            None => String::new(),
+        };
+        self.note(format!("install {}{data} {activation:?}", package.id), job);
+        let components = ["app", "lib"].map(|part| {
+            Component::new(format!("{}.{part}", package.id))
+                .named(part)
+                .with_version(package.install_params.as_deref().unwrap_or("1"))
+        });
+        match self.inner().install {
+            Ok(package) => InstallEffect::Installed {
+                components: components.to_vec(),
+                package,
+            },
+            Err((result, package)) => InstallEffect::Failed { result, package },
+        }
+    }
+
+    fn activate(&mut self, component: &Component, job: &Job) -> Effect {
+        self.act(format!("activate {}", component.id), job)
+    }
+
+    fn deactivate(&mut self, component: &Component, job: &Job) -> Effect {
+        self.act(format!("deactivate {}", component.id), job)
+    }
+
+    fn remove_component(&mut self, component: &Component, job: &Job) -> Effect {
+        self.act(format!("remove component {}", component.id), job)
+    }
+
+    fn remove_package(&mut self, package: &Package, job: &Job) -> Effect {
+        self.act(format!("remove package {}", package.id), job)
+    }
+
+    fn supports_environment(&self, env_type: &str) -> bool {
+        env_type != "toaster"
+    }
+
+    fn allows(&self, _: Operation, _: &Subject) -> core::result::Result<(), StatusCode> {
+        self.inner().veto.map_or(Ok(()), Err)
+    }
+}
+
+/// A car and its server.
+pub(crate) struct Setup {
+    pub(crate) bench: Bench<AnyOperation>,
+    pub(crate) car: Car,
+}
+
+impl Setup {
+    /// Gives the server an operation, and runs sessions until nobody has anything left to say.
+    pub(crate) fn carry_out(&mut self, id: u32, operation: impl Into<AnyOp>) -> Result {
+        self.bench.push(id, operation.into().0)?;
+        self.bench.settle()
+    }
+
+    /// The flat form of an outcome: state, status, result, and the identifiers reported on.
+    pub(crate) fn summary(&mut self, id: u32) -> Result<(&'static str, u16, u16, Vec<String>)> {
+        let Some(outcome) = self.bench.outcome(id)? else {
+            return Ok(("none", 0, 0, Vec::new()));
+        };
+        let summary = outcome.summary();
+        let number = |code: Option<StatusCode>| code.map_or(0, StatusCode::as_u16);
+        let components = summary
+            .components
+            .iter()
+            .map(|component| {
+                let id = component.id.as_deref().unwrap_or("?");
+                let uri = component.uri.as_deref().unwrap_or("?");
+                format!("{id} at {uri}")
+            })
+            .collect();
+        Ok((
+            summary.state.as_str(),
+            number(summary.status),
+            number(summary.result),
+            components,
+        ))
+    }
+
+    /// State, status and result of an operation.
+    pub(crate) fn codes(&mut self, id: u32) -> Result<(&'static str, u16, u16)> {
+        let (state, status, result, _) = self.summary(id)?;
+        Ok((state, status, result))
+    }
+
+    /// Whether the server was told of one outcome, once, and of no report that belongs to nothing.
+    pub(crate) fn is_told_once(&self) -> bool {
+        let count = |wanted: fn(&Notice) -> bool| {
+            self.bench
+                .notices
+                .iter()
+                .filter(|notice| wanted(notice))
+                .count()
+        };
+        count(|notice| matches!(notice, Notice::Finished(_))) == 1
+            && count(|notice| matches!(notice, Notice::Unclaimed(_))) == 0
+    }
+
+    pub(crate) fn outcome(&mut self, id: u32) -> Result<Option<AnyOutcome>> {
+        self.bench.outcome(id)
+    }
+
+    /// What the server sent, statuses aside, message by message.
+    pub(crate) fn server_sent(&self) -> Vec<String> {
+        self.bench.commands(Side::Server)
+    }
+
+    /// The value of a leaf of the object.
+    pub(crate) fn value(&mut self, path: &str) -> Result<String> {
+        let value = self.bench.value(&format!("./SCOMO/{path}"))?;
+        Ok(value.unwrap_or_else(|| "missing".into()))
+    }
+
+    pub(crate) fn children(&mut self, path: &str) -> Result<Vec<String>> {
+        self.bench.children(&format!("./SCOMO/{path}"))
+    }
+}
+
+/// Whatever makes an operation.
+pub(crate) struct AnyOp(AnyOperation);
+
+impl From<scomo::server::Invoke> for AnyOp {
+    fn from(operation: scomo::server::Invoke) -> Self {
+        Self(AnyOperation::Invoke(operation))
+    }
+}
+
+impl From<scomo::server::Inventory> for AnyOp {
+    fn from(operation: scomo::server::Inventory) -> Self {
+        Self(AnyOperation::Inventory(operation))
+    }
+}
+
+pub(crate) fn config() -> Config {
+    Config::new(["srv1"])
+}
+
+pub(crate) fn order(correlator: &str) -> Order {
+    Order::new("srv1", correlator).with_usual_roots([uri("./SCOMO")])
+}
+
+/// The package that most flows are about.
+pub(crate) fn game() -> scomo::server::Package {
+    scomo::server::Package::new("game").named("The game")
+}
+
+pub(crate) const URL: &str = "https://packages.example.com/game";
+
+pub(crate) fn uri(text: &str) -> NodeUri {
+    NodeUri::parse(text).expect("a valid uri")
+}
+
+pub(crate) fn account() -> Account {
+    let credentials = |name: &str| Credentials {
+        scheme: Scheme::Basic,
+        name: name.into(),
+        secret: format!("{name}-secret").into(),
+        nonce: Default::default(),
+    };
+    Account {
+        server_id: Text::from("srv1"),
+        server_uri: "http://dm.example.com/dm".into(),
+        device_uri: "VIN:WVWZZZ1JZXW000001".into(),
+        client: credentials("car"),
+        server: credentials("srv1"),
+    }
+}
+
+pub(crate) fn start(config: Config, disk: Disk, encoding: Encoding) -> Result<Setup> {
+    let car = Car::default();
+    let device = car.clone();
+    let objects = move || -> Vec<(NodeUri, Box<dyn ManagementObject>)> {
+        vec![
+            (
+                uri(DevInfo::ROOT),
+                Box::new(DevInfo::new("VIN:WVWZZZ1JZXW000001", "Maker", "Model")),
+            ),
+            (
+                uri(DevDetail::ROOT),
+                Box::new(DevDetail::new("car", "Maker", "1", "1", "1")),
+            ),
+            (uri(DmAcc::ROOT), Box::new(DmAcc::new(vec![account()]))),
+            (
+                uri("./SCOMO"),
+                Box::new(Scomo::new(device.clone(), config.clone())),
+            ),
+        ]
+    };
+    let bench = Bench::new(disk, account(), Box::new(objects), encoding)?;
+    Ok(Setup { bench, car })
+}
+
+/// Runs a flow in both encodings, on both stores.
+pub(crate) fn each(config: &Config, flow: impl Fn(&mut Setup) -> Result) -> Result {
+    for encoding in [Encoding::Xml, Encoding::Wbxml] {
+        for disk in [Disk::default(), redb()] {
+            flow(&mut start(config.clone(), disk, encoding)?)?;
+        }
+    }
+    Ok(())
+}
+
+fn redb() -> Disk {
+    let database = redb::Database::builder()
+        .create_with_backend(redb::backends::InMemoryBackend::new())
+        .expect("a database in memory");
+    Disk::new(Redb::with_database(database).expect("an empty database"))
+}
