@@ -16,7 +16,7 @@ use axum::{
 };
 
 use super::trace::{Actor, Trace};
-use crate::device::packages::{ManifestComponent, Sha256Digest, build};
+use crate::device::package::{ManifestComponent, Sha256Digest, build};
 
 /// A package that is served.
 #[derive(Clone, Debug)]

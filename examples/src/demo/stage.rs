@@ -139,7 +139,7 @@ impl Stage {
     /// Starts the servers.
     pub(super) fn new(encoding: Encoding) -> Result<Self, DemoError> {
         let trace = Trace::default();
-        let folder = tempfile::tempdir()?;
+        let folder = folder()?;
         let packages = Arc::new(PackageServer::start(trace.clone())?);
         let mut config = server::Config::new(folder.path().join("server"));
         let seen = trace.clone();
@@ -455,6 +455,12 @@ impl User for DemoUser {
     fn tell(&mut self, message: &str) {
         self.trace.arrow(Actor::Device, Actor::User, message);
     }
+}
+
+/// A folder for what nobody keeps: in memory, where the system has a place for that, since devices and
+/// server wait for the disk at every step they must not forget.
+fn folder() -> io::Result<tempfile::TempDir> {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir())
 }
 
 /// A LAWMO operation.

@@ -7,7 +7,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 use scomo::ResultCode;
 use sha2::{Digest, Sha256};
 
-use super::packages::{PackageError, Packages, Sha256Digest, is_out_of_room};
+use super::{
+    package::{PackageError, Sha256Digest, is_out_of_room},
+    packages::Packages,
+};
 
 /// The media type of a download descriptor.
 const DESCRIPTOR: &str = "application/vnd.oma.dd+xml";

@@ -7,6 +7,7 @@
 pub mod download;
 pub mod factory;
 pub mod locks;
+pub mod package;
 pub mod packages;
 pub mod root;
 pub mod transport;

@@ -13,7 +13,8 @@ use scomo::{
 
 use super::{
     download::{DownloadError, Downloader},
-    packages::{Installed, PackageError, Packages, Sha256Digest},
+    package::{PackageError, Sha256Digest},
+    packages::{Installed, Packages},
     user::SharedUser,
 };
 

@@ -1,19 +1,15 @@
 //! A device that is stopped at any moment ends what it was told once, and its server knows how.
 
-use std::{
-    process::Stdio,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    thread,
+use core::{
+    sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
 };
+use std::{process::Stdio, sync::Arc, thread};
 
 use dm_examples::device::{
     Error, Reporting,
     locks::Locked,
-    packages::{ManifestComponent, Sha256Digest, build},
+    package::{ManifestComponent, Sha256Digest, build},
 };
 use dm_proto::codec::Encoding;
 use serde_json::Value;

@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use dm_examples::device::packages::{ManifestComponent, Sha256Digest, build};
+use dm_examples::device::package::{ManifestComponent, Sha256Digest, build};
 use serde_json::json;
 
 use super::{Lab, download_install, lawmo, web};
