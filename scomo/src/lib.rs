@@ -90,7 +90,7 @@
 //! # What is not implemented
 //!
 //! - Download descriptors: whoever implements [`device::Device::fetch`] reads them.
-//! - Packages delivered in the tree are handed over whole, not as a stream.
+//! - Packages delivered in the tree travel in one message and are handed over whole: no large objects.
 //! - `Ext` subtrees; of 1.1 the lists of components and the periodic update check.
 
 pub mod device;
