@@ -272,15 +272,25 @@ pub(super) struct Slot {
     pub(super) nonces: Nonces,
 }
 
-/// That the device was told to come.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub(super) struct Notified {
-    /// The session that it is to open: the same each time, so that it opens one.
-    pub(super) session_id: u16,
-    /// How often it was told.
+/// How the device is called to open a session.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub(super) struct Calls {
+    /// The session that it is to open: the same at each call, so that it opens one.
+    pub(super) session_id: Option<u16>,
+    /// How often it was called since an operation was queued or ended.
     pub(super) times: u32,
-    /// When it is told again, in milliseconds since 1970.
-    pub(super) again: i64,
+    /// When it may be called again, in milliseconds since 1970.
+    pub(super) not_before: i64,
+}
+
+impl Calls {
+    /// The device was called, or has come by itself: it is left alone for a while, longer each time that
+    /// nothing comes of it.
+    pub(super) fn back_off(&mut self, now: i64) {
+        let wait = 5_000_i64.checked_shl(self.times.min(16));
+        let wait = wait.unwrap_or(i64::MAX).min(3_600_000);
+        self.not_before = now.saturating_add(wait);
+    }
 }
 
 /// Everything about a device, stored as one under a version that compare-and-swap goes by.
@@ -304,7 +314,7 @@ pub(super) struct Row {
     /// The operations of the queue: number, identifier, deadline.
     pub(super) open: Vec<Open>,
     pub(super) next_number: u32,
-    pub(super) notified: Option<Notified>,
+    pub(super) calls: Calls,
     /// What the device says of itself when it opens a session.
     pub(super) dev_info: BTreeMap<String, String>,
 }
@@ -332,7 +342,7 @@ impl Row {
             queue: Queue::new(),
             open: Vec::new(),
             next_number: 1,
-            notified: None,
+            calls: Calls::default(),
             dev_info: BTreeMap::new(),
         }
     }
@@ -352,6 +362,10 @@ impl Row {
         let number = self.next_number;
         self.next_number = number.wrapping_add(1).max(1);
         self.queue.push(number, operation);
+        self.calls = Calls {
+            session_id: self.calls.session_id,
+            ..Calls::default()
+        };
         self.open.push(Open {
             number,
             id: id.to_owned(),
@@ -398,8 +412,7 @@ impl Row {
         } else {
             0
         };
-        let again = self.notified.as_ref().map_or(0, |notified| notified.again);
-        Some(quiet.max(again))
+        Some(quiet.max(self.calls.not_before))
     }
 
     /// The account as the REST API shows it: never with a password.
@@ -439,3 +452,25 @@ fn head(text: &str) -> String {
 
 /// How long a session that has gone quiet counts as going on, in milliseconds.
 const PATIENCE: i64 = 60_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_that_does_not_come_is_called_less_and_less_often() {
+        let wait = |times| {
+            let mut calls = Calls {
+                times,
+                ..Calls::default()
+            };
+            calls.back_off(1_000);
+            calls.not_before - 1_000
+        };
+        let waits: Vec<_> = (0..12).map(wait).collect();
+        assert_eq!(waits.first(), Some(&5_000));
+        assert!(waits.is_sorted());
+        assert_eq!(waits.last(), Some(&3_600_000));
+        assert_eq!(wait(u32::MAX), 3_600_000);
+    }
+}

@@ -13,9 +13,9 @@ use axum::{
 };
 use bytes::Bytes;
 use dm_proto::{
-    StatusCode,
+    AlertCode, StatusCode,
     codec::{DecodeOptions, Encoding, encode},
-    message::{Alert, Command, CommandName, Location, Status, SyncHdr, SyncMl},
+    message::{Command, CommandName, Location, Status, SyncHdr, SyncMl},
     session::{Disposition, Headers, ReceiveError, Received, ServerSession, Transmit},
 };
 use dm_tree::remote::{Notice, Operation as _, Queue};
@@ -181,14 +181,17 @@ async fn attempt(shared: &Shared, received: &Received, mut row: Row) -> Result<A
     };
     let mut slot = slot;
     let mut session = session;
-    if let Err(error) = session.handle(received.clone(), nonce()?) {
+    let handled = session.handle(received.clone(), nonce()?);
+    if let Err(error) = &handled {
         shared.log(format_args!("session of {:?}: {error}", row.id));
     }
     let mut updates = Updates::default();
     let authenticated = session.is_authenticated();
     let notices = if authenticated {
         updates.expire(&mut row, now);
-        asked_for(shared, received, &mut row, &mut updates, now)?;
+        if handled.is_ok() {
+            asked_for(shared, received, &mut row, &mut updates, now)?;
+        }
         row.queue.drive(&mut session)
     } else {
         // Who has not proved to be the device does not touch its operations.
@@ -197,12 +200,18 @@ async fn attempt(shared: &Shared, received: &Received, mut row: Row) -> Result<A
     for notice in notices {
         match notice {
             Notice::NonceChanged { side, nonce } => slot.nonces.set(side, nonce),
-            Notice::Unclaimed(alert) if authenticated => unclaimed(shared, &row, &alert),
-            notice if authenticated => updates.notice(&mut row, &notice),
+            notice if authenticated => {
+                log(shared, &row, &notice);
+                updates.notice(&mut row, &notice, now);
+            }
             _ => {}
         }
     }
     let transmit = session.poll_transmit();
+    if transmit.is_none() && handled.is_err() {
+        // The message did not enter the session, whose last answer stays what it was.
+        return Ok(refuse(received, StatusCode::BAD_REQUEST));
+    }
     slot.saved = session.save();
     slot.last_sent.clone_from(&transmit);
     if authenticated {
@@ -299,6 +308,12 @@ fn asked_for(
         let Command::Alert(alert) = command else {
             continue;
         };
+        if !matches!(
+            alert.code,
+            Some(AlertCode::GENERIC_ALERT | AlertCode::CLIENT_EVENT)
+        ) {
+            continue;
+        }
         if row
             .queue
             .iter()
@@ -323,15 +338,23 @@ fn asked_for(
     Ok(())
 }
 
-/// Logs an alert that belongs to no operation, if it is not one that the session itself is made of.
-fn unclaimed(shared: &Shared, row: &Row, alert: &Alert) {
-    let meta = alert.items.iter().find_map(|item| item.meta.as_deref());
-    let type_ = meta.and_then(|meta| meta.type_.as_deref());
-    let type_ = type_.unwrap_or("no type");
-    shared.log(format_args!(
-        "{:?} sends alert {:?} of {type_:?}, which belongs to no operation",
-        row.id, alert.code
-    ));
+fn log(shared: &Shared, row: &Row, notice: &Notice) {
+    let id = &row.id;
+    match notice {
+        Notice::Opened { trigger, .. } => {
+            shared.log(format_args!("{id:?} opens a session: {trigger:?}"));
+        }
+        Notice::Unclaimed(alert) => {
+            let meta = alert.items.iter().find_map(|item| item.meta.as_deref());
+            let type_ = meta.and_then(|meta| meta.type_.as_deref());
+            let type_ = type_.unwrap_or_default();
+            shared.log(format_args!(
+                "{id:?} sends an alert of type {type_:?}, which belongs to no operation"
+            ));
+        }
+        Notice::Ended(ending) => shared.log(format_args!("session of {id:?} ends: {ending:?}")),
+        _ => {}
+    }
 }
 
 /// The answer to a message that no session takes: a status for its header, and the end.

@@ -1,6 +1,6 @@
 //! The REST API for the external management infrastructure of the architecture documents.
 
-use core::{convert::Infallible, fmt};
+use core::{convert::Infallible, fmt, net::IpAddr};
 use std::{collections::VecDeque, sync::Arc};
 
 use axum::{
@@ -10,7 +10,7 @@ use axum::{
         DefaultBodyLimit, Path, Query, Request, State as Shares,
         rejection::{BytesRejection, PathRejection},
     },
-    http::{HeaderMap, HeaderValue, StatusCode as Http, header},
+    http::{HeaderMap, HeaderValue, StatusCode as Http, header, uri::Authority},
     middleware::{self, Next},
     response::{
         IntoResponse, Response,
@@ -55,7 +55,25 @@ pub(super) fn router(shared: Arc<Shared>, token: Option<Secret>) -> Router {
             let token = token.clone();
             async move { authorize(&token, request, next).await }
         })),
-        None => router,
+        None => router.layer(middleware::from_fn(insist_on_address)),
+    }
+}
+
+/// Without a token, only loopback is listened on, and a browser there could be tricked: a name that
+/// its page owns is made to mean this host. So requests must name this host by its address.
+async fn insist_on_address(request: Request, next: Next) -> Response {
+    let host = request.headers().get(header::HOST);
+    let host = host.and_then(|value| value.to_str().ok());
+    let host = host.and_then(|value| value.parse::<Authority>().ok());
+    let is_address = host.is_some_and(|host| {
+        let name = host.host();
+        let bare = name.trim_start_matches('[').trim_end_matches(']');
+        name.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok()
+    });
+    if is_address {
+        next.run(request).await
+    } else {
+        Problem::Host.into_response()
     }
 }
 
@@ -89,6 +107,7 @@ async fn authorize(token: &Secret, request: Request, next: Next) -> Response {
 #[derive(Debug)]
 enum Problem {
     Unauthorized,
+    Host,
     NotFound(&'static str),
     Method,
     MediaType,
@@ -111,6 +130,7 @@ impl Problem {
     fn status(&self) -> Http {
         match self {
             Self::Unauthorized => Http::UNAUTHORIZED,
+            Self::Host => Http::FORBIDDEN,
             Self::NotFound(_) => Http::NOT_FOUND,
             Self::Method => Http::METHOD_NOT_ALLOWED,
             Self::MediaType => Http::UNSUPPORTED_MEDIA_TYPE,
@@ -129,6 +149,9 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unauthorized => f.write_str("a valid bearer token is required"),
+            Self::Host => {
+                f.write_str("without a token, name this host as localhost or by its address")
+            }
             Self::NotFound(what) => write!(f, "there is no such {what}"),
             Self::Method => f.write_str("this resource does not have that method"),
             Self::MediaType => f.write_str("send the body as application/json"),

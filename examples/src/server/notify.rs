@@ -7,7 +7,7 @@ use dm_proto::{LocUri, notification::Notification};
 use tokio::net::{UdpSocket, lookup_host};
 
 use super::{
-    device::{Notified, Row},
+    device::Row,
     operation::State,
     shared::{NoRandomness, Shared, Updates, now, random, wait},
     store::StoreError,
@@ -46,7 +46,7 @@ enum Fault {
 }
 
 /// Does what is due for a device.
-async fn attend(shared: &Shared, id: &str) {
+async fn attend(shared: &Arc<Shared>, id: &str) {
     match try_attend(shared, id).await {
         // Somebody else changed the row: it is looked at again.
         Ok(()) | Err(Fault::Store(StoreError::Conflict)) => {}
@@ -57,7 +57,7 @@ async fn attend(shared: &Shared, id: &str) {
     }
 }
 
-async fn try_attend(shared: &Shared, id: &str) -> Result<(), Fault> {
+async fn try_attend(shared: &Arc<Shared>, id: &str) -> Result<(), Fault> {
     let Some(mut row) = shared.store.row(id).await? else {
         return Ok(());
     };
@@ -74,26 +74,26 @@ async fn try_attend(shared: &Shared, id: &str) -> Result<(), Fault> {
         row.in_session = false;
         row.queue.session_lost();
     }
-    let before = row.notified.take();
-    let times = before.as_ref().map_or(0, |notified| notified.times);
-    let session_id = match before {
-        Some(notified) => notified.session_id,
+    let session_id = match row.calls.session_id {
+        Some(session_id) => session_id,
         None => u16::from_be_bytes(random()?).max(1),
     };
-    row.notified = Some(Notified {
-        session_id,
-        times: times.saturating_add(1),
-        again: now.saturating_add(back_off(times)),
-    });
+    row.calls.session_id = Some(session_id);
+    row.calls.back_off(now);
+    row.calls.times = row.calls.times.saturating_add(1);
     let waiting: Vec<u32> = row.open.iter().map(|open| open.number).collect();
     for number in waiting {
         updates.advance(&row, number, State::Notified);
     }
     let row = shared.commit(row, updates, None).await?;
-    // The state is stored before the device can come.
-    if let Err(error) = send(&row, session_id).await {
-        shared.log(format_args!("{id:?} cannot be notified: {error}"));
-    }
+    // The state is stored before the device can come. A name that takes long to resolve holds up no
+    // other device.
+    let shared = Arc::clone(shared);
+    tokio::spawn(async move {
+        if let Err(error) = send(&row, session_id).await {
+            shared.log(format_args!("{:?} cannot be notified: {error}", row.id));
+        }
+    });
     Ok(())
 }
 
@@ -126,31 +126,8 @@ fn package_0(row: &Row, session_id: u16) -> std::io::Result<Vec<u8>> {
         .map_err(std::io::Error::other)
 }
 
-/// How long to wait, in milliseconds, after having called `times` times before: 5 seconds at first, twice
-/// as long each time, an hour at most.
-fn back_off(times: u32) -> i64 {
-    5_000_i64
-        .checked_shl(times.min(16))
-        .unwrap_or(i64::MAX)
-        .min(3_600_000)
-}
-
 /// How long to sleep when nothing is due; commits wake us earlier.
 const IDLE: Duration = Duration::from_secs(60);
 
 /// How long to wait after a failure.
 const RETRY: Duration = Duration::from_secs(1);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_device_that_does_not_come_is_called_less_and_less_often() {
-        let waits: Vec<_> = (0..12).map(back_off).collect();
-        assert_eq!(waits.first(), Some(&5_000));
-        assert!(waits.is_sorted());
-        assert_eq!(waits.last(), Some(&3_600_000));
-        assert_eq!(back_off(u32::MAX), 3_600_000);
-    }
-}

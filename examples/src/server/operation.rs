@@ -244,3 +244,70 @@ pub(super) fn time(milliseconds: i64) -> String {
         .unwrap_or_default()
         .to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record() -> Record {
+        let request = OperationRequest::lawmo(crate::server::LawmoVerb::Unlock);
+        Record::new("1".into(), "phone", 1, &request, None, 0)
+    }
+
+    fn states(record: &Record) -> Vec<(u64, &'static str)> {
+        record
+            .events()
+            .map(|(number, event)| (number, event.state.as_str()))
+            .collect()
+    }
+
+    #[test]
+    fn a_record_goes_on_and_never_back() {
+        let mut record = record();
+        for state in [State::Sent, State::Notified, State::Sent, State::Accepted] {
+            record.advance(state, 1);
+        }
+        let expected = [(1, "queued"), (2, "sent"), (3, "accepted")];
+        assert_eq!(states(&record), expected);
+    }
+
+    #[test]
+    fn an_outcome_comes_once() {
+        let mut record = record();
+        record.finish(Summary::new(SummaryState::Succeeded), 1);
+        record.finish(Summary::new(SummaryState::Failed), 2);
+        record.advance(State::Accepted, 3);
+        assert_eq!(states(&record), [(1, "queued"), (2, "succeeded")]);
+    }
+
+    #[test]
+    fn a_view_has_codes_and_components_where_there_are_some() {
+        let mut record = record();
+        assert_eq!(
+            record.view(record.last()),
+            json!({
+                "id": "1",
+                "device": "phone",
+                "request": {"lawmo": "unlock"},
+                "state": "queued",
+                "final": false,
+                "created": "1970-01-01T00:00:00Z",
+                "updated": "1970-01-01T00:00:00Z",
+            })
+        );
+        let component = ComponentResult::new(None, Some("c1".into()), StatusCode::new(1407));
+        let summary = Summary::new(SummaryState::Failed)
+            .with_status(StatusCode::ACCEPTED)
+            .with_result(StatusCode::new(1407))
+            .with_components(vec![component]);
+        record.finish(summary, 1_500);
+        let view = record.view(record.last());
+        assert_eq!(view["updated"], "1970-01-01T00:00:01.5Z");
+        assert_eq!(view["status"], 202);
+        let components = json!([{"uri": null, "id": "c1", "code": 1407}]);
+        assert_eq!(
+            view["result"],
+            json!({"code": 1407, "components": components})
+        );
+    }
+}

@@ -59,6 +59,7 @@ impl Updates {
             return;
         };
         if let Some((open, _)) = row.remove(number) {
+            row.calls.times = 0;
             self.0.push((open.id, Update::Finish(summary)));
         }
     }
@@ -83,11 +84,12 @@ impl Updates {
     }
 
     /// Takes what the queue has to tell, except for nonces, which belong to a session.
-    pub(super) fn notice(&mut self, row: &mut Row, notice: &Notice) {
+    pub(super) fn notice(&mut self, row: &mut Row, notice: &Notice, now: i64) {
         match notice {
             Notice::Opened { dev_info, .. } => {
                 row.in_session = true;
-                row.notified = None;
+                row.calls.session_id = None;
+                row.calls.back_off(now);
                 row.set_dev_info(dev_info);
             }
             Notice::Ended(_) => row.in_session = false,

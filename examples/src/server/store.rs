@@ -319,3 +319,93 @@ const DEVICES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("devices"
 const OPERATIONS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("operations");
 const KEYS: TableDefinition<'_, (&str, &str), (&[u8; 32], &str)> = TableDefinition::new("keys");
 const AGENDA: TableDefinition<'_, (i64, &str), ()> = TableDefinition::new("agenda");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::device::Device;
+
+    fn store(test: &str) -> Store {
+        let path = std::env::temp_dir().join(format!("dm-store-{test}-{}", std::process::id()));
+        // It is not there before the first run.
+        let _ = std::fs::remove_file(&path);
+        let store = Store::open(&path).expect("a store");
+        // The open file lives on without its name.
+        let _ = std::fs::remove_file(&path);
+        store
+    }
+
+    fn change(row: Row) -> Change {
+        Change {
+            row,
+            records: Vec::new(),
+            key: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn of_two_who_read_the_same_row_one_stores() {
+        let store = store("swap");
+        let row = Row::new("phone", Device::new("srv"));
+        let first = store.commit(change(row.clone())).await.expect("stored");
+        assert_eq!(first.version, 1);
+        let again = store.commit(change(row)).await;
+        assert!(matches!(again, Err(StoreError::Conflict)));
+
+        let one = store.commit(change(first.clone())).await;
+        let other = store.commit(change(first)).await;
+        assert_eq!(one.expect("stored").version, 2);
+        assert!(matches!(other, Err(StoreError::Conflict)));
+    }
+
+    #[tokio::test]
+    async fn a_change_with_a_used_key_stores_nothing() {
+        let store = store("key");
+        let key = || Key {
+            key: "k".into(),
+            digest: [7; 32],
+            operation: "1".into(),
+        };
+        let row = Row::new("phone", Device::new("srv"));
+        let with_key = |row| Change {
+            key: Some(key()),
+            ..change(row)
+        };
+        let row = store.commit(with_key(row)).await.expect("stored");
+        let again = store.commit(with_key(row)).await;
+        assert!(matches!(again, Err(StoreError::Conflict)));
+        let row = store.row("phone").await.expect("read").expect("a row");
+        assert_eq!(row.version, 1);
+        let used = store.key("phone", "k").await.expect("read");
+        assert_eq!(used.map(|key| key.operation), Some("1".into()));
+        assert!(store.key("other", "k").await.expect("read").is_none());
+    }
+
+    #[tokio::test]
+    async fn devices_are_listed_in_pages() {
+        let store = store("pages");
+        for id in ["c", "a", "b"] {
+            let row = Row::new(id, Device::new("srv"));
+            store.commit(change(row)).await.expect("stored");
+        }
+        let page = async |after: &str, limit| {
+            let rows = store.rows(after.to_owned(), limit).await.expect("read");
+            rows.into_iter().map(|row| row.id).collect::<Vec<_>>()
+        };
+        assert_eq!(page("", 2).await, ["a", "b"]);
+        assert_eq!(page("b", 2).await, ["c"]);
+        assert!(page("c", 2).await.is_empty());
+    }
+
+    #[test]
+    fn what_another_version_stored_is_refused() {
+        let stored = [FORMAT.wrapping_add(1); 64];
+        assert!(matches!(
+            read_row(&stored),
+            Err(Failure::Store(StoreError::Format("a device")))
+        ));
+        for length in 0..PREFIX {
+            assert!(read_row(&[FORMAT; PREFIX][..length]).is_err());
+        }
+    }
+}

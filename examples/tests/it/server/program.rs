@@ -17,10 +17,10 @@ struct Program {
 }
 
 impl Program {
-    /// Starts it and reads the line it prints. A fixed address lets a device find it again.
-    fn start(data: &Path, listen: &str) -> Self {
+    /// Starts it on free ports and reads the line it prints.
+    fn start(data: &Path) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_dm-server"))
-            .args(["--listen", listen, "--emi", "127.0.0.1:0", "--data"])
+            .args(["--listen", "127.0.0.1:0", "--emi", "127.0.0.1:0", "--data"])
             .arg(data)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -76,7 +76,7 @@ fn run(arguments: &[&str]) -> Output {
 #[test]
 fn a_kill_between_any_two_messages_loses_nothing() {
     let data = folder("kill");
-    let mut program = Program::start(&data, "127.0.0.1:0");
+    let mut program = Program::start(&data);
     program.emi.register();
     let lock = program.emi.queue(&json!({"lawmo": "fully-lock"}));
     let unlock = program.emi.queue(&json!({"lawmo": "unlock"}));
@@ -85,7 +85,7 @@ fn a_kill_between_any_two_messages_loses_nothing() {
     loop {
         program.kill();
         kills += 1;
-        program = Program::start(&data, "127.0.0.1:0");
+        program = Program::start(&data);
         if !turn(&program.dm, &mut client) {
             break;
         }
@@ -100,7 +100,7 @@ fn a_kill_between_any_two_messages_loses_nothing() {
 #[test]
 fn an_answer_that_was_lost_with_the_server_is_given_again() {
     let data = folder("lost-answer");
-    let program = Program::start(&data, "127.0.0.1:0");
+    let program = Program::start(&data);
     program.emi.register();
     program.emi.queue(&json!({"lawmo": "fully-lock"}));
     let mut client = md5_session(&program.dm, "1", Phone::default());
@@ -109,14 +109,52 @@ fn an_answer_that_was_lost_with_the_server_is_given_again() {
     let first = super::post(&program.dm, media_type, &package_1.body);
     program.kill();
 
-    let program = Program::start(&data, "127.0.0.1:0");
+    let program = Program::start(&data);
     assert_eq!(super::post(&program.dm, media_type, &package_1.body), first);
+}
+
+#[test]
+fn an_operation_that_was_asked_for_before_a_kill_is_not_queued_again_after_it() {
+    let data = folder("idempotency-kill");
+    let path = format!("{PHONE_PATH}/operations");
+    let body = json!({"lawmo": "fully-lock"});
+    let program = Program::start(&data);
+    program.emi.register();
+    let (status, first) = program.emi.post_with_key(&path, "key", &body);
+    assert_eq!(status, 201);
+    program.kill();
+
+    let program = Program::start(&data);
+    let again = program.emi.post_with_key(&path, "key", &body);
+    assert_eq!(again, (200, first));
+}
+
+#[test]
+fn a_second_server_does_not_open_the_same_database() {
+    let data = folder("locked");
+    let program = Program::start(&data);
+    program.emi.register();
+    let data = data.to_str().expect("text");
+    let output = run(&[
+        "--listen",
+        "127.0.0.1:0",
+        "--emi",
+        "127.0.0.1:0",
+        "--data",
+        data,
+    ]);
+    assert_eq!(output.status.code(), Some(1));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        stderr.starts_with("error: cannot open the database: "),
+        "{stderr}"
+    );
 }
 
 #[test]
 fn the_log_names_operations_and_holds_no_secret() {
     let data = folder("log");
-    let program = Program::start(&data, "127.0.0.1:0");
+    let program = Program::start(&data);
     program.emi.register();
     let id = program.emi.queue(&json!({"lawmo": "fully-lock"}));
     let mut client = md5_session(&program.dm, "1", Phone::default());
@@ -136,7 +174,7 @@ fn the_log_names_operations_and_holds_no_secret() {
 #[test]
 fn an_interrupt_ends_it_properly_even_while_somebody_watches() {
     let data = folder("interrupt");
-    let mut program = Program::start(&data, "127.0.0.1:0");
+    let mut program = Program::start(&data);
     program.emi.register();
     let id = program.emi.queue(&json!({"lawmo": "fully-lock"}));
     let child = program.child.id().to_string();

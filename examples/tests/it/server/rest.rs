@@ -354,3 +354,18 @@ fn without_its_token_nothing_is_told() {
     assert_eq!(with("Basic correct-horse"), 401);
     assert_eq!(with("bearer correct-horse"), 200);
 }
+
+#[test]
+fn without_a_token_a_page_that_owns_a_name_for_this_host_gets_nothing() {
+    let server = start("host");
+    let emi = Emi::new(server.emi_url());
+    let with = |host: &str| {
+        let request = agent().get(emi.url("/devices"));
+        answer(request.header("Host", host).call()).0
+    };
+    assert_eq!(with("evil.test"), 403);
+    assert_eq!(with("127.0.0.1.evil.test:80"), 403);
+    for host in ["localhost", "localhost:80", "127.0.0.1:80", "[::1]:80"] {
+        assert_eq!(with(host), 200, "{host}");
+    }
+}

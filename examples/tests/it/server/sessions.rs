@@ -137,8 +137,58 @@ fn a_repeated_message_gets_the_same_octets_and_runs_nothing_again() {
             .expect("the session goes on");
         messages += 1;
     }
-    assert!(messages >= 4, "challenge, object, lock, result");
+    assert_eq!(messages, 3, "device information, object, lock");
     assert_eq!(client.device.names(), ["FullyLock"]);
+}
+
+#[test]
+fn of_many_copies_of_a_message_one_is_executed_and_all_get_its_answer() {
+    let server = start("copies");
+    let url = server.dm_url();
+    let emi = Emi::new(server.emi_url());
+    emi.register();
+    let id = emi.queue(&json!({"lawmo": "fully-lock"}));
+    let mut client = md5_session(url, "1", Phone::default());
+    while let Some(transmit) = client.transmit() {
+        let media_type = transmit.encoding.media_type();
+        let answers = std::thread::scope(|scope| {
+            let copies: Vec<_> = (0..8)
+                .map(|_| scope.spawn(|| post(url, media_type, &transmit.body)))
+                .collect();
+            let answers = copies.into_iter().map(|copy| copy.join());
+            answers
+                .map(|answer| answer.expect("an answer"))
+                .collect::<Vec<_>>()
+        });
+        let (status, content_type, body) = answers.first().cloned().expect("answers");
+        assert_eq!(status, 200);
+        assert!(answers.iter().all(|answer| answer.2 == body));
+        client
+            .handle(read(&content_type, body))
+            .expect("the session goes on");
+    }
+    assert_eq!(client.device.names(), ["FullyLock"]);
+    assert_eq!(emi.states(&id), ["queued", "sent", "succeeded"]);
+}
+
+#[test]
+fn operations_that_are_asked_for_at_once_are_all_queued() {
+    let server = start("at-once");
+    let emi = Emi::new(server.emi_url());
+    emi.register();
+    let ids = std::thread::scope(|scope| {
+        let askers: Vec<_> = (0..8)
+            .map(|_| scope.spawn(|| Emi::new(server.emi_url()).queue(&json!({"lawmo": "unlock"}))))
+            .collect();
+        let ids = askers.into_iter().map(|asker| asker.join());
+        ids.map(|id| id.expect("an identifier")).collect::<Vec<_>>()
+    });
+    let mut client = md5_session(server.dm_url(), "1", Phone::default());
+    converse(server.dm_url(), &mut client);
+    assert_eq!(client.device.names(), ["UnLock"; 8]);
+    for id in ids {
+        assert_eq!(emi.state(&id), "succeeded");
+    }
 }
 
 #[test]
@@ -300,6 +350,7 @@ fn a_message_out_of_order_is_refused_in_a_message() {
     let url = server.dm_url();
     let emi = Emi::new(server.emi_url());
     emi.register();
+    emi.queue(&json!({"lawmo": "fully-lock"}));
     let mut client = md5_session(url, "1", Phone::default());
     assert!(turn(url, &mut client));
     let second = client.transmit().expect("a second message");
