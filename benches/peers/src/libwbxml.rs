@@ -17,11 +17,28 @@ struct GenWbxmlParams {
 }
 
 unsafe extern "C" {
-    fn wbxml_tree_from_wbxml(wbxml: *const c_uchar, len: c_uint, language: c_int, charset: c_int, tree: *mut *mut c_void) -> c_int;
-    fn wbxml_tree_to_wbxml(tree: *mut c_void, wbxml: *mut *mut c_uchar, len: *mut c_uint, params: *const GenWbxmlParams) -> c_int;
+    fn wbxml_tree_from_wbxml(
+        wbxml: *const c_uchar,
+        len: c_uint,
+        language: c_int,
+        charset: c_int,
+        tree: *mut *mut c_void,
+    ) -> c_int;
+    fn wbxml_tree_to_wbxml(
+        tree: *mut c_void,
+        wbxml: *mut *mut c_uchar,
+        len: *mut c_uint,
+        params: *const GenWbxmlParams,
+    ) -> c_int;
     fn wbxml_tree_destroy(tree: *mut c_void);
     fn wbxml_conv_wbxml2xml_create(conv: *mut *mut c_void) -> c_int;
-    fn wbxml_conv_wbxml2xml_run(conv: *mut c_void, wbxml: *const c_uchar, len: c_uint, xml: *mut *mut c_uchar, xml_len: *mut c_uint) -> c_int;
+    fn wbxml_conv_wbxml2xml_run(
+        conv: *mut c_void,
+        wbxml: *const c_uchar,
+        len: c_uint,
+        xml: *mut *mut c_uchar,
+        xml_len: *mut c_uint,
+    ) -> c_int;
     fn wbxml_conv_wbxml2xml_destroy(conv: *mut c_void);
     fn free(memory: *mut c_void);
 }
@@ -35,14 +52,21 @@ impl Tree {
         let mut tree = ptr::null_mut();
         // SAFETY: the pointer and length are those of the slice, which the call only reads; `tree` is a
         // valid place for the result.
-        let error = unsafe { wbxml_tree_from_wbxml(wbxml.as_ptr(), wbxml.len() as c_uint, 0, 106, &mut tree) };
+        let error = unsafe {
+            wbxml_tree_from_wbxml(wbxml.as_ptr(), wbxml.len() as c_uint, 0, 106, &mut tree)
+        };
         assert_eq!(error, 0, "libwbxml refuses the input");
         Self(tree)
     }
 
     /// Encodes the tree, with or without a string table; returns the length.
     pub fn to_wbxml(&self, string_table: bool) -> usize {
-        let params = GenWbxmlParams { version: 2, keep_ignorable_ws: 1, use_strtbl: string_table.into(), produce_anonymous: 0 };
+        let params = GenWbxmlParams {
+            version: 2,
+            keep_ignorable_ws: 1,
+            use_strtbl: string_table.into(),
+            produce_anonymous: 0,
+        };
         let (mut wbxml, mut len) = (ptr::null_mut(), 0);
         // SAFETY: the tree is alive; the out pointers are valid; the result is freed below, once.
         let error = unsafe { wbxml_tree_to_wbxml(self.0, &mut wbxml, &mut len, &params) };
@@ -67,7 +91,13 @@ pub fn wbxml_to_xml(wbxml: &[u8]) -> usize {
     // freed once.
     unsafe {
         assert_eq!(wbxml_conv_wbxml2xml_create(&mut conv), 0);
-        let error = wbxml_conv_wbxml2xml_run(conv, wbxml.as_ptr(), wbxml.len() as c_uint, &mut xml, &mut len);
+        let error = wbxml_conv_wbxml2xml_run(
+            conv,
+            wbxml.as_ptr(),
+            wbxml.len() as c_uint,
+            &mut xml,
+            &mut len,
+        );
         assert_eq!(error, 0, "libwbxml cannot convert the input");
         free(xml.cast());
         wbxml_conv_wbxml2xml_destroy(conv);
