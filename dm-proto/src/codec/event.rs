@@ -14,17 +14,8 @@ pub(crate) enum Tag<'i> {
     Foreign(Qualified<'i>),
 }
 
-impl Tag<'_> {
-    pub(crate) fn local(&self) -> &str {
-        match self {
-            Self::Known(element) => element.name(),
-            Self::Foreign(name) => &name.local,
-        }
-    }
-}
-
 /// A qualified name; the namespace is empty where there is none.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Qualified<'i> {
     pub(crate) namespace: Cow<'i, str>,
     pub(crate) local: Cow<'i, str>,
@@ -61,6 +52,16 @@ pub(crate) struct Fault {
     pub(crate) kind: DecodeErrorKind,
 }
 
+/// What the most frequent events amount to, without their weight.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Step {
+    /// An element of the table begins, without attributes.
+    Start(Element),
+    End,
+    /// Something else comes: [`Source::next`] tells what.
+    Other,
+}
+
 /// Octets read as events. Starts and ends balance: an end only comes for an open element, and the
 /// input does not end before the root.
 pub(crate) trait Source<'i> {
@@ -68,6 +69,14 @@ pub(crate) trait Source<'i> {
 
     /// The next event of the root element.
     fn next(&mut self) -> Result<Event<'i>, Fault>;
+
+    /// The next event where only elements may stand and white space means nothing, if it is a frequent
+    /// one; otherwise nothing is taken.
+    fn step(&mut self) -> Step;
+
+    /// The rest of the innermost element, its end included, if it is a piece of text that needs no
+    /// work, or nothing; otherwise nothing is taken.
+    fn text(&mut self) -> Option<&'i str>;
 
     /// What follows the root, if it is not what may follow it.
     fn finish(&mut self) -> Result<Option<ToleranceKind>, Fault>;

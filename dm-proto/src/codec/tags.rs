@@ -30,6 +30,7 @@ macro_rules! elements {
 
         impl Element {
             /// Its name.
+            #[inline]
             pub(crate) const fn name(self) -> &'static str {
                 match self {
                     $($(Self::$variant => $name,)+)+
@@ -37,6 +38,7 @@ macro_rules! elements {
             }
 
             /// Its code page.
+            #[inline]
             pub(crate) const fn page(self) -> u8 {
                 match self {
                     $($(Self::$variant => $page,)+)+
@@ -44,6 +46,7 @@ macro_rules! elements {
             }
 
             /// Its token within the page.
+            #[inline]
             pub(crate) const fn token(self) -> u8 {
                 match self {
                     $($(Self::$variant => $token,)+)+
@@ -51,6 +54,7 @@ macro_rules! elements {
             }
 
             /// The element behind a token of a page.
+            #[inline]
             pub(crate) const fn from_token(page: u8, token: u8) -> Option<Self> {
                 match (page, token) {
                     $($(($page, $token) => Some(Self::$variant),)+)+

@@ -17,7 +17,7 @@ use crate::{
     DecodeErrorKind, Text,
     codec::{
         Encoding, ToleranceKind,
-        event::{Event, Fault, Qualified, Source, is_name, is_xml_character, unrepresentable},
+        event::{Event, Fault, Qualified, Source, Step, is_name, is_xml_character, unrepresentable},
         tags::{self, Element, XML_NAMESPACE, XMLNS_NAMESPACE},
     },
 };
@@ -442,6 +442,14 @@ impl<'i> Source<'i> for Reader<'i> {
             return Ok(self.end());
         }
         self.content()
+    }
+
+    fn step(&mut self) -> Step {
+        Step::Other
+    }
+
+    fn text(&mut self) -> Option<&'i str> {
+        None
     }
 
     fn finish(&mut self) -> Result<Option<ToleranceKind>> {
