@@ -5,11 +5,7 @@ use alloc::{boxed::Box, vec::Vec};
 use super::{Parser, Result, Seen, Tag};
 use crate::{
     AlertCode, CmdId, Correlator, Extra, Fragment, MsgId, Piece, StatusCode, Text,
-    codec::{
-        ToleranceKind,
-        event::Source,
-        tags::Element,
-    },
+    codec::{ToleranceKind, event::Source, tags::Element},
     message::{
         Add, Alert, Atomic, Command, CommandName, Copy, Cred, Delete, Exec, Get, Item, Meta,
         Replace, Results, Sequence, Status, SyncMl, Unsupported,

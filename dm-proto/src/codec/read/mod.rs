@@ -177,12 +177,17 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
     #[inline]
     fn enter(&mut self, element: Option<Element>) -> Result<()> {
         if self.path.len() >= self.depth_limit {
-            return Err(self.fail(DecodeErrorKind::TooDeep {
-                limit: self.depth_limit,
-            }));
+            return Err(self.too_deep());
         }
         self.path.push(element);
         Ok(())
+    }
+
+    #[cold]
+    fn too_deep(&self) -> DecodeError {
+        self.fail(DecodeErrorKind::TooDeep {
+            limit: self.depth_limit,
+        })
     }
 
     #[inline]
@@ -193,7 +198,6 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
     }
 
     /// The next child of the open element, or `None` at its end. Attributes go to `extra`.
-    #[inline]
     fn child(&mut self, on: &'static str, extra: &mut Extra) -> Result<Option<Tag>> {
         match self.source.step() {
             Step::Start(element) => {
@@ -235,7 +239,6 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
     }
 
     /// The text of the open element without surrounding white space.
-    #[inline]
     fn text(&mut self, element: Element, extra: &mut Extra) -> Result<Text> {
         if let Some(text) = self.source.text() {
             self.leave();
@@ -311,7 +314,7 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
                 }
                 Input::Start(tag) => self.drop_element(tag)?,
                 Input::End => return Ok(text),
-                            }
+            }
         }
     }
 
@@ -340,7 +343,7 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
                 }
                 Input::Start(tag) => self.drop_element(tag)?,
                 Input::End => break,
-                            }
+            }
         }
         if octets.is_empty() {
             return self.keep_trimmed(element, text);
@@ -430,7 +433,7 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
             let event = self.next()?;
             match &event {
                 Input::Text(_) | Input::Char(_) | Input::Attribute(_) => {}
-                 Input::Start(_) | Input::Opaque(_) | Input::End => self.flush(&mut text, keep)?,
+                Input::Start(_) | Input::Opaque(_) | Input::End => self.flush(&mut text, keep)?,
             }
             match event {
                 Input::Text(more) => self.append(&mut text, more)?,
@@ -455,7 +458,7 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
                         return Ok(());
                     }
                 }
-                            }
+            }
         }
     }
 
@@ -641,17 +644,22 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
         Ok(Box::new(value))
     }
 
-    #[inline]
+    #[inline(always)]
     fn charge(&mut self, octets: usize) -> Result<()> {
         match self.memory_left.checked_sub(octets) {
             Some(left) => {
                 self.memory_left = left;
                 Ok(())
             }
-            None => Err(self.fail(DecodeErrorKind::TooMuchMemory {
-                limit: self.memory_limit,
-            })),
+            None => Err(self.too_much()),
         }
+    }
+
+    #[cold]
+    fn too_much(&self) -> DecodeError {
+        self.fail(DecodeErrorKind::TooMuchMemory {
+            limit: self.memory_limit,
+        })
     }
 
     /// Passes over something that breaks the letter, or refuses it.

@@ -98,6 +98,7 @@ impl<'i> Reader<'i> {
     }
 
     /// Whether the next event is not that of the next octet.
+    #[inline(always)]
     fn is_special(&self) -> bool {
         self.queued.is_some() || self.attributes == Attributes::Open
     }
@@ -516,7 +517,7 @@ impl<'i> Source<'i> for Reader<'i> {
         self.content()
     }
 
-    #[inline]
+    #[inline(always)]
     fn step(&mut self) -> Step {
         if self.is_special() {
             return Step::Other;
@@ -560,7 +561,7 @@ impl<'i> Source<'i> for Reader<'i> {
         step
     }
 
-    #[inline]
+    #[inline(always)]
     fn text(&mut self) -> Option<&'i str> {
         if self.is_special() {
             return None;
@@ -573,7 +574,7 @@ impl<'i> Source<'i> for Reader<'i> {
         let (text, left) = match self.rest {
             [token::END, after @ ..] => ("", after),
             [token::STR_I, string @ ..] => {
-                let end = memchr(0, string)?;
+                let end = find_nul(string)?;
                 let [0, token::END, after @ ..] = string.get(end..)? else {
                     return None;
                 };
@@ -613,6 +614,26 @@ impl<'i> Source<'i> for Reader<'i> {
     fn offset(&self) -> usize {
         self.length.saturating_sub(self.last)
     }
+}
+
+/// Where the first NUL is. Most strings are shorter than what a call of memchr is worth.
+#[inline(always)]
+fn find_nul(octets: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
+    const TOPS: u64 = u64::from_ne_bytes([0x80; 8]);
+    let (words, _) = octets.as_chunks::<8>();
+    let mut passed = 0_usize;
+    for word in words.iter().take(4) {
+        let word = u64::from_le_bytes(*word);
+        // The lowest octet that has its top bit here is the first that is 0.
+        let zeros = word.wrapping_sub(ONES) & !word & TOPS;
+        if zeros != 0 {
+            let within = usize::try_from(zeros.trailing_zeros() >> 3).unwrap_or_default();
+            return Some(passed.saturating_add(within));
+        }
+        passed = passed.saturating_add(8);
+    }
+    memchr(0, octets.get(passed..)?).map(|at| passed.saturating_add(at))
 }
 
 /// Whether a page that no switch precedes is left over from a `Meta`, given the element around.
