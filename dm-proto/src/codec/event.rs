@@ -90,6 +90,12 @@ pub(crate) trait Sink {
     /// Whether octets have to be written as Base64.
     const TEXT_ONLY: bool;
 
+    /// Makes room for so many commands with so many items that hold so many octets of data.
+    fn reserve(&mut self, commands: usize, items: usize, data: usize);
+
+    /// Writes an element of the table that holds text, perhaps none, and has no attributes.
+    fn leaf(&mut self, element: Element, text: &str) -> Result<(), EncodeError>;
+
     /// Begins an element of the table.
     fn start(&mut self, element: Element);
 

@@ -35,3 +35,23 @@ mod token {
 /// The namespace in which tokens that the tables do not have get names, so that they are kept and
 /// written back: `page1-token17` for an element, `page0-attribute05` for an attribute.
 pub(super) const UNKNOWN_TOKENS: &str = "urn:wbxml:unknown-tokens";
+
+/// Where the first NUL is. Most strings are shorter than what a call of memchr is worth.
+#[inline(always)]
+fn find_nul(octets: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
+    const TOPS: u64 = u64::from_ne_bytes([0x80; 8]);
+    let (words, _) = octets.as_chunks::<8>();
+    let mut passed = 0_usize;
+    for word in words.iter().take(4) {
+        let word = u64::from_le_bytes(*word);
+        // The lowest octet that has its top bit here is the first that is 0.
+        let zeros = word.wrapping_sub(ONES) & !word & TOPS;
+        if zeros != 0 {
+            let within = usize::try_from(zeros.trailing_zeros() >> 3).unwrap_or_default();
+            return Some(passed.saturating_add(within));
+        }
+        passed = passed.saturating_add(8);
+    }
+    memchr::memchr(0, octets.get(passed..)?).map(|at| passed.saturating_add(at))
+}

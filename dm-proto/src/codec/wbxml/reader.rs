@@ -5,7 +5,7 @@ use alloc::{borrow::Cow, format, vec::Vec};
 use memchr::memchr;
 
 use super::{
-    UNKNOWN_TOKENS,
+    UNKNOWN_TOKENS, find_nul,
     header::{Charset, Header, header},
     integer::{Broken, mb_u_int32},
     token,
@@ -614,26 +614,6 @@ impl<'i> Source<'i> for Reader<'i> {
     fn offset(&self) -> usize {
         self.length.saturating_sub(self.last)
     }
-}
-
-/// Where the first NUL is. Most strings are shorter than what a call of memchr is worth.
-#[inline(always)]
-fn find_nul(octets: &[u8]) -> Option<usize> {
-    const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
-    const TOPS: u64 = u64::from_ne_bytes([0x80; 8]);
-    let (words, _) = octets.as_chunks::<8>();
-    let mut passed = 0_usize;
-    for word in words.iter().take(4) {
-        let word = u64::from_le_bytes(*word);
-        // The lowest octet that has its top bit here is the first that is 0.
-        let zeros = word.wrapping_sub(ONES) & !word & TOPS;
-        if zeros != 0 {
-            let within = usize::try_from(zeros.trailing_zeros() >> 3).unwrap_or_default();
-            return Some(passed.saturating_add(within));
-        }
-        passed = passed.saturating_add(8);
-    }
-    memchr(0, octets.get(passed..)?).map(|at| passed.saturating_add(at))
 }
 
 /// Whether a page that no switch precedes is left over from a `Meta`, given the element around.

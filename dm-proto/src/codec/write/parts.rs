@@ -1,5 +1,7 @@
 //! The header, items, meta information and credentials.
 
+use alloc::vec::Vec;
+
 use super::{Grammar, Result};
 use crate::{
     Data, Extra, LocUri,
@@ -75,8 +77,7 @@ impl<S: Sink> Grammar<'_, S> {
         if meta.is_none() && format.is_none() {
             return Ok(());
         }
-        let absent = Meta::default();
-        let meta = meta.unwrap_or(&absent);
+        let meta = meta.unwrap_or(&ABSENT);
         let extra = &meta.extra;
         self.start(Element::Meta, "", extra)?;
         if let Some(format) = format.or(meta.format.as_deref()) {
@@ -147,6 +148,12 @@ impl<S: Sink> Grammar<'_, S> {
     }
 
     fn data(&mut self, data: &Data, transfer: Transfer, extra: &Extra) -> Result {
+        if extra.is_empty()
+            && transfer != Transfer::Base64
+            && let Some(text) = data.as_str()
+        {
+            return self.sink.leaf(Element::Data, text);
+        }
         self.start(Element::Data, "Data", extra)?;
         if let Some(markup) = data.as_markup() {
             self.pieces(markup.pieces())?;
@@ -163,6 +170,23 @@ impl<S: Sink> Grammar<'_, S> {
         Ok(())
     }
 }
+
+/// A `Meta` without anything.
+static ABSENT: Meta = Meta {
+    format: None,
+    type_: None,
+    mark: None,
+    size: None,
+    anchor: None,
+    version: None,
+    next_nonce: None,
+    max_msg_size: None,
+    max_obj_size: None,
+    emi: Vec::new(),
+    mem: None,
+    field_level: false,
+    extra: Extra::NONE,
+};
 
 /// How the `Data` of an item is written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
