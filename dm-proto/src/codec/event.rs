@@ -148,13 +148,22 @@ fn is_name_character(character: char) -> bool {
 #[cfg(feature = "xml")]
 pub(crate) fn unrepresentable(text: &str) -> Option<(usize, char)> {
     // Both kinds are rare, so a pass over the octets looks for candidates first.
-    let suspicious =
-        |octet: &u8| (*octet < 0x20 && !matches!(*octet, b'\t' | b'\n' | b'\r')) || *octet == 0xEF;
-    if !text.as_bytes().iter().any(suspicious) {
+    let is_candidate =
+        |octet| (octet < 0x20 && !matches!(octet, b'\t' | b'\n' | b'\r')) || octet == 0xEF;
+    if !any_octet(text, is_candidate) {
         return None;
     }
     text.char_indices()
         .find(|(_, character)| !is_xml_character(*character))
+}
+
+/// Whether an octet of a text is of some kind. In whole blocks, so that the compiler uses vectors.
+#[cfg(feature = "xml")]
+#[inline]
+pub(crate) fn any_octet(text: &str, is_it: impl Fn(u8) -> bool) -> bool {
+    let (blocks, rest) = text.as_bytes().as_chunks::<32>();
+    let any = |octets: &[u8]| octets.iter().fold(false, |any, &octet| any | is_it(octet));
+    blocks.iter().any(|block| any(block)) || any(rest)
 }
 
 /// Whether XML has a form for a character.

@@ -36,17 +36,23 @@ mod token {
 /// written back: `page1-token17` for an element, `page0-attribute05` for an attribute.
 pub(super) const UNKNOWN_TOKENS: &str = "urn:wbxml:unknown-tokens";
 
+const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
+const TOPS: u64 = u64::from_ne_bytes([0x80; 8]);
+
+/// The octets that are 0, as their top bits; above the lowest there may be others.
+#[inline(always)]
+fn zeros(word: [u8; 8]) -> u64 {
+    let word = u64::from_le_bytes(word);
+    word.wrapping_sub(ONES) & !word & TOPS
+}
+
 /// Where the first NUL is. Most strings are shorter than what a call of memchr is worth.
 #[inline(always)]
 fn find_nul(octets: &[u8]) -> Option<usize> {
-    const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
-    const TOPS: u64 = u64::from_ne_bytes([0x80; 8]);
     let (words, _) = octets.as_chunks::<8>();
     let mut passed = 0_usize;
-    for word in words.iter().take(4) {
-        let word = u64::from_le_bytes(*word);
-        // The lowest octet that has its top bit here is the first that is 0.
-        let zeros = word.wrapping_sub(ONES) & !word & TOPS;
+    for word in words.iter().take(8) {
+        let zeros = zeros(*word);
         if zeros != 0 {
             let within = usize::try_from(zeros.trailing_zeros() >> 3).unwrap_or_default();
             return Some(passed.saturating_add(within));
@@ -54,4 +60,20 @@ fn find_nul(octets: &[u8]) -> Option<usize> {
         passed = passed.saturating_add(8);
     }
     memchr::memchr(0, octets.get(passed..)?).map(|at| passed.saturating_add(at))
+}
+
+/// Whether there is a NUL, for strings that mostly are short.
+#[inline]
+fn has_nul(octets: &[u8]) -> bool {
+    if octets.len() > 128 {
+        return memchr::memchr(0, octets).is_some();
+    }
+    let Some(last) = octets.last_chunk() else {
+        return octets.contains(&0);
+    };
+    let (words, _) = octets.as_chunks();
+    words
+        .iter()
+        .fold(zeros(*last), |all, word| all | zeros(*word))
+        != 0
 }

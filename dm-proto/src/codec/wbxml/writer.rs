@@ -2,7 +2,7 @@
 
 use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
 
-use super::{UNKNOWN_TOKENS, find_nul, header, integer, token};
+use super::{UNKNOWN_TOKENS, has_nul, header, integer, token};
 use crate::{
     EncodeError, Name,
     codec::{
@@ -213,7 +213,7 @@ impl Writer {
             return Ok(());
         }
         // A NUL would end the string.
-        if find_nul(text.as_bytes()).is_some() {
+        if has_nul(text.as_bytes()) {
             return self.octets(text.as_bytes());
         }
         self.body.push(token::STR_I);
@@ -247,7 +247,7 @@ impl Sink for Writer {
             return Ok(());
         }
         self.body.reserve(text.len().saturating_add(4));
-        if find_nul(text.as_bytes()).is_some() {
+        if has_nul(text.as_bytes()) {
             self.body.push(element.token() | token::CONTENT);
             self.octets(text.as_bytes())?;
             self.body.push(token::END);

@@ -91,6 +91,7 @@ impl<S: Sink> Grammar<'_, S> {
     }
 
     /// Begins an element, with the foreign attributes that `extra` has for it.
+    #[inline]
     fn start(&mut self, element: Element, on: &str, extra: &Extra) -> Result {
         self.sink.start(element);
         if extra.is_empty() {
@@ -105,6 +106,7 @@ impl<S: Sink> Grammar<'_, S> {
     }
 
     /// Writes the foreign elements and ends the element.
+    #[inline]
     fn end(&mut self, extra: &Extra) -> Result {
         if !extra.is_empty() {
             self.pieces(extra.elements())?;
@@ -126,18 +128,21 @@ impl<S: Sink> Grammar<'_, S> {
 
     /// Writes an element that the DTD requires, unless it is empty: then it was missing. One that
     /// carries attributes was not.
+    #[inline]
     fn required(&mut self, element: Element, text: &str, extra: &Extra) -> Result {
-        if text.is_empty() && !has_attributes(extra, element) {
+        if text.is_empty() && (extra.is_empty() || !has_attributes(extra, element)) {
             return Ok(());
         }
         self.text(element, text, extra)
     }
 
+    #[inline]
     fn optional(&mut self, element: Element, text: Option<&Text>, extra: &Extra) -> Result {
         text.map_or(Ok(()), |text| self.text(element, text, extra))
     }
 
     /// Writes an element for each text; the foreign attributes kept for them stand on the first.
+    #[inline]
     fn list(&mut self, element: Element, texts: &[Text], extra: &Extra) -> Result {
         let mut extra = extra;
         for text in texts {
@@ -169,13 +174,16 @@ impl<S: Sink> Grammar<'_, S> {
     }
 
     /// Writes a number. One that is absent and yet carries attributes was not a number.
+    #[inline]
     fn optional_number(&mut self, element: Element, number: Option<u64>, extra: &Extra) -> Result {
         match number {
             Some(number) => self.number(element, number, extra),
+            None if extra.is_empty() => Ok(()),
             None => self.required(element, "", extra),
         }
     }
 
+    #[inline]
     fn flag(&mut self, element: Element, is_set: bool, extra: &Extra) -> Result {
         if is_set {
             self.text(element, "", extra)

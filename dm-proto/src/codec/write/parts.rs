@@ -32,6 +32,7 @@ impl<S: Sink> Grammar<'_, S> {
         self.end(extra)
     }
 
+    #[inline]
     fn location(&mut self, element: Element, location: &Location) -> Result {
         self.start(element, "", &location.extra)?;
         self.text(Element::LocUri, location.loc_uri.as_str(), &location.extra)?;
@@ -43,6 +44,7 @@ impl<S: Sink> Grammar<'_, S> {
         self.end(&location.extra)
     }
 
+    #[inline]
     fn parent_uri(&mut self, element: Element, uri: Option<&LocUri>, extra: &Extra) -> Result {
         let Some(uri) = uri else {
             return Ok(());
@@ -99,6 +101,7 @@ impl<S: Sink> Grammar<'_, S> {
         self.end(extra)
     }
 
+    #[inline]
     fn anchor(&mut self, anchor: Option<&Anchor>) -> Result {
         let Some(Anchor { last, next, extra }) = anchor else {
             return Ok(());
@@ -109,6 +112,7 @@ impl<S: Sink> Grammar<'_, S> {
         self.end(extra)
     }
 
+    #[inline]
     fn mem(&mut self, mem: Option<&Mem>) -> Result {
         let Some(Mem {
             shared,

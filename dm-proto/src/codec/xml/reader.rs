@@ -18,7 +18,8 @@ use crate::{
     codec::{
         Encoding, ToleranceKind,
         event::{
-            Event, Fault, Qualified, Source, Step, is_name, is_xml_character, unrepresentable,
+            Event, Fault, Qualified, Source, Step, any_octet, is_name, is_xml_character,
+            unrepresentable,
         },
         tags::{self, Element, XML_NAMESPACE, XMLNS_NAMESPACE},
     },
@@ -713,11 +714,9 @@ fn attributes(content: &str, name_len: usize) -> Attributes<'_> {
 
 /// Whether XML takes every character as it stands.
 fn is_plain(text: &str) -> bool {
-    // Octets that may begin something else, in whole blocks so that the compiler can use vectors.
-    let is_odd = |octet: u8| (octet < 0x20 && octet != b'\t' && octet != b'\n') || octet == 0xEF;
-    text.as_bytes()
-        .chunks(256)
-        .all(|block| !block.iter().fold(false, |odd, &octet| odd | is_odd(octet)))
+    !any_octet(text, |octet| {
+        (octet < 0x20 && octet != b'\t' && octet != b'\n') || octet == 0xEF
+    })
 }
 
 /// Where the tag ends that a text begins with: `>` outside quotes.

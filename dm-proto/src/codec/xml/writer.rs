@@ -7,7 +7,7 @@ use super::{MAX_ATTRIBUTES, MAX_PREFIXES};
 use crate::{
     EncodeError, Name,
     codec::{
-        event::{Sink, is_name, unrepresentable},
+        event::{Sink, any_octet, is_name, unrepresentable},
         tags::{self, Element, XML_NAMESPACE, XMLNS_NAMESPACE},
     },
 };
@@ -385,17 +385,13 @@ const METINF_DECLARATION: &str = " xmlns=\"syncml:metinf\"";
 
 /// Whether a text is written as it is.
 fn is_plain(text: &str) -> bool {
-    // In whole blocks, so that the compiler can use vectors.
-    let is_odd = |octet: u8| {
+    !any_octet(text, |octet| {
         (octet < 0x20 && octet != b'\t' && octet != b'\n')
             || octet == 0xEF
             || octet == b'&'
             || octet == b'<'
             || octet == b'>'
-    };
-    text.as_bytes()
-        .chunks(64)
-        .all(|block| !block.iter().fold(false, |odd, &octet| odd | is_odd(octet)))
+    })
 }
 
 fn check_name(name: &Name) -> Result<(), EncodeError> {
