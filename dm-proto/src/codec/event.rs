@@ -148,8 +148,9 @@ fn is_name_character(character: char) -> bool {
 #[cfg(feature = "xml")]
 pub(crate) fn unrepresentable(text: &str) -> Option<(usize, char)> {
     // Both kinds are rare, so a pass over the octets looks for candidates first.
-    let is_candidate =
-        |octet| (octet < 0x20 && !matches!(octet, b'\t' | b'\n' | b'\r')) || octet == 0xEF;
+    let is_candidate = |octet| {
+        (octet < 0x20) & (octet != b'\t') & (octet != b'\n') & (octet != b'\r') | (octet == 0xEF)
+    };
     if !any_octet(text, is_candidate) {
         return None;
     }
@@ -157,7 +158,8 @@ pub(crate) fn unrepresentable(text: &str) -> Option<(usize, char)> {
         .find(|(_, character)| !is_xml_character(*character))
 }
 
-/// Whether an octet of a text is of some kind. In whole blocks, so that the compiler uses vectors.
+/// Whether an octet of a text is of some kind. In whole blocks and best without lazy operators, so
+/// that the compiler uses vectors.
 #[cfg(feature = "xml")]
 #[inline]
 pub(crate) fn any_octet(text: &str, is_it: impl Fn(u8) -> bool) -> bool {

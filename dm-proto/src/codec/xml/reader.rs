@@ -715,7 +715,7 @@ fn attributes(content: &str, name_len: usize) -> Attributes<'_> {
 /// Whether XML takes every character as it stands.
 fn is_plain(text: &str) -> bool {
     !any_octet(text, |octet| {
-        (octet < 0x20 && octet != b'\t' && octet != b'\n') || octet == 0xEF
+        (octet < 0x20) & (octet != b'\t') & (octet != b'\n') | (octet == 0xEF)
     })
 }
 

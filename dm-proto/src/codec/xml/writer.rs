@@ -386,11 +386,11 @@ const METINF_DECLARATION: &str = " xmlns=\"syncml:metinf\"";
 /// Whether a text is written as it is.
 fn is_plain(text: &str) -> bool {
     !any_octet(text, |octet| {
-        (octet < 0x20 && octet != b'\t' && octet != b'\n')
-            || octet == 0xEF
-            || octet == b'&'
-            || octet == b'<'
-            || octet == b'>'
+        (octet < 0x20) & (octet != b'\t') & (octet != b'\n')
+            | (octet == 0xEF)
+            | (octet == b'&')
+            | (octet == b'<')
+            | (octet == b'>')
     })
 }
 
