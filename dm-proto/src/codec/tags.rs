@@ -30,7 +30,7 @@ macro_rules! elements {
 
         impl Element {
             /// Its name.
-            #[inline]
+            #[inline(always)]
             pub(crate) const fn name(self) -> &'static str {
                 match self {
                     $($(Self::$variant => $name,)+)+
@@ -38,7 +38,7 @@ macro_rules! elements {
             }
 
             /// Its code page.
-            #[inline]
+            #[inline(always)]
             pub(crate) const fn page(self) -> u8 {
                 match self {
                     $($(Self::$variant => $page,)+)+
@@ -46,7 +46,7 @@ macro_rules! elements {
             }
 
             /// Its token within the page.
-            #[inline]
+            #[inline(always)]
             pub(crate) const fn token(self) -> u8 {
                 match self {
                     $($(Self::$variant => $token,)+)+
@@ -54,7 +54,7 @@ macro_rules! elements {
             }
 
             /// The element behind a token of a page.
-            #[inline]
+            #[inline(always)]
             pub(crate) const fn from_token(page: u8, token: u8) -> Option<Self> {
                 match (page, token) {
                     $($(($page, $token) => Some(Self::$variant),)+)+

@@ -69,7 +69,7 @@ fn has_nul(octets: &[u8]) -> bool {
         return memchr::memchr(0, octets).is_some();
     }
     let Some(last) = octets.last_chunk() else {
-        return octets.contains(&0);
+        return octets.iter().fold(false, |any, &octet| any | (octet == 0));
     };
     let (words, _) = octets.as_chunks();
     words
