@@ -131,8 +131,11 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
                 match element {
                     Element::CmdId => {
                         if self.single(&mut container.seen, 0, element)? {
-                            container.cmd_id =
-                                CmdId::from(self.text(element, &mut container.extra)?);
+                            self.text_to(
+                                container.cmd_id.text_mut(),
+                                element,
+                                &mut container.extra,
+                            )?;
                         }
                         continue;
                     }
@@ -236,7 +239,7 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
             match element {
                 Element::CmdId => {
                     if self.single(&mut seen, 0, element)? {
-                        *cmd_id = CmdId::from(self.text(element, extra)?);
+                        self.text_to(cmd_id.text_mut(), element, extra)?;
                     }
                 }
                 Element::NoResp => {
@@ -330,22 +333,22 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
             match tag {
                 Tag::Known(element @ Element::CmdId) => {
                     if self.single(&mut seen, 0, element)? {
-                        status.cmd_id = CmdId::from(self.text(element, extra)?);
+                        self.text_to(status.cmd_id.text_mut(), element, extra)?;
                     }
                 }
                 Tag::Known(element @ Element::MsgRef) => {
                     if self.single(&mut seen, 1, element)? {
-                        status.msg_ref = MsgId::from(self.text(element, extra)?);
+                        self.text_to(status.msg_ref.text_mut(), element, extra)?;
                     }
                 }
                 Tag::Known(element @ Element::CmdRef) => {
                     if self.single(&mut seen, 2, element)? {
-                        status.cmd_ref = CmdId::from(self.text(element, extra)?);
+                        self.text_to(status.cmd_ref.text_mut(), element, extra)?;
                     }
                 }
                 Tag::Known(element @ Element::Cmd) => {
                     if self.single(&mut seen, 3, element)? {
-                        status.cmd = CommandName::from(self.text(element, extra)?);
+                        self.text_to(status.cmd.text_mut(), element, extra)?;
                     }
                 }
                 Tag::Known(element @ Element::TargetRef) => {
@@ -399,7 +402,7 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
             match tag {
                 Tag::Known(element @ Element::CmdId) => {
                     if self.single(&mut seen, 0, element)? {
-                        results.cmd_id = CmdId::from(self.text(element, extra)?);
+                        self.text_to(results.cmd_id.text_mut(), element, extra)?;
                     }
                 }
                 Tag::Known(element @ Element::MsgRef) => {
@@ -409,7 +412,7 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
                 }
                 Tag::Known(element @ Element::CmdRef) => {
                     if self.single(&mut seen, 2, element)? {
-                        results.cmd_ref = CmdId::from(self.text(element, extra)?);
+                        self.text_to(results.cmd_ref.text_mut(), element, extra)?;
                     }
                 }
                 Tag::Known(element @ Element::Meta) => {
@@ -419,12 +422,12 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
                 }
                 Tag::Known(element @ Element::TargetRef) => {
                     if self.single(&mut seen, 4, element)? {
-                        results.target_ref = Some(self.text(element, extra)?);
+                        self.text_to(results.target_ref.insert(Text::EMPTY), element, extra)?;
                     }
                 }
                 Tag::Known(element @ Element::SourceRef) => {
                     if self.single(&mut seen, 5, element)? {
-                        results.source_ref = Some(self.text(element, extra)?);
+                        self.text_to(results.source_ref.insert(Text::EMPTY), element, extra)?;
                     }
                 }
                 Tag::Known(element @ Element::Item) => {

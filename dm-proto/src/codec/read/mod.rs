@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     DecodeError, DecodeErrorKind, Extra, ForeignAttribute, Fragment, Name, Piece, Text,
-    message::SyncMl,
+    message::SyncMl, text::INLINE,
 };
 
 /// Reads a whole message.
@@ -252,6 +252,23 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
         self.keep_trimmed(element, text)
     }
 
+    /// As [`text`](Self::text), but straight to its place.
+    fn text_to(&mut self, place: &mut Text, element: Element, extra: &mut Extra) -> Result<()> {
+        if let Some(text) = self.source.text() {
+            self.leave();
+            if is_trimmed(text) {
+                self.charge_text(text.len())?;
+                place.set(text);
+            } else {
+                *place = self.keep_trimmed(element, Cow::Borrowed(text))?;
+            }
+            return Ok(());
+        }
+        let text = self.rare_content(element, extra)?;
+        *place = self.keep_trimmed(element, text)?;
+        Ok(())
+    }
+
     /// Adds the text of the open element to a list. Attributes are kept for the first of them only:
     /// there is one place for them.
     fn list(&mut self, element: Element, texts: &mut Vec<Text>, extra: &mut Extra) -> Result<()> {
@@ -261,8 +278,11 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
         } else {
             &mut dropped
         };
-        let text = self.text(element, extra)?;
-        self.push(texts, text)
+        self.push(texts, Text::EMPTY)?;
+        match texts.last_mut() {
+            Some(text) => self.text_to(text, element, extra),
+            None => Ok(()),
+        }
     }
 
     /// The text of the open element to the letter.
@@ -365,13 +385,31 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
         Ok(true)
     }
 
+    /// The number that the text of the open element is, if it is one.
+    fn digits<T: core::str::FromStr>(
+        &mut self,
+        element: Element,
+        extra: &mut Extra,
+    ) -> Result<Option<T>> {
+        if let Some(text) = self.source.text() {
+            self.leave();
+            if !is_trimmed(text) {
+                self.note(ToleranceKind::SurroundingSpace {
+                    element: element.name(),
+                })?;
+            }
+            return Ok(parse_number(trim(text)));
+        }
+        let text = self.rare_content(element, extra)?;
+        Ok(parse_number(&self.keep_trimmed(element, text)?))
+    }
+
     fn number<T: core::str::FromStr>(
         &mut self,
         element: Element,
         extra: &mut Extra,
     ) -> Result<Option<T>> {
-        let text = self.text(element, extra)?;
-        let number = parse_number(&text);
+        let number = self.digits(element, extra)?;
         if number.is_none() {
             self.note(ToleranceKind::InvalidNumber {
                 element: element.name(),
@@ -629,8 +667,12 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
     #[inline]
     fn push<T>(&mut self, list: &mut Vec<T>, element: T) -> Result<()> {
         if list.len() == list.capacity() {
-            // One, then doubled: most lists have one element.
-            let growth = list.len().max(1);
+            // One, four, then doubled: most lists have one element.
+            let growth = match list.len() {
+                0 => 1,
+                1 => 3,
+                length => length,
+            };
             self.charge(growth.saturating_mul(size_of::<T>()))?;
             list.reserve_exact(growth);
         }
@@ -748,8 +790,6 @@ fn bit(rank: u8) -> u32 {
     1_u32.wrapping_shl(u32::from(rank))
 }
 
-/// The longest text that [`Text`] stores inline.
-const INLINE: usize = 24;
 /// Octets below this are copied: a slice would keep the whole message alive.
 const SHARED_MIN: usize = 512;
 /// So are those that are a smaller part of the message than one in this many.

@@ -2,10 +2,9 @@
 
 use alloc::{borrow::Cow, boxed::Box, vec::Vec};
 
-use super::{Input, Parser, Result, Seen, Tag, is_space, parse_number};
+use super::{Input, Parser, Result, Seen, Tag, is_space};
 use crate::{
-    AlertCode, Data, DecodeErrorKind, Extra, Fragment, LocUri, MsgId, Piece, Secret, SessionId,
-    StatusCode,
+    AlertCode, Data, DecodeErrorKind, Extra, Fragment, LocUri, Piece, Secret, StatusCode, Text,
     codec::{
         ToleranceKind,
         event::{Source, Step},
@@ -31,22 +30,22 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
             match tag {
                 Tag::Known(element @ Element::VerDtd) => {
                     if self.single(&mut seen, 0, element)? {
-                        header.ver_dtd = self.text(element, extra)?;
+                        self.text_to(&mut header.ver_dtd, element, extra)?;
                     }
                 }
                 Tag::Known(element @ Element::VerProto) => {
                     if self.single(&mut seen, 1, element)? {
-                        header.ver_proto = self.text(element, extra)?;
+                        self.text_to(&mut header.ver_proto, element, extra)?;
                     }
                 }
                 Tag::Known(element @ Element::SessionId) => {
                     if self.single(&mut seen, 2, element)? {
-                        header.session_id = SessionId::from(self.text(element, extra)?);
+                        self.text_to(header.session_id.text_mut(), element, extra)?;
                     }
                 }
                 Tag::Known(element @ Element::MsgId) => {
                     if self.single(&mut seen, 3, element)? {
-                        header.msg_id = MsgId::from(self.text(element, extra)?);
+                        self.text_to(header.msg_id.text_mut(), element, extra)?;
                     }
                 }
                 Tag::Known(element @ Element::Target) => {
@@ -61,7 +60,7 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
                 }
                 Tag::Known(element @ Element::RespUri) => {
                     if self.single(&mut seen, 6, element)? {
-                        header.resp_uri = Some(self.text(element, extra)?);
+                        self.text_to(header.resp_uri.insert(Text::EMPTY), element, extra)?;
                     }
                 }
                 Tag::Known(element @ Element::NoResp) => {
@@ -118,12 +117,12 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
             match tag {
                 Tag::Known(element @ Element::LocUri) => {
                     if self.single(&mut seen, 0, element)? {
-                        location.loc_uri = LocUri::from(self.text(element, extra)?);
+                        self.text_to(location.loc_uri.text_mut(), element, extra)?;
                     }
                 }
                 Tag::Known(element @ Element::LocName) => {
                     if self.single(&mut seen, 1, element)? {
-                        location.loc_name = Some(self.text(element, extra)?);
+                        self.text_to(location.loc_name.insert(Text::EMPTY), element, extra)?;
                     }
                 }
                 // The DTD of 1.2 allows it, DM does not use it.
@@ -250,17 +249,17 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
                 Tag::Known(Element::MetInf) if !wrapped => wrapped = true,
                 Tag::Known(element @ Element::Format) => {
                     if self.single(&mut seen, 0, element)? {
-                        meta.format = Some(self.text(element, extra)?);
+                        self.text_to(meta.format.insert(Text::EMPTY), element, extra)?;
                     }
                 }
                 Tag::Known(element @ Element::Type) => {
                     if self.single(&mut seen, 1, element)? {
-                        meta.type_ = Some(self.text(element, extra)?);
+                        self.text_to(meta.type_.insert(Text::EMPTY), element, extra)?;
                     }
                 }
                 Tag::Known(element @ Element::Mark) => {
                     if self.single(&mut seen, 2, element)? {
-                        meta.mark = Some(self.text(element, extra)?);
+                        self.text_to(meta.mark.insert(Text::EMPTY), element, extra)?;
                     }
                 }
                 Tag::Known(element @ Element::Size) => {
@@ -275,7 +274,7 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
                 }
                 Tag::Known(element @ Element::Version) => {
                     if self.single(&mut seen, 5, element)? {
-                        meta.version = Some(self.text(element, extra)?);
+                        self.text_to(meta.version.insert(Text::EMPTY), element, extra)?;
                     }
                 }
                 Tag::Known(element @ Element::NextNonce) => {
@@ -321,12 +320,12 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
             match self.metinf(tag)? {
                 Tag::Known(element @ Element::Last) => {
                     if self.single(&mut seen, 0, element)? {
-                        anchor.last = Some(self.text(element, &mut anchor.extra)?);
+                        self.text_to(anchor.last.insert(Text::EMPTY), element, &mut anchor.extra)?;
                     }
                 }
                 Tag::Known(element @ Element::Next) => {
                     if self.single(&mut seen, 1, element)? {
-                        anchor.next = self.text(element, &mut anchor.extra)?;
+                        self.text_to(&mut anchor.next, element, &mut anchor.extra)?;
                     }
                 }
                 tag => self.foreign(tag, &mut anchor.extra)?,
@@ -410,7 +409,10 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
                 tag => self.foreign(tag, extra)?,
             }
         }
-        if let Some(raw) = raw {
+        if let Some(RawData::Text(Cow::Borrowed(text))) = raw {
+            self.charge_text(text.len())?;
+            Data::set_text(&mut item.data, text);
+        } else if let Some(raw) = raw {
             // Only now is it known which Meta applies, whatever the order was.
             let form = || Form::of(command_meta, item.meta.as_deref());
             item.data = Some(self.settle(raw, form)?);
@@ -547,8 +549,7 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
 
     /// The `Data` of a `Status`: missing or not a number is 400.
     pub(super) fn status_code(&mut self, extra: &mut Extra) -> Result<StatusCode> {
-        let text = self.text(Element::Data, extra)?;
-        if let Some(number) = parse_number(&text) {
+        if let Some(number) = self.digits(Element::Data, extra)? {
             return Ok(StatusCode::new(number));
         }
         self.note(ToleranceKind::StatusCode)?;
