@@ -570,29 +570,39 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
 
     /// Whether a child that may stand once stands for the first time; a repetition is passed over.
     /// `rank` is its place in the DTD's order.
-    #[inline]
+    #[inline(always)]
     fn single(&mut self, seen: &mut Seen, rank: u8, element: Element) -> Result<bool> {
         if seen.has(rank) {
-            self.note(ToleranceKind::DuplicateElement {
-                element: element.name(),
-            })?;
-            self.skip()?;
-            return Ok(false);
+            return self.duplicate(element);
         }
         self.ordered(seen, rank, element)?;
         Ok(true)
     }
 
+    #[cold]
+    fn duplicate(&mut self, element: Element) -> Result<bool> {
+        self.note(ToleranceKind::DuplicateElement {
+            element: element.name(),
+        })?;
+        self.skip()?;
+        Ok(false)
+    }
+
     /// Notes a child that stands after one that the DTD puts behind it.
-    #[inline]
+    #[inline(always)]
     fn ordered(&mut self, seen: &mut Seen, rank: u8, element: Element) -> Result<()> {
         if seen.last > rank {
-            self.note(ToleranceKind::ElementOrder {
-                element: element.name(),
-            })?;
+            self.out_of_order(element)?;
         }
         seen.mark(rank);
         Ok(())
+    }
+
+    #[cold]
+    fn out_of_order(&mut self, element: Element) -> Result<()> {
+        self.note(ToleranceKind::ElementOrder {
+            element: element.name(),
+        })
     }
 
     #[inline]
@@ -667,12 +677,8 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
     #[inline]
     fn push<T>(&mut self, list: &mut Vec<T>, element: T) -> Result<()> {
         if list.len() == list.capacity() {
-            // One, four, then doubled: most lists have one element.
-            let growth = match list.len() {
-                0 => 1,
-                1 => 3,
-                length => length,
-            };
+            // One, then doubled: most lists have one element.
+            let growth = list.len().max(1);
             self.charge(growth.saturating_mul(size_of::<T>()))?;
             list.reserve_exact(growth);
         }

@@ -41,8 +41,7 @@ const TOPS: u64 = u64::from_ne_bytes([0x80; 8]);
 
 /// The octets that are 0, as their top bits; above the lowest there may be others.
 #[inline(always)]
-fn zeros(word: [u8; 8]) -> u64 {
-    let word = u64::from_le_bytes(word);
+fn zeros(word: u64) -> u64 {
     word.wrapping_sub(ONES) & !word & TOPS
 }
 
@@ -52,7 +51,7 @@ fn find_nul(octets: &[u8]) -> Option<usize> {
     let (words, _) = octets.as_chunks::<8>();
     let mut passed = 0_usize;
     for word in words.iter().take(8) {
-        let zeros = zeros(*word);
+        let zeros = zeros(u64::from_le_bytes(*word));
         if zeros != 0 {
             let within = usize::try_from(zeros.trailing_zeros() >> 3).unwrap_or_default();
             return Some(passed.saturating_add(within));
@@ -68,12 +67,16 @@ fn has_nul(octets: &[u8]) -> bool {
     if octets.len() > 128 {
         return memchr::memchr(0, octets).is_some();
     }
-    let Some(last) = octets.last_chunk() else {
-        return octets.iter().fold(false, |any, &octet| any | (octet == 0));
-    };
-    let (words, _) = octets.as_chunks();
-    words
-        .iter()
-        .fold(zeros(*last), |all, word| all | zeros(*word))
-        != 0
+    if let Some(last) = octets.last_chunk() {
+        let (words, _) = octets.as_chunks();
+        return words
+            .iter()
+            .chain([last])
+            .any(|word| zeros(u64::from_le_bytes(*word)) != 0);
+    }
+    if let (Some(first), Some(last)) = (octets.first_chunk(), octets.last_chunk()) {
+        let (first, last) = (u32::from_le_bytes(*first), u32::from_le_bytes(*last));
+        return zeros(u64::from(first) << 32 | u64::from(last)) != 0;
+    }
+    octets.contains(&0)
 }
