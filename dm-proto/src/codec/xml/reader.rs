@@ -109,8 +109,7 @@ impl<'i> Reader<'i> {
         let rest = self.rest();
         match rest.as_bytes() {
             [] => Ok(Markup::Eof),
-            [b'<', b'!' | b'?', ..] => self.declaration(rest),
-            [b'<', ..] => self.tag(rest),
+            [b'<', ..] => self.markup(rest),
             [b'&', ..] => {
                 let end = memchr::memchr3(
                     b';',
@@ -138,55 +137,55 @@ impl<'i> Reader<'i> {
         }
     }
 
-    /// A start or end tag, with which `rest` begins.
-    fn tag(&mut self, rest: &'i str) -> Result<Markup<'i>> {
-        let Some(end) = tag_end(rest) else {
-            return Err(self.fail(DecodeErrorKind::UnexpectedEnd));
-        };
-        let content = rest.get(1..end).unwrap_or_default();
-        self.take(end.saturating_add(1));
-        let Some(name) = content.strip_prefix('/') else {
-            let (content, is_empty) = match content.strip_suffix('/') {
-                Some(content) => (content, true),
-                None => (content, false),
-            };
-            let name_len = content.bytes().position(is_space).unwrap_or(content.len());
-            return Ok(Markup::Tag {
-                content,
-                name_len,
-                is_empty,
-            });
-        };
-        let trimmed = name.trim_end_matches([' ', '\t', '\n', '\r']);
-        let found = if trimmed.is_empty() { name } else { trimmed };
-        match self.open.last() {
-            None => Err(self.fail(DecodeErrorKind::UnmatchedEnd)),
-            Some(&expected) if expected == found => Ok(Markup::End),
-            Some(&expected) => Err(self.fail(DecodeErrorKind::MismatchedEnd {
-                expected: expected.into(),
-                found: found.into(),
-            })),
-        }
-    }
-
-    /// What `rest` begins with, which is neither a tag nor text.
+    /// A tag, declaration, comment or the like, with which `rest` begins: quick-xml reads it.
+    ///
+    /// A reader for each of them costs little, and common tags do not come here: see
+    /// [`step`](Source::step). Which elements are open is known here, so quick-xml does not keep it.
     #[inline(never)]
-    fn declaration(&mut self, rest: &'i str) -> Result<Markup<'i>> {
+    fn markup(&mut self, rest: &'i str) -> Result<Markup<'i>> {
         let mut reader = quick_xml::Reader::from_str(rest);
-        reader.config_mut().check_comments = true;
-        match reader.read_event() {
-            Ok(event) => {
-                self.take(position(reader.buffer_position()));
-                Ok(Markup::Other(event))
-            }
+        let config = reader.config_mut();
+        config.check_comments = true;
+        config.check_end_names = false;
+        config.allow_unmatched_ends = true;
+        let event = match reader.read_event() {
+            Ok(event) => event,
             Err(error) => {
                 let kind = kind_of(error);
                 let offset = match kind {
                     DecodeErrorKind::UnexpectedEnd => self.text.len(),
                     _ => self.from.saturating_add(position(reader.error_position())),
                 };
-                Err(Fault { offset, kind })
+                return Err(Fault { offset, kind });
             }
+        };
+        let length = position(reader.buffer_position());
+        self.take(length);
+        let is_empty = matches!(event, XmlEvent::Empty(_));
+        match event {
+            XmlEvent::Start(start) | XmlEvent::Empty(start) => {
+                // The octets between the angle brackets: slices of the text, whatever the event holds.
+                let close = if is_empty { 2 } else { 1 };
+                Ok(Markup::Tag {
+                    content: rest
+                        .get(1..length.saturating_sub(close))
+                        .unwrap_or_default(),
+                    name_len: start.name().as_ref().len(),
+                    is_empty,
+                })
+            }
+            XmlEvent::End(end) => {
+                let found = end.name();
+                match self.open.last() {
+                    None => Err(self.fail(DecodeErrorKind::UnmatchedEnd)),
+                    Some(&expected) if expected == found.as_ref() => Ok(Markup::End),
+                    Some(&expected) => Err(self.fail(DecodeErrorKind::MismatchedEnd {
+                        expected: expected.into(),
+                        found: found.as_ref().into(),
+                    })),
+                }
+            }
+            event => Ok(Markup::Other(event)),
         }
     }
 
@@ -239,10 +238,8 @@ impl<'i> Reader<'i> {
                     }
                 }
                 // External identifiers are not followed: nothing in a DTD could matter here.
-                XmlEvent::DocType(declaration) => {
-                    if declaration.contains('[') {
-                        return Err(self.fail(DecodeErrorKind::InternalSubset));
-                    }
+                XmlEvent::DocType(declaration) if declaration.contains('[') => {
+                    return Err(self.fail(DecodeErrorKind::InternalSubset));
                 }
                 // Comments and processing instructions; the rest is read above.
                 _ => {}
@@ -717,25 +714,6 @@ fn is_plain(text: &str) -> bool {
     !any_octet(text, |octet| {
         (octet < 0x20) & (octet != b'\t') & (octet != b'\n') | (octet == 0xEF)
     })
-}
-
-/// Where the tag ends that a text begins with: `>` outside quotes.
-fn tag_end(text: &str) -> Option<usize> {
-    let mut quote = None;
-    for at in memchr::memchr3_iter(b'>', b'\'', b'"', text.as_bytes()) {
-        let octet = text.as_bytes().get(at).copied();
-        match quote {
-            None if octet == Some(b'>') => return Some(at),
-            None => quote = octet,
-            Some(_) if quote == octet => quote = None,
-            Some(_) => {}
-        }
-    }
-    None
-}
-
-fn is_space(octet: u8) -> bool {
-    matches!(octet, b' ' | b'\t' | b'\n' | b'\r')
 }
 
 #[inline]
