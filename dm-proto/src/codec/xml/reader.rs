@@ -239,10 +239,8 @@ impl<'i> Reader<'i> {
                     }
                 }
                 // External identifiers are not followed: nothing in a DTD could matter here.
-                XmlEvent::DocType(declaration) => {
-                    if declaration.contains('[') {
-                        return Err(self.fail(DecodeErrorKind::InternalSubset));
-                    }
+                XmlEvent::DocType(declaration) if declaration.contains('[') => {
+                    return Err(self.fail(DecodeErrorKind::InternalSubset));
                 }
                 // Comments and processing instructions; the rest is read above.
                 _ => {}
