@@ -265,7 +265,7 @@ impl Device {
     ///
     /// # Errors
     ///
-    /// If a session fails or a report cannot be delivered.
+    /// If a session fails or a report cannot be delivered, or nothing came within the socket's time-out.
     pub fn run_notified(&mut self, socket: &UdpSocket) -> Result<(), Error> {
         let mut package = [0; 1024];
         loop {
@@ -338,8 +338,8 @@ impl Device {
         }
     }
 
-    /// Delivers the reports that are due, in sessions of their own. After a reset the device comes by
-    /// itself once: its nonces are the factory's, and notifications made with others are none to it.
+    /// Delivers the reports that are due, in sessions of their own. A device that was reset comes by
+    /// itself once, so that its server learns that it is there again.
     fn deliver(&mut self) -> Result<(), Error> {
         if self.is_new {
             self.session_of_its_own()?;

@@ -71,24 +71,3 @@ fn the_lock_survives_a_restart() {
     lab.run(&mut lab.device(), &lawmo("unlock"));
     assert_eq!(lab.device().locked().unwrap(), Locked::No);
 }
-
-#[test]
-fn a_device_that_was_reset_can_be_notified_again() {
-    let lab = Lab::new();
-    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
-    socket
-        .set_read_timeout(Some(core::time::Duration::from_secs(30)))
-        .unwrap();
-    lab.notify_at(&socket.local_addr().unwrap().to_string());
-    let mut device = lab.device();
-    for (verb, state) in [
-        ("fully-lock", "succeeded"),
-        ("factory-reset", "accepted"),
-        ("partially-lock", "succeeded"),
-    ] {
-        let operation = lab.order(&lawmo(verb));
-        device.run_notified(&socket).unwrap();
-        assert_eq!(lab.outcome(&operation).0, state, "{verb}");
-    }
-    assert_eq!(device.locked().unwrap(), Locked::Partially);
-}
