@@ -542,6 +542,10 @@ impl Agent {
         if self.active.is_none() {
             self.ledger.session_over();
         }
+        // What no object answers for any more would stand in the way of all that comes after it.
+        let mounts = self.tree.mounts();
+        self.ledger
+            .forget_jobs_but(|node| mounts.iter().any(|mount| node.below(&mount.root).is_some()));
         let jobs = self.ledger.open_jobs();
         let roots: Vec<NodeUri> = self
             .tree
