@@ -1,4 +1,26 @@
 //! [`Agent`]: client session, tree, objects, jobs and reports, in the one order that is crash safe.
+//!
+//! ```text
+//!  message ──► events ──► tree, jobs, reports ──► commit ──► Transmit
+//!                │                                  ▲
+//!                ├─ Exec that runs before its answer: commit ──► Run ──► result ─┐
+//!                ├─ question to the user:             commit ──► Ask ──► reply ──┴──► events
+//!                └─ 202 known to have arrived:        commit ──► Run ──► report in the next message
+//! ```
+//!
+//! A commit holds everything that must not be seen without the rest: the effects in the tree, jobs and
+//! reports, nonces, the session and the message that leaves next. Between two commits nothing leaves,
+//! so a crash there has not happened as far as the server can tell, and the message that was sent last
+//! is sent again.
+//!
+//! # Jobs
+//!
+//! An Exec becomes a [`Job`]. It is started once; if a restart comes in between it is handed out again
+//! as [resumed](Job::resumed). Jobs run one at a time, in the order in which they were accepted. What
+//! an Exec is answered is the result, or 202 and later a report; a report is kept, and sent again as
+//! it is, until the server takes it (200 or 202). An Exec that repeats one whose outcome is not known
+//! to have arrived gets 202 or the stored result, and starts nothing: repeats are told by server, node
+//! and correlator, before it is looked up whether the node is still there.
 
 mod drive;
 mod ledger;

@@ -9,7 +9,9 @@ use dm_proto::{
     session::{Ending, SessionError, UserReply},
 };
 use dm_tree::{
-    agent::AgentError,
+    agent::{Agent, AgentConfig, AgentError, Output},
+    object::ManagementObject,
+    std_objects::DmAcc,
     store::{Batch, Kind, Memory, Store},
 };
 
@@ -510,6 +512,19 @@ fn a_job_that_lost_its_exec_is_still_known_to_a_repeat() {
     setting.run();
     assert_eq!(setting.manager().statuses.last(), Some(&(2, 202)));
     assert_eq!(setting.world().starts, [(true, 0)]);
+}
+
+#[test]
+fn a_job_whose_object_is_gone_does_not_stand_in_the_way() {
+    let mut setting = setting(Script::NowThenLater, vec![vec![exec(GO, Some("c"))]]);
+    setting.run();
+    setting.kill();
+    let store = Box::new(setting.store.clone());
+    let account = DmAcc::new(vec![account()]);
+    let objects: Vec<(_, Box<dyn ManagementObject>)> = vec![(uri(DmAcc::ROOT), Box::new(account))];
+    let mut agent = Agent::open(store, objects, AgentConfig::default(), 1).unwrap();
+    assert!(matches!(agent.poll(1).unwrap(), Output::Idle));
+    assert_eq!(setting.store.count(Kind::Job), 0);
 }
 
 #[test]
