@@ -192,7 +192,7 @@ impl Agent {
         config: AgentConfig,
         now: u64,
     ) -> Result<Self, AgentError> {
-        let mut tree = Tree::new(store);
+        let mut tree = Tree::new(store).at(now);
         for (root, object) in objects {
             tree.mount(root, object)?;
         }

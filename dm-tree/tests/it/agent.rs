@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use dm_proto::{
     AlertCode, StatusCode,
-    message::{Alert, Command, Get, Item, Replace, Sequence},
+    message::{Alert, Command, Exec, Get, Item, Replace, Sequence},
     notification::Notification,
     session::{Ending, SessionError, UserReply},
 };
@@ -525,6 +525,28 @@ fn a_job_whose_object_is_gone_does_not_stand_in_the_way() {
     let mut agent = Agent::open(store, objects, AgentConfig::default(), 1).unwrap();
     assert!(matches!(agent.poll(1).unwrap(), Output::Idle));
     assert_eq!(setting.store.count(Kind::Job), 0);
+}
+
+#[test]
+fn every_item_of_an_exec_is_a_job_of_its_own() {
+    for (script, code, reports) in [(Script::Now, 1200, 0), (Script::Accept, 202, 2)] {
+        let both: Command = Exec {
+            correlator: Some("c".into()),
+            items: vec![
+                Item::for_target(GO),
+                Item::for_target("./Lock/Operations/Other"),
+            ],
+            ..Exec::default()
+        }
+        .into();
+        let mut setting = setting(script, vec![vec![both]]);
+        setting.run();
+        let codes: BTreeSet<_> = setting.manager().statuses.iter().cloned().collect();
+        assert_eq!(codes, BTreeSet::from([(1, code)]));
+        assert_eq!(setting.world().starts, [(false, 0), (false, 0)]);
+        assert_eq!(setting.manager().reports.len(), reports);
+        assert_eq!(setting.store.count(Kind::Job), 0);
+    }
 }
 
 #[test]
