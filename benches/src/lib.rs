@@ -42,7 +42,7 @@ pub fn codec_inputs() -> Vec<Input> {
     ]
 }
 
-/// A client's first message, about 2 KB as XML: two alerts, credentials, and DevInfo in five items.
+/// A client's first message, about 2 KB as XML: two alerts, credentials, and DevInfo in eight items.
 #[must_use]
 pub fn package() -> SyncMl {
     let mut message = empty();
@@ -57,6 +57,9 @@ pub fn package() -> SyncMl {
         ("./DevInfo/Mod", "Lamp 3"),
         ("./DevInfo/DmV", "1.2"),
         ("./DevInfo/Lang", "en"),
+        ("./DevInfo/Ext/Vendor/Serial", "4711-0815"),
+        ("./DevInfo/Ext/Vendor/Region", "Europe"),
+        ("./DevInfo/Ext/Vendor/Channel", "stable"),
     ];
     message.commands = vec![
         alert(1, AlertCode::SERVER_INITIATED_MGMT),
@@ -71,11 +74,11 @@ pub fn package() -> SyncMl {
     message
 }
 
-/// About 100 KB as XML: results in 300 items with URIs, types and values of 30 to 60 octets.
+/// About 100 KB as XML: results in 400 items with URIs, types and values of 30 to 60 octets.
 #[must_use]
 pub fn inventory() -> SyncMl {
     let mut message = empty();
-    let items = (0..300)
+    let items = (0..400)
         .map(|number| {
             leaf(
                 &format!("./SCOMO/Inventory/Deployed/Component-{number}/Version"),
@@ -178,4 +181,23 @@ fn leaf(uri: &str, value: &str) -> Item {
     Item::for_source(uri)
         .with_meta(Meta::format("chr").with_type("text/plain"))
         .with_data(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use dm_proto::codec::{Encoding, encode};
+
+    use super::*;
+
+    #[test]
+    fn inputs_have_the_sizes_that_their_descriptions_give() {
+        for (message, sizes) in [
+            (package(), 1800..2300),
+            (inventory(), 90_000..110_000),
+            (statuses(), 30_000..60_000),
+        ] {
+            let octets = encode(Encoding::Xml, &message).expect("xml has a form for it");
+            assert!(sizes.contains(&octets.len()), "{} octets", octets.len());
+        }
+    }
 }

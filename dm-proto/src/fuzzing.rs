@@ -4,8 +4,8 @@
 use bytes::Bytes;
 
 use crate::{
-    EncodeError, Limits,
-    codec::{DecodeOptions, Encoding, decode, encode},
+    EncodeError, Fragment, Limits,
+    codec::{DecodeOptions, Encoding, decode, decode_fragment, encode, encode_fragment},
     message::{Command, Item, Meta, SyncMl},
 };
 
@@ -28,8 +28,12 @@ pub fn round_trip(octets: &[u8]) {
     let Some(encoding) = Encoding::detect(octets) else {
         return;
     };
+    let octets = Bytes::copy_from_slice(octets);
     let options = DecodeOptions::default();
-    let Ok(decoded) = decode(encoding, &Bytes::copy_from_slice(octets), &options) else {
+    if let Ok(fragment) = decode_fragment(encoding, &octets, &options) {
+        round_trip_fragment(encoding, &fragment);
+    }
+    let Ok(decoded) = decode(encoding, &octets, &options) else {
         return;
     };
     let message = decoded.message;
@@ -52,6 +56,17 @@ pub fn round_trip(octets: &[u8]) {
                 assert_eq!(encode(Encoding::Xml, &through), Ok(xml));
             }
         }
+    }
+}
+
+fn round_trip_fragment(encoding: Encoding, fragment: &Fragment) {
+    match encode_fragment(encoding, fragment) {
+        Ok(octets) => {
+            let again = decode_fragment(encoding, &octets, &DecodeOptions::lenient(wide_limits()));
+            assert_eq!(again.as_ref(), Ok(fragment));
+        }
+        Err(EncodeError::TooManyNamespaces { .. } | EncodeError::TooManyAttributes { .. }) => {}
+        Err(error) => panic!("what was read cannot be written: {error}"),
     }
 }
 
@@ -85,13 +100,16 @@ fn read_back(encoding: Encoding, message: &SyncMl) -> SyncMl {
 }
 
 fn read(encoding: Encoding, octets: &Bytes) -> SyncMl {
-    // The other encoding may need more octets for the same message.
-    let limits = Limits::default()
-        .with_message_size(64 << 20)
-        .with_memory(256 << 20);
-    decode(encoding, octets, &DecodeOptions::lenient(limits))
+    decode(encoding, octets, &DecodeOptions::lenient(wide_limits()))
         .expect("what was written can be read")
         .message
+}
+
+/// The other encoding may need more octets for the same message.
+fn wide_limits() -> Limits {
+    Limits::default()
+        .with_message_size(64 << 20)
+        .with_memory(256 << 20)
 }
 
 /// Whether some data is octets while its Format says Base64, which the writer corrects.

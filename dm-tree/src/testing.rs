@@ -27,20 +27,40 @@ use crate::{
     agent::{Agent, AgentConfig, AgentError, Output},
     object::{Job, ManagementObject},
     remote::{Notice, Operation, Queue},
-    store::{Batch, Kind, Memory, Store, StoreError},
+    store::{Batch, Kind, Memory, Store, StoreError, StoreErrorKind},
 };
 
 /// A store that outlives the agent that uses it, as a disk does.
 #[derive(Clone)]
-pub struct Disk(Arc<Mutex<Box<dyn Store>>>);
+pub struct Disk(Arc<Mutex<Platter>>);
+
+struct Platter {
+    store: Box<dyn Store>,
+    commits: u32,
+    failing: Option<u32>,
+}
 
 impl Disk {
     /// A disk with what is in a store.
     pub fn new(store: impl Store + 'static) -> Self {
-        Self(Arc::new(Mutex::new(Box::new(store))))
+        Self(Arc::new(Mutex::new(Platter {
+            store: Box::new(store),
+            commits: 0,
+            failing: None,
+        })))
     }
 
-    fn store(&self) -> MutexGuard<'_, Box<dyn Store>> {
+    /// How often something was written.
+    pub fn commits(&self) -> u32 {
+        self.platter().commits
+    }
+
+    /// Lets the `commit`-th commit (from 0) fail, once: nothing of it is written.
+    pub fn fail_at(&self, commit: u32) {
+        self.platter().failing = Some(commit);
+    }
+
+    fn platter(&self) -> MutexGuard<'_, Platter> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -59,27 +79,34 @@ impl core::fmt::Debug for Disk {
 
 impl Store for Disk {
     fn node(&self, uri: &NodeUri) -> Result<Option<Node>, StoreError> {
-        self.store().node(uri)
+        self.platter().store.node(uri)
     }
 
     fn children(&self, uri: &NodeUri, each: &mut dyn FnMut(Text)) -> Result<(), StoreError> {
-        self.store().children(uri, each)
+        self.platter().store.children(uri, each)
     }
 
     fn record(&self, kind: Kind, id: u64) -> Result<Option<Vec<u8>>, StoreError> {
-        self.store().record(kind, id)
+        self.platter().store.record(kind, id)
     }
 
     fn records(&self, kind: Kind, each: &mut dyn FnMut(u64, Vec<u8>)) -> Result<(), StoreError> {
-        self.store().records(kind, each)
+        self.platter().store.records(kind, each)
     }
 
     fn commit(&mut self, batch: Batch) -> Result<(), StoreError> {
-        self.store().commit(batch)
+        let mut platter = self.platter();
+        let commit = platter.commits;
+        platter.commits = commit.saturating_add(1);
+        if platter.failing == Some(commit) {
+            platter.failing = None;
+            return Err(StoreError::new(StoreErrorKind::Io));
+        }
+        platter.store.commit(batch)
     }
 
     fn clear(&mut self) -> Result<(), StoreError> {
-        self.store().clear()
+        self.platter().store.clear()
     }
 }
 
@@ -337,12 +364,21 @@ impl<O: Operation> Bench<O> {
         }
     }
 
-    /// Lets the device do all it has to do by itself.
+    /// Lets the device do all it has to do by itself. If its disk fails it is started again.
     ///
     /// # Errors
     ///
     /// If either side cannot go on.
     pub fn run(&mut self) -> Result<(), BenchError> {
+        loop {
+            match self.run_once() {
+                Err(BenchError::Agent(AgentError::Store(_))) => self.power_up()?,
+                result => return result,
+            }
+        }
+    }
+
+    fn run_once(&mut self) -> Result<(), BenchError> {
         loop {
             let now = self.tick()?;
             let output = self.agent()?.poll(now)?;

@@ -58,3 +58,49 @@ impl Operation {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn node_names_are_read_to_the_letter() {
+        let names = [
+            "FullyLock",
+            "PartiallyLock",
+            "UnLock",
+            "FactoryReset",
+            "Wipe",
+        ];
+        for (operation, name) in Operation::ALL.into_iter().zip(names) {
+            assert_eq!(operation.node_name(), name);
+            assert_eq!(Operation::from_node_name(name), Some(operation));
+        }
+        for other in ["Unlock", "wipe", "", "Operations"] {
+            assert_eq!(Operation::from_node_name(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn transitions_are_those_of_the_table() {
+        let table = include_str!("state.rs");
+        for operation in Operation::ALL {
+            let row = table
+                .lines()
+                .find_map(|line| {
+                    line.strip_prefix("/// | `")?
+                        .strip_prefix(operation.node_name())?
+                        .strip_prefix("` | ")
+                })
+                .expect("every operation has a row");
+            let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+            for (cell, from) in [State::Unlocked, State::PartiallyLocked, State::FullyLocked]
+                .into_iter()
+                .enumerate()
+            {
+                let to = operation.leads_to().unwrap_or(from);
+                assert_eq!(cells.get(cell), Some(&to.as_str()), "{operation:?}");
+            }
+        }
+    }
+}

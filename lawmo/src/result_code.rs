@@ -92,3 +92,33 @@ impl fmt::Debug for ResultCode {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exactly_the_codes_of_the_object_have_names() {
+        let named: Vec<u16> = (0..2000)
+            .filter(|number| ResultCode::new(*number).name().is_some())
+            .collect();
+        let known = [1200, 1201, 1202, 1400, 1401, 1402, 1403, 1404, 1405, 1406];
+        assert_eq!(named, known);
+    }
+
+    #[test]
+    fn unknown_codes_are_read_by_their_hundreds() {
+        for (number, is_success) in [
+            (1199, false),
+            (1200, true),
+            (1250, true),
+            (1299, true),
+            (1300, false),
+            (1450, false),
+            (1550, false),
+        ] {
+            assert_eq!(ResultCode::new(number).is_success(), is_success, "{number}");
+        }
+        assert_eq!(format!("{:?}", ResultCode::new(1250)), "1250");
+    }
+}

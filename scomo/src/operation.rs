@@ -84,3 +84,78 @@ impl Operation {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_branch_and_a_name_mean_one_primitive() {
+        let rows = [
+            (Operation::Download, "Download", "Download", true, None),
+            (
+                Operation::DownloadInstall,
+                "Download",
+                "DownloadInstall",
+                true,
+                Some(true),
+            ),
+            (
+                Operation::DownloadInstallInactive,
+                "Download",
+                "DownloadInstallInactive",
+                true,
+                Some(false),
+            ),
+            (
+                Operation::Install,
+                "Inventory/Delivered",
+                "Install",
+                false,
+                Some(true),
+            ),
+            (
+                Operation::InstallInactive,
+                "Inventory/Delivered",
+                "InstallInactive",
+                false,
+                Some(false),
+            ),
+            (
+                Operation::RemovePackage,
+                "Inventory/Delivered",
+                "Remove",
+                false,
+                None,
+            ),
+            (
+                Operation::Activate,
+                "Inventory/Deployed",
+                "Activate",
+                false,
+                None,
+            ),
+            (
+                Operation::Deactivate,
+                "Inventory/Deployed",
+                "Deactivate",
+                false,
+                None,
+            ),
+            (
+                Operation::RemoveComponent,
+                "Inventory/Deployed",
+                "Remove",
+                false,
+                None,
+            ),
+        ];
+        assert_eq!(Operation::ALL, rows.map(|row| row.0));
+        for (operation, branch, name, fetches, activates) in rows {
+            assert_eq!(operation.branch(), branch);
+            assert_eq!(operation.node_name(), name);
+            assert_eq!(operation.fetches(), fetches);
+            assert_eq!(operation.activates(), activates);
+        }
+    }
+}

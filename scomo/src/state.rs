@@ -105,3 +105,45 @@ values! {
         Deactivating 70,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_values_are_those_of_the_object() {
+        let numbers = |values: &[u16]| values.to_vec();
+        let of = |values: Vec<(u16, &'static str)>| {
+            for (number, text) in &values {
+                assert_eq!(number.to_string(), *text);
+            }
+            values
+                .into_iter()
+                .map(|(number, _)| number)
+                .collect::<Vec<_>>()
+        };
+        macro_rules! values {
+            ($name:ident) => {
+                of($name::ALL
+                    .iter()
+                    .map(|value| {
+                        assert_eq!($name::parse(value.as_str()), Some(*value));
+                        (value.as_u16(), value.as_str())
+                    })
+                    .collect())
+            };
+        }
+        assert_eq!(values!(DeliveredState), numbers(&[10, 20]));
+        assert_eq!(values!(DeployedState), numbers(&[10, 20]));
+        assert_eq!(
+            values!(DownloadStatus),
+            numbers(&[10, 20, 30, 40, 50, 60, 70])
+        );
+        assert_eq!(values!(DeliveredStatus), numbers(&[10, 20, 30, 40, 50, 60]));
+        assert_eq!(
+            values!(DeployedStatus),
+            numbers(&[10, 20, 30, 40, 50, 60, 70])
+        );
+        assert_eq!(DownloadStatus::parse("80"), None);
+    }
+}

@@ -1,5 +1,7 @@
 //! [`MessageBuilder`]: a message that grows within a byte budget.
 
+use core::fmt;
+
 use bytes::Bytes;
 
 #[cfg(feature = "xml")]
@@ -15,13 +17,11 @@ use crate::{
 ///
 /// What [`finish`](Self::finish) gives has the same octets as [`encode`](super::encode) of a message
 /// with the same header and commands. A push costs time in the size of the command only.
-#[derive(Debug)]
 pub struct MessageBuilder {
     writer: Writer,
     budget: usize,
 }
 
-#[derive(Debug)]
 enum Writer {
     Wbxml(wbxml::Writer),
     #[cfg(feature = "xml")]
@@ -160,5 +160,15 @@ impl MessageBuilder {
         // What is left to write has neither text nor foreign names, and `push` has kept everything
         // below the budget, so nothing of this can fail.
         Bytes::from(octets.expect("the end of a message can always be written"))
+    }
+}
+
+/// Without the octets, which may hold credentials.
+impl fmt::Debug for MessageBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MessageBuilder")
+            .field("len", &self.len())
+            .field("budget", &self.budget)
+            .finish_non_exhaustive()
     }
 }

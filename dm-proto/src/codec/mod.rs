@@ -280,9 +280,9 @@ fn not_built() -> DecodeError {
 ///   item's own, and come back as that text;
 /// - in WBXML, octets with Format `b64` go with Format `bin`, since Base64 is not what is sent; octets
 ///   that would be valid text come back as text unless Format or Type say otherwise;
-/// - text with U+0000 goes as opaque octets in WBXML, and in a [`Fragment`](crate::Fragment) comes
+/// - text with U+0000 goes as opaque octets in WBXML, and in a [`Fragment`] comes
 ///   back as such;
-/// - names in a [`Fragment`](crate::Fragment) come back with the namespace of SyncML 1.2 where they are
+/// - names in a [`Fragment`] come back with the namespace of SyncML 1.2 where they are
 ///   SyncML's.
 ///
 /// # Errors

@@ -7,7 +7,7 @@ use dm_proto::{
         DecodeOptions, Encoding, MessageBuilder, PushError, decode, decode_fragment, encode,
         encode_fragment,
     },
-    message::{Add, Alert, Command, Get, Item, Meta, Replace, SyncHdr, SyncMl},
+    message::{Add, Alert, Command, Cred, Get, Item, Meta, Replace, SyncHdr, SyncMl},
 };
 
 use crate::hex;
@@ -338,6 +338,21 @@ fn a_builder_forgets_names_of_what_did_not_fit() {
         assert_eq!(builder.room(), room);
         assert_eq!(builder.finish(false), octets);
     }
+}
+
+#[test]
+fn a_builder_does_not_show_what_is_in_it() {
+    let mut header = header();
+    header.cred = Some(Box::new(Cred {
+        data: "whisper".into(),
+        ..Cred::default()
+    }));
+    let builder = MessageBuilder::new(Encoding::Xml, &header, 1000).expect("the header fits");
+    let len = builder.len();
+    assert_eq!(
+        format!("{builder:?}"),
+        format!("MessageBuilder {{ len: {len}, budget: 1000, .. }}")
+    );
 }
 
 #[test]

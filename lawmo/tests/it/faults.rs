@@ -164,3 +164,39 @@ fn operations_queue_on_the_device_and_run_in_order() -> Result {
     }
     Ok(())
 }
+
+/// The disk fails when something is to be written: before the wipe, after it, or elsewhere.
+#[test]
+fn a_write_that_fails_neither_loses_nor_hides_a_wipe() -> Result {
+    for reporting in REPORTING {
+        let config = config().with_reporting(reporting);
+        let disk = Disk::default();
+        let mut whole = start(config.clone(), disk.clone(), Encoding::Wbxml)?;
+        let first = disk.commits();
+        push_wipe(&mut whole)?;
+        whole.bench.settle()?;
+        for commit in first..disk.commits() {
+            let disk = Disk::default();
+            let mut setup = start(config.clone(), disk.clone(), Encoding::Wbxml)?;
+            disk.fail_at(commit);
+            push_wipe(&mut setup)?;
+            setup.bench.settle()?;
+            if setup.outcome(1)?.is_none() {
+                setup.bench.queue(|queue| queue.session_lost())?;
+                setup.bench.settle()?;
+            }
+            let case = format!("{reporting:?}, commit {commit}");
+            let done = setup.phone.done();
+            // What was done and could not be written down is handed out again, and said to be.
+            assert!(
+                done == ["wipe Contacts"]
+                    || done == ["wipe Contacts again"]
+                    || done == ["wipe Contacts", "wipe Contacts again"],
+                "{case}: {done:?}"
+            );
+            assert_eq!(setup.summary(1)?, ("succeeded", 0, 1201), "{case}");
+            assert!(setup.is_told_once(), "{case}");
+        }
+    }
+    Ok(())
+}

@@ -171,7 +171,7 @@ pub(crate) fn config() -> Config {
 }
 
 pub(crate) fn order(correlator: &str) -> Order {
-    Order::new("srv1", correlator).with_usual_roots(lawmo::nodes::USUAL_ROOTS.map(|root| uri(root)))
+    Order::new("srv1", correlator).with_usual_roots(lawmo::nodes::USUAL_ROOTS.map(uri))
 }
 
 /// An order for a device that is known to let a refused question guard what stands behind it.

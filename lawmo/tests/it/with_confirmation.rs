@@ -9,8 +9,10 @@ use lawmo::{
 
 use crate::support::{Result, Setup, config, each, order, order_in_sequence};
 
+type Answer = (fn() -> UserReply, u16, SummaryState);
+
 /// The answers that are not *yes*, with the status of the question.
-const NO: [(fn() -> UserReply, u16, SummaryState); 4] = [
+const NO: [Answer; 4] = [
     (|| UserReply::No, 304, SummaryState::Declined),
     (|| UserReply::Cancelled, 214, SummaryState::Declined),
     (|| UserReply::TimedOut, 408, SummaryState::Declined),

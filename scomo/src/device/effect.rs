@@ -42,7 +42,8 @@ pub(super) fn finish(
     let style = &config.report;
     Some(match done {
         Ok(reported) => alert::operation_complete(job, result, &reported, style),
-        // What the tree could not be told, the server can.
+        // The node is gone, and with it the place for what failed. The server is told all the same.
+        Err(_) if !result.is_success() => alert::operation_complete(job, result, &[], style),
         Err(_) => alert::operation_complete(job, ResultCode::UNDEFINED_ERROR, &[], style),
     })
 }

@@ -272,7 +272,8 @@ pub(super) fn settle(edit: &mut Edit<'_>, jobs: &[Job]) -> Result<(), StatusCode
     Ok(())
 }
 
-/// Refuses changes of what a job is on, and the deletion of a node whose package is elsewhere.
+/// Refuses changes of what a job is on, and those that would lose a package which is not in the tree:
+/// for that there is the Remove primitive.
 pub(super) fn check(view: &View<'_>, change: &Change<'_>) -> Result<(), StatusCode> {
     let (Change::Add(uri, _)
     | Change::Replace(uri, _)
@@ -300,7 +301,12 @@ pub(super) fn check(view: &View<'_>, change: &Change<'_>) -> Result<(), StatusCo
                 uri.join(nodes::DATA)
                     .is_ok_and(|data| view.node(&data).is_ok_and(|node| node.value.is_empty()))
             };
-            if matches!(change, Change::Delete(deleted) if **deleted == uri) && fetched() {
+            let is_at_stake = match change {
+                Change::Delete(deleted) => **deleted == uri,
+                Change::Replace(leaf, _) => leaf.name() == nodes::DATA,
+                Change::Add(..) | Change::Rename(..) => false,
+            };
+            if is_at_stake && fetched() {
                 return Err(StatusCode::FORBIDDEN);
             }
         }
@@ -313,6 +319,17 @@ pub(super) fn check(view: &View<'_>, change: &Change<'_>) -> Result<(), StatusCo
 pub(super) fn added(edit: &mut Edit<'_>, uri: &NodeUri, config: &Config) -> Result<(), StatusCode> {
     match Place::of(edit.root(), uri) {
         Some((place, "")) => complete(edit, &place, config),
+        _ => Ok(()),
+    }
+}
+
+/// New content is not what was installed.
+pub(super) fn replaced(edit: &mut Edit<'_>, uri: &NodeUri) -> Result<(), StatusCode> {
+    match Place::of(edit.root(), uri) {
+        Some((place, nodes::DATA)) => {
+            set_status(edit, &place, DeliveredStatus::Idle.as_str())?;
+            set_state(edit, &place, DeliveredState::Delivered.as_str())
+        }
         _ => Ok(()),
     }
 }
@@ -378,7 +395,7 @@ fn put_text(
 fn names(edit: &Edit<'_>, branch: Branch) -> Vec<Text> {
     edit.root()
         .join(branch.path())
-        .and_then(|uri| Ok(edit.view().children(&uri).unwrap_or_default()))
+        .map(|uri| edit.view().children(&uri).unwrap_or_default())
         .unwrap_or_default()
 }
 

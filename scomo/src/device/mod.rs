@@ -178,7 +178,8 @@ impl<D: Device> ManagementObject for Scomo<D> {
     fn changed(&self, edit: &mut Edit<'_>, change: &Change<'_>) -> Result<(), StatusCode> {
         match change {
             Change::Add(uri, _) => inventory::added(edit, uri, &self.config),
-            Change::Replace(..) | Change::Delete(_) | Change::Rename(..) => Ok(()),
+            Change::Replace(uri, _) => inventory::replaced(edit, uri),
+            Change::Delete(_) | Change::Rename(..) => Ok(()),
         }
     }
 

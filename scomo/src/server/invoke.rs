@@ -122,6 +122,7 @@ impl Invoke {
     }
 
     fn new(operation: Operation, subject: Subject, order: Order) -> Self {
+        let subject = Box::new(subject);
         let course = Course::new(Primitive { operation, subject }, order);
         Self { course }
     }
@@ -143,7 +144,7 @@ impl Invoke {
                 }
             }
             Conclusion::Ended(Ended::Refused(StatusCode::NOT_FOUND)) => {
-                Outcome::Ended(match self.course.script().subject {
+                Outcome::Ended(match *self.course.script().subject {
                     // What it works on is our own making: what is missing is the primitive.
                     Subject::Fetch { .. } | Subject::Deliver { .. } => Ended::Unsupported,
                     Subject::Known(_) => Ended::NotFound,
@@ -181,7 +182,7 @@ pub(super) const REPORTS: &[&str] = &[
 #[derive(Clone, Debug, Deserialize, Serialize)]
 struct Primitive {
     operation: Operation,
-    subject: Subject,
+    subject: Box<Subject>,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -199,7 +200,7 @@ impl Script for Primitive {
     const REPORTS: &'static [&'static str] = REPORTS;
 
     fn reads(&self) -> Vec<&'static str> {
-        match self.subject {
+        match *self.subject {
             Subject::Fetch { .. } | Subject::Deliver { .. } => Vec::new(),
             Subject::Known(_) => vec![self.operation.branch()],
         }
@@ -207,7 +208,7 @@ impl Script for Primitive {
 
     fn plan(&self, root: &NodeUri, seen: &Snapshot) -> Option<Plan> {
         let branch = root.join(self.operation.branch()).ok()?;
-        let (uri, settings) = match &self.subject {
+        let (uri, settings) = match &*self.subject {
             Subject::Fetch { package, url } => {
                 let uri = package.uri(&branch).ok()?;
                 let content = Package::url_leaf(&uri, url).ok()?;

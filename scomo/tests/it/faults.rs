@@ -16,8 +16,12 @@ const REPORTING: [Reporting; 3] = [
 ];
 
 fn setup(reporting: Reporting) -> Result<Setup> {
+    on_disk(reporting, &Disk::default())
+}
+
+fn on_disk(reporting: Reporting, disk: &Disk) -> Result<Setup> {
     let config = config().with_reporting(reporting);
-    let mut setup = start(config, Disk::default(), Encoding::Wbxml)?;
+    let mut setup = start(config, disk.clone(), Encoding::Wbxml)?;
     let install = Invoke::download_install(game(), URL, order("d-1"));
     setup.bench.push(1, AnyOperation::Invoke(install))?;
     Ok(setup)
@@ -109,6 +113,29 @@ fn a_power_cut_before_any_step_resumes_where_it_was() -> Result {
             assert_eq!(without_again, plain, "{case}: {done:?}");
             let resumed = done.iter().filter(|what| what.ends_with(" again")).count();
             assert!(resumed <= 1, "{case}: {done:?}");
+        }
+    }
+    Ok(())
+}
+
+/// The disk fails when something is to be written: before a phase, after it, or elsewhere.
+#[test]
+fn a_write_that_fails_neither_loses_nor_hides_a_phase() -> Result {
+    for reporting in REPORTING {
+        let disk = Disk::default();
+        let mut whole = on_disk(reporting, &disk)?;
+        let first = disk.commits();
+        whole.bench.settle()?;
+        for commit in first..disk.commits() {
+            let case = format!("{reporting:?}, commit {commit}");
+            let disk = Disk::default();
+            let mut setup = on_disk(reporting, &disk)?;
+            disk.fail_at(commit);
+            settle(&mut setup)?;
+            is_installed(&mut setup, &case)?;
+            let done = setup.car.done();
+            let first_times = done.iter().filter(|what| !what.ends_with(" again")).count();
+            assert!(first_times <= 2 && done.len() <= 3, "{case}: {done:?}");
         }
     }
     Ok(())

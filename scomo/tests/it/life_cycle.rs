@@ -188,3 +188,38 @@ fn what_nobody_works_on_after_a_restart_has_failed() -> Result {
     }
     Ok(())
 }
+
+#[test]
+fn new_content_makes_an_installed_package_a_delivered_one() -> Result {
+    let mut setup = setup()?;
+    let data = Bytes::from_static(b"one");
+    setup.carry_out(1, Invoke::deliver_install(game(), data, order("a")))?;
+    assert_eq!(setup.value("Inventory/Delivered/game/State")?, "20");
+    // The second delivery finds the nodes, and sets them.
+    setup
+        .car
+        .cannot_install(ResultCode::INSTALL_FAILED, PackageIs::Kept);
+    let data = Bytes::from_static(b"two!");
+    setup.carry_out(2, Invoke::deliver_install(game(), data, order("b")))?;
+    assert_eq!(
+        setup.car.done(),
+        [
+            "install game of 3 octets Active",
+            "install game of 4 octets Active"
+        ]
+    );
+    assert_eq!(setup.value("Inventory/Delivered/game/State")?, "10");
+    Ok(())
+}
+
+#[test]
+fn a_package_that_was_fetched_is_not_overwritten() -> Result {
+    let mut setup = setup()?;
+    setup.carry_out(1, Invoke::download(game(), URL, order("a")))?;
+    let data = Bytes::from_static(b"other");
+    setup.carry_out(2, Invoke::deliver_install(game(), data, order("b")))?;
+    assert_eq!(setup.codes(2)?, ("refused", 403, 0));
+    setup.carry_out(3, Invoke::remove_package("game", order("c")))?;
+    assert_eq!(setup.codes(3)?, ("succeeded", 0, 1200));
+    Ok(())
+}

@@ -127,6 +127,18 @@ fn a_package_is_delivered_in_the_tree_and_installed() -> Result {
 }
 
 #[test]
+fn a_package_that_does_not_fit_into_a_message_ends_refused() -> Result {
+    each(&config(), |setup| {
+        let data = Bytes::from_iter((0..=255).cycle().take(200_000));
+        let install = Invoke::deliver_install(game(), data, order("i-1"));
+        setup.carry_out(1, install)?;
+        assert_eq!(setup.codes(1)?, ("refused", 413, 0));
+        assert!(setup.car.done().is_empty());
+        Ok(())
+    })
+}
+
+#[test]
 fn components_are_activated_deactivated_and_removed() -> Result {
     let config = config().with_components([Component::new("nav").with_version("3")]);
     for reporting in REPORTING {

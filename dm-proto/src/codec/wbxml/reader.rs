@@ -21,7 +21,6 @@ use crate::{
 
 /// Reads the body of a document. nom reads header and operands; the tokens are taken by a checked
 /// cursor.
-#[derive(Debug)]
 pub(in crate::codec) struct Reader<'i> {
     /// The length of the whole input, from which offsets follow.
     length: usize,

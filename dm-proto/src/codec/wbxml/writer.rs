@@ -13,7 +13,6 @@ use crate::{
 
 /// Writes a document: version 1.2, a numeric public identifier, UTF-8, and a string table that holds
 /// only the names that have no token.
-#[derive(Debug)]
 pub(in crate::codec) struct Writer {
     public_id: u32,
     table: Vec<u8>,

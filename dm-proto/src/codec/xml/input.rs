@@ -5,7 +5,6 @@ use alloc::{borrow::Cow, string::String, vec::Vec};
 use crate::{DecodeErrorKind, codec::event::Fault};
 
 /// The text of a document, and what is needed to tell where in the octets a place of it is.
-#[derive(Debug)]
 pub(in crate::codec) struct Input<'i> {
     pub(super) text: Cow<'i, str>,
     /// The octets of the byte order mark.
@@ -47,7 +46,6 @@ impl<'i> Input<'i> {
 }
 
 /// Translates places in the text into offsets in the octets.
-#[derive(Debug)]
 pub(in crate::codec) struct Offsets<'t> {
     input: &'t Input<'t>,
     at: usize,

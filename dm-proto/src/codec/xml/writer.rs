@@ -14,7 +14,6 @@ use crate::{
 
 /// Writes a document: without a prolog, the namespace of SyncML as default on the root, that of any
 /// other element as default on itself; escaped, never CDATA; no white space of its own.
-#[derive(Debug)]
 pub(in crate::codec) struct Writer {
     out: String,
     root: &'static str,

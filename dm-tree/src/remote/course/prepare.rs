@@ -168,7 +168,7 @@ impl<S: Script> Course<S> {
             .flatten()
             .find(|status| !status.is_success() && !is_consequence(**status))
             .copied()
-            .or(atomic.filter(|status| !status.is_success()))
+            .or_else(|| atomic.filter(|status| !status.is_success()))
         {
             self.end(Ended::Refused(failure));
         } else if atomic.is_some() {
