@@ -1,4 +1,4 @@
-//! OMA Device Management: SyncML messages in XML and WBXML, and sans-I/O sessions.
+#![doc = include_str!("../README.md")]
 #![no_std]
 
 extern crate alloc;

@@ -1,5 +1,4 @@
-//! The OMA Device Management tree: nodes, storage, management objects, the device agent, and the
-//! server's view of a tree.
+#![doc = include_str!("../README.md")]
 
 pub mod agent;
 pub mod description;

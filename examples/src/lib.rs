@@ -8,3 +8,8 @@ pub mod demo;
 pub mod device;
 pub mod inspect;
 pub mod server;
+
+/// The program in the repository's README compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -1,0 +1,45 @@
+//! Reads and writes WBXML with a panic handler and an allocator of its own: were `std` linked by any
+//! dependency, there would be two, and this would not build. An ordinary `no_std` library proves nothing.
+#![no_std]
+
+use core::{
+    alloc::{GlobalAlloc, Layout},
+    panic::PanicInfo,
+    ptr,
+};
+
+use bytes::Bytes;
+use dm_proto::codec::{DecodeOptions, Encoding, decode, encode};
+
+/// An allocator that has nothing: the probe is built, not run.
+struct NoMemory;
+
+// SAFETY: returning null is always allowed; nothing is ever handed out, so nothing is freed.
+unsafe impl GlobalAlloc for NoMemory {
+    unsafe fn alloc(&self, _: Layout) -> *mut u8 {
+        ptr::null_mut()
+    }
+
+    unsafe fn dealloc(&self, _: *mut u8, _: Layout) {}
+}
+
+#[global_allocator]
+static ALLOCATOR: NoMemory = NoMemory;
+
+#[panic_handler]
+fn panic(_: &PanicInfo<'_>) -> ! {
+    loop {}
+}
+
+/// Decodes and encodes a message; keeps both in the library.
+#[unsafe(no_mangle)]
+pub extern "C" fn probe() -> usize {
+    match decode(
+        Encoding::Wbxml,
+        &Bytes::from_static(b"\x02"),
+        &DecodeOptions::default(),
+    ) {
+        Ok(decoded) => encode(Encoding::Wbxml, &decoded.message).map_or(0, |octets| octets.len()),
+        Err(error) => error.offset(),
+    }
+}
