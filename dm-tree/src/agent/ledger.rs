@@ -389,6 +389,17 @@ impl Ledger {
         }
     }
 
+    /// Forgets the jobs of nodes that are not `known`.
+    pub(super) fn forget_jobs_but(&mut self, known: impl Fn(&NodeUri) -> bool) {
+        self.settle(|entry| {
+            if known(&entry.job.node) {
+                Settled::Untouched
+            } else {
+                Settled::Forgotten
+            }
+        });
+    }
+
     fn settle(&mut self, mut each: impl FnMut(&mut Entry) -> Settled) {
         let changed = &mut self.changed;
         self.jobs.retain(|id, entry| {

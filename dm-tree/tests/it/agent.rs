@@ -4,12 +4,14 @@ use std::collections::{BTreeSet, VecDeque};
 
 use dm_proto::{
     AlertCode, StatusCode,
-    message::{Alert, Command, Get, Item, Replace, Sequence},
+    message::{Alert, Command, Exec, Get, Item, Replace, Sequence},
     notification::Notification,
     session::{Ending, SessionError, UserReply},
 };
 use dm_tree::{
-    agent::AgentError,
+    agent::{Agent, AgentConfig, AgentError, Output},
+    object::ManagementObject,
+    std_objects::DmAcc,
     store::{Batch, Kind, Memory, Store},
 };
 
@@ -510,6 +512,41 @@ fn a_job_that_lost_its_exec_is_still_known_to_a_repeat() {
     setting.run();
     assert_eq!(setting.manager().statuses.last(), Some(&(2, 202)));
     assert_eq!(setting.world().starts, [(true, 0)]);
+}
+
+#[test]
+fn a_job_whose_object_is_gone_does_not_stand_in_the_way() {
+    let mut setting = setting(Script::NowThenLater, vec![vec![exec(GO, Some("c"))]]);
+    setting.run();
+    setting.kill();
+    let store = Box::new(setting.store.clone());
+    let account = DmAcc::new(vec![account()]);
+    let objects: Vec<(_, Box<dyn ManagementObject>)> = vec![(uri(DmAcc::ROOT), Box::new(account))];
+    let mut agent = Agent::open(store, objects, AgentConfig::default(), 1).unwrap();
+    assert!(matches!(agent.poll(1).unwrap(), Output::Idle));
+    assert_eq!(setting.store.count(Kind::Job), 0);
+}
+
+#[test]
+fn every_item_of_an_exec_is_a_job_of_its_own() {
+    for (script, code, reports) in [(Script::Now, 1200, 0), (Script::Accept, 202, 2)] {
+        let both: Command = Exec {
+            correlator: Some("c".into()),
+            items: vec![
+                Item::for_target(GO),
+                Item::for_target("./Lock/Operations/Other"),
+            ],
+            ..Exec::default()
+        }
+        .into();
+        let mut setting = setting(script, vec![vec![both]]);
+        setting.run();
+        let codes: BTreeSet<_> = setting.manager().statuses.iter().cloned().collect();
+        assert_eq!(codes, BTreeSet::from([(1, code)]));
+        assert_eq!(setting.world().starts, [(false, 0), (false, 0)]);
+        assert_eq!(setting.manager().reports.len(), reports);
+        assert_eq!(setting.store.count(Kind::Job), 0);
+    }
 }
 
 #[test]

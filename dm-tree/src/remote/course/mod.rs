@@ -94,6 +94,9 @@ enum Phase {
 /// How often a message without an answer is sent again before the operation gives up.
 const ATTEMPTS: u8 = 3;
 
+/// What is kept of a report; no package has as many components.
+const COMPONENTS: usize = 1024;
+
 impl<S: Script> Course<S> {
     /// A course that has not begun.
     pub fn new(script: S, order: Order) -> Self {
@@ -439,18 +442,25 @@ impl<S: Script> Course<S> {
             self.report = Some(alert.clone());
         }
         let mut components = report::components(alert);
+        let overall = report::overall(&components);
+        components.truncate(COMPONENTS);
         match &mut self.conclusion {
             None => {}
             // Several alerts may report on one operation, an item each.
             Some(Conclusion::Result(code, known)) if !known.is_empty() => {
-                components.retain(|component| !known.contains(component));
-                known.append(&mut components);
-                *code = report::overall(known).unwrap_or(*code);
+                for component in components {
+                    if known.len() < COMPONENTS && !known.contains(&component) {
+                        known.push(component);
+                    }
+                }
+                if code.is_success() {
+                    *code = overall.unwrap_or(*code);
+                }
                 return;
             }
             Some(_) => return,
         }
-        let Some(code) = report::overall(&components) else {
+        let Some(code) = overall else {
             self.end(Ended::Unknown);
             return;
         };
