@@ -1,9 +1,9 @@
 //! Programs that tests compare with, looked up on `PATH`.
 
+use core::sync::atomic::{AtomicU32, Ordering};
 use std::{
     io::ErrorKind,
     process::{Command, Stdio},
-    sync::atomic::{AtomicU32, Ordering},
 };
 
 use bytes::Bytes;
