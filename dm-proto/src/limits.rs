@@ -1,6 +1,11 @@
 //! [`Limits`]: caps on what a peer controls.
 
 /// Caps on what a peer controls while a message is decoded.
+///
+/// Others are fixed. WBXML: integers, and with them lengths and offsets, have 32 bits in at most five
+/// octets; lengths and offsets lie within the input and the string table; what is opaque is not entered.
+/// XML: an element has at most 1024 attributes, at most 128 namespace prefixes are in scope, and nothing
+/// can be declared, so that no reference stands for more than a character.
 #[non_exhaustive]
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Limits {

@@ -159,10 +159,10 @@ fn peak_memory_stays_within_twice_the_budget() {
         ),
     ];
     let mut refused = 0;
-    for (name, encoding, octets) in inputs {
-        assert!(octets.len() <= MIB, "{name}");
+    for (name, encoding, octets) in inputs.into_iter().chain(large()) {
         for memory in [256 << 10, Limits::DEFAULT.memory] {
-            let options = DecodeOptions::lenient(Limits::DEFAULT.with_memory(memory));
+            let limits = Limits::DEFAULT.with_message_size(octets.len());
+            let options = DecodeOptions::lenient(limits.with_memory(memory));
             ALLOCATOR.reset_peak_usage();
             let before = ALLOCATOR.current_usage();
             let result = decode(encoding, &octets, &options);
@@ -173,6 +173,11 @@ fn peak_memory_stays_within_twice_the_budget() {
             );
             match result {
                 Ok(_) => {}
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        DecodeErrorKind::TooDeep { .. } | DecodeErrorKind::TooManyAttributes { .. }
+                    ) => {}
                 Err(error) => {
                     assert_eq!(
                         error.kind(),
@@ -185,4 +190,120 @@ fn peak_memory_stays_within_twice_the_budget() {
         }
     }
     assert!(refused > 0, "no input reached the budget");
+    memory_grows_no_faster_than_the_input();
+}
+
+/// Inputs above the default size of messages, or with one limit of their own.
+fn large() -> Vec<(&'static str, Encoding, Bytes)> {
+    let attributes: String = (0..200_000)
+        .map(|number| format!(" a{number}=''"))
+        .collect();
+    vec![
+        (
+            "64 MiB of empty items",
+            Encoding::Wbxml,
+            wbxml(b"", &[&[0x60][..], &vec![0x14; 64 * MIB], &[0x01]].concat()),
+        ),
+        (
+            "64 MiB of empty items in xml",
+            Encoding::Xml,
+            xml(&format!("<Add>{}</Add>", "<Item/>".repeat(64 * MIB / 7))),
+        ),
+        (
+            "a million levels",
+            Encoding::Wbxml,
+            wbxml(b"", &[0x64; 1_000_000]),
+        ),
+        (
+            "a million levels in xml",
+            Encoding::Xml,
+            xml(&"<Sequence>".repeat(1_000_000)),
+        ),
+        (
+            "a million levels of unknown tokens",
+            Encoding::Wbxml,
+            wbxml(b"", &[0x7F; 1_000_000]),
+        ),
+        (
+            "entities of five octets",
+            Encoding::Wbxml,
+            wbxml(
+                b"",
+                &[
+                    &[0x60, 0x54, 0x4F][..],
+                    &[0x02, 0x80, 0x80, 0x80, 0x80, 0x41].repeat(MIB),
+                    &[0x01; 3],
+                ]
+                .concat(),
+            ),
+        ),
+        (
+            "200 000 attributes",
+            Encoding::Xml,
+            xml(&format!("<Add{attributes}/>")),
+        ),
+        (
+            "16 MiB of white space",
+            Encoding::Xml,
+            xml(&" \n".repeat(8 * MIB)),
+        ),
+        (
+            "16 MiB of extension tokens",
+            Encoding::Wbxml,
+            wbxml(b"", &vec![0xC0; 16 * MIB]),
+        ),
+    ]
+}
+
+/// Of inputs that are read, twice as much takes at most twice the memory.
+fn memory_grows_no_faster_than_the_input() {
+    let peak = |octets: &Bytes, encoding| {
+        let limits = Limits::DEFAULT.with_memory(256 << 20);
+        let options = DecodeOptions::lenient(limits.with_message_size(octets.len()));
+        ALLOCATOR.reset_peak_usage();
+        let before = ALLOCATOR.current_usage();
+        let decoded = decode(encoding, octets, &options).expect("within the limits");
+        let peak = ALLOCATOR.peak_usage().saturating_sub(before);
+        drop(decoded);
+        peak
+    };
+    let item = [0x54_u8, 0x4F, 0x03, b'a', 0, 0x01, 0x01];
+    let in_data = |piece: &[u8], count| {
+        wbxml(
+            b"",
+            &[&[0x60, 0x54, 0x4F][..], &piece.repeat(count), &[0x01; 3]].concat(),
+        )
+    };
+    type Make<'a> = &'a dyn Fn(usize) -> Bytes;
+    let makers: [(&str, Encoding, Make<'_>); 6] = [
+        ("items", Encoding::Wbxml, &|count| {
+            wbxml(b"", &[&[0x60][..], &item.repeat(count), &[0x01]].concat())
+        }),
+        ("entities", Encoding::Wbxml, &|count| {
+            in_data(&[0x02, 0x41], count)
+        }),
+        ("pieces of text", Encoding::Wbxml, &|count| {
+            in_data(&[0x03, b'a', b'b', 0], count)
+        }),
+        ("sections", Encoding::Xml, &|count| {
+            let data = "<![CDATA[a]]>".repeat(count);
+            xml(&format!("<Add><Item><Data>{data}</Data></Item></Add>"))
+        }),
+        ("references", Encoding::Xml, &|count| {
+            let data = "&#65;".repeat(count);
+            xml(&format!("<Add><Item><Data>{data}</Data></Item></Add>"))
+        }),
+        ("xml items", Encoding::Xml, &|count| {
+            xml(&format!("<Add>{}</Add>", "<Item/>".repeat(count)))
+        }),
+    ];
+    for (name, encoding, make) in makers {
+        // A power of two, so that what grows by doubling is as full both times.
+        let once = peak(&make(1 << 14), encoding);
+        let twice = peak(&make(1 << 15), encoding);
+        assert!(
+            twice <= 2 * once + 4096,
+            "{name}: {once} octets, then {twice}"
+        );
+    }
 }
