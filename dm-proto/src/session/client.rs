@@ -330,11 +330,15 @@ impl ClientSession {
     /// Lets a message in and sorts what is in it.
     fn take(&mut self, received: Received, nonce: &Nonce) -> Result<Arrival, SessionError> {
         if self.state.link.admit(&received)? == Arrival::Repeat {
+            // A cache on the way, or a server that wants no end, could go on like this for ever.
+            self.state.link.count_idle(true)?;
             return Ok(Arrival::Repeat);
         }
         let message = received.message;
         self.state.link.check_version(&message.header)?;
-        let is_idle = says_nothing(&message) && !message.is_final && self.state.link.is_silent();
+        let is_idle = says_nothing(&message, |status| self.alert_of(status).is_some())
+            && !message.is_final
+            && self.state.link.is_silent();
         self.state.link.count_idle(is_idle)?;
         let is_abort = is_abort(&message);
         let SyncMl {
@@ -478,14 +482,15 @@ impl ClientSession {
         }
     }
 
-    fn take_alert_status(&mut self, status: &Status) {
+    /// The alert that a status answers: its place among those that were sent.
+    fn alert_of(&self, status: &Status) -> Option<usize> {
         let refs = reference(status.msg_ref.as_str()).zip(reference(status.cmd_ref.as_str()));
-        let place = self
-            .state
-            .sent_alerts
-            .iter()
-            .position(|(msg, cmd, _)| refs == Some((*msg, *cmd)));
-        if let Some(place) = place
+        let mut alerts = self.state.sent_alerts.iter();
+        alerts.position(|(msg, cmd, _)| refs == Some((*msg, *cmd)))
+    }
+
+    fn take_alert_status(&mut self, status: &Status) {
+        if let Some(place) = self.alert_of(status)
             && status.data != StatusCode::IN_PROGRESS
         {
             let (.., tag) = self.state.sent_alerts.remove(place);

@@ -206,7 +206,7 @@ pub enum ServerEvent {
         target_ref: Option<Text>,
         /// The code.
         status: StatusCode,
-        /// More about it.
+        /// More about it. Where one status is for several items, with the event of the first.
         items: Vec<Item>,
     },
     /// Data that a command asked for.

@@ -4,7 +4,7 @@
 //! flat, in document order, with an index where each container ends: walking it needs no recursion,
 //! and it can be saved between any two items.
 
-use alloc::{collections::BTreeSet, vec, vec::Vec};
+use alloc::{boxed::Box, collections::BTreeSet, vec, vec::Vec};
 
 use super::{
     config::SequencePolicy,
@@ -78,6 +78,9 @@ enum Kind {
     Items {
         verb: Verb,
         correlator: Option<Correlator>,
+        /// What the items have in common: given to each when its turn comes, since thousands of copies
+        /// of a long text would take gigabytes.
+        meta: Option<Box<Meta>>,
         items: Vec<Item>,
     },
     Question(Prompt),
@@ -253,13 +256,15 @@ impl Plan {
         let Kind::Items {
             verb,
             correlator,
+            meta,
             items,
         } = &step.kind
         else {
             return None;
         };
         let place = step.answers.len();
-        let item = items.get(place)?.clone();
+        let mut item = items.get(place)?.clone();
+        complete_meta(&mut item, meta.as_deref());
         Some((place, *verb, correlator.clone(), item))
     }
 
@@ -607,16 +612,14 @@ fn is_complete(verb: Verb, item: &Item) -> bool {
 
 /// What a command of the server is to us, and the commands inside it.
 fn sort(command: Command, is_outermost: bool, user_interaction: bool) -> (Kind, Vec<Command>) {
-    let items = |verb, correlator, meta: Option<alloc::boxed::Box<Meta>>, mut items: Vec<Item>| {
+    let items = |verb, correlator, meta: Option<Box<Meta>>, items: Vec<Item>| {
         if items.is_empty() {
             return Kind::refused(StatusCode::INCOMPLETE_COMMAND);
-        }
-        for item in &mut items {
-            complete_meta(item, meta.as_deref());
         }
         Kind::Items {
             verb,
             correlator,
+            meta,
             items,
         }
     };
