@@ -175,4 +175,4 @@ pub(crate) fn decode<T: DeserializeOwned>(octets: &[u8]) -> Result<T, StoreError
 }
 
 /// The version of stored nodes and of the agent's records.
-const FORMAT_VERSION: u8 = 1;
+const FORMAT_VERSION: u8 = 2;
