@@ -239,8 +239,9 @@ impl ClientSession {
 
     /// Answers [`ClientEvent::Execute`]. A ticket that is not the last one given does nothing.
     pub fn answer(&mut self, ticket: Ticket, answer: Answer) {
+        let budget = self.config.limits.memory;
         if let Some((plan, Wait::Item(index))) = self.redeem(ticket) {
-            plan.answer_item(index, answer);
+            plan.answer_item(index, answer, budget);
             self.answered();
         }
     }
@@ -358,8 +359,8 @@ impl ClientSession {
         if self.is_authenticated() {
             let believed = core::mem::take(&mut self.state.unbelieved);
             self.state.notices.extend(believed);
-            self.redirect(header.resp_uri.as_deref());
         }
+        self.redirect(header.resp_uri.as_deref());
         // A status of a header alone is not sent, so a server whose credentials are wrong and who wants
         // nothing else is challenged with the alerts that it answered: its answers are not believed.
         self.state.is_insisting = !verdict.is_accepted() && to_run.is_empty();
@@ -414,8 +415,9 @@ impl ClientSession {
         Ok(verdict)
     }
 
-    /// OMA-TS-DM_RepPro, `RespURI`: followed to the same scheme, host and port only, and for a server
-    /// that has authenticated; anywhere else it could take the session, and credentials, along.
+    /// OMA-TS-DM_RepPro, `RespURI`: followed to the same scheme, host and port only; anywhere else it
+    /// could take the session, and credentials, along. A challenge may come with one, before the server
+    /// has authenticated.
     fn redirect(&mut self, resp_uri: Option<&str>) {
         if let Some(uri) = resp_uri
             && same_origin(uri, self.account.server_uri.as_str())

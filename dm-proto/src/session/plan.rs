@@ -28,6 +28,8 @@ pub(super) struct Plan {
     is_stopped: bool,
     /// The Atomic whose savepoint is set.
     atomic: Option<usize>,
+    /// Octets of the results so far, about.
+    results: usize,
     pub(super) wait: Option<Wait>,
 }
 
@@ -179,6 +181,7 @@ impl Plan {
             cursor: 0,
             is_stopped: false,
             atomic: None,
+            results: 0,
             wait: None,
         }
     }
@@ -280,9 +283,17 @@ impl Plan {
         Some(&self.steps.get(index)?.cmd_id)
     }
 
-    /// The item that was waited for has its answer.
-    pub(super) fn answer_item(&mut self, index: usize, answer: Answer) {
+    /// The item that was waited for has its answer. Results that take more than `budget` octets
+    /// together are 413: thousands of short commands could ask for the whole tree each.
+    pub(super) fn answer_item(&mut self, index: usize, mut answer: Answer, budget: usize) {
         self.wait = None;
+        let octets = answer.results.iter().map(octets_of);
+        let results = octets.fold(self.results, usize::saturating_add);
+        if results <= budget {
+            self.results = results;
+        } else {
+            answer = StatusCode::REQUEST_ENTITY_TOO_LARGE.into();
+        }
         if let Some(step) = self.steps.get_mut(index) {
             step.answers.push(answer);
         }
@@ -602,6 +613,15 @@ fn refs_of(item: Option<&Item>) -> (Vec<Text>, Vec<Text>) {
     let target: Option<Text> = text(item.and_then(Item::target_uri));
     let source: Option<Text> = text(item.and_then(Item::source_uri));
     (target.into_iter().collect(), source.into_iter().collect())
+}
+
+/// The memory that an item of results takes, about.
+fn octets_of(item: &Item) -> usize {
+    let data = item.data.as_ref().and_then(|data| data.as_bytes());
+    let source = item.source_uri().map_or(0, |uri| uri.as_str().len());
+    size_of::<Item>()
+        .saturating_add(data.map_or(0, <[u8]>::len))
+        .saturating_add(source)
 }
 
 /// Whether an item has the addresses that its command needs.

@@ -138,6 +138,21 @@ fn a_stale_nonce_of_the_client_is_repaired_by_a_challenge() {
 }
 
 #[test]
+fn credentials_that_are_asked_for_go_to_the_resp_uri_of_the_challenge() {
+    let mut pair = Scene::new(Encoding::Wbxml).accounts(mutual()).pair();
+    let request = pair.client.transmit().expect("package 1");
+    let bare = re_encoded(&request, |message| message.header.cred = None);
+    let challenge = pair.server.exchange(&bare).expect("a challenge");
+    let challenge = re_encoded(&challenge, |message| {
+        message.header.resp_uri = Some("http://server.test/dm?s=1".into());
+    });
+
+    deliver(&mut pair.client, &challenge);
+    let retry = pair.client.transmit().expect("package 1 again");
+    assert_eq!(retry.uri, "http://server.test/dm?s=1");
+}
+
+#[test]
 fn missing_credentials_are_asked_for_with_407() {
     for encoding in ENCODINGS {
         let mut pair = Scene::new(encoding)

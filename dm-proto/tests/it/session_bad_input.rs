@@ -8,8 +8,8 @@ use dm_proto::{
         Alert, Command, CommandName, Copy, Exec, Get, Item, Meta, Replace, Results, Status, SyncMl,
     },
     session::{
-        ClientEvent, ClientSession, Ending, Headers, Incompatibility, Misbehaviour, ReceiveError,
-        Received, ServerEvent, ServerSession, SessionError, Start, Trigger,
+        Answer, ClientEvent, ClientSession, Ending, Headers, Incompatibility, Misbehaviour,
+        ReceiveError, Received, ServerEvent, ServerSession, SessionError, Start, Trigger,
     },
     testing::{message, read},
 };
@@ -795,6 +795,22 @@ fn a_long_type_of_a_device_is_not_copied_to_thousands_of_items() {
     let (heard, answers) = to_server(vec![numbered(dev_info.into(), "50")]);
     assert_eq!(heard, ["opened 1201 5", "ready", "ended Complete"]);
     assert_eq!(answers, [("50".to_owned(), 413)]);
+}
+
+#[test]
+fn results_beyond_the_memory_budget_are_413() {
+    let mut scene = Scene::new(Encoding::Wbxml).send(get(&["./A"; 5_000]));
+    let large = Item::for_source("./A").with_data("x".repeat(10_000));
+    scene = scene.answer("./A", Answer::results(vec![large]));
+    let pair = scene.run();
+
+    assert_eq!(pair.client.device.executed.len(), 5_000);
+    let results = pair.server.manager.heard.iter();
+    let lines: Vec<_> = results.filter(|line| line.starts_with("results")).collect();
+    assert!(lines.len() <= 420, "{}", lines.len());
+    let refused = |line: &&str| line.starts_with("1.0 413");
+    let statuses = status_lines(&pair.server.manager.heard);
+    assert!(statuses.iter().filter(|line| refused(line)).count() > 4_500);
 }
 
 #[test]
