@@ -6,7 +6,7 @@ use dm_proto::{
     auth::{Account, Credentials, Nonce},
     codec::{DecodeOptions, Encoding},
     message::{Chal, Command, Cred, Meta, Status, SyncMl},
-    session::{Ending, Incompatibility, SessionError, Transmit},
+    session::{Ending, Incompatibility, SessionError, Transmit, UserReply},
     testing::{NoAnswer, PairError, read},
 };
 
@@ -574,6 +574,12 @@ fn debug_of_sessions_and_saved_sessions_shows_no_secret() {
         assert!(!shown.contains(secret), "{secret} in {shown}");
     }
     assert!(shown.contains("A1"));
+}
+
+#[test]
+fn debug_of_a_reply_shows_nothing_that_was_typed() {
+    let reply = UserReply::Text("hunter2".into());
+    assert_eq!(format!("{reply:?}"), "Text(7 octets)");
 }
 
 #[test]
