@@ -17,6 +17,7 @@ pub struct Limits {
     /// The memory in octets that the model of one message may take, charged per element and per
     /// copied octet while decoding; so is what an XML or WBXML reader copies, and what it takes from
     /// the string table, each time it is referred to. Decoding takes at most twice this at its peak.
+    /// So much a client also keeps of the results that one message asks for.
     /// Default 4 MiB: real messages take about twice their size as XML and seven times as WBXML, a MiB
     /// of empty items would take 200 times its size.
     pub memory: usize,

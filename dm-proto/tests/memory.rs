@@ -1,15 +1,22 @@
-//! What a peer sends does not make decoding take more memory than the budget allows. A binary of its
-//! own with one test, since the allocator counts for the whole process.
+//! What a peer sends does not make us take more memory than the budget allows. A binary of its own whose
+//! tests take turns, since the allocator counts for the whole process.
+
+use std::sync::Mutex;
 
 use bytes::Bytes;
 use dm_proto::{
-    DecodeErrorKind, Limits,
+    DecodeErrorKind, Limits, StatusCode,
+    auth::{Account, Credentials, Nonce},
     codec::{DecodeOptions, Encoding, decode},
+    session::{ClientConfig, ClientEvent, ClientSession, Headers, Received, Start, Trigger},
 };
 use peak_alloc::PeakAlloc;
 
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;
+
+/// Whose turn it is.
+static TURN: Mutex<()> = Mutex::new(());
 
 const MIB: usize = 1 << 20;
 
@@ -48,6 +55,7 @@ fn repeated(start: &[u8], piece: &[u8], end: &[u8]) -> Vec<u8> {
 
 #[test]
 fn peak_memory_stays_within_twice_the_budget() {
+    let _turn = TURN.lock();
     let replace = [0x60_u8, 0x4B, 0x03, b'1', 0, 0x01];
     let table = [b'x'; 60_000];
     let in_item = [&replace[..], &[0x54, 0x4F]].concat();
@@ -306,4 +314,49 @@ fn memory_grows_no_faster_than_the_input() {
             "{name}: {once} octets, then {twice}"
         );
     }
+}
+
+#[test]
+fn a_long_type_is_not_copied_to_each_item_of_its_command() {
+    let _turn = TURN.lock();
+    let account = Account {
+        server_id: "srv".into(),
+        server_uri: "http://server.test/dm".into(),
+        device_uri: "IMEI:1".into(),
+        client: Credentials::transport(),
+        server: Credentials::transport(),
+    };
+    let start = Start::new(Trigger::Client, "1".into(), Vec::new());
+    let mut session = ClientSession::start(ClientConfig::default().into(), &account, start);
+    let _ = session.poll_transmit();
+    let message = format!(
+        "<SyncML xmlns='SYNCML:SYNCML1.2'><SyncHdr><VerDTD>1.2</VerDTD><VerProto>DM/1.2</VerProto>\
+         <SessionID>1</SessionID><MsgID>1</MsgID><Target><LocURI>IMEI:1</LocURI></Target>\
+         <Source><LocURI>srv</LocURI></Source></SyncHdr><SyncBody><Replace><CmdID>1</CmdID>\
+         <Meta><Type>{}</Type></Meta>{}</Replace><Final/></SyncBody></SyncML>",
+        "x".repeat(100_000),
+        "<Item><Target><LocURI>./A</LocURI></Target></Item>".repeat(1_000),
+    );
+    let headers = Headers::new(Encoding::Xml.media_type());
+    let received = Received::read(message.into(), headers, &DecodeOptions::default());
+
+    ALLOCATOR.reset_peak_usage();
+    let before = ALLOCATOR.current_usage();
+    let nonce = Nonce::default();
+    session
+        .handle(received.expect("a message"), nonce)
+        .expect("message 1");
+    let mut executed = 0;
+    while let Some(event) = session.poll_event() {
+        if let ClientEvent::Execute(ticket, execute) = event {
+            let type_ = execute.item.meta.and_then(|meta| meta.type_);
+            assert_eq!(type_.map(|type_| type_.len()), Some(100_000));
+            session.answer(ticket, StatusCode::OK.into());
+            executed += 1;
+        }
+    }
+    let peak = ALLOCATOR.peak_usage().saturating_sub(before);
+
+    assert_eq!(executed, 1_000);
+    assert!(peak <= 4 * MIB, "{peak} octets");
 }

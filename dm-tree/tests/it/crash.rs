@@ -163,3 +163,58 @@ proptest! {
         check(&setting, correlator, crashes.len(), &what);
     }
 }
+
+#[test]
+fn several_jobs_are_each_started_once_and_each_known_once() {
+    for script in [
+        Script::Now,
+        Script::Accept,
+        Script::AfterSession,
+        Script::Staged,
+    ] {
+        let run = |plan: Option<(u32, Failure)>| {
+            let other = "./Lock/Operations/Other";
+            let batches = vec![
+                vec![exec(GO, Some("1")), exec(other, Some("2"))],
+                vec![exec(GO, Some("3"))],
+            ];
+            let mut setting = Setting::new(memory(), script, batches);
+            if let Some((commit, failure)) = plan {
+                setting.store.fail_at(commit, failure);
+            }
+            setting.run();
+            setting
+        };
+        let commits = run(None).store.commits();
+        for commit in 1..=commits {
+            for failure in [Failure::Refused, Failure::KilledAfter] {
+                let setting = run(Some((commit, failure)));
+                let what = format!("{script:?} {failure:?} at {commit}: {}", setting.trace);
+                let starts = &setting.world().starts;
+                let stages = if script == Script::Staged { 0..2 } else { 0..1 };
+                for stage in stages {
+                    let fresh = starts.iter().filter(|start| **start == (false, stage));
+                    let again = starts.iter().filter(|start| **start == (true, stage));
+                    let (fresh, again) = (fresh.count(), again.count());
+                    assert!(fresh <= 3 && fresh + again >= 3 && again <= 1, "{what}");
+                }
+                let manager = setting.manager();
+                let mut told_by: Vec<String> = manager
+                    .statuses
+                    .iter()
+                    .filter(|(_, code)| *code == 1200)
+                    .map(|(tag, _)| tag.to_string())
+                    .collect();
+                told_by.extend(manager.reports.iter().map(|report| {
+                    let (correlator, ..) = told(report);
+                    correlator.unwrap().to_owned()
+                }));
+                told_by.sort();
+                assert_eq!(told_by, ["1", "2", "3"], "{what}");
+                for kind in [Kind::Session, Kind::LastSent, Kind::Job, Kind::Report] {
+                    assert_eq!(setting.store.count(kind), 0, "{kind:?} left: {what}");
+                }
+            }
+        }
+    }
+}

@@ -434,6 +434,8 @@ pub(crate) struct Setting {
     pub(crate) trace: String,
     /// The server wants a session for what it has to say.
     pub(crate) is_wanted: bool,
+    /// Every session has the same id, as the documents recommend for one that is triggered again.
+    pub(crate) has_one_id: bool,
     session: u32,
 }
 
@@ -460,6 +462,7 @@ impl Setting {
             losses: VecDeque::new(),
             trace: String::new(),
             is_wanted: true,
+            has_one_id: false,
             session: 0,
         }
     }
@@ -615,7 +618,8 @@ impl Setting {
         };
         self.is_wanted = false;
         self.session += 1;
-        agent.connect("srv", trigger, SessionId::from(self.session), 2000)?;
+        let id = if self.has_one_id { 7 } else { self.session };
+        agent.connect("srv", trigger, SessionId::from(id), 2000)?;
         Ok(true)
     }
 }
