@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 use std::{
+    io,
     net::UdpSocket,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -149,6 +150,10 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn core::error::Error>> {
         }
         return Ok(());
     }
+    if let Some(socket) = &socket {
+        // A notification may get lost.
+        socket.set_read_timeout(Some(BETWEEN_SESSIONS))?;
+    }
     serve(&mut device, socket.as_ref())
 }
 
@@ -170,6 +175,10 @@ fn serve(
                 ended = device.resume();
                 continue;
             }
+            Err(Error::Io(error)) if is_silence(&error) => {
+                ended = device.run_once();
+                continue;
+            }
             Err(error) => return Err(error.into()),
         }
         ended = match socket {
@@ -182,6 +191,14 @@ fn serve(
     }
 }
 
+/// Whether no notification came in time.
+fn is_silence(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+    )
+}
+
 fn in_root(error: Error, root: &Path) -> String {
     format!("{}: {error}", root.display())
 }
@@ -192,5 +209,5 @@ const BACK_OFF: Duration = Duration::from_secs(5);
 /// How long it waits at most.
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(15 * 60);
 
-/// How long a device that nobody can notify waits before it asks for orders again.
+/// How long a device that nobody notifies waits before it asks for orders again.
 const BETWEEN_SESSIONS: Duration = Duration::from_secs(15 * 60);

@@ -179,6 +179,8 @@ pub struct Device {
     retry_after: Duration,
     watch: Option<Watch>,
     told: Locked,
+    /// Whether it was reset and has not told its server that it is there.
+    is_new: bool,
 }
 
 impl Device {
@@ -225,6 +227,7 @@ impl Device {
             retry_after: config.retry_after,
             watch: None,
             told: Locked::No,
+            is_new: false,
         };
         device.tell_lock()?;
         Ok(device)
@@ -253,9 +256,7 @@ impl Device {
     /// If a session fails or a report cannot be delivered.
     pub fn run_once(&mut self) -> Result<(), Error> {
         self.advance()?;
-        let session_id = SessionId::from(u32::from(random_u16()?));
-        let server_id = self.server_id.clone();
-        self.session(&server_id, Trigger::Client, session_id)?;
+        self.session_of_its_own()?;
         self.deliver()
     }
 
@@ -264,7 +265,7 @@ impl Device {
     ///
     /// # Errors
     ///
-    /// If a session fails or a report cannot be delivered.
+    /// If a session fails or a report cannot be delivered, or nothing came within the socket's time-out.
     pub fn run_notified(&mut self, socket: &UdpSocket) -> Result<(), Error> {
         let mut package = [0; 1024];
         loop {
@@ -318,6 +319,12 @@ impl Device {
         self.deliver()
     }
 
+    fn session_of_its_own(&mut self) -> Result<(), Error> {
+        let session_id = SessionId::from(u32::from(random_u16()?));
+        let server_id = self.server_id.clone();
+        self.session(&server_id, Trigger::Client, session_id)
+    }
+
     fn session(
         &mut self,
         server_id: &str,
@@ -331,8 +338,12 @@ impl Device {
         }
     }
 
-    /// Delivers the reports that are due, in sessions of their own.
+    /// Delivers the reports that are due, in sessions of their own. A device that was reset comes by
+    /// itself once, so that its server learns that it is there again.
     fn deliver(&mut self) -> Result<(), Error> {
+        if self.is_new {
+            self.session_of_its_own()?;
+        }
         let mut attempts = 0;
         while let Some(server_id) = self.agent.report_due()? {
             if attempts == DELIVERIES {
@@ -394,11 +405,14 @@ impl Device {
                 }
                 Output::Closed(ending) => {
                     self.at(Moment::Closed)?;
+                    // A reset comes after its session, and is not what this session told of.
+                    self.is_new &= ending != Ending::Complete;
                     last = Some(ending);
                 }
                 Output::Reset => {
                     self.at(Moment::Reset)?;
                     self.factory.done()?;
+                    self.is_new = true;
                     self.tell_lock()?;
                     self.user.tell("This device is as it left the factory.");
                 }

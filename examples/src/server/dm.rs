@@ -187,33 +187,34 @@ async fn attempt(shared: &Shared, received: &Received, mut row: Row) -> Result<A
     }
     let mut updates = Updates::default();
     let authenticated = session.is_authenticated();
-    let mut nobody = Queue::<AnyOperation>::new();
-    // Who has not proved to be the device does not touch its operations.
-    let (mut notices, transmit);
     if authenticated {
         updates.expire(&mut row, now);
         if handled.is_ok() {
             asked_for(shared, received, &mut row, &mut updates, now)?;
         }
-        notices = row.queue.drive(&mut session);
-        transmit = session.poll_transmit();
-        // Making the message may have told more: what did not fit into it, the end of the session.
-        notices.extend(row.queue.drive(&mut session));
-    } else {
-        notices = nobody.drive(&mut session);
-        transmit = session.poll_transmit();
-        notices.extend(nobody.drive(&mut session));
     }
-    for notice in notices {
-        match notice {
-            Notice::NonceChanged { side, nonce } => slot.nonces.set(side, nonce),
-            notice if authenticated => {
-                log(shared, &row, &notice);
-                updates.notice(&mut row, &notice, now);
+    let mut drive = |session: &mut ServerSession| {
+        let notices = if authenticated {
+            row.queue.drive(session)
+        } else {
+            // Who has not proved to be the device does not touch its operations.
+            Queue::<AnyOperation>::new().drive(session)
+        };
+        for notice in notices {
+            match notice {
+                Notice::NonceChanged { side, nonce } => slot.nonces.set(side, nonce),
+                notice if authenticated => {
+                    log(shared, &row, &notice);
+                    updates.notice(&mut row, &notice, now);
+                }
+                _ => {}
             }
-            _ => {}
         }
-    }
+    };
+    drive(&mut session);
+    let transmit = session.poll_transmit();
+    // A closing package ends the session as it is made: who waits for that need not wait longer.
+    drive(&mut session);
     if transmit.is_none() && handled.is_err() {
         // The message did not enter the session, whose last answer stays what it was.
         return Ok(refuse(received, StatusCode::BAD_REQUEST));
