@@ -130,7 +130,10 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn core::error::Error>> {
         EncodingName::Wbxml => Encoding::Wbxml,
     };
     // Bound first: a notification that comes while the device starts waits in it.
-    let socket = arguments.notify.map(UdpSocket::bind).transpose()?;
+    let bind = |address: &String| {
+        UdpSocket::bind(address).map_err(|error| format!("--notify {address}: {error}"))
+    };
+    let socket = arguments.notify.as_ref().map(bind).transpose()?;
     if let Some(socket) = &socket {
         eprintln!("notifications on udp://{}", socket.local_addr()?);
     }
@@ -200,7 +203,11 @@ fn is_silence(error: &io::Error) -> bool {
 }
 
 fn in_root(error: Error, root: &Path) -> String {
-    format!("{}: {error}", root.display())
+    match error {
+        // These say where.
+        Error::Root(_) | Error::OtherServer(_) => error.to_string(),
+        _ => format!("{}: {error}", root.display()),
+    }
 }
 
 /// How long the device waits after a session that failed, twice as long each time.

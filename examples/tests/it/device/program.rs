@@ -85,21 +85,6 @@ fn without_an_answer_of_the_server_it_ends_with_1() {
 }
 
 #[test]
-fn a_server_with_the_wrong_password_changes_nothing() {
-    let lab = Lab::new();
-    let operation = lab.order(&lawmo("fully-lock"));
-    let output = lab
-        .program()
-        .args(["--server-password", "other"])
-        .output()
-        .unwrap();
-    // The last one of an option that comes twice counts, or it is refused: never a session.
-    assert!(!output.status.success());
-    assert!(!lab.root().join("etc/nologin").exists());
-    assert_ne!(lab.outcome(&operation).0, "succeeded");
-}
-
-#[test]
 fn the_user_is_asked_and_silence_is_no_consent() {
     for (answer, state, code, erased) in [
         (Some("yes\n"), "succeeded", 1201, true),
