@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 use std::{
-    io,
+    io::{self, Write as _},
     net::UdpSocket,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -111,6 +111,9 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn core::error::Error>> {
     if arguments.bootstrap.is_some() {
         return Err("--bootstrap is not supported yet".into());
     }
+    if !arguments.server.starts_with("http://") {
+        return Err("--server must begin with http:// (HTTPS is not supported yet)".into());
+    }
     let scheme = match arguments.auth {
         Auth::None => Scheme::Transport,
         Auth::Basic => Scheme::Basic,
@@ -172,7 +175,12 @@ fn serve(
         match ended {
             Ok(()) => wait = BACK_OFF,
             Err(error @ (Error::Session(_) | Error::Undelivered(_))) => {
-                eprintln!("{error}; next attempt in {} s", wait.as_secs());
+                // Where it cannot be written, the device goes on all the same.
+                let _ = writeln!(
+                    io::stderr(),
+                    "{error}; next attempt in {} s",
+                    wait.as_secs()
+                );
                 thread::sleep(wait);
                 wait = wait.saturating_mul(2).min(LONGEST_BACK_OFF);
                 ended = device.resume();

@@ -48,6 +48,10 @@ fn what_is_not_supported_yet_is_said() {
         assert_eq!(output.status.code(), Some(1));
         assert!(errors(&output).contains(reason), "{}", errors(&output));
     }
+    let output = program(&lab.root(), &lab.state(), "https://127.0.0.1:9/dm").output();
+    let output = output.unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(errors(&output).contains("HTTPS is not supported yet"));
     let output = lab.program().arg("--encoding=asn1").output().unwrap();
     assert_eq!(output.status.code(), Some(2));
 }
