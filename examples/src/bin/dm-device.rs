@@ -145,30 +145,25 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn core::error::Error>> {
         Confirm::Yes => Device::open(config, Decided(UserReply::Yes)),
         Confirm::No => Device::open(config, Decided(UserReply::No)),
     };
-    let mut device = device.map_err(|error| in_root(error, &arguments.root))?;
+    let located = |error| located(&error, &arguments.root, &arguments.state);
+    let mut device = device.map_err(located)?;
     if arguments.once {
-        match socket {
-            Some(socket) => {
-                device.resume()?;
-                device.run_notified(&socket)?;
-            }
-            None => device.run_once()?,
-        }
-        return Ok(());
+        let ended = match &socket {
+            Some(socket) => device.resume().and_then(|()| device.run_notified(socket)),
+            None => device.run_once(),
+        };
+        return Ok(ended.map_err(located)?);
     }
     if let Some(socket) = &socket {
         // A notification may get lost.
         socket.set_read_timeout(Some(BETWEEN_SESSIONS))?;
     }
-    serve(&mut device, socket.as_ref())
+    Ok(serve(&mut device, socket.as_ref()).map_err(located)?)
 }
 
 /// Obeys until it is killed. What can pass by itself (a server that is away, a refused session) is told
 /// and waited out; what cannot ends the program, and the next start goes on where it was.
-fn serve(
-    device: &mut Device,
-    socket: Option<&UdpSocket>,
-) -> Result<(), Box<dyn core::error::Error>> {
+fn serve(device: &mut Device, socket: Option<&UdpSocket>) -> Result<(), Error> {
     let mut wait = BACK_OFF;
     let mut ended = device.run_once();
     loop {
@@ -190,7 +185,7 @@ fn serve(
                 ended = device.run_once();
                 continue;
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(error),
         }
         ended = match socket {
             Some(socket) => device.run_notified(socket),
@@ -210,11 +205,12 @@ fn is_silence(error: &io::Error) -> bool {
     )
 }
 
-fn in_root(error: Error, root: &Path) -> String {
+/// The error with the folder that it is about, where it does not say so itself.
+fn located(error: &Error, root: &Path, state: &Path) -> String {
     match error {
-        // These say where.
-        Error::Root(_) | Error::OtherServer(_) => error.to_string(),
-        _ => format!("{}: {error}", root.display()),
+        Error::Store(_) | Error::Agent(_) => format!("{}: {error}", state.display()),
+        Error::Io(_) => format!("{}: {error}", root.display()),
+        _ => error.to_string(),
     }
 }
 

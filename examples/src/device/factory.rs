@@ -47,7 +47,18 @@ pub struct Factory {
     root: Root,
     state: PathBuf,
     /// Held as long as the device is open: two processes would take each other's work for interrupted.
-    _lock: Arc<fs::File>,
+    _lock: Arc<Lock>,
+}
+
+/// A locked file.
+#[derive(Debug)]
+struct Lock(fs::File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing it is not enough: a process that is just being started has a copy of it for a moment.
+        let _ = self.0.unlock();
+    }
 }
 
 /// What a start found.
@@ -94,7 +105,7 @@ impl Factory {
         let factory = Self {
             root,
             state,
-            _lock: Arc::new(lock),
+            _lock: Arc::new(Lock(lock)),
         };
         let found = factory.settle().map_err(error_at(factory.root.path()))?;
         Ok((factory.root.clone(), factory, found))

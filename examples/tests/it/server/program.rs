@@ -185,6 +185,13 @@ fn the_log_names_operations_and_holds_no_secret() {
         )),
         "{log}"
     );
+    let of_operation = format!("operation {id} on");
+    let changes = log.lines().filter(|line| line.contains(&of_operation));
+    assert_eq!(
+        changes.count(),
+        3,
+        "queued, sent, succeeded, each once: {log}"
+    );
     assert!(!log.contains("password"), "{log}");
 }
 
