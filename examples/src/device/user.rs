@@ -167,7 +167,7 @@ impl User for Terminal {
     }
 
     fn tell(&mut self, message: &str) {
-        show(&format!("{message}\n"));
+        show(&format!("{}\n", printable(message)));
     }
 }
 
@@ -188,7 +188,7 @@ impl User for Decided {
     }
 
     fn tell(&mut self, message: &str) {
-        show(&format!("{message}\n"));
+        show(&format!("{}\n", printable(message)));
     }
 }
 
