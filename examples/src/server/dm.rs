@@ -244,23 +244,36 @@ struct Route {
 
 /// Finds or begins the session of a message; or the answer, if none needs to handle it.
 fn route(shared: &Shared, received: &Received, row: &Row) -> Result<Route, Answer> {
-    let restored = [&row.candidate, &row.session].into_iter().flatten();
-    for slot in restored {
-        match slot.saved.disposition(received) {
-            Disposition::Next => return restore(shared, received, row, slot),
-            Disposition::Repeat => {
-                shared.log(format_args!("{:?} repeats a message", row.id));
-                let stored = slot.last_sent.clone();
-                let stored = stored.map(|Transmit { encoding, body, .. }| (encoding, body));
-                return Err(Answer(stored));
-            }
-            Disposition::OutOfOrder if *slot.saved.session_id() == received.header().session_id => {
-                // A late copy, or a message that was never ours to have: it begins nothing.
-                shared.log(format_args!("{:?} sends a message out of order", row.id));
-                return Err(refuse(received, StatusCode::BAD_REQUEST));
-            }
-            Disposition::NewSession | Disposition::OutOfOrder => {}
-        }
+    // Both are asked: who knows a device's name and session id can begin a candidate with them, which
+    // must not stand between the device and its own session.
+    let slots = [&row.session, &row.candidate]
+        .into_iter()
+        .flatten()
+        .map(|slot| (slot, slot.saved.disposition(received)));
+    let of = |wanted| {
+        slots
+            .clone()
+            .filter_map(move |(slot, found)| (found == wanted).then_some(slot))
+    };
+    if let Some(slot) = of(Disposition::Repeat).next() {
+        shared.log(format_args!("{:?} repeats a message", row.id));
+        let stored = slot.last_sent.clone();
+        let stored = stored.map(|Transmit { encoding, body, .. }| (encoding, body));
+        return Err(Answer(stored));
+    }
+    // Where it could be the next of either: credentials are for a session that was asked for them.
+    let proves = received.header().cred.is_some();
+    let mut next = of(Disposition::Next);
+    if let Some(slot) = if proves { next.last() } else { next.next() } {
+        return restore(shared, received, row, slot);
+    }
+    let is_known = |slot: &&Slot| *slot.saved.session_id() == received.header().session_id;
+    if of(Disposition::NewSession).next().is_none()
+        && of(Disposition::OutOfOrder).any(|slot| is_known(&slot))
+    {
+        // A late copy, or a message that was never ours to have: it begins nothing.
+        shared.log(format_args!("{:?} sends a message out of order", row.id));
+        return Err(refuse(received, StatusCode::BAD_REQUEST));
     }
     // The old session stays until the new one has authenticated.
     let nonces = row.nonces.clone();
