@@ -56,7 +56,7 @@ pub enum DecodeErrorKind {
     /// The root is not `SyncML`.
     #[error("the root element is {root:?}, not \"SyncML\"")]
     NotSyncMl {
-        /// Its local name.
+        /// Its local name; with its namespace in braces where that is what is wrong.
         root: String,
     },
     /// There is no root element where it must begin.
@@ -295,4 +295,19 @@ pub enum EncodeError {
     /// The crate was built without this encoding.
     #[error("this encoding is not compiled in")]
     EncodingNotBuilt,
+}
+
+/// The beginning of a name that a peer chose, for an error: the name itself may be as long as a message,
+/// and errors go into logs.
+pub(crate) fn excerpt(name: &str) -> String {
+    const LONGEST: usize = 64;
+    match name.char_indices().nth(LONGEST) {
+        Some((end, _)) => name
+            .get(..end)
+            .unwrap_or_default()
+            .chars()
+            .chain(['…'])
+            .collect(),
+        None => String::from(name),
+    }
 }

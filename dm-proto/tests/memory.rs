@@ -184,7 +184,12 @@ fn peak_memory_stays_within_twice_the_budget() {
                 Err(error)
                     if matches!(
                         error.kind(),
-                        DecodeErrorKind::TooDeep { .. } | DecodeErrorKind::TooManyAttributes { .. }
+                        DecodeErrorKind::TooDeep { .. }
+                            | DecodeErrorKind::TooManyAttributes { .. }
+                            | DecodeErrorKind::UnexpectedEnd
+                            | DecodeErrorKind::UndefinedEntity { .. }
+                            | DecodeErrorKind::MismatchedEnd { .. }
+                            | DecodeErrorKind::DuplicateAttribute { .. }
                     ) => {}
                 Err(error) => {
                     assert_eq!(
@@ -206,7 +211,35 @@ fn large() -> Vec<(&'static str, Encoding, Bytes)> {
     let attributes: String = (0..200_000)
         .map(|number| format!(" a{number}=''"))
         .collect();
+    let long = "a".repeat(MIB - 300);
+    let half = "a".repeat(MIB / 2 - 300);
+    let utf_16: Vec<u8> = [0xFF, 0xFE]
+        .into_iter()
+        .chain(
+            core::str::from_utf8(&xml(&format!("<Data>{}</Data>", "€".repeat(500_000))))
+                .unwrap_or_default()
+                .encode_utf16()
+                .flat_map(u16::to_le_bytes),
+        )
+        .collect();
     vec![
+        ("utf-16", Encoding::Xml, Bytes::from(utf_16)),
+        ("a long name", Encoding::Xml, xml(&format!("<{long}/>"))),
+        (
+            "a long entity",
+            Encoding::Xml,
+            xml(&format!("<Add>&{long};</Add>")),
+        ),
+        (
+            "a long end tag",
+            Encoding::Xml,
+            xml(&format!("<Add></{long}>")),
+        ),
+        (
+            "a long attribute twice",
+            Encoding::Xml,
+            xml(&format!("<Add {half}='' {half}=''/>")),
+        ),
         (
             "64 MiB of empty items",
             Encoding::Wbxml,

@@ -190,7 +190,7 @@ pub fn decode(
         Encoding::Wbxml => read::document(wbxml_reader(octets, options)?, octets, options),
         #[cfg(feature = "xml")]
         Encoding::Xml => {
-            let input = xml_input(octets)?;
+            let input = xml_input(octets, options)?;
             let mut offsets = input.offsets();
             match read::document(xml::Reader::new(&input), octets, options) {
                 Ok(mut decoded) => {
@@ -223,7 +223,7 @@ pub fn decode_fragment(
         Encoding::Wbxml => read::fragment(wbxml_reader(octets, options)?, octets, options),
         #[cfg(feature = "xml")]
         Encoding::Xml => {
-            let input = xml_input(octets)?;
+            let input = xml_input(octets, options)?;
             read::fragment(xml::Reader::new(&input), octets, options)
                 .map_err(|error| error.with_offset(|offset| input.offsets().offset(offset)))
         }
@@ -255,8 +255,11 @@ fn wbxml_reader<'i>(
 }
 
 #[cfg(feature = "xml")]
-fn xml_input(octets: &Bytes) -> Result<xml::Input<'_>, DecodeError> {
-    xml::Input::new(octets)
+fn xml_input<'i>(
+    octets: &'i Bytes,
+    options: &DecodeOptions,
+) -> Result<xml::Input<'i>, DecodeError> {
+    xml::Input::new(octets, options.limits.memory)
         .map_err(|fault| DecodeError::new(Encoding::Xml, fault.offset, String::new(), fault.kind))
 }
 

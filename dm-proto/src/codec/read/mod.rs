@@ -5,7 +5,7 @@ mod parts;
 
 pub(super) use self::parts::Form;
 
-use alloc::{borrow::Cow, boxed::Box, string::String, vec::Vec};
+use alloc::{borrow::Cow, boxed::Box, format, string::String, vec::Vec};
 use core::mem::size_of;
 
 use bytes::Bytes;
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     DecodeError, DecodeErrorKind, Extra, ForeignAttribute, Fragment, Name, Piece, Text,
-    message::SyncMl, text::INLINE,
+    error::excerpt, message::SyncMl, text::INLINE,
 };
 
 /// Reads a whole message.
@@ -101,7 +101,13 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
         match self.next()? {
             Input::Start(Tag::Known(Element::SyncMl)) => {}
             Input::Start(tag) => {
-                let root = String::from(self.local(tag));
+                let root = match self.foreign.last() {
+                    Some(name) if name.local == "SyncML" => {
+                        let namespace = excerpt(&name.namespace);
+                        format!("{{{namespace}}}SyncML")
+                    }
+                    _ => excerpt(self.local(tag)),
+                };
                 return Err(self.fail(DecodeErrorKind::NotSyncMl { root }));
             }
             _ => return Err(self.fail(DecodeErrorKind::NoRoot)),
@@ -740,10 +746,14 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
             if !path.is_empty() {
                 path.push('/');
             }
-            path.push_str(match element {
-                Some(element) => element.name(),
-                None => foreign.next().map_or("", |name| &name.local),
-            });
+            match element {
+                Some(element) => path.push_str(element.name()),
+                None => path.push_str(
+                    &foreign
+                        .next()
+                        .map_or_else(String::new, |name| excerpt(&name.local)),
+                ),
+            }
         }
         DecodeError::new(S::ENCODING, fault.offset, path, fault.kind)
     }

@@ -335,7 +335,7 @@ impl<'i> Reader<'i> {
         name.ok_or_else(|| Fault {
             offset: self.length.saturating_sub(at),
             kind: DecodeErrorKind::InvalidName {
-                name: text.into_owned(),
+                name: crate::error::excerpt(&text),
             },
         })
     }

@@ -1,6 +1,6 @@
 //! Octets into text: the byte order mark and UTF-16.
 
-use alloc::{borrow::Cow, string::String, vec::Vec};
+use alloc::{borrow::Cow, string::String};
 
 use crate::{DecodeErrorKind, codec::event::Fault};
 
@@ -14,10 +14,11 @@ pub(in crate::codec) struct Input<'i> {
 }
 
 impl<'i> Input<'i> {
-    pub(in crate::codec) fn new(octets: &'i [u8]) -> Result<Self, Fault> {
+    /// Reads the octets as text; UTF-16, which has to be copied, within so many octets of memory.
+    pub(in crate::codec) fn new(octets: &'i [u8], memory: usize) -> Result<Self, Fault> {
         let input = match octets {
-            [0xFE, 0xFF, rest @ ..] => utf_16(rest, u16::from_be_bytes),
-            [0xFF, 0xFE, rest @ ..] => utf_16(rest, u16::from_le_bytes),
+            [0xFE, 0xFF, rest @ ..] => utf_16(rest, u16::from_be_bytes, memory),
+            [0xFF, 0xFE, rest @ ..] => utf_16(rest, u16::from_le_bytes, memory),
             [0xEF, 0xBB, 0xBF, rest @ ..] => utf_8(rest, 3),
             _ => utf_8(octets, 0),
         }?;
@@ -81,7 +82,7 @@ fn utf_8(octets: &[u8], mark: usize) -> Result<Input<'_>, Fault> {
     }
 }
 
-fn utf_16(octets: &[u8], unit: fn([u8; 2]) -> u16) -> Result<Input<'static>, Fault> {
+fn utf_16(octets: &[u8], unit: fn([u8; 2]) -> u16, memory: usize) -> Result<Input<'static>, Fault> {
     let invalid = |offset: usize| Fault {
         offset: offset.saturating_add(2),
         kind: DecodeErrorKind::InvalidText { charset: "utf-16" },
@@ -90,10 +91,17 @@ fn utf_16(octets: &[u8], unit: fn([u8; 2]) -> u16) -> Result<Input<'static>, Fau
     if !odd.is_empty() {
         return Err(invalid(octets.len()));
     }
-    let units: Vec<u16> = pairs.iter().map(|&pair| unit(pair)).collect();
-    let mut text = String::with_capacity(octets.len());
+    // Two octets become three at the most.
+    let longest = pairs.len().saturating_mul(3);
+    if longest > memory {
+        return Err(Fault {
+            offset: 0,
+            kind: DecodeErrorKind::TooMuchMemory { limit: memory },
+        });
+    }
+    let mut text = String::with_capacity(longest);
     let mut offset = 0_usize;
-    for character in char::decode_utf16(units) {
+    for character in char::decode_utf16(pairs.iter().map(|&pair| unit(pair))) {
         let character = character.map_err(|_| invalid(offset))?;
         offset = offset.saturating_add(character.len_utf16().saturating_mul(2));
         text.push(character);

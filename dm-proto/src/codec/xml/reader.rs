@@ -23,6 +23,7 @@ use crate::{
         },
         tags::{self, Element, XML_NAMESPACE, XMLNS_NAMESPACE},
     },
+    error::excerpt,
 };
 
 /// Reads a document. Offsets are places in the text of the [`Input`].
@@ -180,8 +181,8 @@ impl<'i> Reader<'i> {
                     None => Err(self.fail(DecodeErrorKind::UnmatchedEnd)),
                     Some(&expected) if expected == found.as_ref() => Ok(Markup::End),
                     Some(&expected) => Err(self.fail(DecodeErrorKind::MismatchedEnd {
-                        expected: expected.into(),
-                        found: found.as_ref().into(),
+                        expected: excerpt(expected),
+                        found: excerpt(found.as_ref()),
                     })),
                 }
             }
@@ -354,7 +355,9 @@ impl<'i> Reader<'i> {
             });
         }
         match twice {
-            Some(name) => Err(self.fail(DecodeErrorKind::DuplicateAttribute { name: name.into() })),
+            Some(name) => Err(self.fail(DecodeErrorKind::DuplicateAttribute {
+                name: excerpt(name),
+            })),
             None => Ok(()),
         }
     }
@@ -409,7 +412,9 @@ impl<'i> Reader<'i> {
         if is_name(local) && (prefix.is_empty() || is_name(prefix)) && !name.starts_with(':') {
             return Ok((prefix, local));
         }
-        Err(self.fail(DecodeErrorKind::InvalidName { name: name.into() }))
+        Err(self.fail(DecodeErrorKind::InvalidName {
+            name: excerpt(name),
+        }))
     }
 
     fn resolve(&self, prefix: &'i str) -> (Cow<'i, str>, Option<ToleranceKind>) {
@@ -545,7 +550,11 @@ impl<'i> Reader<'i> {
         }
         resolve_xml_entity(name)
             .and_then(|text| text.chars().next())
-            .ok_or_else(|| self.fail(DecodeErrorKind::UndefinedEntity { name: name.into() }))
+            .ok_or_else(|| {
+                self.fail(DecodeErrorKind::UndefinedEntity {
+                    name: excerpt(name),
+                })
+            })
     }
 
     fn encoding(&self, name: &str) -> Result<()> {
@@ -560,7 +569,9 @@ impl<'i> Reader<'i> {
         if is_read {
             return Ok(());
         }
-        Err(self.fail(DecodeErrorKind::UnsupportedEncoding { name: name.into() }))
+        Err(self.fail(DecodeErrorKind::UnsupportedEncoding {
+            name: excerpt(name),
+        }))
     }
 
     fn fail(&self, kind: DecodeErrorKind) -> Fault {

@@ -253,7 +253,7 @@ fn a_prefix_bound_to_another_namespace_is_not_syncml() {
         (
             0,
             Kind::NotSyncMl {
-                root: "SyncML".into()
+                root: "{urn:x}SyncML".into()
             }
         )
     );
