@@ -562,9 +562,8 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
     }
 
     fn keep_local(&mut self, tag: Tag) -> Result<Text> {
-        let local = Text::from(self.local(tag));
-        self.charge_text(local.len())?;
-        Ok(local)
+        self.charge_text(self.local(tag).len())?;
+        Ok(Text::from(self.local(tag)))
     }
 
     fn name(&mut self, name: Qualified<'i>) -> Result<Name> {
