@@ -2,7 +2,10 @@
 
 use dm_proto::{
     AlertCode, Data, StatusCode,
-    message::{Add, Alert, Command, Cred, Get, Item, Meta, Replace, Results, Status, SyncMl},
+    message::{
+        Add, Alert, Atomic, Command, Cred, Get, Item, Meta, Replace, Results, Sequence, Status,
+        SyncMl,
+    },
 };
 
 /// A message and its name in the paths of the benches.
@@ -30,6 +33,10 @@ pub fn codec_inputs() -> Vec<Input> {
         Input {
             name: "statuses",
             message: statuses(),
+        },
+        Input {
+            name: "deep",
+            message: deep(),
         },
         Input {
             name: "large-text",
@@ -120,6 +127,42 @@ pub fn statuses() -> SyncMl {
     message
 }
 
+/// Twenty-four containers, each in the other, each with a `Get` of its own: as deep as the default
+/// limit allows, about 4 KB as XML.
+#[must_use]
+pub fn deep() -> SyncMl {
+    let mut message = empty();
+    for number in 0..24_u32 {
+        let mut commands: Vec<Command> = vec![
+            Get {
+                cmd_id: (100 + number).into(),
+                items: vec![Item::for_target(
+                    format!("./Example/Level-{number}").as_str(),
+                )],
+                ..Get::default()
+            }
+            .into(),
+        ];
+        commands.append(&mut message.commands);
+        message.commands = vec![if number % 2 == 0 {
+            Sequence {
+                cmd_id: number.into(),
+                commands,
+                ..Sequence::default()
+            }
+            .into()
+        } else {
+            Atomic {
+                cmd_id: number.into(),
+                commands,
+                ..Atomic::default()
+            }
+            .into()
+        }];
+    }
+    message
+}
+
 /// One `Add` with 64 KB of data, and a `Get`.
 fn large(data: Data) -> SyncMl {
     let mut message = empty();
@@ -195,6 +238,7 @@ mod tests {
             (package(), 1800..2300),
             (inventory(), 90_000..110_000),
             (statuses(), 30_000..60_000),
+            (deep(), 3_000..5_000),
         ] {
             let octets = encode(Encoding::Xml, &message).expect("xml has a form for it");
             assert!(sizes.contains(&octets.len()), "{} octets", octets.len());

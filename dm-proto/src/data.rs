@@ -33,6 +33,14 @@ impl Data {
         Self(Repr::Text(text.into()))
     }
 
+    /// Text that stands in a place already.
+    pub(crate) fn set_text(place: &mut Option<Self>, text: &str) {
+        let data = place.insert(Self(Repr::Text(Text::EMPTY)));
+        if let Repr::Text(place) = &mut data.0 {
+            place.set(text);
+        }
+    }
+
     /// Octets.
     pub fn binary(octets: impl Into<Bytes>) -> Self {
         Self(Repr::Binary(octets.into()))

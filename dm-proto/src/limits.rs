@@ -1,6 +1,11 @@
 //! [`Limits`]: caps on what a peer controls.
 
 /// Caps on what a peer controls while a message is decoded.
+///
+/// Others are fixed. WBXML: integers, and with them lengths and offsets, have 32 bits in at most five
+/// octets; lengths and offsets lie within the input and the string table; what is opaque is not entered.
+/// XML: an element has at most 1024 attributes, at most 128 namespace prefixes are in scope, and nothing
+/// can be declared, so that no reference stands for more than a character.
 #[non_exhaustive]
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Limits {
@@ -12,6 +17,7 @@ pub struct Limits {
     /// The memory in octets that the model of one message may take, charged per element and per
     /// copied octet while decoding; so is what an XML or WBXML reader copies, and what it takes from
     /// the string table, each time it is referred to. Decoding takes at most twice this at its peak.
+    /// So much a client also keeps of the results that one message asks for.
     /// Default 4 MiB: real messages take about twice their size as XML and seven times as WBXML, a MiB
     /// of empty items would take 200 times its size.
     pub memory: usize,

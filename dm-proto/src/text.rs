@@ -4,6 +4,9 @@ use core::fmt;
 
 use compact_str::CompactString;
 
+/// The longest text that [`Text`] stores inline.
+pub(crate) const INLINE: usize = 24;
+
 /// A piece of text from or for a message: an identifier, a URI, a value.
 ///
 /// Up to 24 octets are stored inline, without an allocation.
@@ -22,8 +25,21 @@ impl Text {
     }
 
     /// The text as a string slice.
+    #[inline]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Replaces the text. Where it is short this writes to its place, which takes less time than
+    /// moving a text there that was made elsewhere just before.
+    #[inline]
+    pub(crate) fn set(&mut self, text: &str) {
+        if text.len() <= INLINE {
+            self.0.clear();
+            self.0.push_str(text);
+        } else {
+            *self = Self::from(text);
+        }
     }
 
     /// Appends to the text.
@@ -35,6 +51,7 @@ impl Text {
 impl core::ops::Deref for Text {
     type Target = str;
 
+    #[inline]
     fn deref(&self) -> &str {
         &self.0
     }
@@ -53,6 +70,7 @@ impl core::borrow::Borrow<str> for Text {
 }
 
 impl From<&str> for Text {
+    #[inline]
     fn from(text: &str) -> Self {
         Self(CompactString::new(text))
     }
@@ -112,6 +130,10 @@ macro_rules! identifiers {
             /// The identifier as it stands, or will stand, in the message.
             pub fn as_str(&self) -> &str {
                 self.0.as_str()
+            }
+
+            pub(crate) fn text_mut(&mut self) -> &mut Text {
+                &mut self.0
             }
         }
 

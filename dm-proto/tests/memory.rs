@@ -1,15 +1,22 @@
-//! What a peer sends does not make decoding take more memory than the budget allows. A binary of its
-//! own with one test, since the allocator counts for the whole process.
+//! What a peer sends does not make us take more memory than the budget allows. A binary of its own whose
+//! tests take turns, since the allocator counts for the whole process.
+
+use std::sync::Mutex;
 
 use bytes::Bytes;
 use dm_proto::{
-    DecodeErrorKind, Limits,
+    DecodeErrorKind, Limits, StatusCode,
+    auth::{Account, Credentials, Nonce},
     codec::{DecodeOptions, Encoding, decode},
+    session::{ClientConfig, ClientEvent, ClientSession, Headers, Received, Start, Trigger},
 };
 use peak_alloc::PeakAlloc;
 
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;
+
+/// Whose turn it is.
+static TURN: Mutex<()> = Mutex::new(());
 
 const MIB: usize = 1 << 20;
 
@@ -48,6 +55,7 @@ fn repeated(start: &[u8], piece: &[u8], end: &[u8]) -> Vec<u8> {
 
 #[test]
 fn peak_memory_stays_within_twice_the_budget() {
+    let _turn = TURN.lock();
     let replace = [0x60_u8, 0x4B, 0x03, b'1', 0, 0x01];
     let table = [b'x'; 60_000];
     let in_item = [&replace[..], &[0x54, 0x4F]].concat();
@@ -159,10 +167,10 @@ fn peak_memory_stays_within_twice_the_budget() {
         ),
     ];
     let mut refused = 0;
-    for (name, encoding, octets) in inputs {
-        assert!(octets.len() <= MIB, "{name}");
+    for (name, encoding, octets) in inputs.into_iter().chain(large()) {
         for memory in [256 << 10, Limits::DEFAULT.memory] {
-            let options = DecodeOptions::lenient(Limits::DEFAULT.with_memory(memory));
+            let limits = Limits::DEFAULT.with_message_size(octets.len());
+            let options = DecodeOptions::lenient(limits.with_memory(memory));
             ALLOCATOR.reset_peak_usage();
             let before = ALLOCATOR.current_usage();
             let result = decode(encoding, &octets, &options);
@@ -173,6 +181,11 @@ fn peak_memory_stays_within_twice_the_budget() {
             );
             match result {
                 Ok(_) => {}
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        DecodeErrorKind::TooDeep { .. } | DecodeErrorKind::TooManyAttributes { .. }
+                    ) => {}
                 Err(error) => {
                     assert_eq!(
                         error.kind(),
@@ -185,4 +198,165 @@ fn peak_memory_stays_within_twice_the_budget() {
         }
     }
     assert!(refused > 0, "no input reached the budget");
+    memory_grows_no_faster_than_the_input();
+}
+
+/// Inputs above the default size of messages, or with one limit of their own.
+fn large() -> Vec<(&'static str, Encoding, Bytes)> {
+    let attributes: String = (0..200_000)
+        .map(|number| format!(" a{number}=''"))
+        .collect();
+    vec![
+        (
+            "64 MiB of empty items",
+            Encoding::Wbxml,
+            wbxml(b"", &[&[0x60][..], &vec![0x14; 64 * MIB], &[0x01]].concat()),
+        ),
+        (
+            "64 MiB of empty items in xml",
+            Encoding::Xml,
+            xml(&format!("<Add>{}</Add>", "<Item/>".repeat(64 * MIB / 7))),
+        ),
+        (
+            "a million levels",
+            Encoding::Wbxml,
+            wbxml(b"", &[0x64; 1_000_000]),
+        ),
+        (
+            "a million levels in xml",
+            Encoding::Xml,
+            xml(&"<Sequence>".repeat(1_000_000)),
+        ),
+        (
+            "a million levels of unknown tokens",
+            Encoding::Wbxml,
+            wbxml(b"", &[0x7F; 1_000_000]),
+        ),
+        (
+            "entities of five octets",
+            Encoding::Wbxml,
+            wbxml(
+                b"",
+                &[
+                    &[0x60, 0x54, 0x4F][..],
+                    &[0x02, 0x80, 0x80, 0x80, 0x80, 0x41].repeat(MIB),
+                    &[0x01; 3],
+                ]
+                .concat(),
+            ),
+        ),
+        (
+            "200 000 attributes",
+            Encoding::Xml,
+            xml(&format!("<Add{attributes}/>")),
+        ),
+        (
+            "16 MiB of white space",
+            Encoding::Xml,
+            xml(&" \n".repeat(8 * MIB)),
+        ),
+        (
+            "16 MiB of extension tokens",
+            Encoding::Wbxml,
+            wbxml(b"", &vec![0xC0; 16 * MIB]),
+        ),
+    ]
+}
+
+/// Of inputs that are read, twice as much takes at most twice the memory.
+fn memory_grows_no_faster_than_the_input() {
+    let peak = |octets: &Bytes, encoding| {
+        let limits = Limits::DEFAULT.with_memory(256 << 20);
+        let options = DecodeOptions::lenient(limits.with_message_size(octets.len()));
+        ALLOCATOR.reset_peak_usage();
+        let before = ALLOCATOR.current_usage();
+        let decoded = decode(encoding, octets, &options).expect("within the limits");
+        let peak = ALLOCATOR.peak_usage().saturating_sub(before);
+        drop(decoded);
+        peak
+    };
+    let item = [0x54_u8, 0x4F, 0x03, b'a', 0, 0x01, 0x01];
+    let in_data = |piece: &[u8], count| {
+        wbxml(
+            b"",
+            &[&[0x60, 0x54, 0x4F][..], &piece.repeat(count), &[0x01; 3]].concat(),
+        )
+    };
+    type Make<'a> = &'a dyn Fn(usize) -> Bytes;
+    let makers: [(&str, Encoding, Make<'_>); 6] = [
+        ("items", Encoding::Wbxml, &|count| {
+            wbxml(b"", &[&[0x60][..], &item.repeat(count), &[0x01]].concat())
+        }),
+        ("entities", Encoding::Wbxml, &|count| {
+            in_data(&[0x02, 0x41], count)
+        }),
+        ("pieces of text", Encoding::Wbxml, &|count| {
+            in_data(&[0x03, b'a', b'b', 0], count)
+        }),
+        ("sections", Encoding::Xml, &|count| {
+            let data = "<![CDATA[a]]>".repeat(count);
+            xml(&format!("<Add><Item><Data>{data}</Data></Item></Add>"))
+        }),
+        ("references", Encoding::Xml, &|count| {
+            let data = "&#65;".repeat(count);
+            xml(&format!("<Add><Item><Data>{data}</Data></Item></Add>"))
+        }),
+        ("xml items", Encoding::Xml, &|count| {
+            xml(&format!("<Add>{}</Add>", "<Item/>".repeat(count)))
+        }),
+    ];
+    for (name, encoding, make) in makers {
+        // A power of two, so that what grows by doubling is as full both times.
+        let once = peak(&make(1 << 14), encoding);
+        let twice = peak(&make(1 << 15), encoding);
+        assert!(
+            twice <= 2 * once + 4096,
+            "{name}: {once} octets, then {twice}"
+        );
+    }
+}
+
+#[test]
+fn a_long_type_is_not_copied_to_each_item_of_its_command() {
+    let _turn = TURN.lock();
+    let account = Account {
+        server_id: "srv".into(),
+        server_uri: "http://server.test/dm".into(),
+        device_uri: "IMEI:1".into(),
+        client: Credentials::transport(),
+        server: Credentials::transport(),
+    };
+    let start = Start::new(Trigger::Client, "1".into(), Vec::new());
+    let mut session = ClientSession::start(ClientConfig::default().into(), &account, start);
+    let _ = session.poll_transmit();
+    let message = format!(
+        "<SyncML xmlns='SYNCML:SYNCML1.2'><SyncHdr><VerDTD>1.2</VerDTD><VerProto>DM/1.2</VerProto>\
+         <SessionID>1</SessionID><MsgID>1</MsgID><Target><LocURI>IMEI:1</LocURI></Target>\
+         <Source><LocURI>srv</LocURI></Source></SyncHdr><SyncBody><Replace><CmdID>1</CmdID>\
+         <Meta><Type>{}</Type></Meta>{}</Replace><Final/></SyncBody></SyncML>",
+        "x".repeat(100_000),
+        "<Item><Target><LocURI>./A</LocURI></Target></Item>".repeat(1_000),
+    );
+    let headers = Headers::new(Encoding::Xml.media_type());
+    let received = Received::read(message.into(), headers, &DecodeOptions::default());
+
+    ALLOCATOR.reset_peak_usage();
+    let before = ALLOCATOR.current_usage();
+    let nonce = Nonce::default();
+    session
+        .handle(received.expect("a message"), nonce)
+        .expect("message 1");
+    let mut executed = 0;
+    while let Some(event) = session.poll_event() {
+        if let ClientEvent::Execute(ticket, execute) = event {
+            let type_ = execute.item.meta.and_then(|meta| meta.type_);
+            assert_eq!(type_.map(|type_| type_.len()), Some(100_000));
+            session.answer(ticket, StatusCode::OK.into());
+            executed += 1;
+        }
+    }
+    let peak = ALLOCATOR.peak_usage().saturating_sub(before);
+
+    assert_eq!(executed, 1_000);
+    assert!(peak <= 4 * MIB, "{peak} octets");
 }

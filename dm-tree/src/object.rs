@@ -59,7 +59,9 @@ pub enum Progress {
     Stage(u32),
     /// It goes on elsewhere; the integrator calls `Agent::complete`.
     Later,
-    /// The device was reset: the agent forgets everything and sets the tree up anew.
+    /// The device was reset: the agent forgets everything and sets the tree up anew. Only for a job
+    /// that was decided [after the session](Decision::AfterSession): an open session is forgotten too,
+    /// and its Exec never answered.
     Reset,
 }
 

@@ -15,6 +15,8 @@ pub struct Tree {
     store: Box<dyn Store>,
     mounts: Vec<Mount>,
     limits: UriLimits,
+    /// The time last heard of.
+    now: u64,
 }
 
 /// An object and the place of its subtree.
@@ -50,7 +52,15 @@ impl Tree {
             store,
             mounts: Vec::new(),
             limits: UriLimits::default(),
+            now: 0,
         }
+    }
+
+    /// The same at a time: that of the nodes that come into being with mounts.
+    #[must_use]
+    pub fn at(mut self, now: u64) -> Self {
+        self.now = now;
+        self
     }
 
     /// Mounts an object; its permanent nodes come into being where they are missing, and so do the
@@ -86,6 +96,7 @@ impl Tree {
 
     /// Begins a transaction at `now` (seconds since 1970). Dropping it undoes it.
     pub fn begin(&mut self, now: u64) -> Transaction<'_> {
+        self.now = now;
         Transaction {
             store: &mut *self.store,
             mounts: &self.mounts,
@@ -100,7 +111,8 @@ impl Tree {
         View::new(&*self.store, &[])
     }
 
-    /// Removes everything and sets the tree up anew from its objects, as at the first start.
+    /// Removes everything and sets the tree up anew from its objects, as at the first start. The time is
+    /// that of the last transaction.
     ///
     /// # Errors
     ///
@@ -130,7 +142,7 @@ impl Tree {
 
     /// Creates what is missing of a mounted object.
     fn set_up(&mut self, index: usize) -> Result<(), TreeError> {
-        let mut transaction = self.begin(0);
+        let mut transaction = self.begin(self.now);
         let Some(mount) = transaction.mounts.get(index) else {
             return Ok(());
         };

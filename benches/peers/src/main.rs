@@ -19,7 +19,7 @@ fn interleaved(rounds: usize, mut ours: impl FnMut(), mut peer: impl FnMut()) ->
         let start = Instant::now();
         work();
         let once = start.elapsed().as_nanos().max(1);
-        u32::try_from((200_000 / once).clamp(1, 10_000)).unwrap_or(1)
+        u32::try_from((2_000_000 / once).clamp(1, 10_000)).unwrap_or(1)
     }
     fn time(work: &mut impl FnMut(), times: u32) -> f64 {
         let start = Instant::now();

@@ -14,17 +14,8 @@ pub(crate) enum Tag<'i> {
     Foreign(Qualified<'i>),
 }
 
-impl Tag<'_> {
-    pub(crate) fn local(&self) -> &str {
-        match self {
-            Self::Known(element) => element.name(),
-            Self::Foreign(name) => &name.local,
-        }
-    }
-}
-
 /// A qualified name; the namespace is empty where there is none.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Qualified<'i> {
     pub(crate) namespace: Cow<'i, str>,
     pub(crate) local: Cow<'i, str>,
@@ -61,6 +52,16 @@ pub(crate) struct Fault {
     pub(crate) kind: DecodeErrorKind,
 }
 
+/// What the most frequent events amount to, without their weight.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Step {
+    /// An element of the table begins, without attributes.
+    Start(Element),
+    End,
+    /// Something else comes: [`Source::next`] tells what.
+    Other,
+}
+
 /// Octets read as events. Starts and ends balance: an end only comes for an open element, and the
 /// input does not end before the root.
 pub(crate) trait Source<'i> {
@@ -68,6 +69,14 @@ pub(crate) trait Source<'i> {
 
     /// The next event of the root element.
     fn next(&mut self) -> Result<Event<'i>, Fault>;
+
+    /// The next event where only elements may stand and white space means nothing, if it is a frequent
+    /// one; otherwise nothing is taken.
+    fn step(&mut self) -> Step;
+
+    /// The rest of the innermost element, its end included, if it is a piece of text that needs no
+    /// work, or nothing; otherwise nothing is taken.
+    fn text(&mut self) -> Option<&'i str>;
 
     /// What follows the root, if it is not what may follow it.
     fn finish(&mut self) -> Result<Option<ToleranceKind>, Fault>;
@@ -80,6 +89,12 @@ pub(crate) trait Source<'i> {
 pub(crate) trait Sink {
     /// Whether octets have to be written as Base64.
     const TEXT_ONLY: bool;
+
+    /// Makes room for so many commands with so many items that hold so many octets of data.
+    fn reserve(&mut self, commands: usize, items: usize, data: usize);
+
+    /// Writes an element of the table that holds text, perhaps none, and has no attributes.
+    fn leaf(&mut self, element: Element, text: &str) -> Result<(), EncodeError>;
 
     /// Begins an element of the table.
     fn start(&mut self, element: Element);
@@ -133,13 +148,24 @@ fn is_name_character(character: char) -> bool {
 #[cfg(feature = "xml")]
 pub(crate) fn unrepresentable(text: &str) -> Option<(usize, char)> {
     // Both kinds are rare, so a pass over the octets looks for candidates first.
-    let suspicious =
-        |octet: &u8| (*octet < 0x20 && !matches!(*octet, b'\t' | b'\n' | b'\r')) || *octet == 0xEF;
-    if !text.as_bytes().iter().any(suspicious) {
+    let is_candidate = |octet| {
+        (octet < 0x20) & (octet != b'\t') & (octet != b'\n') & (octet != b'\r') | (octet == 0xEF)
+    };
+    if !any_octet(text, is_candidate) {
         return None;
     }
     text.char_indices()
         .find(|(_, character)| !is_xml_character(*character))
+}
+
+/// Whether an octet of a text is of some kind. In whole blocks and best without lazy operators, so
+/// that the compiler uses vectors.
+#[cfg(feature = "xml")]
+#[inline]
+pub(crate) fn any_octet(text: &str, is_it: impl Fn(u8) -> bool) -> bool {
+    let (blocks, rest) = text.as_bytes().as_chunks::<32>();
+    let any = |octets: &[u8]| octets.iter().fold(false, |any, &octet| any | is_it(octet));
+    blocks.iter().any(|block| any(block)) || any(rest)
 }
 
 /// Whether XML has a form for a character.

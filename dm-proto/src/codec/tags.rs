@@ -30,6 +30,7 @@ macro_rules! elements {
 
         impl Element {
             /// Its name.
+            #[inline(always)]
             pub(crate) const fn name(self) -> &'static str {
                 match self {
                     $($(Self::$variant => $name,)+)+
@@ -37,6 +38,7 @@ macro_rules! elements {
             }
 
             /// Its code page.
+            #[inline(always)]
             pub(crate) const fn page(self) -> u8 {
                 match self {
                     $($(Self::$variant => $page,)+)+
@@ -44,6 +46,7 @@ macro_rules! elements {
             }
 
             /// Its token within the page.
+            #[inline(always)]
             pub(crate) const fn token(self) -> u8 {
                 match self {
                     $($(Self::$variant => $token,)+)+
@@ -51,6 +54,7 @@ macro_rules! elements {
             }
 
             /// The element behind a token of a page.
+            #[inline(always)]
             pub(crate) const fn from_token(page: u8, token: u8) -> Option<Self> {
                 match (page, token) {
                     $($(($page, $token) => Some(Self::$variant),)+)+
@@ -58,19 +62,7 @@ macro_rules! elements {
                 }
             }
 
-            /// The element of a name within a page.
-            pub(crate) fn from_name(page: u8, name: &str) -> Option<Self> {
-                match page {
-                    $($page => match name {
-                        $($name => Some(Self::$variant),)+
-                        _ => None,
-                    },)+
-                    _ => None,
-                }
-            }
-
             /// Every element.
-            #[cfg(test)]
             pub(crate) const ALL: &[Self] = &[$($(Self::$variant,)+)+];
         }
     };
@@ -158,7 +150,64 @@ elements! {
     }
 }
 
+/// The elements by a hash of their names, each at the first free place from that of its hash on.
+static BY_NAME: [Option<Element>; SLOTS] = by_name();
+const SLOTS: usize = 512;
+
+#[expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "evaluated when the crate is built"
+)]
+const fn by_name() -> [Option<Element>; SLOTS] {
+    let mut table = [None; SLOTS];
+    let mut next = 0;
+    while next < Element::ALL.len() {
+        let element = Element::ALL[next];
+        let mut slot = slot_of(element.name());
+        while table[slot].is_some() {
+            slot = (slot + 1) % SLOTS;
+        }
+        table[slot] = Some(element);
+        next += 1;
+    }
+    table
+}
+
+/// A place that the length and three letters of a name choose.
+#[inline]
+const fn slot_of(name: &str) -> usize {
+    let octets = name.as_bytes();
+    let [first, .., last] = octets else {
+        return 0;
+    };
+    let (_, half) = octets.split_at(octets.len() / 2);
+    let middle = match half.first() {
+        Some(&middle) => middle,
+        None => 0,
+    };
+    let mixed = (*first as usize)
+        .wrapping_mul(231)
+        .wrapping_add((*last as usize).wrapping_mul(77))
+        .wrapping_add((middle as usize).wrapping_mul(140))
+        .wrapping_add(octets.len().wrapping_mul(92));
+    mixed % SLOTS
+}
+
 impl Element {
+    /// The element of a name within a page.
+    #[inline]
+    pub(crate) fn from_name(page: u8, name: &str) -> Option<Self> {
+        let mut slot = slot_of(name);
+        while let Some(Some(element)) = BY_NAME.get(slot) {
+            if element.page() == page && element.name() == name {
+                return Some(*element);
+            }
+            slot = slot.wrapping_add(1) % SLOTS;
+        }
+        None
+    }
+
     /// The element of a qualified name. Every SyncML namespace and none mean page 0.
     pub(crate) fn from_qualified(namespace: &str, local: &str) -> Option<Self> {
         if is_syncml(namespace) {

@@ -264,6 +264,10 @@ impl CommandName {
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }
+
+    pub(crate) fn text_mut(&mut self) -> &mut Text {
+        &mut self.0
+    }
 }
 
 impl From<&str> for CommandName {

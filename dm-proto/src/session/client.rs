@@ -239,8 +239,9 @@ impl ClientSession {
 
     /// Answers [`ClientEvent::Execute`]. A ticket that is not the last one given does nothing.
     pub fn answer(&mut self, ticket: Ticket, answer: Answer) {
+        let budget = self.config.limits.memory;
         if let Some((plan, Wait::Item(index))) = self.redeem(ticket) {
-            plan.answer_item(index, answer);
+            plan.answer_item(index, answer, budget);
             self.answered();
         }
     }
@@ -330,11 +331,15 @@ impl ClientSession {
     /// Lets a message in and sorts what is in it.
     fn take(&mut self, received: Received, nonce: &Nonce) -> Result<Arrival, SessionError> {
         if self.state.link.admit(&received)? == Arrival::Repeat {
+            // A cache on the way, or a server that wants no end, could go on like this for ever.
+            self.state.link.count_idle(true)?;
             return Ok(Arrival::Repeat);
         }
         let message = received.message;
         self.state.link.check_version(&message.header)?;
-        let is_idle = says_nothing(&message) && !message.is_final && self.state.link.is_silent();
+        let is_idle = says_nothing(&message, |status| self.alert_of(status).is_some())
+            && !message.is_final
+            && self.state.link.is_silent();
         self.state.link.count_idle(is_idle)?;
         let is_abort = is_abort(&message);
         let SyncMl {
@@ -354,8 +359,8 @@ impl ClientSession {
         if self.is_authenticated() {
             let believed = core::mem::take(&mut self.state.unbelieved);
             self.state.notices.extend(believed);
-            self.redirect(header.resp_uri.as_deref());
         }
+        self.redirect(header.resp_uri.as_deref());
         // A status of a header alone is not sent, so a server whose credentials are wrong and who wants
         // nothing else is challenged with the alerts that it answered: its answers are not believed.
         self.state.is_insisting = !verdict.is_accepted() && to_run.is_empty();
@@ -410,8 +415,9 @@ impl ClientSession {
         Ok(verdict)
     }
 
-    /// OMA-TS-DM_RepPro, `RespURI`: followed to the same scheme, host and port only, and for a server
-    /// that has authenticated; anywhere else it could take the session, and credentials, along.
+    /// OMA-TS-DM_RepPro, `RespURI`: followed to the same scheme, host and port only; anywhere else it
+    /// could take the session, and credentials, along. A challenge may come with one, before the server
+    /// has authenticated.
     fn redirect(&mut self, resp_uri: Option<&str>) {
         if let Some(uri) = resp_uri
             && same_origin(uri, self.account.server_uri.as_str())
@@ -478,14 +484,15 @@ impl ClientSession {
         }
     }
 
-    fn take_alert_status(&mut self, status: &Status) {
+    /// The alert that a status answers: its place among those that were sent.
+    fn alert_of(&self, status: &Status) -> Option<usize> {
         let refs = reference(status.msg_ref.as_str()).zip(reference(status.cmd_ref.as_str()));
-        let place = self
-            .state
-            .sent_alerts
-            .iter()
-            .position(|(msg, cmd, _)| refs == Some((*msg, *cmd)));
-        if let Some(place) = place
+        let mut alerts = self.state.sent_alerts.iter();
+        alerts.position(|(msg, cmd, _)| refs == Some((*msg, *cmd)))
+    }
+
+    fn take_alert_status(&mut self, status: &Status) {
+        if let Some(place) = self.alert_of(status)
             && status.data != StatusCode::IN_PROGRESS
         {
             let (.., tag) = self.state.sent_alerts.remove(place);

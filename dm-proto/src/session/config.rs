@@ -8,7 +8,8 @@ use crate::{Limits, SessionId, codec::Encoding, message::Item};
 #[non_exhaustive]
 #[derive(Clone, Debug)]
 pub struct ClientConfig {
-    /// Caps on what the server controls.
+    /// Caps on what the server controls: on the results that one of its messages asks for. Messages are
+    /// read by the caller, who gives the same to [`DecodeOptions`](crate::codec::DecodeOptions).
     pub limits: Limits,
     /// The encoding of our messages. Default WBXML.
     pub encoding: Encoding,
@@ -87,7 +88,8 @@ pub enum Trigger {
 #[non_exhaustive]
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
-    /// Caps on what the client controls.
+    /// Caps on what the client controls. Messages are read by the caller, who gives them to
+    /// [`DecodeOptions`](crate::codec::DecodeOptions).
     pub limits: Limits,
     /// `MaxMsgSize` that we declare, in octets. Default 64 KiB.
     pub max_msg_size: u64,

@@ -1,6 +1,7 @@
 //! What sessions ask and tell their callers, and the answers.
 
 use alloc::vec::Vec;
+use core::fmt;
 
 use super::{CommandTag, Ending, Ticket};
 use crate::{
@@ -132,7 +133,9 @@ pub struct Prompt {
 }
 
 /// The user's answer. Silence is [`TimedOut`](Self::TimedOut), never consent.
-#[derive(Clone, Debug, Eq, PartialEq)]
+///
+/// `Debug` leaves out what was typed: it may be a password ([`Prompt::hide_input`]).
+#[derive(Clone, Eq, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "complete by definition")]
 pub enum UserReply {
     /// Shown, or confirmed: 200.
@@ -149,6 +152,20 @@ pub enum UserReply {
     Text(Text),
     /// The numbers chosen, from 1: 200.
     Choices(Vec<u16>),
+}
+
+impl fmt::Debug for UserReply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Yes => f.write_str("Yes"),
+            Self::No => f.write_str("No"),
+            Self::Cancelled => f.write_str("Cancelled"),
+            Self::TimedOut => f.write_str("TimedOut"),
+            Self::CannotDisplay => f.write_str("CannotDisplay"),
+            Self::Text(text) => write!(f, "Text({} octets)", text.len()),
+            Self::Choices(chosen) => f.debug_tuple("Choices").field(chosen).finish(),
+        }
+    }
 }
 
 /// What came of an item.
@@ -206,7 +223,7 @@ pub enum ServerEvent {
         target_ref: Option<Text>,
         /// The code.
         status: StatusCode,
-        /// More about it.
+        /// More about it. Where one status is for several items, with the event of the first.
         items: Vec<Item>,
     },
     /// Data that a command asked for.

@@ -423,10 +423,10 @@ pub(super) fn is_abort(message: &SyncMl) -> bool {
     })
 }
 
-/// Whether a message has nothing in it but the status of a header and a request to go on.
-pub(super) fn says_nothing(message: &SyncMl) -> bool {
+/// Whether a message has nothing in it but a request to go on, and statuses that nobody awaits.
+pub(super) fn says_nothing(message: &SyncMl, is_awaited: impl Fn(&Status) -> bool) -> bool {
     message.commands.iter().all(|command| match command {
-        Command::Status(status) => status.cmd_ref == "0" || status.cmd == CommandName::ALERT,
+        Command::Status(status) => !is_awaited(status),
         Command::Alert(alert) => alert.code == Some(AlertCode::NEXT_MESSAGE),
         _ => false,
     })

@@ -2,9 +2,10 @@
 
 use alloc::vec::Vec;
 
-use crate::message::{Item, Meta, Results};
+use crate::message::{Command, Item, Meta, Results};
 
-/// The meta of an item, completed from that of its command, element by element.
+/// The meta of an item, completed from that of its command, element by element: those elements that
+/// DM gives a meaning in an item.
 pub(super) fn complete_meta(item: &mut Item, command: Option<&Meta>) {
     let Some(common) = command else { return };
     let own = item.meta.get_or_insert_default();
@@ -17,19 +18,22 @@ pub(super) fn complete_meta(item: &mut Item, command: Option<&Meta>) {
     inherit(&mut own.type_, &common.type_);
     inherit(&mut own.mark, &common.mark);
     inherit(&mut own.size, &common.size);
-    inherit(&mut own.anchor, &common.anchor);
-    inherit(&mut own.version, &common.version);
-    inherit(&mut own.next_nonce, &common.next_nonce);
-    inherit(&mut own.max_msg_size, &common.max_msg_size);
-    inherit(&mut own.max_obj_size, &common.max_obj_size);
-    inherit(&mut own.mem, &common.mem);
-    if own.emi.is_empty() {
-        own.emi.clone_from(&common.emi);
-    }
-    own.field_level |= common.field_level;
-    if own.extra.is_empty() {
-        own.extra.clone_from(&common.extra);
-    }
+}
+
+/// Whether the meta of a Replace or Results is too long to be given to each of its items: a single long
+/// text in a small message would take gigabytes.
+pub(super) fn is_too_common(command: &Command) -> bool {
+    let (meta, items) = match command {
+        Command::Replace(command) => (&command.meta, &command.items),
+        Command::Results(command) => (&command.meta, &command.items),
+        _ => return false,
+    };
+    let Some(meta) = meta else { return false };
+    let octets = [&meta.format, &meta.type_, &meta.mark]
+        .into_iter()
+        .flatten()
+        .fold(0_usize, |sum, text| sum.saturating_add(text.len()));
+    octets.saturating_mul(items.len()) > COMMON_META
 }
 
 /// The items of a `Results`, each with its whole meta.
@@ -41,3 +45,6 @@ pub(super) fn items_of(results: Results) -> Vec<Item> {
     }
     items
 }
+
+/// Octets that completing the items of one command may take: a type of 64 for 1000 items.
+const COMMON_META: usize = 64 << 10;

@@ -58,6 +58,13 @@ impl Pending {
         sent.map(|sent| sent.name)
     }
 
+    /// Whether a command waits for its first status.
+    pub(super) fn is_open(&self, msg: u32, cmd: u32) -> bool {
+        self.0
+            .iter()
+            .any(|sent| (sent.msg, sent.cmd) == (msg, cmd) && sent.progress == Progress::Open)
+    }
+
     /// Takes a status. Returns the command that it is for.
     pub(super) fn answered(&mut self, msg: u32, cmd: u32, code: StatusCode) -> Option<Part> {
         let mut all = self.0.iter_mut();

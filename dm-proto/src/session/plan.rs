@@ -4,7 +4,7 @@
 //! flat, in document order, with an index where each container ends: walking it needs no recursion,
 //! and it can be saved between any two items.
 
-use alloc::{collections::BTreeSet, vec, vec::Vec};
+use alloc::{boxed::Box, collections::BTreeSet, vec, vec::Vec};
 
 use super::{
     config::SequencePolicy,
@@ -28,6 +28,8 @@ pub(super) struct Plan {
     is_stopped: bool,
     /// The Atomic whose savepoint is set.
     atomic: Option<usize>,
+    /// Octets of the results so far, about.
+    results: usize,
     pub(super) wait: Option<Wait>,
 }
 
@@ -78,6 +80,9 @@ enum Kind {
     Items {
         verb: Verb,
         correlator: Option<Correlator>,
+        /// What the items have in common: given to each when its turn comes, since thousands of copies
+        /// of a long text would take gigabytes.
+        meta: Option<Box<Meta>>,
         items: Vec<Item>,
     },
     Question(Prompt),
@@ -176,6 +181,7 @@ impl Plan {
             cursor: 0,
             is_stopped: false,
             atomic: None,
+            results: 0,
             wait: None,
         }
     }
@@ -253,13 +259,15 @@ impl Plan {
         let Kind::Items {
             verb,
             correlator,
+            meta,
             items,
         } = &step.kind
         else {
             return None;
         };
         let place = step.answers.len();
-        let item = items.get(place)?.clone();
+        let mut item = items.get(place)?.clone();
+        complete_meta(&mut item, meta.as_deref());
         Some((place, *verb, correlator.clone(), item))
     }
 
@@ -275,9 +283,17 @@ impl Plan {
         Some(&self.steps.get(index)?.cmd_id)
     }
 
-    /// The item that was waited for has its answer.
-    pub(super) fn answer_item(&mut self, index: usize, answer: Answer) {
+    /// The item that was waited for has its answer. Results that take more than `budget` octets
+    /// together are 413: thousands of short commands could ask for the whole tree each.
+    pub(super) fn answer_item(&mut self, index: usize, mut answer: Answer, budget: usize) {
         self.wait = None;
+        let octets = answer.results.iter().map(octets_of);
+        let results = octets.fold(self.results, usize::saturating_add);
+        if results <= budget {
+            self.results = results;
+        } else {
+            answer = StatusCode::REQUEST_ENTITY_TOO_LARGE.into();
+        }
         if let Some(step) = self.steps.get_mut(index) {
             step.answers.push(answer);
         }
@@ -599,6 +615,15 @@ fn refs_of(item: Option<&Item>) -> (Vec<Text>, Vec<Text>) {
     (target.into_iter().collect(), source.into_iter().collect())
 }
 
+/// The memory that an item of results takes, about.
+fn octets_of(item: &Item) -> usize {
+    let data = item.data.as_ref().and_then(|data| data.as_bytes());
+    let source = item.source_uri().map_or(0, |uri| uri.as_str().len());
+    size_of::<Item>()
+        .saturating_add(data.map_or(0, <[u8]>::len))
+        .saturating_add(source)
+}
+
 /// Whether an item has the addresses that its command needs.
 fn is_complete(verb: Verb, item: &Item) -> bool {
     let has = |uri: Option<&crate::LocUri>| uri.is_some_and(|uri| !uri.as_str().is_empty());
@@ -607,16 +632,14 @@ fn is_complete(verb: Verb, item: &Item) -> bool {
 
 /// What a command of the server is to us, and the commands inside it.
 fn sort(command: Command, is_outermost: bool, user_interaction: bool) -> (Kind, Vec<Command>) {
-    let items = |verb, correlator, meta: Option<alloc::boxed::Box<Meta>>, mut items: Vec<Item>| {
+    let items = |verb, correlator, meta: Option<Box<Meta>>, items: Vec<Item>| {
         if items.is_empty() {
             return Kind::refused(StatusCode::INCOMPLETE_COMMAND);
-        }
-        for item in &mut items {
-            complete_meta(item, meta.as_deref());
         }
         Kind::Items {
             verb,
             correlator,
+            meta,
             items,
         }
     };

@@ -5,7 +5,7 @@
 
 use alloc::{collections::BTreeSet, vec::Vec};
 
-use super::plan::refusal_of;
+use super::{meta::is_too_common, plan::refusal_of};
 use crate::{
     AlertCode, CmdId, StatusCode,
     message::{Alert, Command, CommandName, Replace},
@@ -75,7 +75,7 @@ fn decide(command: &Command, is_outermost: bool) -> Decision {
     Decision::Made(match command {
         Command::Unsupported(command) => refusal_of(&command.name),
         _ if !is_outermost => StatusCode::COMMAND_NOT_ALLOWED,
-        _ if is_chunk(command) => StatusCode::REQUEST_ENTITY_TOO_LARGE,
+        _ if is_too_large(command) => StatusCode::REQUEST_ENTITY_TOO_LARGE,
         Command::Replace(replace) if is_dev_info(replace) => StatusCode::OK,
         Command::Alert(alert) => match alert.code {
             None => StatusCode::INCOMPLETE_COMMAND,
@@ -100,14 +100,16 @@ fn decide(command: &Command, is_outermost: bool) -> Decision {
 fn is_answered(command: &Command) -> bool {
     match command {
         Command::Status(_) => false,
-        Command::Results(_) => is_chunk(command),
+        Command::Results(_) => is_too_large(command),
         _ => true,
     }
 }
 
-/// Whether an item goes on in the next message.
-pub(super) fn is_chunk(command: &Command) -> bool {
-    !matches!(command, Command::Status(_)) && command.items().iter().any(|item| item.more_data)
+/// Whether an item goes on in the next message, or the items cannot have the meta of the command.
+pub(super) fn is_too_large(command: &Command) -> bool {
+    let is_chunk =
+        !matches!(command, Command::Status(_)) && command.items().iter().any(|item| item.more_data);
+    is_chunk || is_too_common(command)
 }
 
 /// Whether a Replace only tells what the device is.

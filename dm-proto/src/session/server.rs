@@ -15,7 +15,7 @@ use super::{
     phase::Phase,
     proof::{Check, Proof, Reception},
     received::Received,
-    reply::{Decision, Reply, is_chunk, is_dev_info},
+    reply::{Decision, Reply, is_dev_info, is_too_large},
     saved::{Disposition, Saved},
 };
 use crate::{
@@ -31,6 +31,8 @@ pub struct ServerSession {
     state: State,
     /// Tickets that were handed out: the ticket, and the place of the reply it is for.
     issued: Vec<(u32, usize)>,
+    /// The alerts among the first replies were handed out.
+    asked: usize,
     last_sent: Option<Transmit>,
     /// The last message is to be sent again.
     is_again: bool,
@@ -153,6 +155,7 @@ impl ServerSession {
             account: account.clone(),
             state,
             issued: Vec::new(),
+            asked: 0,
             last_sent: None,
             is_again: false,
         }
@@ -230,18 +233,12 @@ impl ServerSession {
         if let Some(notice) = self.state.notices.pop_front() {
             return Some(notice.into());
         }
-        let issued = &self.issued;
-        let (place, alert) = self
-            .state
-            .replies
-            .iter()
-            .enumerate()
-            .find_map(|(place, reply)| match &reply.decision {
-                Decision::Asked(alert) if issued.iter().all(|(_, known)| *known != place) => {
-                    Some((place, alert.clone()))
-                }
-                _ => None,
-            })?;
+        let mut replies = self.state.replies.iter().enumerate().skip(self.asked);
+        let (place, alert) = replies.find_map(|(place, reply)| match &reply.decision {
+            Decision::Asked(alert) => Some((place, alert.clone())),
+            Decision::Made(_) => None,
+        })?;
+        self.asked = place.saturating_add(1);
         let ticket = self.state.link.ticket();
         self.issued.push((ticket, place));
         Some(ServerEvent::Alert(Ticket(ticket), alert))
@@ -320,6 +317,7 @@ impl ServerSession {
         self.state.link.encoding = received.encoding;
         self.state.replies.clear();
         self.issued.clear();
+        self.asked = 0;
         self.state.link.check_version(&message.header)?;
         self.state.link.adopt_version(&message.header);
 
@@ -349,7 +347,8 @@ impl ServerSession {
                 .extend(next.map(|nonce| Notice::NonceChanged(Side::Client, nonce)));
         }
         self.state.link.header_status = Some(HeaderStatus::Verdict(verdict));
-        self.state.link.count_idle(says_nothing(&message))?;
+        let is_idle = says_nothing(&message, |status| self.is_awaited(status));
+        self.state.link.count_idle(is_idle)?;
         self.open(&message);
         self.take_answers(&message.commands)?;
         self.state.replies = Reply::to_all(&message.commands);
@@ -380,7 +379,7 @@ impl ServerSession {
                 Command::Alert(alert) if alert.code == Some(AlertCode::SERVER_INITIATED_MGMT) => {
                     trigger = AlertCode::SERVER_INITIATED_MGMT;
                 }
-                Command::Replace(replace) if is_dev_info(replace) => {
+                Command::Replace(replace) if is_dev_info(replace) && !is_too_large(command) => {
                     dev_info.extend(replace.items.iter().cloned().map(|mut item| {
                         complete_meta(&mut item, replace.meta.as_deref());
                         item
@@ -406,7 +405,7 @@ impl ServerSession {
         for command in commands {
             match command {
                 Command::Status(status) if status.cmd_ref != "0" => self.take_status(status),
-                Command::Results(results) if !is_chunk(command) => self.take_results(results),
+                Command::Results(results) if !is_too_large(command) => self.take_results(results),
                 _ => {}
             }
         }
@@ -439,24 +438,34 @@ impl ServerSession {
         Ok(())
     }
 
+    /// Whether a status is for a command that has none yet.
+    fn is_awaited(&self, status: &Status) -> bool {
+        reference(status.msg_ref.as_str())
+            .zip(reference(status.cmd_ref.as_str()))
+            .is_some_and(|(msg, cmd)| self.state.sent.is_open(msg, cmd))
+    }
+
     fn take_status(&mut self, status: &Status) {
         let refs = reference(status.msg_ref.as_str()).zip(reference(status.cmd_ref.as_str()));
         let part = refs.and_then(|(msg, cmd)| self.state.sent.answered(msg, cmd, status.data));
         let Some((tag, part)) = part else { return };
-        let mut tell = |target_ref: Option<Text>| {
+        let mut tell = |target_ref: Option<Text>, items: Vec<Item>| {
             self.state.notices.push_back(Notice::Status {
                 tag,
                 part,
                 target_ref,
                 status: status.data,
-                items: status.items.clone(),
+                items,
             });
         };
-        if status.target_refs.is_empty() {
-            tell(None);
-        }
-        for target_ref in &status.target_refs {
-            tell(Some(target_ref.clone()));
+        let (first, others) = match status.target_refs.split_first() {
+            Some((first, others)) => (Some(first.clone()), others),
+            None => (None, &[][..]),
+        };
+        tell(first, status.items.clone());
+        // Not the items again: thousands of both would be millions of copies.
+        for target_ref in others {
+            tell(Some(target_ref.clone()), Vec::new());
         }
     }
 

@@ -1,6 +1,8 @@
 //! Integration tests of `dm-proto`: messages, their encodings, and sessions.
 
 mod bad_input;
+mod hazards;
+mod libwbxml;
 mod reading;
 mod regressions;
 mod round_trip;
@@ -14,8 +16,9 @@ mod session_properties;
 mod session_support;
 mod strategy;
 mod tolerance;
+mod tools;
+mod tshark;
 mod vectors;
-mod wbxml2xml;
 mod wbxml_vectors;
 mod writing;
 

@@ -6,7 +6,7 @@ use dm_proto::{
     auth::{Account, Credentials, Nonce},
     codec::{DecodeOptions, Encoding},
     message::{Chal, Command, Cred, Meta, Status, SyncMl},
-    session::{Ending, Incompatibility, SessionError, Transmit},
+    session::{Ending, Incompatibility, SessionError, Transmit, UserReply},
     testing::{NoAnswer, PairError, read},
 };
 
@@ -135,6 +135,21 @@ fn a_stale_nonce_of_the_client_is_repaired_by_a_challenge() {
         assert!(pair.client.device.heard.contains(&"answered 7 200".into()));
         assert_eq!(pair.client.account, pair.server.account);
     }
+}
+
+#[test]
+fn credentials_that_are_asked_for_go_to_the_resp_uri_of_the_challenge() {
+    let mut pair = Scene::new(Encoding::Wbxml).accounts(mutual()).pair();
+    let request = pair.client.transmit().expect("package 1");
+    let bare = re_encoded(&request, |message| message.header.cred = None);
+    let challenge = pair.server.exchange(&bare).expect("a challenge");
+    let challenge = re_encoded(&challenge, |message| {
+        message.header.resp_uri = Some("http://server.test/dm?s=1".into());
+    });
+
+    deliver(&mut pair.client, &challenge);
+    let retry = pair.client.transmit().expect("package 1 again");
+    assert_eq!(retry.uri, "http://server.test/dm?s=1");
 }
 
 #[test]
@@ -559,6 +574,12 @@ fn debug_of_sessions_and_saved_sessions_shows_no_secret() {
         assert!(!shown.contains(secret), "{secret} in {shown}");
     }
     assert!(shown.contains("A1"));
+}
+
+#[test]
+fn debug_of_a_reply_shows_nothing_that_was_typed() {
+    let reply = UserReply::Text("hunter2".into());
+    assert_eq!(format!("{reply:?}"), "Text(7 octets)");
 }
 
 #[test]

@@ -8,8 +8,8 @@ use dm_proto::{
         Alert, Command, CommandName, Copy, Exec, Get, Item, Meta, Replace, Results, Status, SyncMl,
     },
     session::{
-        ClientEvent, ClientSession, Ending, Headers, Incompatibility, Misbehaviour, ReceiveError,
-        Received, ServerSession, SessionError, Start, Trigger,
+        Answer, ClientEvent, ClientSession, Ending, Headers, Incompatibility, Misbehaviour,
+        ReceiveError, Received, ServerEvent, ServerSession, SessionError, Start, Trigger,
     },
     testing::{message, read},
 };
@@ -771,4 +771,166 @@ fn a_message_read_back_is_the_one_that_was_sent() {
     assert_eq!(received.encoding(), Encoding::Wbxml);
     assert_eq!(received.tolerances(), []);
     assert_eq!(received.header().session_id, "A1");
+}
+
+#[test]
+fn a_long_type_of_a_device_is_not_copied_to_thousands_of_items() {
+    let meta = || Some(Box::new(Meta::of_type("x".repeat(200_000))));
+    let items = |item: fn(&'static str) -> Item| vec![item("./A"); 1_000];
+    let results = Results {
+        cmd_id: "50".into(),
+        cmd_ref: "4".into(),
+        meta: meta(),
+        items: items(Item::for_source),
+        ..Results::default()
+    };
+    let heard = answer_of_client(vec![get(&["./A"])], vec![results.into()], true);
+    assert_eq!(heard, ["no status 1.0", "ready", "ended Complete"]);
+
+    let dev_info = Replace {
+        meta: meta(),
+        items: items(|_| Item::for_source("./DevInfo/Man")),
+        ..Replace::default()
+    };
+    let (heard, answers) = to_server(vec![numbered(dev_info.into(), "50")]);
+    assert_eq!(heard, ["opened 1201 5", "ready", "ended Complete"]);
+    assert_eq!(answers, [("50".to_owned(), 413)]);
+}
+
+#[test]
+fn results_beyond_the_memory_budget_are_413() {
+    let mut scene = Scene::new(Encoding::Wbxml).send(get(&["./A"; 5_000]));
+    let large = Item::for_source("./A").with_data("x".repeat(10_000));
+    scene = scene.answer("./A", Answer::results(vec![large]));
+    let pair = scene.run();
+
+    assert_eq!(pair.client.device.executed.len(), 5_000);
+    let results = pair.server.manager.heard.iter();
+    let lines: Vec<_> = results.filter(|line| line.starts_with("results")).collect();
+    assert!(lines.len() <= 420, "{}", lines.len());
+    let refused = |line: &&str| line.starts_with("1.0 413");
+    let statuses = status_lines(&pair.server.manager.heard);
+    assert!(statuses.iter().filter(|line| refused(line)).count() > 4_500);
+}
+
+#[test]
+fn the_items_of_a_status_are_not_copied_to_each_of_its_references() {
+    let Command::Status(mut status) = status_of("4", CommandName::GET, 404) else {
+        panic!("not a status");
+    };
+    status.target_refs = vec!["./A".into(), "./B".into()];
+    status.items = vec![Item::default().with_data("why")];
+    let heard = answer_of_client(vec![get(&["./A", "./B"])], vec![status.into()], true);
+    assert_eq!(
+        heard,
+        [
+            "status 1.0 404 ./A \"why\"",
+            "status 1.0 404 ./B",
+            "ready",
+            "ended Complete"
+        ]
+    );
+}
+
+#[test]
+fn a_server_that_repeats_its_answer_for_ever_is_left() {
+    let Bench {
+        mut session,
+        answer,
+    } = bench();
+    let mut answer = answer;
+    answer.commands.push(numbered(get(&["./A"]), "50"));
+    let mut rounds = 0;
+    let error = loop {
+        if let Err(error) = session.handle(received(&answer), Nonce::default()) {
+            break error;
+        }
+        while let Some(event) = session.poll_event() {
+            if let ClientEvent::Execute(ticket, _) = event {
+                session.answer(ticket, StatusCode::OK.into());
+            }
+        }
+        session.poll_transmit().expect("a message");
+        rounds += 1;
+        assert!(rounds < 100);
+    };
+
+    assert_eq!(error, SessionError::PeerMisbehaved(Misbehaviour::Endless));
+}
+
+#[test]
+fn statuses_do_not_keep_a_session_going_for_ever() {
+    let Bench {
+        mut session,
+        mut answer,
+    } = bench();
+    let mut rounds = 0_u32;
+    let error = loop {
+        rounds += 1;
+        answer.header.msg_id = rounds.into();
+        answer.is_final = false;
+        answer.commands = vec![status_of("9", CommandName::REPLACE, 200)];
+        if let Err(error) = session.handle(received(&answer), Nonce::default()) {
+            break error;
+        }
+        while session.poll_event().is_some() {}
+        session.poll_transmit().expect("a request to go on");
+        assert!(rounds < 100);
+    };
+
+    assert_eq!(error, SessionError::PeerMisbehaved(Misbehaviour::Endless));
+}
+
+#[test]
+fn a_server_may_show_message_after_message() {
+    let mut scene = Scene::new(Encoding::Wbxml);
+    for _ in 0..40 {
+        scene = scene.send(ask(AlertCode::DISPLAY, &["", "hello"]));
+    }
+    let pair = scene.run();
+
+    assert_eq!(pair.server.ending, Some(Ending::Complete));
+    assert_eq!(pair.client.device.executed.len(), 40);
+}
+
+#[test]
+fn a_device_may_have_reports_for_many_messages() {
+    let mut scene = Scene::new(Encoding::Wbxml).send(get(&["./A"]));
+    scene.server.max_msg_size = 1_000;
+    for tag in 0..40 {
+        scene = scene.alert(1, report(&"x".repeat(400)), tag);
+    }
+    let pair = scene.run();
+
+    assert_eq!(pair.client.ending, Some(Ending::Complete));
+    let answered = |line: &&String| line.starts_with("answered");
+    assert_eq!(pair.client.device.heard.iter().filter(answered).count(), 40);
+}
+
+#[test]
+fn thousands_of_alerts_may_be_taken_before_the_first_is_answered() {
+    let mut pair = Scene::new(Encoding::Wbxml).pair();
+    let request = pair.client.transmit().expect("package 1");
+    let mut first = message(&request).expect("a message");
+    first
+        .commands
+        .extend((0..5_000).map(|id| numbered(report("x").into(), &format!("r{id}"))));
+    let request = with_message(&request, &first);
+    let first = read(&request, &DecodeOptions::default()).expect("a message");
+    let scene = Scene::new(Encoding::Wbxml);
+    let mut session = ServerSession::accept(&first, Arc::new(scene.server), &scene.server_account)
+        .expect("message 1");
+    session.handle(first, Nonce::default()).expect("message 1");
+    let mut tickets = Vec::new();
+    while let Some(event) = session.poll_event() {
+        if let ServerEvent::Alert(ticket, _) = event {
+            tickets.push(ticket);
+        }
+    }
+    assert_eq!(tickets.len(), 5_000);
+    for ticket in tickets {
+        session.answer(ticket, StatusCode::OK);
+    }
+    while session.poll_event().is_some() {}
+    assert!(session.poll_transmit().is_some());
 }

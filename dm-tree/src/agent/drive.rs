@@ -305,7 +305,7 @@ fn exec(
         Some(Repeat::TakeUp(id)) => return Execed::Run(id),
         None => {}
     }
-    if ledger.is_full() {
+    if ledger.is_full(server) {
         return Execed::Answer(StatusCode::DEVICE_FULL);
     }
     let mut job = Job {

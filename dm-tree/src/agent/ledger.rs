@@ -35,8 +35,9 @@ pub(super) struct Entry {
     pub(super) when: When,
     pub(super) state: State,
     pub(super) reply: Reply,
-    /// The Exec that has, or gets, the reply: the last one that asked for this job.
-    asked: Origin,
+    /// The Exec that has, or gets, the reply: the last one that asked for this job. None once its
+    /// session is over: another one may have the same id, and the same numbers.
+    asked: Option<Origin>,
     /// Our message that carries the reply.
     sent: Option<MsgId>,
     /// The reply is known to have arrived, or there is nobody left to wait for.
@@ -151,9 +152,11 @@ impl Ledger {
             .filter(|entry| !matches!(entry.state, State::Finished(_)))
     }
 
-    /// Whether no more jobs are taken.
-    pub(super) fn is_full(&self) -> bool {
-        self.unfinished().count() >= MAX_JOBS
+    /// Whether no more jobs are taken from a server.
+    pub(super) fn is_full(&self, server: &str) -> bool {
+        let reports = self.reports.values();
+        let untaken = reports.filter(|report| report.server == server).count();
+        self.unfinished().count() >= MAX_JOBS || untaken >= MAX_REPORTS
     }
 
     pub(super) fn has_unfinished(&self) -> bool {
@@ -178,7 +181,7 @@ impl Ledger {
     pub(super) fn accept(&mut self, job: Job, when: When) {
         let id = job.id.0;
         let is_now = when == When::Now;
-        let asked = job.origin.clone();
+        let asked = Some(job.origin.clone());
         let entry = Entry {
             job,
             when,
@@ -215,7 +218,7 @@ impl Ledger {
                 .is_some_and(|(asked, known)| asked.is_same(known));
             entry.job.server == server
                 && entry.job.node == *node
-                && (by_correlator || entry.asked == *origin)
+                && (by_correlator || entry.asked.as_ref() == Some(origin))
         };
         let id = *self.jobs.iter().find(|(_, entry)| is_same(entry))?.0;
         let has_report = self
@@ -224,7 +227,9 @@ impl Ledger {
             .any(|report| report.job == Some(id) && !report.is_parked);
         let entry = self.job_mut(id)?;
         let answer = match (entry.state, entry.reply) {
-            (State::Waiting | State::Started, Reply::Owed) if entry.asked == *origin => {
+            (State::Waiting | State::Started, Reply::Owed)
+                if entry.asked.as_ref() == Some(origin) =>
+            {
                 return Some(Repeat::TakeUp(entry.job.id));
             }
             (State::Finished(code), Reply::Result) => code,
@@ -235,7 +240,7 @@ impl Ledger {
                 StatusCode::ACCEPTED
             }
         };
-        entry.asked = origin.clone();
+        entry.asked = Some(origin.clone());
         entry.sent = None;
         entry.has_arrived = false;
         Some(Repeat::Answer(answer))
@@ -337,11 +342,10 @@ impl Ledger {
                     || status.target_refs.iter().any(|target| {
                         Address::parse(target).is_ok_and(|address| address.uri == entry.job.node)
                     });
-                if entry.is_under_way(session)
-                    && entry.asked.msg_id == status.msg_ref
-                    && entry.asked.cmd_id == status.cmd_ref
-                    && is_for_node
-                {
+                let is_asked = entry.asked.as_ref().is_some_and(|asked| {
+                    asked.msg_id == status.msg_ref && asked.cmd_id == status.cmd_ref
+                });
+                if entry.is_under_way(session) && is_asked && is_for_node {
                     entry.sent = Some(msg_id.clone());
                     self.changed.insert((Kind::Job, *id));
                 }
@@ -367,11 +371,15 @@ impl Ledger {
     /// There is no session any more in which a reply could be given or could arrive.
     pub(super) fn session_over(&mut self) {
         self.settle(|entry| {
+            let was_asked = entry.asked.take().is_some();
+            entry.sent = None;
             // Without a correlator nobody can ask for the result again.
             if entry.is_told() && entry.job.correlator.is_none() {
                 Settled::Forgotten
             } else if !entry.has_arrived && entry.state == State::Waiting {
                 entry.has_arrived = true;
+                Settled::Changed
+            } else if was_asked {
                 Settled::Changed
             } else {
                 Settled::Untouched
@@ -387,6 +395,17 @@ impl Ledger {
         for id in told.iter().take(told.len().saturating_sub(MAX_RESULTS)) {
             self.forget_job(*id);
         }
+    }
+
+    /// Forgets the jobs of nodes that are not `known`.
+    pub(super) fn forget_jobs_but(&mut self, known: impl Fn(&NodeUri) -> bool) {
+        self.settle(|entry| {
+            if known(&entry.job.node) {
+                Settled::Untouched
+            } else {
+                Settled::Forgotten
+            }
+        });
     }
 
     fn settle(&mut self, mut each: impl FnMut(&mut Entry) -> Settled) {
@@ -408,7 +427,10 @@ impl Entry {
     }
 
     fn is_under_way(&self, session: &SessionId) -> bool {
-        self.reply != Reply::Owed && !self.has_arrived && self.asked.session_id == *session
+        let is_of_session = |asked: &Origin| asked.session_id == *session;
+        self.reply != Reply::Owed
+            && !self.has_arrived
+            && self.asked.as_ref().is_some_and(is_of_session)
     }
 }
 
@@ -447,5 +469,7 @@ fn change_format(alert: &mut Alert) -> bool {
 const COUNTER: u64 = 0;
 /// Jobs that wait or run at the same time; more are refused.
 const MAX_JOBS: usize = 64;
+/// Reports that a server may leave untaken; more jobs are then refused to it.
+const MAX_REPORTS: usize = 128;
 /// Results that are kept for servers that did not get them.
 const MAX_RESULTS: usize = 64;

@@ -1,7 +1,31 @@
 //! [`Agent`]: client session, tree, objects, jobs and reports, in the one order that is crash safe.
+//!
+//! ```text
+//!  message ──► events ──► tree, jobs, reports ──► commit ──► Transmit
+//!                │                                  ▲
+//!                ├─ Exec that runs before its answer: commit ──► Run ──► result ─┐
+//!                ├─ question to the user:             commit ──► Ask ──► reply ──┴──► events
+//!                └─ 202 known to have arrived:        commit ──► Run ──► report in the next message
+//! ```
+//!
+//! A commit holds everything that must not be seen without the rest: the effects in the tree, jobs and
+//! reports, nonces, the session and the message that leaves next. Between two commits nothing leaves,
+//! so a crash there has not happened as far as the server can tell, and the message that was sent last
+//! is sent again.
+//!
+//! # Jobs
+//!
+//! An Exec becomes a [`Job`]. It is started once; if a restart comes in between it is handed out again
+//! as [resumed](Job::resumed). Jobs run one at a time, in the order in which they were accepted. What
+//! an Exec is answered is the result, or 202 and later a report; a report is kept, and sent again as
+//! it is, until the server takes it (200 or 202). An Exec that repeats one whose outcome is not known
+//! to have arrived gets 202 or the stored result, and starts nothing: repeats are told by server, node
+//! and correlator, before it is looked up whether the node is still there. Where too many jobs are open,
+//! or a server has left too many reports untaken, an Exec is answered 420.
 
 mod drive;
 mod ledger;
+mod restart;
 
 use std::sync::Arc;
 
@@ -19,14 +43,14 @@ use dm_proto::{
 };
 
 use self::{
-    drive::{Active, Hold, SessionRecord, seal},
+    drive::{Active, Hold, seal},
     ledger::{Ledger, Reply, State},
 };
 use crate::{
     NodeUri, Transaction, Tree, TreeError,
     object::{Job, JobId, ManagementObject, Outcome, Progress},
-    std_objects::{Accounts, dev_info_items, uri_limits},
-    store::{Kind, Store, StoreError, StoreErrorKind, decode},
+    std_objects::{Accounts, dev_info_items},
+    store::{Store, StoreError, StoreErrorKind},
 };
 
 /// How the agent behaves.
@@ -169,7 +193,7 @@ impl Agent {
         config: AgentConfig,
         now: u64,
     ) -> Result<Self, AgentError> {
-        let mut tree = Tree::new(store);
+        let mut tree = Tree::new(store).at(now);
         for (root, object) in objects {
             tree.mount(root, object)?;
         }
@@ -519,80 +543,6 @@ impl Agent {
             }
             Ok(())
         })
-    }
-
-    /// The device was reset. Until everything is removed the job counts as started; from then on the
-    /// storage is that of a new device, whatever happens on the way.
-    fn reset(&mut self, now: u64) -> Result<(), AgentError> {
-        self.ledger = Ledger::default();
-        self.active = None;
-        let result = self
-            .tree
-            .reset()
-            .map_err(AgentError::from)
-            .and_then(|()| self.restart(now));
-        self.is_reset = result.is_ok();
-        self.watch(result)
-    }
-
-    /// Lets the objects see to what a restart left behind.
-    fn restart(&mut self, now: u64) -> Result<(), AgentError> {
-        let is_lost =
-            self.active.is_none() && self.tree.store().record(Kind::Session, 0)?.is_some();
-        if self.active.is_none() {
-            self.ledger.session_over();
-        }
-        let jobs = self.ledger.open_jobs();
-        let roots: Vec<NodeUri> = self
-            .tree
-            .mounts()
-            .iter()
-            .map(|mount| mount.root.clone())
-            .collect();
-        let mut transaction = self.tree.begin(now);
-        for root in roots {
-            transaction
-                .restarted(&root, &jobs)
-                .map_err(|status| AgentError::Restart { root, status })?;
-        }
-        if is_lost {
-            seal(&mut transaction, &mut self.ledger, None)?;
-        } else {
-            self.ledger.flush(&mut transaction)?;
-        }
-        transaction.commit()?;
-        let limits = uri_limits(self.tree.view(), self.tree.mounts()).map_err(unreadable)?;
-        self.tree.set_uri_limits(limits);
-        Ok(())
-    }
-
-    /// The session that was open when the last process ended.
-    fn restore(&self) -> Result<Option<Active>, AgentError> {
-        let store = self.tree.store();
-        let Some(record) = store.record(Kind::Session, 0)? else {
-            return Ok(None);
-        };
-        // A session that another version of this software has saved is lost; its jobs and reports are
-        // not: they have forms of their own.
-        let Ok(record) = decode::<SessionRecord>(&record) else {
-            return Ok(None);
-        };
-        let last_sent = store
-            .record(Kind::LastSent, 0)?
-            .map(|record| decode::<Transmit>(&record))
-            .transpose()?;
-        let Some(account) = self.account(&record.server)? else {
-            return Ok(None);
-        };
-        let config = Arc::clone(&self.session_config);
-        let Ok(session) = ClientSession::restore(record.saved, last_sent, config, &account) else {
-            return Ok(None);
-        };
-        let mut active = Active::new(session, record.server);
-        active.alerted = record.alerted;
-        active.is_waiting = record.ended.is_some();
-        active.ended = record.ended;
-        Ok(Some(active))
     }
 
     fn account(&self, server_id: &str) -> Result<Option<Account>, AgentError> {

@@ -123,10 +123,16 @@ impl Transaction<'_> {
                 Described::Node(child) => match self.describe(&parent_uri) {
                     // Descriptions in use name Add on either of the two.
                     Described::Node(parent) => {
-                        let siblings = self.view().children(&parent_uri)?;
                         !child.is_permanent()
                             && (parent.supports(Access::ADD) || child.supports(Access::ADD))
-                            && parent.count(child, &siblings) < child.occurs().most()
+                            && match child.occurs().most() {
+                                // Not counted: among thousands of siblings that takes its time.
+                                usize::MAX => true,
+                                most => {
+                                    let siblings = self.view().children(&parent_uri)?;
+                                    parent.count(child, &siblings) < most
+                                }
+                            }
                     }
                     Described::Open | Described::Nothing => false,
                 },
@@ -338,8 +344,12 @@ impl Transaction<'_> {
         else {
             return Ok(false);
         };
+        let least = node.occurs().least();
+        if least == 0 {
+            return Ok(false);
+        }
         let siblings = self.view().children(&parent_uri)?;
-        Ok(parent.count(node, &siblings) <= node.occurs().least())
+        Ok(parent.count(node, &siblings) <= least)
     }
 }
 

@@ -15,6 +15,8 @@ use crate::NodeUri;
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Snapshot {
     nodes: BTreeMap<NodeUri, Seen>,
+    /// Octets of values.
+    octets: usize,
 }
 
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
@@ -42,7 +44,10 @@ impl Snapshot {
     }
 
     fn put(&mut self, uri: NodeUri, seen: Seen) {
-        if self.nodes.len() < NODES {
+        let octets = seen.value.as_ref().map_or(0, |value| value.len());
+        let octets = self.octets.saturating_add(octets);
+        if self.nodes.len() < NODES && octets <= OCTETS {
+            self.octets = octets;
             self.nodes.insert(uri, seen);
         }
     }
@@ -70,6 +75,8 @@ pub(super) enum Read {
 
 /// Nodes read at most: an inventory of some 500 components.
 const NODES: usize = 4096;
+/// Octets of values read at most.
+const OCTETS: usize = 4 << 20;
 /// Levels below a start node, one more than any object here has.
 const DEPTH: usize = 5;
 /// Gets in one message while walking.

@@ -1,6 +1,9 @@
 //! [`Replies`]: what came back for the commands in flight.
 
-use dm_proto::{StatusCode, message::Item};
+use dm_proto::{
+    Data, StatusCode,
+    message::{Item, Location, Meta},
+};
 use serde::{Deserialize, Serialize};
 
 use super::Reply;
@@ -11,12 +14,16 @@ use super::Reply;
 pub(super) struct Replies {
     statuses: Vec<(u16, u32, StatusCode)>,
     results: Vec<(u16, Item)>,
+    /// Octets of data kept.
+    octets: usize,
 }
 
 /// Statuses kept; an operation sends far fewer commands.
 const STATUSES: usize = 8192;
 /// Items of results kept; a tree that an operation reads has far fewer nodes.
 const ITEMS: usize = 8192;
+/// Octets of data kept: far more than the short texts that are asked for.
+const OCTETS: usize = 4 << 20;
 
 impl Replies {
     pub(super) fn clear(&mut self) {
@@ -42,8 +49,11 @@ impl Replies {
             }
             Reply::Results { command, items, .. } => {
                 for item in items {
-                    if self.results.len() < ITEMS {
-                        self.results.push((command, item.clone()));
+                    let data = item.data.as_ref().and_then(Data::as_bytes);
+                    let octets = self.octets.saturating_add(data.map_or(0, <[u8]>::len));
+                    if self.results.len() < ITEMS && octets <= OCTETS {
+                        self.octets = octets;
+                        self.results.push((command, slim(item)));
                     }
                 }
             }
@@ -79,5 +89,71 @@ impl Replies {
     pub(super) fn get_status(&self, command: u16) -> Option<StatusCode> {
         self.status(command, 0)
             .or_else(|| self.items(command).next().map(|_| StatusCode::OK))
+    }
+}
+
+/// What is looked at: source, format, type, and data that is no markup.
+fn slim(item: &Item) -> Item {
+    Item {
+        source: item.source_uri().cloned().map(Location::from),
+        meta: item.meta.as_ref().map(|meta| {
+            Box::new(Meta {
+                format: meta.format.clone(),
+                type_: meta.type_.clone(),
+                ..Meta::default()
+            })
+        }),
+        data: item.data.clone().filter(|data| data.as_markup().is_none()),
+        ..Item::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dm_proto::Extra;
+
+    use super::*;
+
+    fn results(replies: &mut Replies, items: &[Item]) {
+        replies.take(Reply::Results {
+            command: 0,
+            part: 0,
+            items,
+        });
+    }
+
+    #[test]
+    fn what_a_device_sends_beyond_the_bounds_is_dropped() {
+        let mut replies = Replies::default();
+        for status in 0..10_000 {
+            replies.take(Reply::Status {
+                command: 0,
+                part: status,
+                target_ref: None,
+                status: StatusCode::OK,
+                items: &[],
+            });
+        }
+        assert_eq!(replies.statuses.len(), STATUSES);
+        results(&mut replies, &vec![Item::for_source("./A"); 10_000]);
+        assert_eq!(replies.results.len(), ITEMS);
+
+        let mut replies = Replies::default();
+        let large = Item::for_source("./A").with_data("x".repeat(1 << 20));
+        for _ in 0..10 {
+            results(&mut replies, core::slice::from_ref(&large));
+        }
+        assert_eq!(replies.results.len(), 4);
+    }
+
+    #[test]
+    fn only_what_is_looked_at_is_kept() {
+        let mut replies = Replies::default();
+        let mut item = Item::for_source("./A").with_data("1");
+        item.target = Some("./B".into());
+        item.extra = Extra::NONE;
+        results(&mut replies, &[item]);
+        let kept: Vec<&Item> = replies.items(0).collect();
+        assert_eq!(kept, [&Item::for_source("./A").with_data("1")]);
     }
 }

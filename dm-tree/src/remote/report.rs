@@ -36,6 +36,14 @@ pub(super) fn is_from(alert: &Alert, source: &str) -> bool {
         .any(|item| item.source_uri().is_some_and(|uri| *uri == *source))
 }
 
+/// Whether any item says what became of an operation, whatever the type of the alert.
+pub(super) fn has_result_code(alert: &Alert) -> bool {
+    alert.code == Some(AlertCode::GENERIC_ALERT)
+        && components(alert)
+            .iter()
+            .any(|component| component.code.is_result_code())
+}
+
 /// What each item says; items without a result code say nothing.
 pub(super) fn components(alert: &Alert) -> Vec<ComponentResult> {
     alert.items.iter().filter_map(component).collect()

@@ -38,6 +38,18 @@ impl DmAcc {
             description: description(),
         }
     }
+
+    /// Puts an account in the place of the one of its server, as the first start does: for a device whose
+    /// owner gives it other credentials, or another address of the server, later on. The object's edit comes from
+    /// [`Transaction::edit`](crate::Transaction::edit).
+    ///
+    /// # Errors
+    ///
+    /// 500 for a scheme that has no name in DMAcc, 510 if the storage fails.
+    pub fn provision(edit: &mut Edit<'_>, account: &Account) -> Result<(), StatusCode> {
+        edit.remove(&crate::uri::escape(&account.server_id))?;
+        provision(edit, account)
+    }
 }
 
 impl ManagementObject for DmAcc {

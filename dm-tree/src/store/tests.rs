@@ -158,7 +158,7 @@ fn a_file_keeps_what_was_committed() {
 fn a_stored_form_of_another_version_is_corrupt() {
     let mut octets = encode(&node("v")).unwrap();
     assert_eq!(decode::<Node>(&octets).unwrap(), node("v"));
-    octets[0] = 2;
+    octets[0] += 1;
     assert_eq!(
         decode::<Node>(&octets).unwrap_err().kind,
         StoreErrorKind::Corrupt

@@ -4,12 +4,14 @@ use std::collections::{BTreeSet, VecDeque};
 
 use dm_proto::{
     AlertCode, StatusCode,
-    message::{Alert, Command, Get, Item, Replace, Sequence},
+    message::{Alert, Command, Exec, Get, Item, Replace, Sequence},
     notification::Notification,
     session::{Ending, SessionError, UserReply},
 };
 use dm_tree::{
-    agent::AgentError,
+    agent::{Agent, AgentConfig, AgentError, Output},
+    object::ManagementObject,
+    std_objects::DmAcc,
     store::{Batch, Kind, Memory, Store},
 };
 
@@ -246,6 +248,40 @@ fn a_result_that_did_not_arrive_is_told_again_and_nothing_runs_twice() {
 }
 
 #[test]
+fn a_result_has_not_arrived_because_a_session_of_the_same_id_goes_on() {
+    let mut setting = setting(Script::Now, vec![vec![exec(GO, Some("c"))]]);
+    setting.has_one_id = true;
+    setting.losses = VecDeque::from([None]);
+    setting.losses.extend([Some(Loss::Request); 4]);
+    setting.run();
+    assert_eq!(setting.world().starts, [(false, 0)]);
+    // The message that had the result in the lost session has another in this one.
+    let batches = &mut setting.server.manager.batches;
+    batches.push_back(vec![get("./Lock/State")]);
+    batches.push_back(vec![exec(GO, Some("c"))]);
+    setting.run();
+    assert_eq!(setting.world().starts, [(false, 0)], "{}", setting.trace);
+    assert_eq!(setting.manager().statuses.last(), Some(&(3, 1200)));
+    assert_eq!(setting.store.count(Kind::Job), 0);
+}
+
+#[test]
+fn without_a_correlator_an_exec_of_another_session_of_the_same_id_is_a_new_one() {
+    let mut setting = setting(Script::NowThenLater, vec![vec![exec(GO, None)]]);
+    setting.has_one_id = true;
+    setting.run();
+    setting
+        .server
+        .manager
+        .batches
+        .push_back(vec![exec(GO, None)]);
+    setting.is_wanted = true;
+    setting.run();
+    assert_eq!(setting.manager().statuses, [(1, 202), (2, 202)]);
+    assert_eq!(setting.store.count(Kind::Job), 2);
+}
+
+#[test]
 fn a_repeat_is_recognised_though_its_node_is_gone() {
     let node = "./Lock/x/Run";
     let mut setting = setting(Script::NowThenLater, vec![vec![exec(node, Some("c"))]]);
@@ -425,6 +461,22 @@ fn a_report_that_is_refused_tries_another_format_once_and_is_parked() {
 }
 
 #[test]
+fn a_server_that_takes_no_reports_does_not_fill_the_storage() {
+    let batches = (0..20).map(|_| vec![exec(GO, None); 10]).collect();
+    let mut setting = setting(Script::Accept, batches);
+    setting.server.manager.report_answers = VecDeque::from(vec![StatusCode::FORBIDDEN; 500]);
+    setting.run();
+    let full = setting
+        .manager()
+        .statuses
+        .iter()
+        .filter(|(_, code)| *code == 420);
+    assert!(full.count() > 0);
+    assert!(setting.store.count(Kind::Report) <= 192);
+    assert!(setting.store.count(Kind::Job) <= 192);
+}
+
+#[test]
 fn an_alert_of_the_devices_own_is_due_and_delivered() {
     let mut setting = setting(Script::Now, Vec::new());
     setting.is_wanted = false;
@@ -510,6 +562,41 @@ fn a_job_that_lost_its_exec_is_still_known_to_a_repeat() {
     setting.run();
     assert_eq!(setting.manager().statuses.last(), Some(&(2, 202)));
     assert_eq!(setting.world().starts, [(true, 0)]);
+}
+
+#[test]
+fn a_job_whose_object_is_gone_does_not_stand_in_the_way() {
+    let mut setting = setting(Script::NowThenLater, vec![vec![exec(GO, Some("c"))]]);
+    setting.run();
+    setting.kill();
+    let store = Box::new(setting.store.clone());
+    let account = DmAcc::new(vec![account()]);
+    let objects: Vec<(_, Box<dyn ManagementObject>)> = vec![(uri(DmAcc::ROOT), Box::new(account))];
+    let mut agent = Agent::open(store, objects, AgentConfig::default(), 1).unwrap();
+    assert!(matches!(agent.poll(1).unwrap(), Output::Idle));
+    assert_eq!(setting.store.count(Kind::Job), 0);
+}
+
+#[test]
+fn every_item_of_an_exec_is_a_job_of_its_own() {
+    for (script, code, reports) in [(Script::Now, 1200, 0), (Script::Accept, 202, 2)] {
+        let both: Command = Exec {
+            correlator: Some("c".into()),
+            items: vec![
+                Item::for_target(GO),
+                Item::for_target("./Lock/Operations/Other"),
+            ],
+            ..Exec::default()
+        }
+        .into();
+        let mut setting = setting(script, vec![vec![both]]);
+        setting.run();
+        let codes: BTreeSet<_> = setting.manager().statuses.iter().cloned().collect();
+        assert_eq!(codes, BTreeSet::from([(1, code)]));
+        assert_eq!(setting.world().starts, [(false, 0), (false, 0)]);
+        assert_eq!(setting.manager().reports.len(), reports);
+        assert_eq!(setting.store.count(Kind::Job), 0);
+    }
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! The device is killed, or its storage fails, at every commit there is: each operation takes effect
 //! once, and the server learns its outcome once.
 
+use proptest::prelude::*;
+
 use dm_tree::store::{Kind, Memory, Redb, Store};
 
-use crate::support::{Failure, GO, Script, Setting, exec, told};
+use crate::support::{Failure, GO, Loss, Script, Setting, exec, told};
 
 fn memory() -> Memory {
     Memory::new()
@@ -39,12 +41,12 @@ fn every_commit_of<S: Store + 'static>(store: fn() -> S, script: Script, correla
             let setting = run(Some((commit, failure)));
             let trace = &setting.trace;
             let what = format!("{script:?}, {correlator:?}, {failure:?} at {commit}: {trace}");
-            check(&setting, correlator, &what);
+            check(&setting, correlator, 1, &what);
         }
     }
 }
 
-fn check(setting: &Setting, correlator: Option<&str>, what: &str) {
+fn check(setting: &Setting, correlator: Option<&str>, crashes: usize, what: &str) {
     let world = setting.world();
     let fresh = |stage| {
         world
@@ -55,7 +57,7 @@ fn check(setting: &Setting, correlator: Option<&str>, what: &str) {
     };
     assert!(fresh(0) <= 1 && fresh(1) <= 1, "started twice: {what}");
     let resumed = world.starts.iter().filter(|(resumed, _)| *resumed).count();
-    assert!(resumed <= 1, "one crash, one resumption: {what}");
+    assert!(resumed <= crashes, "resumed without a crash: {what}");
     if setting.script == Script::Reset {
         assert!(world.resets >= 1, "not reset: {what}");
     } else {
@@ -118,4 +120,101 @@ crashes! {
     a_job_after_the_session_is_done_once_and_known_once: AfterSession,
     a_job_in_stages_is_done_once_and_known_once: Staged,
     a_reset_ends_in_a_new_device: Reset,
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// Several crashes, and messages lost on the way as well.
+    #[test]
+    fn any_series_of_crashes_and_losses_ends_in_one_effect_and_one_outcome(
+        crashes in proptest::collection::btree_map(1_u32..25, any::<bool>(), 0..5),
+        losses in proptest::collection::vec(0_u8..4, 0..12),
+        script in 0_usize..5,
+        has_correlator in any::<bool>(),
+    ) {
+        let script = [
+            Script::Now,
+            Script::Accept,
+            Script::AfterSession,
+            Script::Staged,
+            Script::Reset,
+        ][script];
+        let correlator = has_correlator.then_some("c");
+        let mut setting = Setting::new(memory(), script, vec![vec![exec(GO, correlator)]]);
+        for (commit, is_refused) in &crashes {
+            let failure = if *is_refused { Failure::Refused } else { Failure::KilledAfter };
+            setting.store.fail_at(*commit, failure);
+        }
+        // Never so many in a row that the session is given up.
+        setting.losses = losses
+            .iter()
+            .map(|loss| match loss {
+                0 => Some(Loss::Request),
+                1 => Some(Loss::Answer),
+                _ => None,
+            })
+            .collect();
+        for three in 1..=setting.losses.len() / 3 {
+            setting.losses[three * 3 - 1] = None;
+        }
+        setting.run();
+        let what = format!("{script:?}, {correlator:?}, {crashes:?}, {losses:?}: {}", setting.trace);
+        check(&setting, correlator, crashes.len(), &what);
+    }
+}
+
+#[test]
+fn several_jobs_are_each_started_once_and_each_known_once() {
+    for script in [
+        Script::Now,
+        Script::Accept,
+        Script::AfterSession,
+        Script::Staged,
+    ] {
+        let run = |plan: Option<(u32, Failure)>| {
+            let other = "./Lock/Operations/Other";
+            let batches = vec![
+                vec![exec(GO, Some("1")), exec(other, Some("2"))],
+                vec![exec(GO, Some("3"))],
+            ];
+            let mut setting = Setting::new(memory(), script, batches);
+            if let Some((commit, failure)) = plan {
+                setting.store.fail_at(commit, failure);
+            }
+            setting.run();
+            setting
+        };
+        let commits = run(None).store.commits();
+        for commit in 1..=commits {
+            for failure in [Failure::Refused, Failure::KilledAfter] {
+                let setting = run(Some((commit, failure)));
+                let what = format!("{script:?} {failure:?} at {commit}: {}", setting.trace);
+                let starts = &setting.world().starts;
+                let stages = if script == Script::Staged { 0..2 } else { 0..1 };
+                for stage in stages {
+                    let fresh = starts.iter().filter(|start| **start == (false, stage));
+                    let again = starts.iter().filter(|start| **start == (true, stage));
+                    let (fresh, again) = (fresh.count(), again.count());
+                    assert!(fresh <= 3 && fresh + again >= 3 && again <= 1, "{what}");
+                }
+                let manager = setting.manager();
+                let mut told_by: Vec<String> = manager
+                    .statuses
+                    .iter()
+                    .filter(|(_, code)| *code == 1200)
+                    .map(|(tag, _)| tag.to_string())
+                    .collect();
+                told_by.extend(manager.reports.iter().map(|report| {
+                    let (correlator, ..) = told(report);
+                    correlator.unwrap().to_owned()
+                }));
+                told_by.sort();
+                assert_eq!(told_by, ["1", "2", "3"], "{what}");
+                for kind in [Kind::Session, Kind::LastSent, Kind::Job, Kind::Report] {
+                    assert_eq!(setting.store.count(kind), 0, "{kind:?} left: {what}");
+                }
+            }
+        }
+    }
 }

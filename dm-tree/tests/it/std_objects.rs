@@ -14,7 +14,7 @@ use dm_tree::{
 use crate::support::{Script, Setting, account, command, item, uri};
 
 fn tree() -> Tree {
-    let mut tree = Tree::new(Box::new(Memory::new()));
+    let mut tree = Tree::new(Box::new(Memory::new())).at(994_869_497);
     let mut detail = DevDetail::new("phone", "oem", "fw", "sw", "hw");
     detail.uri = UriLimits {
         max_depth: 9,
@@ -43,6 +43,7 @@ fn the_standard_leaves_are_read() {
     for (target, value) in [
         ("./DevInfo", "DevId/DmV/Lang/Man/Mod"),
         ("./DevInfo/DevId", "urn:x"),
+        ("./DevInfo/DevId?prop=TStamp", "20010711T163817Z"),
         ("./DevDetail/LrgObj", "true"),
         ("./DevDetail/URI/MaxDepth", "9"),
         ("./DevDetail/URI/MaxTotLen", "0"),

@@ -91,7 +91,7 @@ pub(crate) struct Shared(Arc<Mutex<Disk>>);
 struct Disk {
     store: Box<dyn Store>,
     commits: u32,
-    plan: Option<(u32, Failure)>,
+    plan: BTreeMap<u32, Failure>,
     /// The process was killed: nothing more happens until the next one opens the store.
     is_dead: bool,
 }
@@ -110,13 +110,13 @@ impl Shared {
         Self(Arc::new(Mutex::new(Disk {
             store: Box::new(store),
             commits: 0,
-            plan: None,
+            plan: BTreeMap::new(),
             is_dead: false,
         })))
     }
 
     pub(crate) fn fail_at(&self, commit: u32, failure: Failure) {
-        self.disk().plan = Some((commit, failure));
+        self.disk().plan.insert(commit, failure);
     }
 
     pub(crate) fn commits(&self) -> u32 {
@@ -148,10 +148,7 @@ impl Shared {
             return failed;
         }
         disk.commits += 1;
-        let failure = match disk.plan {
-            Some((commit, failure)) if commit == disk.commits => Some(failure),
-            _ => None,
-        };
+        let failure = disk.plan.get(&disk.commits).copied();
         if failure != Some(Failure::Refused) {
             write(&mut *disk.store)?;
         }
@@ -437,6 +434,8 @@ pub(crate) struct Setting {
     pub(crate) trace: String,
     /// The server wants a session for what it has to say.
     pub(crate) is_wanted: bool,
+    /// Every session has the same id, as the documents recommend for one that is triggered again.
+    pub(crate) has_one_id: bool,
     session: u32,
 }
 
@@ -463,6 +462,7 @@ impl Setting {
             losses: VecDeque::new(),
             trace: String::new(),
             is_wanted: true,
+            has_one_id: false,
             session: 0,
         }
     }
@@ -618,7 +618,8 @@ impl Setting {
         };
         self.is_wanted = false;
         self.session += 1;
-        agent.connect("srv", trigger, SessionId::from(self.session), 2000)?;
+        let id = if self.has_one_id { 7 } else { self.session };
+        agent.connect("srv", trigger, SessionId::from(id), 2000)?;
         Ok(true)
     }
 }

@@ -45,7 +45,8 @@ fn run(arguments: &Arguments) -> Result<bool, Box<dyn core::error::Error>> {
     };
     let report = demo::run(encoding, &mut anstream::stdout())?;
     if let Some(file) = &arguments.mermaid {
-        fs::write(file, report.to_mermaid())?;
+        fs::write(file, report.to_mermaid())
+            .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
     }
     Ok(report.is_as_expected())
 }

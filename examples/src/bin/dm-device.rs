@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 use std::{
+    io::{self, Write as _},
     net::UdpSocket,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -110,6 +111,9 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn core::error::Error>> {
     if arguments.bootstrap.is_some() {
         return Err("--bootstrap is not supported yet".into());
     }
+    if !arguments.server.starts_with("http://") {
+        return Err("--server must begin with http:// (HTTPS is not supported yet)".into());
+    }
     let scheme = match arguments.auth {
         Auth::None => Scheme::Transport,
         Auth::Basic => Scheme::Basic,
@@ -129,7 +133,10 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn core::error::Error>> {
         EncodingName::Wbxml => Encoding::Wbxml,
     };
     // Bound first: a notification that comes while the device starts waits in it.
-    let socket = arguments.notify.map(UdpSocket::bind).transpose()?;
+    let bind = |address: &String| {
+        UdpSocket::bind(address).map_err(|error| format!("--notify {address}: {error}"))
+    };
+    let socket = arguments.notify.as_ref().map(bind).transpose()?;
     if let Some(socket) = &socket {
         eprintln!("notifications on udp://{}", socket.local_addr()?);
     }
@@ -138,39 +145,47 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn core::error::Error>> {
         Confirm::Yes => Device::open(config, Decided(UserReply::Yes)),
         Confirm::No => Device::open(config, Decided(UserReply::No)),
     };
-    let mut device = device.map_err(|error| in_root(error, &arguments.root))?;
+    let located = |error| located(&error, &arguments.root, &arguments.state);
+    let mut device = device.map_err(located)?;
     if arguments.once {
-        match socket {
-            Some(socket) => {
-                device.resume()?;
-                device.run_notified(&socket)?;
-            }
-            None => device.run_once()?,
-        }
-        return Ok(());
+        let ended = match &socket {
+            Some(socket) => device.resume().and_then(|()| device.run_notified(socket)),
+            None => device.run_once(),
+        };
+        return Ok(ended.map_err(located)?);
     }
-    serve(&mut device, socket.as_ref())
+    if let Some(socket) = &socket {
+        // A notification may get lost.
+        socket.set_read_timeout(Some(BETWEEN_SESSIONS))?;
+    }
+    Ok(serve(&mut device, socket.as_ref()).map_err(located)?)
 }
 
 /// Obeys until it is killed. What can pass by itself (a server that is away, a refused session) is told
 /// and waited out; what cannot ends the program, and the next start goes on where it was.
-fn serve(
-    device: &mut Device,
-    socket: Option<&UdpSocket>,
-) -> Result<(), Box<dyn core::error::Error>> {
+fn serve(device: &mut Device, socket: Option<&UdpSocket>) -> Result<(), Error> {
     let mut wait = BACK_OFF;
     let mut ended = device.run_once();
     loop {
         match ended {
             Ok(()) => wait = BACK_OFF,
             Err(error @ (Error::Session(_) | Error::Undelivered(_))) => {
-                eprintln!("{error}; next attempt in {} s", wait.as_secs());
+                // Where it cannot be written, the device goes on all the same.
+                let _ = writeln!(
+                    io::stderr(),
+                    "{error}; next attempt in {} s",
+                    wait.as_secs()
+                );
                 thread::sleep(wait);
                 wait = wait.saturating_mul(2).min(LONGEST_BACK_OFF);
                 ended = device.resume();
                 continue;
             }
-            Err(error) => return Err(error.into()),
+            Err(Error::Io(error)) if is_silence(&error) => {
+                ended = device.run_once();
+                continue;
+            }
+            Err(error) => return Err(error),
         }
         ended = match socket {
             Some(socket) => device.run_notified(socket),
@@ -182,8 +197,21 @@ fn serve(
     }
 }
 
-fn in_root(error: Error, root: &Path) -> String {
-    format!("{}: {error}", root.display())
+/// Whether no notification came in time.
+fn is_silence(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+    )
+}
+
+/// The error with the folder that it is about, where it does not say so itself.
+fn located(error: &Error, root: &Path, state: &Path) -> String {
+    match error {
+        Error::Store(_) | Error::Agent(_) => format!("{}: {error}", state.display()),
+        Error::Io(_) => format!("{}: {error}", root.display()),
+        _ => error.to_string(),
+    }
 }
 
 /// How long the device waits after a session that failed, twice as long each time.
@@ -192,5 +220,5 @@ const BACK_OFF: Duration = Duration::from_secs(5);
 /// How long it waits at most.
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(15 * 60);
 
-/// How long a device that nobody can notify waits before it asks for orders again.
+/// How long a device that nobody notifies waits before it asks for orders again.
 const BETWEEN_SESSIONS: Duration = Duration::from_secs(15 * 60);

@@ -19,9 +19,10 @@ pub fn ladder(out: &mut impl io::Write, lines: &[Line]) -> io::Result<()> {
     let dim = Style::new().dimmed();
     let actors = actors(lines);
     write!(out, "  ")?;
-    for actor in &actors {
+    for (number, actor) in (1..).zip(&actors) {
         let style = style(*actor).bold();
-        write!(out, "{style}{:<GAP$}{style:#}", actor.name())?;
+        let width = if number == actors.len() { 0 } else { GAP };
+        write!(out, "{style}{:<width$}{style:#}", actor.name())?;
     }
     writeln!(out)?;
     for line in lines {
@@ -197,7 +198,7 @@ mod tests {
         ];
         let mut out = anstream::StripStream::new(Vec::new());
         ladder(&mut out, &lines).unwrap();
-        let expected = "  Server       Device       Packages     \n\
+        let expected = "  Server       Device       Packages\n\
                         \x20 ├───────────▶│            │            a; b\n\
                         \x20 │            │            │              Exec <x>\n\
                         \x20 │◀───────────┼────────────┤            a; b\n\

@@ -3,7 +3,9 @@
 use std::{
     fs,
     io::{self, Read, Write},
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use cap_fs_ext::DirExt;
@@ -16,6 +18,9 @@ const IMAGE: &str = "factory.tar";
 
 /// The mark of a reset that has begun and is not finished.
 const RESET: &str = "reset";
+
+/// The file whose lock says that a device is open.
+const LOCK: &str = "lock";
 
 /// What a folder of ours that was empty is filled with.
 const BUILT_IN: [(&str, &str); 6] = [
@@ -41,6 +46,19 @@ const BUILT_IN: [(&str, &str); 6] = [
 pub struct Factory {
     root: Root,
     state: PathBuf,
+    /// Held as long as the device is open: two processes would take each other's work for interrupted.
+    _lock: Arc<Lock>,
+}
+
+/// A locked file.
+#[derive(Debug)]
+struct Lock(fs::File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing it is not enough: a process that is just being started has a copy of it for a moment.
+        let _ = self.0.unlock();
+    }
 }
 
 /// What a start found.
@@ -61,20 +79,34 @@ impl Factory {
     ///
     /// # Errors
     ///
-    /// If the root is refused, or something cannot be read or written.
+    /// If the root is refused, another process has the device open, or something cannot be read or
+    /// written.
     pub fn prepare(root: &Path, state: &Path) -> Result<(Root, Self, Found), RootError> {
         let error_at = |path: &Path| {
             let path = path.to_owned();
             move |source| RootError::Io { path, source }
         };
         fs::create_dir_all(root).map_err(error_at(root))?;
-        fs::create_dir_all(state).map_err(error_at(state))?;
         let root = Root::open_or_empty(root)?;
+        // The tree holds passwords: only its owner is to read it.
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true).mode(0o700);
+        builder.create(state).map_err(error_at(state))?;
         let state = state.canonicalize().map_err(error_at(state))?;
         if state.starts_with(root.path()) || root.path().starts_with(&state) {
             return Err(RootError::Nested);
         }
-        let factory = Self { root, state };
+        let lock = fs::File::create(state.join(LOCK)).map_err(error_at(&state))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(fs::TryLockError::WouldBlock) => return Err(RootError::InUse(state)),
+            Err(fs::TryLockError::Error(error)) => return Err(error_at(&state)(error)),
+        }
+        let factory = Self {
+            root,
+            state,
+            _lock: Arc::new(Lock(lock)),
+        };
         let found = factory.settle().map_err(error_at(factory.root.path()))?;
         Ok((factory.root.clone(), factory, found))
     }
@@ -143,6 +175,19 @@ impl Factory {
             }
         }
         Ok(files)
+    }
+
+    /// Keeps a note beside the image, until it is replaced by another.
+    pub(super) fn keep_note(&self, name: &str, note: &str) -> io::Result<()> {
+        self.put(name, |mut file| file.write_all(note.as_bytes()))
+    }
+
+    /// The note of this name; `None` if there is none.
+    pub(super) fn note(&self, name: &str) -> io::Result<Option<String>> {
+        match fs::read_to_string(self.path(name)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            note => note.map(Some),
+        }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -293,6 +338,7 @@ mod tests {
         factory.done().unwrap();
         assert!(root.join("home/user/Contacts/readme.vcf").exists());
         assert!(root.join(MARKER).exists());
+        drop(factory);
         let (_, _, found) = Factory::prepare(&root, &state).unwrap();
         assert_eq!(found, Found::AsLeft);
     }
@@ -329,6 +375,7 @@ mod tests {
         let (_dir, root, state) = folders();
         let (_, factory, _) = Factory::prepare(&root, &state).unwrap();
         factory.done().unwrap();
+        drop(factory);
         // As if the power went while half was erased and part of it restored.
         fs::write(state.join(RESET), "").unwrap();
         fs::remove_dir_all(root.join("home")).unwrap();
@@ -339,12 +386,22 @@ mod tests {
         assert!(root.join("home/user/Messages/welcome.txt").exists());
         assert!(!root.join("etc/nologin").exists());
         // Until the tree is as new too, every start says so.
-        assert_eq!(
-            Factory::prepare(&root, &state).unwrap().2,
-            Found::FactoryNew
-        );
+        drop(factory);
+        let (_, factory, found) = Factory::prepare(&root, &state).unwrap();
+        assert_eq!(found, Found::FactoryNew);
         factory.done().unwrap();
+        drop(factory);
         assert_eq!(Factory::prepare(&root, &state).unwrap().2, Found::AsLeft);
+    }
+
+    #[test]
+    fn of_two_who_open_a_state_one_is_refused() {
+        let (_dir, root, state) = folders();
+        let (_, factory, _) = Factory::prepare(&root, &state).unwrap();
+        let refused = Factory::prepare(&root, &state).unwrap_err();
+        assert!(matches!(refused, RootError::InUse(_)), "{refused}");
+        drop(factory);
+        assert!(Factory::prepare(&root, &state).is_ok());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! [`Locks`]: LAWMO on the files of a root.
+//! LAWMO on the files of a root.
 
 use std::io;
 

@@ -25,7 +25,7 @@ use std::{
 };
 
 use dm_proto::{
-    Secret, SessionId, Text,
+    Secret, SessionId, StatusCode, Text,
     auth::{Account, Credentials, Nonce, Scheme},
     codec::Encoding,
     message::Alert,
@@ -38,11 +38,13 @@ use dm_tree::{
     std_objects::{DevDetail, DevInfo, DmAcc},
     store::{Redb, StoreError},
 };
+use sha2::{Digest as _, Sha256};
 
 use self::{
     download::Downloader,
     factory::{Factory, Found},
     locks::{Category, Locked, Locks},
+    package::Sha256Digest,
     packages::{PackageLimits, Packages},
     root::{Root, RootError},
     software::Software,
@@ -130,11 +132,17 @@ pub enum Error {
     /// Its agent cannot go on.
     #[error(transparent)]
     Agent(#[from] AgentError),
+    /// The state is that of a device with an account of another server.
+    #[error("this state has no account of server {0:?}; begin with a new one")]
+    OtherServer(Text),
+    /// The account cannot be kept.
+    #[error("the account cannot be kept: status {0}")]
+    Account(StatusCode),
     /// The system has no randomness to give.
     #[error("no randomness: {0}")]
     Random(#[from] getrandom::Error),
     /// A session did not complete.
-    #[error("the session ended as {0:?}")]
+    #[error("{}", session_ended(.0))]
     Session(Ending),
     /// A report could not be delivered; it is kept.
     #[error("a report for {0} is not delivered")]
@@ -179,6 +187,8 @@ pub struct Device {
     retry_after: Duration,
     watch: Option<Watch>,
     told: Locked,
+    /// Whether it was reset and has not told its server that it is there.
+    is_new: bool,
 }
 
 impl Device {
@@ -212,7 +222,9 @@ impl Device {
         let objects = objects(&config, &root, &factory, &packages, &user)?;
         let mut agent_config = AgentConfig::default();
         agent_config.session.encoding = config.encoding;
-        let agent = Agent::open(Box::new(Redb::open(&tree)?), objects, agent_config, now())?;
+        let store = Box::new(Redb::open(&tree)?);
+        let mut agent = Agent::open(store, objects, agent_config, now())?;
+        keep_account(&mut agent, &factory, &config.account)?;
         // The tree is as new as the root from here on.
         factory.done()?;
         let mut device = Self {
@@ -225,6 +237,7 @@ impl Device {
             retry_after: config.retry_after,
             watch: None,
             told: Locked::No,
+            is_new: false,
         };
         device.tell_lock()?;
         Ok(device)
@@ -253,9 +266,7 @@ impl Device {
     /// If a session fails or a report cannot be delivered.
     pub fn run_once(&mut self) -> Result<(), Error> {
         self.advance()?;
-        let session_id = SessionId::from(u32::from(random_u16()?));
-        let server_id = self.server_id.clone();
-        self.session(&server_id, Trigger::Client, session_id)?;
+        self.session_of_its_own()?;
         self.deliver()
     }
 
@@ -264,7 +275,7 @@ impl Device {
     ///
     /// # Errors
     ///
-    /// If a session fails or a report cannot be delivered.
+    /// If a session fails or a report cannot be delivered, or nothing came within the socket's time-out.
     pub fn run_notified(&mut self, socket: &UdpSocket) -> Result<(), Error> {
         let mut package = [0; 1024];
         loop {
@@ -318,6 +329,12 @@ impl Device {
         self.deliver()
     }
 
+    fn session_of_its_own(&mut self) -> Result<(), Error> {
+        let session_id = SessionId::from(u32::from(random_u16()?));
+        let server_id = self.server_id.clone();
+        self.session(&server_id, Trigger::Client, session_id)
+    }
+
     fn session(
         &mut self,
         server_id: &str,
@@ -331,8 +348,12 @@ impl Device {
         }
     }
 
-    /// Delivers the reports that are due, in sessions of their own.
+    /// Delivers the reports that are due, in sessions of their own. A device that was reset comes by
+    /// itself once, so that its server learns that it is there again.
     fn deliver(&mut self) -> Result<(), Error> {
+        if self.is_new {
+            self.session_of_its_own()?;
+        }
         let mut attempts = 0;
         while let Some(server_id) = self.agent.report_due()? {
             if attempts == DELIVERIES {
@@ -394,11 +415,14 @@ impl Device {
                 }
                 Output::Closed(ending) => {
                     self.at(Moment::Closed)?;
+                    // A reset comes after its session, and is not what this session told of.
+                    self.is_new &= ending != Ending::Complete;
                     last = Some(ending);
                 }
                 Output::Reset => {
                     self.at(Moment::Reset)?;
                     self.factory.done()?;
+                    self.is_new = true;
                     self.tell_lock()?;
                     self.user.tell("This device is as it left the factory.");
                 }
@@ -442,6 +466,46 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// How many sessions are tried for reports before the device gives up until it is started again.
 const DELIVERIES: u32 = 4;
+
+/// The note of the account that was given last.
+const GIVEN: &str = "account";
+
+/// Brings the account in the tree in line with the one that is given, if that is not the one that was
+/// given last: what its server changed in the tree stays until somebody says otherwise here.
+fn keep_account(agent: &mut Agent, factory: &Factory, account: &Account) -> Result<(), Error> {
+    let of_server = |known: &Account| known.server_id == account.server_id;
+    if !agent.accounts()?.iter().any(of_server) {
+        return Err(Error::OtherServer(account.server_id.clone()));
+    }
+    let mut hasher = Sha256::new();
+    hasher.update(format!("{:?}", account.server_uri));
+    for credentials in [&account.client, &account.server] {
+        let Credentials { scheme, name, .. } = credentials;
+        hasher.update(format!(
+            "{scheme:?}{name:?}{:?}",
+            credentials.secret.expose()
+        ));
+    }
+    let given = Sha256Digest::finish(hasher).to_string();
+    if factory.note(GIVEN)?.as_ref() == Some(&given) {
+        return Ok(());
+    }
+    let mut transaction = agent.begin(now());
+    if let Some(mut edit) = transaction.edit(&at(DmAcc::ROOT)) {
+        DmAcc::provision(&mut edit, account).map_err(Error::Account)?;
+    }
+    transaction.commit()?;
+    Ok(factory.keep_note(GIVEN, &given)?)
+}
+
+fn session_ended(ending: &Ending) -> String {
+    match ending {
+        Ending::Complete => "the session is complete".to_owned(),
+        Ending::AbortedByPeer => "the server aborted the session".to_owned(),
+        Ending::Failed(error) => format!("the session failed: {error}"),
+        _ => "the session was aborted".to_owned(),
+    }
+}
 
 /// An object and its root.
 type Mount = (NodeUri, Box<dyn ManagementObject>);

@@ -67,7 +67,7 @@ impl Sha256Digest {
             .ok_or(PackageError::NoDigest)?;
         let bad = || PackageError::malformed(format!("sha256={hex} is no digest"));
         let mut octets = [0; 32];
-        if hex.len() != 64 || !hex.is_ascii() {
+        if hex.len() != 64 || !hex.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Err(bad());
         }
         for (octet, pair) in octets.iter_mut().zip(hex.as_bytes().chunks_exact(2)) {

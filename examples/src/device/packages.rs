@@ -117,7 +117,7 @@ impl Packages {
     ///
     /// # Errors
     ///
-    /// If a folder cannot be read. A component whose record cannot be read is none.
+    /// If a folder or file cannot be read. A component with a record that is none is no component.
     pub fn installed(&self) -> io::Result<Vec<Installed>> {
         let mut all = Vec::new();
         for place in [ACTIVE, INACTIVE] {
@@ -149,10 +149,17 @@ impl Packages {
     }
 
     fn at(&self, place: &str, id: &str) -> io::Result<Option<Installed>> {
-        let Some(record) = self
-            .root
-            .read(&format!("{place}/{id}/{RECORD}"), MAX_RECORD)?
-        else {
+        // What is there and not ours, such as a link to some other tool, hides no component of ours.
+        let folder = self.root.metadata(&format!("{place}/{id}"))?;
+        if !folder.is_some_and(|folder| folder.is_dir()) {
+            return Ok(None);
+        }
+        let path = format!("{place}/{id}/{RECORD}");
+        let record = self.root.metadata(&path)?;
+        if !record.is_some_and(|record| record.is_file() && record.len() <= MAX_RECORD) {
+            return Ok(None);
+        }
+        let Some(record) = self.root.read(&path, MAX_RECORD)? else {
             return Ok(None);
         };
         let component = serde_json::from_slice::<Installed>(&record).ok();
@@ -375,6 +382,10 @@ impl Packages {
                 active: false,
             };
             let record = serde_json::to_vec(&record).map_err(io::Error::from)?;
+            // Before anything is decided: what is installed must be found again.
+            if record.len() as u64 > MAX_RECORD {
+                return Err(PackageError::TooLarge);
+            }
             self.root
                 .write(&format!("{stage}/new/{id}/{RECORD}"), &record)?;
             ids.push(id);
@@ -738,6 +749,55 @@ mod tests {
         assert_eq!(game.component.version.as_deref(), Some("2"));
         assert_eq!(finished.installed_by(2).unwrap(), [game]);
         assert!(finished.root.names(STAGE).unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_is_in_opt_and_no_component_is_in_nobodys_way() {
+        let (dir, packages) = packages();
+        fs::create_dir_all(dir.path().join("opt/folder")).unwrap();
+        fs::write(dir.path().join("opt/file"), "").unwrap();
+        symlink("/etc", dir.path().join("opt/link")).unwrap();
+        fs::create_dir_all(dir.path().join("opt/long")).unwrap();
+        let long = vec![b' '; MAX_RECORD as usize + 1];
+        fs::write(dir.path().join("opt/long").join(RECORD), long).unwrap();
+        fs::create_dir_all(dir.path().join("opt/linked")).unwrap();
+        symlink("/etc/passwd", dir.path().join("opt/linked").join(RECORD)).unwrap();
+        packages.deliver("p", &game("1")).unwrap();
+        let installed = packages.install("p", true, 1).unwrap();
+        assert_eq!(installed.len(), 1);
+        assert_eq!(packages.installed().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_component_whose_record_would_be_too_long_is_not_installed() {
+        // As long as a manifest may be: the record of its component, which says more, is longer.
+        let manifest = |files: &[String]| {
+            serde_json::json!({"components": [{"id": "game", "files": files}]}).to_string()
+        };
+        let mut files: Vec<_> = (0..1200).map(|n| format!("{n:050}")).collect();
+        while manifest(&files).len() + 53 <= MAX_RECORD as usize {
+            files.push(format!("{:050}", files.len()));
+        }
+        let mut package = tar::Builder::new(Vec::new());
+        let mut add = |path: &str, content: &[u8]| {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(content.len() as u64);
+            package.append_data(&mut header, path, content).unwrap();
+        };
+        add(MANIFEST, manifest(&files).as_bytes());
+        for file in &files {
+            add(&format!("game/{file}"), b"");
+        }
+        let (_dir, packages) = packages();
+        packages
+            .deliver("p", &package.into_inner().unwrap())
+            .unwrap();
+        let refused = packages.install("p", true, 1);
+        assert!(
+            matches!(refused, Err(PackageError::TooLarge)),
+            "{refused:?}"
+        );
+        assert!(packages.installed().unwrap().is_empty());
     }
 
     #[test]

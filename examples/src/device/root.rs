@@ -31,6 +31,9 @@ pub enum RootError {
     /// State and root are one, or one is inside the other.
     #[error("the folders of root and state must not contain each other")]
     Nested,
+    /// Another process has this state open.
+    #[error("{0} is in use by another process")]
+    InUse(PathBuf),
     /// It cannot be read.
     #[error("{path}: {source}")]
     Io {

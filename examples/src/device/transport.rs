@@ -34,7 +34,7 @@ pub struct Answer {
 #[derive(Debug, thiserror::Error)]
 pub enum TransportError {
     /// The server could not be reached, or the answer broke off.
-    #[error("no answer: {0}")]
+    #[error("{0}")]
     NoAnswer(Box<ureq::Error>),
     /// The answer broke off.
     #[error("the answer broke off: {0}")]

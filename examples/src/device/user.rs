@@ -167,7 +167,7 @@ impl User for Terminal {
     }
 
     fn tell(&mut self, message: &str) {
-        show(&format!("{message}\n"));
+        show(&format!("{}\n", printable(message)));
     }
 }
 
@@ -188,7 +188,7 @@ impl User for Decided {
     }
 
     fn tell(&mut self, message: &str) {
-        show(&format!("{message}\n"));
+        show(&format!("{}\n", printable(message)));
     }
 }
 
@@ -276,7 +276,59 @@ fn numbers(line: &str, choices: usize) -> Option<Vec<u16>> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    /// A question that may be looked at for no time at all, with *accept* preselected.
+    fn question() -> Prompt {
+        serde_json::from_value(json!({
+            "code": 1101,
+            "text": "Erase?",
+            "choices": [],
+            "min_display": null,
+            "max_display": 0,
+            "initial": "1",
+            "max_length": null,
+            "input_type": null,
+            "hide_input": false,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn silence_is_no_consent_whatever_is_preselected() {
+        let (_sender, lines) = mpsc::channel();
+        assert_eq!(Terminal { lines }.ask(&question()), UserReply::TimedOut);
+    }
+
+    #[test]
+    fn what_was_typed_before_the_question_is_no_answer_to_it() {
+        let (sender, lines) = mpsc::channel();
+        sender.send("yes".to_owned()).unwrap();
+        assert_eq!(Terminal { lines }.ask(&question()), UserReply::TimedOut);
+    }
+
+    #[test]
+    fn the_end_of_input_is_no_consent() {
+        let mut prompt = question();
+        prompt.max_display = Some(3600);
+        let mut nobody = Terminal::reading(io::empty());
+        assert_eq!(nobody.ask(&prompt), UserReply::TimedOut);
+    }
+
+    #[test]
+    fn an_empty_line_is_asked_about_again() {
+        let (sender, receiver) = mpsc::channel();
+        let terminal = Terminal { lines: receiver };
+        for line in ["", "perhaps", " no "] {
+            sender.send(line.to_owned()).unwrap();
+        }
+        let reply = terminal.answer(Instant::now() + PATIENCE, "?", |line| {
+            (line == "no").then_some(UserReply::No)
+        });
+        assert_eq!(reply, UserReply::No);
+    }
 
     #[test]
     fn numbers_are_those_of_choices() {

@@ -82,7 +82,8 @@ fn serve(cli: Cli) -> Result<(), Box<dyn core::error::Error>> {
         ..Config::new(cli.data)
     };
     config.hooks.log = Some(Arc::new(|line| {
-        anstream::eprintln!("{} {line}", time(now()));
+        // Where it cannot be written, say on a full disk, devices are served all the same.
+        let _ = writeln!(anstream::stderr(), "{} {line}", time(now()));
     }));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

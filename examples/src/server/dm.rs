@@ -187,33 +187,34 @@ async fn attempt(shared: &Shared, received: &Received, mut row: Row) -> Result<A
     }
     let mut updates = Updates::default();
     let authenticated = session.is_authenticated();
-    let mut nobody = Queue::<AnyOperation>::new();
-    // Who has not proved to be the device does not touch its operations.
-    let (mut notices, transmit);
     if authenticated {
         updates.expire(&mut row, now);
         if handled.is_ok() {
             asked_for(shared, received, &mut row, &mut updates, now)?;
         }
-        notices = row.queue.drive(&mut session);
-        transmit = session.poll_transmit();
-        // Making the message may have told more: what did not fit into it, the end of the session.
-        notices.extend(row.queue.drive(&mut session));
-    } else {
-        notices = nobody.drive(&mut session);
-        transmit = session.poll_transmit();
-        notices.extend(nobody.drive(&mut session));
     }
-    for notice in notices {
-        match notice {
-            Notice::NonceChanged { side, nonce } => slot.nonces.set(side, nonce),
-            notice if authenticated => {
-                log(shared, &row, &notice);
-                updates.notice(&mut row, &notice, now);
+    let mut drive = |session: &mut ServerSession| {
+        let notices = if authenticated {
+            row.queue.drive(session)
+        } else {
+            // Who has not proved to be the device does not touch its operations.
+            Queue::<AnyOperation>::new().drive(session)
+        };
+        for notice in notices {
+            match notice {
+                Notice::NonceChanged { side, nonce } => slot.nonces.set(side, nonce),
+                notice if authenticated => {
+                    log(shared, &row, &notice);
+                    updates.notice(&mut row, &notice, now);
+                }
+                _ => {}
             }
-            _ => {}
         }
-    }
+    };
+    drive(&mut session);
+    let transmit = session.poll_transmit();
+    // A closing package ends the session as it is made: who waits for that need not wait longer.
+    drive(&mut session);
     if transmit.is_none() && handled.is_err() {
         // The message did not enter the session, whose last answer stays what it was.
         return Ok(refuse(received, StatusCode::BAD_REQUEST));
@@ -243,23 +244,36 @@ struct Route {
 
 /// Finds or begins the session of a message; or the answer, if none needs to handle it.
 fn route(shared: &Shared, received: &Received, row: &Row) -> Result<Route, Answer> {
-    let restored = [&row.candidate, &row.session].into_iter().flatten();
-    for slot in restored {
-        match slot.saved.disposition(received) {
-            Disposition::Next => return restore(shared, received, row, slot),
-            Disposition::Repeat => {
-                shared.log(format_args!("{:?} repeats a message", row.id));
-                let stored = slot.last_sent.clone();
-                let stored = stored.map(|Transmit { encoding, body, .. }| (encoding, body));
-                return Err(Answer(stored));
-            }
-            Disposition::OutOfOrder if *slot.saved.session_id() == received.header().session_id => {
-                // A late copy, or a message that was never ours to have: it begins nothing.
-                shared.log(format_args!("{:?} sends a message out of order", row.id));
-                return Err(refuse(received, StatusCode::BAD_REQUEST));
-            }
-            Disposition::NewSession | Disposition::OutOfOrder => {}
-        }
+    // Both are asked: who knows a device's name and session id can begin a candidate with them, which
+    // must not stand between the device and its own session.
+    let slots = [&row.session, &row.candidate]
+        .into_iter()
+        .flatten()
+        .map(|slot| (slot, slot.saved.disposition(received)));
+    let of = |wanted| {
+        slots
+            .clone()
+            .filter_map(move |(slot, found)| (found == wanted).then_some(slot))
+    };
+    if let Some(slot) = of(Disposition::Repeat).next() {
+        shared.log(format_args!("{:?} repeats a message", row.id));
+        let stored = slot.last_sent.clone();
+        let stored = stored.map(|Transmit { encoding, body, .. }| (encoding, body));
+        return Err(Answer(stored));
+    }
+    // Where it could be the next of either: credentials are for a session that was asked for them.
+    let proves = received.header().cred.is_some();
+    let mut next = of(Disposition::Next);
+    if let Some(slot) = if proves { next.last() } else { next.next() } {
+        return restore(shared, received, row, slot);
+    }
+    let is_known = |slot: &&Slot| *slot.saved.session_id() == received.header().session_id;
+    if of(Disposition::NewSession).next().is_none()
+        && of(Disposition::OutOfOrder).any(|slot| is_known(&slot))
+    {
+        // A late copy, or a message that was never ours to have: it begins nothing.
+        shared.log(format_args!("{:?} sends a message out of order", row.id));
+        return Err(refuse(received, StatusCode::BAD_REQUEST));
     }
     // The old session stays until the new one has authenticated.
     let nonces = row.nonces.clone();

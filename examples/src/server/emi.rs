@@ -158,7 +158,7 @@ impl fmt::Display for Problem {
             Self::Body(text, _) => f.write_str(text),
             Self::Path => f.write_str("the path is not percent-encoded UTF-8"),
             Self::Json(error) => write!(f, "the body does not fit: {error}"),
-            Self::Identifier => f.write_str("a device has an identifier of 1 to 255 octets"),
+            Self::Identifier => f.write_str("a device has an identifier of 1 to 255 octets, without control characters and spaces around it"),
             Self::Device(error) => error.fmt(f),
             Self::Request(error) => error.fmt(f),
             Self::KeyTooLong => f.write_str("Idempotency-Key must have 1 to 255 octets of ASCII"),
@@ -265,7 +265,7 @@ async fn put_device(
     octets: Octets,
 ) -> Result<Response, Problem> {
     let Path(id) = id?;
-    if !(1..=255).contains(&id.len()) || id.trim() != id {
+    if !(1..=255).contains(&id.len()) || id.trim() != id || id.contains(char::is_control) {
         return Err(Problem::Identifier);
     }
     let device: Device = body(&headers, octets)?;

@@ -124,6 +124,9 @@ pub enum RequestError {
     /// Not a time.
     #[error("\"deadline\" is not a time as in \"2030-01-31T12:00:00Z\"")]
     Deadline,
+    /// A text with control characters, which messages in XML cannot hold and terminals obey.
+    #[error("\"{0}\" must have no control characters")]
+    Control(&'static str),
     /// A text that is empty or longer than devices take.
     #[error("\"{member}\" must have 1 to {limit} octets")]
     Length {
@@ -217,6 +220,9 @@ impl OperationRequest {
                         let bad = |item: &String| item.is_empty() || item == "*";
                         if items.is_empty() || items.iter().any(bad) {
                             return Err(RequestError::Items);
+                        }
+                        for item in items {
+                            within("items", item, 255)?;
                         }
                         Wipe::items(items.iter().map(String::as_str), order)
                     }
@@ -348,10 +354,12 @@ impl PackageRequest {
 }
 
 fn within(member: &'static str, text: &str, limit: usize) -> Result<(), RequestError> {
-    if (1..=limit).contains(&text.len()) {
-        Ok(())
-    } else {
+    if !(1..=limit).contains(&text.len()) {
         Err(RequestError::Length { member, limit })
+    } else if text.chars().any(|c| c.is_control() && c != '\n') {
+        Err(RequestError::Control(member))
+    } else {
+        Ok(())
     }
 }
 

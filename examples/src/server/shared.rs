@@ -111,6 +111,7 @@ impl Shared {
     ) -> Result<Row, StoreError> {
         let now = now();
         let mut records: Vec<Record> = Vec::new();
+        let mut told = Vec::new();
         for (id, update) in updates.0 {
             let at = records.iter().position(|record| record.id == id);
             let mut record = match at {
@@ -122,21 +123,16 @@ impl Shared {
                     (_, None) => return Err(StoreError::Format("an operation")),
                 },
             };
-            match update {
-                Update::New(_) => {}
-                Update::Advance(state) => {
-                    record.advance(state, now);
-                }
-                Update::Finish(summary) => {
-                    record.finish(summary, now);
-                }
+            let has_changed = match update {
+                Update::New(_) => true,
+                Update::Advance(state) => record.advance(state, now),
+                Update::Finish(summary) => record.finish(summary, now),
+            };
+            if has_changed {
+                told.push((record.id.clone(), record.state().as_str()));
             }
             records.push(record);
         }
-        let told: Vec<_> = records
-            .iter()
-            .map(|record| (record.id.clone(), record.state().as_str()))
-            .collect();
         let row = self.store.commit(Change { row, records, key }).await?;
         for (id, state) in told {
             self.log(format_args!("operation {id} on {:?}: {state}", row.id));

@@ -1,7 +1,10 @@
 //! Storage in an embedded redb file: rows of devices with compare-and-swap, records of operations,
 //! idempotency keys, and an agenda of what is due when.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, PoisonError, RwLock},
+};
 
 use redb::{
     Database, ReadableDatabase as _, ReadableTable as _, Table, TableDefinition, WriteTransaction,
@@ -30,7 +33,37 @@ pub enum StoreError {
 
 /// The storage. Cheap to clone.
 #[derive(Clone, Debug)]
-pub(super) struct Store(Arc<Database>);
+pub(super) struct Store(Arc<File>);
+
+/// The file of the database. After an error of the disk a database wants to be opened anew before it
+/// takes another change; until that succeeds there is none.
+#[derive(Debug)]
+struct File {
+    path: PathBuf,
+    database: RwLock<Option<Database>>,
+}
+
+impl File {
+    fn run<T>(&self, work: impl FnOnce(&Database) -> Result<T, Failure>) -> Result<T, Failure> {
+        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        let done = match &*database {
+            Some(database) => work(database),
+            None => Err(Failure::Redb(redb::Error::PreviousIo)),
+        };
+        drop(database);
+        if matches!(done, Err(Failure::Redb(redb::Error::PreviousIo))) {
+            let mut database = self
+                .database
+                .write()
+                .unwrap_or_else(PoisonError::into_inner);
+            // Closed first: a file is open once.
+            *database = None;
+            *database = Database::create(&self.path).ok();
+        }
+        // Who asked hears of the error, and asks again.
+        done
+    }
+}
 
 /// What is stored together.
 #[derive(Debug)]
@@ -66,7 +99,10 @@ impl Store {
         transaction.open_table(KEYS).map_err(redb::Error::from)?;
         transaction.open_table(AGENDA).map_err(redb::Error::from)?;
         transaction.commit().map_err(redb::Error::from)?;
-        Ok(Self(Arc::new(database)))
+        Ok(Self(Arc::new(File {
+            path: path.to_owned(),
+            database: RwLock::new(Some(database)),
+        })))
     }
 
     /// A device's row.
@@ -209,8 +245,8 @@ impl Store {
         &self,
         work: impl FnOnce(&Database) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let database = Arc::clone(&self.0);
-        let done = tokio::task::spawn_blocking(move || work(&database)).await;
+        let file = Arc::clone(&self.0);
+        let done = tokio::task::spawn_blocking(move || file.run(work)).await;
         match done {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(Failure::Store(error))) => Err(error),
@@ -379,6 +415,27 @@ mod tests {
         let used = store.key("phone", "k").await.expect("read");
         assert_eq!(used.map(|key| key.operation), Some("1".into()));
         assert!(store.key("other", "k").await.expect("read").is_none());
+    }
+
+    #[tokio::test]
+    async fn after_an_error_of_the_disk_the_file_is_opened_anew() {
+        let path = |name: &str| {
+            std::env::temp_dir().join(format!("dm-store-reopen-{name}-{}", std::process::id()))
+        };
+        let (one, other) = (path("one"), path("other"));
+        let store = Store::open(&one).expect("a store");
+        let filled = Store::open(&other).expect("a store");
+        let row = Row::new("phone", Device::new("srv"));
+        filled.commit(change(row)).await.expect("stored");
+        drop(filled);
+        std::fs::rename(&other, &one).expect("renamed");
+        // What is open is the file that was there.
+        assert!(store.row("phone").await.expect("read").is_none());
+
+        let failed = store.run(|_| Err::<(), _>(Failure::Redb(redb::Error::PreviousIo)));
+        assert!(matches!(failed.await, Err(StoreError::Redb(_))));
+        assert!(store.row("phone").await.expect("read").is_some());
+        let _ = std::fs::remove_file(&one);
     }
 
     #[tokio::test]

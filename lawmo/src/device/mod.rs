@@ -293,7 +293,11 @@ fn take_effect(
         if item.removed_after_wipe || result == ResultCode::WIPE_AND_LIST_ITEMS_SUCCESSFUL {
             edit.remove(&path)?;
         } else {
-            edit.set(&format!("{path}/{}", nodes::TO_BE_WIPED), "false")?;
+            match edit.set(&format!("{path}/{}", nodes::TO_BE_WIPED), "false") {
+                // A wipe before this one has taken it off the list.
+                Ok(()) | Err(StatusCode::NOT_FOUND) => {}
+                Err(status) => return Err(status),
+            }
         }
     }
     Ok(())

@@ -2,6 +2,7 @@
 
 use dm_proto::{session::Trigger, testing::Fault};
 use lawmo::{
+    ResultCode,
     device::Reporting,
     server::{AnyOperation, FactoryReset, Lock, Wipe},
 };
@@ -162,6 +163,24 @@ fn operations_queue_on_the_device_and_run_in_order() -> Result {
     for id in [1, 2, 3] {
         assert_eq!(setup.summary(id)?, ("succeeded", 0, 1200), "{id}");
     }
+    Ok(())
+}
+
+#[test]
+fn a_second_wipe_of_what_has_left_the_list_is_no_failure() -> Result {
+    let mut setup = setup(Reporting::AfterSession)?;
+    for (id, correlator) in [(1, "a"), (2, "b")] {
+        let wipe = Wipe::items(["Contacts"], order(correlator));
+        setup.bench.push(id, AnyOperation::Wipe(wipe))?;
+    }
+    // The first takes the items off the list.
+    setup
+        .phone
+        .ends_once_with(ResultCode::WIPE_AND_LIST_ITEMS_SUCCESSFUL);
+    setup.bench.settle()?;
+    assert_eq!(setup.phone.done(), ["wipe Contacts", "wipe Contacts"]);
+    assert_eq!(setup.summary(1)?, ("succeeded", 0, 1202));
+    assert_eq!(setup.summary(2)?, ("succeeded", 0, 1201));
     Ok(())
 }
 

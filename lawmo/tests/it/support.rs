@@ -32,6 +32,7 @@ pub(crate) struct Phone(Arc<Mutex<Inner>>);
 struct Inner {
     done: Vec<String>,
     result: Option<ResultCode>,
+    next_result: Option<ResultCode>,
     veto: Option<ResultCode>,
     is_slow: bool,
 }
@@ -51,6 +52,11 @@ impl Phone {
         self.inner().result = Some(result);
     }
 
+    /// The next operation ends like this.
+    pub(crate) fn ends_once_with(&self, result: ResultCode) {
+        self.inner().next_result = Some(result);
+    }
+
     /// Operations are refused.
     pub(crate) fn vetoes(&self, result: ResultCode) {
         self.inner().veto = Some(result);
@@ -68,7 +74,8 @@ impl Phone {
         if inner.is_slow {
             return Effect::Later;
         }
-        Effect::Done(inner.result.unwrap_or(result))
+        let next = inner.next_result.take().or(inner.result);
+        Effect::Done(next.unwrap_or(result))
     }
 }
 

@@ -34,7 +34,11 @@ fn panic(_: &PanicInfo<'_>) -> ! {
 /// Decodes and encodes a message; keeps both in the library.
 #[unsafe(no_mangle)]
 pub extern "C" fn probe() -> usize {
-    match decode(Encoding::Wbxml, &Bytes::from_static(b"\x02"), &DecodeOptions::default()) {
+    match decode(
+        Encoding::Wbxml,
+        &Bytes::from_static(b"\x02"),
+        &DecodeOptions::default(),
+    ) {
         Ok(decoded) => encode(Encoding::Wbxml, &decoded.message).map_or(0, |octets| octets.len()),
         Err(error) => error.offset(),
     }

@@ -146,3 +146,35 @@ fn identifiers_that_are_no_node_names_get_names_of_their_own() -> Result {
         Ok(())
     })
 }
+
+/// SCOMO 1.1: another identifier, and one leaf more, which goes to the installer as it is.
+#[test]
+fn an_object_of_version_1_1_is_found_and_takes_the_reboot_leaf() -> Result {
+    let mut config = config();
+    config.mo_id = scomo::MO_ID_1_1.into();
+    config.report.alert_type = scomo::OPERATION_COMPLETE_1_1.into();
+    config.report.format = "xml".into();
+    config.report.mark = false;
+    each(&config, |setup| {
+        setup.bench.leaves_jobs = true;
+        let mut package = game();
+        package.reboot = Some("after".into());
+        let install = Invoke::download_install(package, URL, order("a"));
+        setup.bench.push(1, AnyOperation::Invoke(install))?;
+        setup.bench.run_session(Trigger::Server)?;
+        let job = setup.bench.left.pop().expect("a job is left");
+        let request = scomo::device::Request::of(&job).expect("it is ours");
+        let scomo::device::Subject::Package(package) = &request.subject else {
+            panic!("no package: {request:?}");
+        };
+        assert_eq!(package.reboot.as_deref(), Some("after"));
+        let outcome = request.failed(
+            scomo::ResultCode::INSTALL_FAILED,
+            scomo::device::PackageIs::Kept,
+        );
+        setup.bench.agent()?.complete(job.id, outcome, 1)?;
+        setup.bench.settle()?;
+        assert_eq!(setup.codes(1)?, ("failed", 0, 1405));
+        Ok(())
+    })
+}

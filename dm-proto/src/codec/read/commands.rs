@@ -2,14 +2,10 @@
 
 use alloc::{boxed::Box, vec::Vec};
 
-use super::{Parser, Result, Seen};
+use super::{Parser, Result, Seen, Tag};
 use crate::{
     AlertCode, CmdId, Correlator, Extra, Fragment, MsgId, Piece, StatusCode, Text,
-    codec::{
-        ToleranceKind,
-        event::{Source, Tag},
-        tags::Element,
-    },
+    codec::{ToleranceKind, event::Source, tags::Element},
     message::{
         Add, Alert, Atomic, Command, CommandName, Copy, Cred, Delete, Exec, Get, Item, Meta,
         Replace, Results, Sequence, Status, SyncMl, Unsupported,
@@ -70,20 +66,42 @@ impl Container {
     }
 }
 
-/// What the commands with items have between them.
+/// What the commands with items have between them, in the command itself.
+struct Fields<'c> {
+    cmd_id: &'c mut CmdId,
+    no_resp: &'c mut bool,
+    cred: &'c mut Option<Box<Cred>>,
+    items: &'c mut Vec<Item>,
+    extra: &'c mut Extra,
+    own: Own<'c>,
+}
+
+/// What only some of them have.
 #[derive(Default)]
-struct Fields {
-    cmd_id: CmdId,
-    no_resp: bool,
-    archive: bool,
-    sft_del: bool,
-    lang: Option<Text>,
-    cred: Option<Box<Cred>>,
-    meta: Option<Box<Meta>>,
-    code: Option<AlertCode>,
-    correlator: Option<Correlator>,
-    items: Vec<Item>,
-    extra: Extra,
+struct Own<'c> {
+    archive: Option<&'c mut bool>,
+    sft_del: Option<&'c mut bool>,
+    lang: Option<&'c mut Option<Text>>,
+    meta: Option<&'c mut Option<Box<Meta>>>,
+    code: Option<&'c mut Option<AlertCode>>,
+    correlator: Option<&'c mut Option<Correlator>>,
+}
+
+/// The [`Fields`] of a command.
+macro_rules! fields {
+    ($command:ident: $($own:ident)*) => {
+        Fields {
+            cmd_id: &mut $command.cmd_id,
+            no_resp: &mut $command.no_resp,
+            cred: &mut $command.cred,
+            items: &mut $command.items,
+            extra: &mut $command.extra,
+            own: Own {
+                $($own: Some(&mut $command.$own),)*
+                ..Own::default()
+            },
+        }
+    };
 }
 
 impl<'i, S: Source<'i>> Parser<'i, S> {
@@ -113,8 +131,11 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
                 match element {
                     Element::CmdId => {
                         if self.single(&mut container.seen, 0, element)? {
-                            container.cmd_id =
-                                CmdId::from(self.text(element, &mut container.extra)?);
+                            self.text_to(
+                                container.cmd_id.text_mut(),
+                                element,
+                                &mut container.extra,
+                            )?;
                         }
                         continue;
                     }
@@ -152,277 +173,182 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
                     self.note(ToleranceKind::ElementOrder {
                         element: match tag {
                             Tag::Known(element) => element.name(),
-                            Tag::Foreign(_) => "a command",
+                            Tag::Foreign => "a command",
                         },
                     })?;
                 }
             }
-            let command = self.command(tag)?;
             match open.last_mut() {
-                Some(parent) => self.push(&mut parent.commands, command)?,
-                None => self.push(&mut message.commands, command)?,
+                Some(parent) => self.command(tag, &mut parent.commands)?,
+                None => self.command(tag, &mut message.commands)?,
             }
         }
     }
 
-    fn command(&mut self, tag: Tag<'i>) -> Result<Command> {
-        let Tag::Known(element) = tag else {
-            return self.unsupported(tag);
+    /// A command, put at the end of a list first and filled there: commands are large.
+    fn command(&mut self, tag: Tag, list: &mut Vec<Command>) -> Result<()> {
+        let empty = match tag {
+            Tag::Known(Element::Add) => Command::Add(Add::default()),
+            Tag::Known(Element::Alert) => Command::Alert(Alert::default()),
+            Tag::Known(Element::Copy) => Command::Copy(Copy::default()),
+            Tag::Known(Element::Delete) => Command::Delete(Delete::default()),
+            Tag::Known(Element::Exec) => Command::Exec(Exec::default()),
+            Tag::Known(Element::Get) => Command::Get(Get::default()),
+            Tag::Known(Element::Replace) => Command::Replace(Replace::default()),
+            Tag::Known(Element::Results) => Command::Results(Results::default()),
+            Tag::Known(Element::Status) => Command::Status(Status {
+                data: StatusCode::BAD_REQUEST,
+                ..Status::default()
+            }),
+            _ => {
+                let command = self.unsupported(tag)?;
+                return self.push(list, command);
+            }
         };
-        Ok(match element {
-            Element::Status => Command::Status(self.status()?),
-            Element::Results => Command::Results(self.results()?),
-            Element::Add => {
-                let Fields {
-                    cmd_id,
-                    no_resp,
-                    cred,
-                    meta,
-                    items,
-                    extra,
-                    ..
-                } = self.fields(element)?;
-                Command::Add(Add {
-                    cmd_id,
-                    no_resp,
-                    cred,
-                    meta,
-                    items,
-                    extra,
-                })
-            }
-            Element::Copy => {
-                let Fields {
-                    cmd_id,
-                    no_resp,
-                    cred,
-                    meta,
-                    items,
-                    extra,
-                    ..
-                } = self.fields(element)?;
-                Command::Copy(Copy {
-                    cmd_id,
-                    no_resp,
-                    cred,
-                    meta,
-                    items,
-                    extra,
-                })
-            }
-            Element::Replace => {
-                let Fields {
-                    cmd_id,
-                    no_resp,
-                    cred,
-                    meta,
-                    items,
-                    extra,
-                    ..
-                } = self.fields(element)?;
-                Command::Replace(Replace {
-                    cmd_id,
-                    no_resp,
-                    cred,
-                    meta,
-                    items,
-                    extra,
-                })
-            }
-            Element::Delete => {
-                let Fields {
-                    cmd_id,
-                    no_resp,
-                    archive,
-                    sft_del,
-                    cred,
-                    meta,
-                    items,
-                    extra,
-                    ..
-                } = self.fields(element)?;
-                Command::Delete(Delete {
-                    cmd_id,
-                    no_resp,
-                    archive,
-                    sft_del,
-                    cred,
-                    meta,
-                    items,
-                    extra,
-                })
-            }
-            Element::Exec => {
-                let Fields {
-                    cmd_id,
-                    no_resp,
-                    cred,
-                    meta,
-                    correlator,
-                    items,
-                    extra,
-                    ..
-                } = self.fields(element)?;
-                Command::Exec(Exec {
-                    cmd_id,
-                    no_resp,
-                    correlator,
-                    cred,
-                    meta,
-                    items,
-                    extra,
-                })
-            }
-            Element::Get => {
-                let Fields {
-                    cmd_id,
-                    no_resp,
-                    lang,
-                    cred,
-                    meta,
-                    items,
-                    extra,
-                    ..
-                } = self.fields(element)?;
-                Command::Get(Get {
-                    cmd_id,
-                    no_resp,
-                    lang,
-                    cred,
-                    meta,
-                    items,
-                    extra,
-                })
-            }
-            Element::Alert => {
-                let Fields {
-                    cmd_id,
-                    no_resp,
-                    cred,
-                    code,
-                    correlator,
-                    items,
-                    extra,
-                    ..
-                } = self.fields(element)?;
-                Command::Alert(Alert {
-                    cmd_id,
-                    no_resp,
-                    cred,
-                    code,
-                    correlator,
-                    items,
-                    extra,
-                })
-            }
-            _ => return self.unsupported(tag),
-        })
+        self.push(list, empty)?;
+        match list.last_mut() {
+            Some(Command::Add(c)) => self.fields(fields!(c: meta)),
+            Some(Command::Alert(c)) => self.fields(fields!(c: code correlator)),
+            Some(Command::Copy(c)) => self.fields(fields!(c: meta)),
+            Some(Command::Delete(c)) => self.fields(fields!(c: meta archive sft_del)),
+            Some(Command::Exec(c)) => self.fields(fields!(c: meta correlator)),
+            Some(Command::Get(c)) => self.fields(fields!(c: meta lang)),
+            Some(Command::Replace(c)) => self.fields(fields!(c: meta)),
+            Some(Command::Results(results)) => self.results(results),
+            Some(Command::Status(status)) => self.status(status),
+            _ => Ok(()),
+        }
     }
 
     /// The commands with items. The ranks are one order that agrees with the DTD's for each of them.
-    fn fields(&mut self, command: Element) -> Result<Fields> {
-        let mut fields = Fields::default();
+    fn fields(&mut self, fields: Fields<'_>) -> Result<()> {
+        let Fields {
+            cmd_id,
+            no_resp,
+            cred,
+            items,
+            extra,
+            mut own,
+        } = fields;
         let mut seen = Seen::default();
-        let extra = &mut fields.extra;
         while let Some(tag) = self.child("", extra)? {
-            match (command, tag) {
-                (_, Tag::Known(element @ Element::CmdId)) => {
+            let Tag::Known(element) = tag else {
+                self.foreign(tag, extra)?;
+                continue;
+            };
+            match element {
+                Element::CmdId => {
                     if self.single(&mut seen, 0, element)? {
-                        fields.cmd_id = CmdId::from(self.text(element, extra)?);
+                        self.text_to(cmd_id.text_mut(), element, extra)?;
                     }
                 }
-                (_, Tag::Known(element @ Element::NoResp)) => {
+                Element::NoResp => {
                     if self.single(&mut seen, 1, element)? {
-                        fields.no_resp = self.flag(element, extra)?;
+                        *no_resp = self.flag(element, extra)?;
                     }
                 }
-                (Element::Delete, Tag::Known(element @ Element::Archive)) => {
-                    if self.single(&mut seen, 2, element)? {
-                        fields.archive = self.flag(element, extra)?;
+                Element::Archive => match &mut own.archive {
+                    Some(archive) => {
+                        if self.single(&mut seen, 2, element)? {
+                            **archive = self.flag(element, extra)?;
+                        }
                     }
-                }
-                (Element::Delete, Tag::Known(element @ Element::SftDel)) => {
-                    if self.single(&mut seen, 3, element)? {
-                        fields.sft_del = self.flag(element, extra)?;
+                    None => self.foreign(tag, extra)?,
+                },
+                Element::SftDel => match &mut own.sft_del {
+                    Some(sft_del) => {
+                        if self.single(&mut seen, 3, element)? {
+                            **sft_del = self.flag(element, extra)?;
+                        }
                     }
-                }
-                (Element::Get, Tag::Known(element @ Element::Lang)) => {
-                    if self.single(&mut seen, 4, element)? {
-                        fields.lang = Some(self.text(element, extra)?);
+                    None => self.foreign(tag, extra)?,
+                },
+                Element::Lang => match &mut own.lang {
+                    Some(lang) => {
+                        if self.single(&mut seen, 4, element)? {
+                            **lang = Some(self.text(element, extra)?);
+                        }
                     }
-                }
-                (_, Tag::Known(element @ Element::Cred)) => {
+                    None => self.foreign(tag, extra)?,
+                },
+                Element::Cred => {
                     if self.single(&mut seen, 5, element)? {
-                        fields.cred = Some(self.cred()?);
+                        *cred = Some(self.cred()?);
                     }
                 }
-                (Element::Alert, Tag::Known(element @ Element::Data)) => {
-                    if self.single(&mut seen, 6, element)? {
-                        fields.code = self.alert_code(extra)?;
+                Element::Data => match &mut own.code {
+                    Some(code) => {
+                        if self.single(&mut seen, 6, element)? {
+                            **code = self.alert_code(extra)?;
+                        }
                     }
-                }
-                (
-                    Element::Add
-                    | Element::Copy
-                    | Element::Delete
-                    | Element::Exec
-                    | Element::Get
-                    | Element::Replace,
-                    Tag::Known(element @ Element::Meta),
-                ) => {
-                    if self.single(&mut seen, 7, element)? {
-                        fields.meta = Some(self.boxed_meta()?);
+                    None => self.foreign(tag, extra)?,
+                },
+                Element::Meta => match &mut own.meta {
+                    Some(meta) => {
+                        if self.single(&mut seen, 7, element)? {
+                            **meta = Some(self.boxed_meta()?);
+                        }
                     }
-                }
-                (Element::Alert | Element::Exec, Tag::Known(element @ Element::Correlator)) => {
-                    if self.single(&mut seen, 8, element)? {
-                        fields.correlator = Some(Correlator::from(self.verbatim(element, extra)?));
+                    None => self.foreign(tag, extra)?,
+                },
+                Element::Correlator => match &mut own.correlator {
+                    Some(correlator) => {
+                        if self.single(&mut seen, 8, element)? {
+                            **correlator = Some(Correlator::from(self.verbatim(element, extra)?));
+                        }
                     }
-                }
-                (_, Tag::Known(element @ Element::Item)) => {
+                    None => self.foreign(tag, extra)?,
+                },
+                Element::Item => {
                     self.ordered(&mut seen, 9, element)?;
-                    let item = self.item(fields.meta.as_deref())?;
-                    self.push(&mut fields.items, item)?;
+                    let meta = own.meta.as_ref().and_then(|meta| meta.as_deref());
+                    self.push_item(items, meta)?;
                 }
-                (_, tag) => self.foreign(tag, extra)?,
+                _ => self.foreign(tag, extra)?,
             }
         }
         self.require(&seen, 0, Element::CmdId)?;
         // OMA-TS-DM_RepPro, Alert: DM requires the code, and no items.
-        match command {
-            Element::Alert => self.require(&seen, 6, Element::Data)?,
-            _ => self.require(&seen, 9, Element::Item)?,
+        if own.code.is_some() {
+            self.require(&seen, 6, Element::Data)
+        } else {
+            self.require(&seen, 9, Element::Item)
         }
-        Ok(fields)
     }
 
-    fn status(&mut self) -> Result<Status> {
-        let mut status = Status {
-            data: StatusCode::BAD_REQUEST,
-            ..Status::default()
-        };
+    /// An item, put at the end of a list first and filled there.
+    fn push_item(&mut self, items: &mut Vec<Item>, command_meta: Option<&Meta>) -> Result<()> {
+        self.push(items, Item::default())?;
+        match items.last_mut() {
+            Some(item) => self.item(item, command_meta),
+            None => Ok(()),
+        }
+    }
+
+    fn status(&mut self, status: &mut Status) -> Result<()> {
         let mut seen = Seen::default();
         let extra = &mut status.extra;
         while let Some(tag) = self.child("", extra)? {
             match tag {
                 Tag::Known(element @ Element::CmdId) => {
                     if self.single(&mut seen, 0, element)? {
-                        status.cmd_id = CmdId::from(self.text(element, extra)?);
+                        self.text_to(status.cmd_id.text_mut(), element, extra)?;
                     }
                 }
                 Tag::Known(element @ Element::MsgRef) => {
                     if self.single(&mut seen, 1, element)? {
-                        status.msg_ref = MsgId::from(self.text(element, extra)?);
+                        self.text_to(status.msg_ref.text_mut(), element, extra)?;
                     }
                 }
                 Tag::Known(element @ Element::CmdRef) => {
                     if self.single(&mut seen, 2, element)? {
-                        status.cmd_ref = CmdId::from(self.text(element, extra)?);
+                        self.text_to(status.cmd_ref.text_mut(), element, extra)?;
                     }
                 }
                 Tag::Known(element @ Element::Cmd) => {
                     if self.single(&mut seen, 3, element)? {
-                        status.cmd = CommandName::from(self.text(element, extra)?);
+                        self.text_to(status.cmd.text_mut(), element, extra)?;
                     }
                 }
                 Tag::Known(element @ Element::TargetRef) => {
@@ -450,8 +376,7 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
                 }
                 Tag::Known(element @ Element::Item) => {
                     self.ordered(&mut seen, 9, element)?;
-                    let item = self.item(None)?;
-                    self.push(&mut status.items, item)?;
+                    self.push_item(&mut status.items, None)?;
                 }
                 tag => self.foreign(tag, extra)?,
             }
@@ -467,18 +392,17 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
         if !seen.has(8) {
             self.note(ToleranceKind::StatusCode)?;
         }
-        Ok(status)
+        Ok(())
     }
 
-    fn results(&mut self) -> Result<Results> {
-        let mut results = Results::default();
+    fn results(&mut self, results: &mut Results) -> Result<()> {
         let mut seen = Seen::default();
         let extra = &mut results.extra;
         while let Some(tag) = self.child("", extra)? {
             match tag {
                 Tag::Known(element @ Element::CmdId) => {
                     if self.single(&mut seen, 0, element)? {
-                        results.cmd_id = CmdId::from(self.text(element, extra)?);
+                        self.text_to(results.cmd_id.text_mut(), element, extra)?;
                     }
                 }
                 Tag::Known(element @ Element::MsgRef) => {
@@ -488,7 +412,7 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
                 }
                 Tag::Known(element @ Element::CmdRef) => {
                     if self.single(&mut seen, 2, element)? {
-                        results.cmd_ref = CmdId::from(self.text(element, extra)?);
+                        self.text_to(results.cmd_ref.text_mut(), element, extra)?;
                     }
                 }
                 Tag::Known(element @ Element::Meta) => {
@@ -498,18 +422,17 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
                 }
                 Tag::Known(element @ Element::TargetRef) => {
                     if self.single(&mut seen, 4, element)? {
-                        results.target_ref = Some(self.text(element, extra)?);
+                        self.text_to(results.target_ref.insert(Text::EMPTY), element, extra)?;
                     }
                 }
                 Tag::Known(element @ Element::SourceRef) => {
                     if self.single(&mut seen, 5, element)? {
-                        results.source_ref = Some(self.text(element, extra)?);
+                        self.text_to(results.source_ref.insert(Text::EMPTY), element, extra)?;
                     }
                 }
                 Tag::Known(element @ Element::Item) => {
                     self.ordered(&mut seen, 6, element)?;
-                    let item = self.item(results.meta.as_deref())?;
-                    self.push(&mut results.items, item)?;
+                    self.push_item(&mut results.items, results.meta.as_deref())?;
                 }
                 // Windows puts one there; it says nothing that CmdRef does not.
                 Tag::Known(Element::Cmd) => {
@@ -521,16 +444,16 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
         }
         self.require(&seen, 0, Element::CmdId)?;
         self.require(&seen, 2, Element::CmdRef)?;
-        self.require(&seen, 6, Element::Item)?;
-        Ok(results)
+        self.require(&seen, 6, Element::Item)
     }
 
     /// A command that DM does not use, or something that is no command: kept whole.
-    fn unsupported(&mut self, tag: Tag<'i>) -> Result<Command> {
-        let name = match &tag {
+    #[cold]
+    fn unsupported(&mut self, tag: Tag) -> Result<Command> {
+        let name = match tag {
             Tag::Known(element) => Text::from_static(element.name()),
-            Tag::Foreign(name) => {
-                let name = self.keep_str(&name.local)?;
+            Tag::Foreign => {
+                let name = self.keep_local(tag)?;
                 self.note(ToleranceKind::ForeignElement { name: name.clone() })?;
                 name
             }

@@ -12,12 +12,12 @@ use bytes::Bytes;
 
 use super::{
     DecodeOptions, Decoded, Mode, Tolerance, ToleranceKind,
-    event::{Event, Fault, Qualified, Source, Tag},
+    event::{self, Event, Fault, Qualified, Source, Step},
     tags::{self, Element},
 };
 use crate::{
     DecodeError, DecodeErrorKind, Extra, ForeignAttribute, Fragment, Name, Piece, Text,
-    message::SyncMl,
+    message::SyncMl, text::INLINE,
 };
 
 /// Reads a whole message.
@@ -38,11 +38,30 @@ pub(super) fn fragment<'i, S: Source<'i>>(
     let mut parser = Parser::new(source, octets, options);
     let mut fragment = Fragment::EMPTY;
     match parser.next()? {
-        Event::Start(tag) => parser.capture(tag, &mut fragment)?,
+        Input::Start(tag) => parser.capture(tag, &mut fragment)?,
         _ => return Err(parser.fail(DecodeErrorKind::NoRoot)),
     }
     parser.finish()?;
     Ok(fragment)
+}
+
+/// The name of the element that just began.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Tag {
+    /// In the table.
+    Known(Element),
+    /// Not in the table: its name is on top of [`Parser::foreign`].
+    Foreign,
+}
+
+/// An event as the grammar sees it.
+enum Input<'i> {
+    Start(Tag),
+    Attribute(Box<(Qualified<'i>, Cow<'i, str>)>),
+    Text(Cow<'i, str>),
+    Char(char),
+    Opaque(&'i [u8]),
+    End,
 }
 
 struct Parser<'i, S> {
@@ -53,8 +72,10 @@ struct Parser<'i, S> {
     depth_limit: usize,
     memory_limit: usize,
     memory_left: usize,
-    /// The open elements.
-    path: Vec<Tag<'i>>,
+    /// The open elements; `None` is one that the table does not have.
+    path: Vec<Option<Element>>,
+    /// The names of those, one after the other.
+    foreign: Vec<Qualified<'i>>,
     tolerances: Vec<Tolerance>,
 }
 
@@ -69,7 +90,8 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
             depth_limit: options.limits.depth,
             memory_limit: options.limits.memory,
             memory_left: options.limits.memory,
-            path: Vec::new(),
+            path: Vec::with_capacity(16),
+            foreign: Vec::new(),
             tolerances: Vec::new(),
         }
     }
@@ -77,9 +99,9 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
     fn document(mut self) -> Result<Decoded> {
         let mut message = SyncMl::default();
         match self.next()? {
-            Event::Start(Tag::Known(Element::SyncMl)) => {}
-            Event::Start(tag) => {
-                let root = String::from(tag.local());
+            Input::Start(Tag::Known(Element::SyncMl)) => {}
+            Input::Start(tag) => {
+                let root = String::from(self.local(tag));
                 return Err(self.fail(DecodeErrorKind::NotSyncMl { root }));
             }
             _ => return Err(self.fail(DecodeErrorKind::NoRoot)),
@@ -90,7 +112,7 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
             match tag {
                 Tag::Known(Element::SyncHdr) => {
                     if self.single(&mut seen, 0, Element::SyncHdr)? {
-                        message.header = self.header()?;
+                        self.header(&mut message.header)?;
                         has_header = true;
                     }
                 }
@@ -123,63 +145,128 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
     }
 
     /// The next event; oddities are noted, depth is counted.
-    fn next(&mut self) -> Result<Event<'i>> {
+    fn next(&mut self) -> Result<Input<'i>> {
         loop {
-            match self.source.next() {
-                Ok(Event::Odd(kind)) => self.note(kind)?,
-                Ok(event) => {
-                    match &event {
-                        Event::Start(tag) => {
-                            if self.path.len() >= self.depth_limit {
-                                return Err(self.fail(DecodeErrorKind::TooDeep {
-                                    limit: self.depth_limit,
-                                }));
-                            }
-                            self.path.push(tag.clone());
-                        }
-                        Event::End => {
-                            self.path.pop();
-                        }
-                        _ => {}
-                    }
-                    return Ok(event);
+            return Ok(match self.source.next() {
+                Ok(Event::Start(event::Tag::Known(element))) => {
+                    self.enter(Some(element))?;
+                    Input::Start(Tag::Known(element))
+                }
+                Ok(Event::Start(event::Tag::Foreign(name))) => {
+                    self.enter(None)?;
+                    self.foreign.push(name);
+                    Input::Start(Tag::Foreign)
+                }
+                Ok(Event::End) => {
+                    self.leave();
+                    Input::End
+                }
+                Ok(Event::Attribute(name, value)) => Input::Attribute(Box::new((name, value))),
+                Ok(Event::Text(text)) => Input::Text(text),
+                Ok(Event::Char(character)) => Input::Char(character),
+                Ok(Event::Opaque(octets)) => Input::Opaque(octets),
+                Ok(Event::Odd(kind)) => {
+                    self.note(kind)?;
+                    continue;
                 }
                 Err(fault) => return Err(self.at(fault)),
-            }
+            });
+        }
+    }
+
+    #[inline]
+    fn enter(&mut self, element: Option<Element>) -> Result<()> {
+        if self.path.len() >= self.depth_limit {
+            return Err(self.too_deep());
+        }
+        self.path.push(element);
+        Ok(())
+    }
+
+    #[cold]
+    fn too_deep(&self) -> DecodeError {
+        self.fail(DecodeErrorKind::TooDeep {
+            limit: self.depth_limit,
+        })
+    }
+
+    #[inline]
+    fn leave(&mut self) {
+        if let Some(None) = self.path.pop() {
+            self.foreign.pop();
         }
     }
 
     /// The next child of the open element, or `None` at its end. Attributes go to `extra`.
-    fn child(&mut self, on: &'static str, extra: &mut Extra) -> Result<Option<Tag<'i>>> {
+    fn child(&mut self, on: &'static str, extra: &mut Extra) -> Result<Option<Tag>> {
+        match self.source.step() {
+            Step::Start(element) => {
+                self.enter(Some(element))?;
+                Ok(Some(Tag::Known(element)))
+            }
+            Step::End => {
+                self.leave();
+                Ok(None)
+            }
+            Step::Other => self.rare_child(on, extra),
+        }
+    }
+
+    #[inline(never)]
+    fn rare_child(&mut self, on: &'static str, extra: &mut Extra) -> Result<Option<Tag>> {
         loop {
             match self.next()? {
-                Event::Start(tag) => return Ok(Some(tag)),
-                Event::End => return Ok(None),
-                Event::Attribute(name, value) => self.attribute(on, name, value, extra)?,
-                Event::Text(text) => {
+                Input::Start(tag) => return Ok(Some(tag)),
+                Input::End => return Ok(None),
+                Input::Attribute(attribute) => self.attribute(on, *attribute, extra)?,
+                Input::Text(text) => {
                     if !text.bytes().all(is_space) {
                         self.note(ToleranceKind::StrayText)?;
                     }
                 }
-                Event::Char(character) => {
+                Input::Char(character) => {
                     if !matches!(character, ' ' | '\t' | '\n' | '\r') {
                         self.note(ToleranceKind::StrayText)?;
                     }
                 }
-                Event::Opaque(octets) => {
+                Input::Opaque(octets) => {
                     if !octets.is_empty() {
                         self.note(ToleranceKind::StrayText)?;
                     }
                 }
-                Event::Odd(_) => {}
             }
         }
     }
 
     /// The text of the open element without surrounding white space.
     fn text(&mut self, element: Element, extra: &mut Extra) -> Result<Text> {
-        let text = self.content(element, extra)?;
+        if let Some(text) = self.source.text() {
+            self.leave();
+            if is_trimmed(text) {
+                self.charge_text(text.len())?;
+                return Ok(Text::from(text));
+            }
+            return self.keep_trimmed(element, Cow::Borrowed(text));
+        }
+        let text = self.rare_content(element, extra)?;
         self.keep_trimmed(element, text)
+    }
+
+    /// As [`text`](Self::text), but straight to its place.
+    fn text_to(&mut self, place: &mut Text, element: Element, extra: &mut Extra) -> Result<()> {
+        if let Some(text) = self.source.text() {
+            self.leave();
+            if is_trimmed(text) {
+                self.charge_text(text.len())?;
+                place.set(text);
+            } else {
+                *place = self.keep_trimmed(element, Cow::Borrowed(text))?;
+            }
+            return Ok(());
+        }
+        let text = self.rare_content(element, extra)?;
+        *place = self.keep_trimmed(element, text)?;
+        Ok(())
     }
 
     /// Adds the text of the open element to a list. Attributes are kept for the first of them only:
@@ -191,8 +278,11 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
         } else {
             &mut dropped
         };
-        let text = self.text(element, extra)?;
-        self.push(texts, text)
+        self.push(texts, Text::EMPTY)?;
+        match texts.last_mut() {
+            Some(text) => self.text_to(text, element, extra),
+            None => Ok(()),
+        }
     }
 
     /// The text of the open element to the letter.
@@ -202,10 +292,10 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
     }
 
     fn keep_trimmed(&mut self, element: Element, text: Cow<'i, str>) -> Result<Text> {
-        let trimmed = trim(&text);
-        if trimmed.len() == text.len() {
+        if is_trimmed(&text) {
             return self.keep(text);
         }
+        let trimmed = trim(&text);
         self.note(ToleranceKind::SurroundingSpace {
             element: element.name(),
         })?;
@@ -214,12 +304,21 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
     }
 
     fn content(&mut self, element: Element, extra: &mut Extra) -> Result<Cow<'i, str>> {
+        if let Some(text) = self.source.text() {
+            self.leave();
+            return Ok(Cow::Borrowed(text));
+        }
+        self.rare_content(element, extra)
+    }
+
+    #[inline(never)]
+    fn rare_content(&mut self, element: Element, extra: &mut Extra) -> Result<Cow<'i, str>> {
         let mut text = Cow::Borrowed("");
         loop {
             match self.next()? {
-                Event::Text(more) => self.append(&mut text, more)?,
-                Event::Char(character) => self.append_char(&mut text, character)?,
-                Event::Opaque(octets) => match core::str::from_utf8(octets) {
+                Input::Text(more) => self.append(&mut text, more)?,
+                Input::Char(character) => self.append_char(&mut text, character)?,
+                Input::Opaque(octets) => match core::str::from_utf8(octets) {
                     Ok(more) => {
                         self.note(ToleranceKind::OpaqueString {
                             element: element.name(),
@@ -230,12 +329,11 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
                         return Err(self.fail(DecodeErrorKind::InvalidText { charset: "utf-8" }));
                     }
                 },
-                Event::Attribute(name, value) => {
-                    self.attribute(element.name(), name, value, extra)?;
+                Input::Attribute(attribute) => {
+                    self.attribute(element.name(), *attribute, extra)?;
                 }
-                Event::Start(tag) => self.drop_element(&tag)?,
-                Event::End => return Ok(text),
-                Event::Odd(_) => {}
+                Input::Start(tag) => self.drop_element(tag)?,
+                Input::End => return Ok(text),
             }
         }
     }
@@ -246,9 +344,9 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
         let mut octets = Vec::new();
         loop {
             match self.next()? {
-                Event::Text(more) => self.append(&mut text, more)?,
-                Event::Char(character) => self.append_char(&mut text, character)?,
-                Event::Opaque(more) => match core::str::from_utf8(more) {
+                Input::Text(more) => self.append(&mut text, more)?,
+                Input::Char(character) => self.append_char(&mut text, character)?,
+                Input::Opaque(more) => match core::str::from_utf8(more) {
                     Ok(more) if !is_binary => {
                         self.note(ToleranceKind::OpaqueString {
                             element: element.name(),
@@ -260,12 +358,11 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
                         octets.extend_from_slice(more);
                     }
                 },
-                Event::Attribute(name, value) => {
-                    self.attribute(element.name(), name, value, extra)?;
+                Input::Attribute(attribute) => {
+                    self.attribute(element.name(), *attribute, extra)?;
                 }
-                Event::Start(tag) => self.drop_element(&tag)?,
-                Event::End => break,
-                Event::Odd(_) => {}
+                Input::Start(tag) => self.drop_element(tag)?,
+                Input::End => break,
             }
         }
         if octets.is_empty() {
@@ -283,9 +380,28 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
     /// Reads an element that has no content.
     fn flag(&mut self, element: Element, extra: &mut Extra) -> Result<bool> {
         while let Some(tag) = self.child(element.name(), extra)? {
-            self.drop_element(&tag)?;
+            self.drop_element(tag)?;
         }
         Ok(true)
+    }
+
+    /// The number that the text of the open element is, if it is one.
+    fn digits<T: core::str::FromStr>(
+        &mut self,
+        element: Element,
+        extra: &mut Extra,
+    ) -> Result<Option<T>> {
+        if let Some(text) = self.source.text() {
+            self.leave();
+            if !is_trimmed(text) {
+                self.note(ToleranceKind::SurroundingSpace {
+                    element: element.name(),
+                })?;
+            }
+            return Ok(parse_number(trim(text)));
+        }
+        let text = self.rare_content(element, extra)?;
+        Ok(parse_number(&self.keep_trimmed(element, text)?))
     }
 
     fn number<T: core::str::FromStr>(
@@ -293,8 +409,7 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
         element: Element,
         extra: &mut Extra,
     ) -> Result<Option<T>> {
-        let text = self.text(element, extra)?;
-        let number = parse_number(&text);
+        let number = self.digits(element, extra)?;
         if number.is_none() {
             self.note(ToleranceKind::InvalidNumber {
                 element: element.name(),
@@ -304,8 +419,9 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
     }
 
     /// Notes an element where only text may stand, and drops it.
-    fn drop_element(&mut self, tag: &Tag<'i>) -> Result<()> {
-        let name = self.keep_str(tag.local())?;
+    #[cold]
+    fn drop_element(&mut self, tag: Tag) -> Result<()> {
+        let name = self.keep_local(tag)?;
         self.note(ToleranceKind::ElementInText { name })?;
         self.skip()
     }
@@ -314,38 +430,39 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
     fn skip(&mut self) -> Result<()> {
         let depth = self.path.len();
         loop {
-            if matches!(self.next()?, Event::End) && self.path.len() < depth {
+            if matches!(self.next()?, Input::End) && self.path.len() < depth {
                 return Ok(());
             }
         }
     }
 
     /// Keeps an element that does not belong here, or is not SyncML's.
-    fn foreign(&mut self, tag: Tag<'i>, extra: &mut Extra) -> Result<()> {
-        match &tag {
+    #[cold]
+    fn foreign(&mut self, tag: Tag, extra: &mut Extra) -> Result<()> {
+        match tag {
             Tag::Known(element) => {
                 self.note(ToleranceKind::MisplacedElement {
                     element: element.name(),
                 })?;
             }
-            Tag::Foreign(name) => {
-                let name = self.keep_str(&name.local)?;
+            Tag::Foreign => {
+                let name = self.keep_local(tag)?;
                 self.note(ToleranceKind::ForeignElement { name })?;
             }
         }
         self.keep_element(tag, extra)
     }
 
-    fn keep_element(&mut self, tag: Tag<'i>, extra: &mut Extra) -> Result<()> {
+    fn keep_element(&mut self, tag: Tag, extra: &mut Extra) -> Result<()> {
         self.copy(tag, &mut |piece| extra.push_piece(piece))
     }
 
-    fn capture(&mut self, tag: Tag<'i>, fragment: &mut Fragment) -> Result<()> {
+    fn capture(&mut self, tag: Tag, fragment: &mut Fragment) -> Result<()> {
         self.copy(tag, &mut |piece| fragment.push(piece))
     }
 
     /// Copies the element that just began, its end included.
-    fn copy(&mut self, tag: Tag<'i>, keep: &mut dyn FnMut(Piece)) -> Result<()> {
+    fn copy(&mut self, tag: Tag, keep: &mut dyn FnMut(Piece)) -> Result<()> {
         let depth = self.path.len();
         let start = Piece::Start(self.name_of(tag)?);
         self.keep_piece(start, keep)?;
@@ -353,32 +470,32 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
         loop {
             let event = self.next()?;
             match &event {
-                Event::Text(_) | Event::Char(_) | Event::Attribute(..) | Event::Odd(_) => {}
-                Event::Start(_) | Event::Opaque(_) | Event::End => self.flush(&mut text, keep)?,
+                Input::Text(_) | Input::Char(_) | Input::Attribute(_) => {}
+                Input::Start(_) | Input::Opaque(_) | Input::End => self.flush(&mut text, keep)?,
             }
             match event {
-                Event::Text(more) => self.append(&mut text, more)?,
-                Event::Char(character) => self.append_char(&mut text, character)?,
-                Event::Attribute(name, value) => {
+                Input::Text(more) => self.append(&mut text, more)?,
+                Input::Char(character) => self.append_char(&mut text, character)?,
+                Input::Attribute(attribute) => {
+                    let (name, value) = *attribute;
                     let name = self.name(name)?;
                     let value = self.keep(value)?;
                     self.keep_piece(Piece::Attribute(name, value), keep)?;
                 }
-                Event::Start(tag) => {
+                Input::Start(tag) => {
                     let start = Piece::Start(self.name_of(tag)?);
                     self.keep_piece(start, keep)?;
                 }
-                Event::Opaque(octets) => {
+                Input::Opaque(octets) => {
                     let octets = self.share(octets)?;
                     self.keep_piece(Piece::Opaque(octets), keep)?;
                 }
-                Event::End => {
+                Input::End => {
                     self.keep_piece(Piece::End, keep)?;
                     if self.path.len() < depth {
                         return Ok(());
                     }
                 }
-                Event::Odd(_) => {}
             }
         }
     }
@@ -401,8 +518,7 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
     fn attribute(
         &mut self,
         on: &'static str,
-        name: Qualified<'i>,
-        value: Cow<'i, str>,
+        (name, value): (Qualified<'i>, Cow<'i, str>),
         extra: &mut Extra,
     ) -> Result<()> {
         let local = self.keep_str(&name.local)?;
@@ -418,14 +534,31 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
         Ok(())
     }
 
-    fn name_of(&mut self, tag: Tag<'i>) -> Result<Name> {
+    fn name_of(&mut self, tag: Tag) -> Result<Name> {
         match tag {
             Tag::Known(element) => Ok(Name {
                 namespace: Text::from_static(element.namespace()),
                 local: Text::from_static(element.name()),
             }),
-            Tag::Foreign(name) => self.name(name),
+            Tag::Foreign => {
+                let name = self.foreign.last().cloned().unwrap_or_default();
+                self.name(name)
+            }
         }
+    }
+
+    /// The local name of the element that just began.
+    fn local(&self, tag: Tag) -> &str {
+        match tag {
+            Tag::Known(element) => element.name(),
+            Tag::Foreign => self.foreign.last().map_or("", |name| &name.local),
+        }
+    }
+
+    fn keep_local(&mut self, tag: Tag) -> Result<Text> {
+        let local = Text::from(self.local(tag));
+        self.charge_text(local.len())?;
+        Ok(local)
     }
 
     fn name(&mut self, name: Qualified<'i>) -> Result<Name> {
@@ -437,29 +570,42 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
 
     /// Whether a child that may stand once stands for the first time; a repetition is passed over.
     /// `rank` is its place in the DTD's order.
+    #[inline(always)]
     fn single(&mut self, seen: &mut Seen, rank: u8, element: Element) -> Result<bool> {
         if seen.has(rank) {
-            self.note(ToleranceKind::DuplicateElement {
-                element: element.name(),
-            })?;
-            self.skip()?;
-            return Ok(false);
+            return self.duplicate(element);
         }
         self.ordered(seen, rank, element)?;
         Ok(true)
     }
 
+    #[cold]
+    fn duplicate(&mut self, element: Element) -> Result<bool> {
+        self.note(ToleranceKind::DuplicateElement {
+            element: element.name(),
+        })?;
+        self.skip()?;
+        Ok(false)
+    }
+
     /// Notes a child that stands after one that the DTD puts behind it.
+    #[inline(always)]
     fn ordered(&mut self, seen: &mut Seen, rank: u8, element: Element) -> Result<()> {
         if seen.last > rank {
-            self.note(ToleranceKind::ElementOrder {
-                element: element.name(),
-            })?;
+            self.out_of_order(element)?;
         }
         seen.mark(rank);
         Ok(())
     }
 
+    #[cold]
+    fn out_of_order(&mut self, element: Element) -> Result<()> {
+        self.note(ToleranceKind::ElementOrder {
+            element: element.name(),
+        })
+    }
+
+    #[inline]
     fn require(&mut self, seen: &Seen, rank: u8, element: Element) -> Result<()> {
         if seen.has(rank) {
             return Ok(());
@@ -496,6 +642,7 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
     }
 
     /// A text of the model.
+    #[inline]
     fn keep(&mut self, text: Cow<'i, str>) -> Result<Text> {
         self.charge_text(text.len())?;
         Ok(Text::from(text))
@@ -506,6 +653,7 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
         Ok(Text::from(text))
     }
 
+    #[inline]
     fn charge_text(&mut self, length: usize) -> Result<()> {
         // Shorter texts are stored inline.
         if length > INLINE {
@@ -526,6 +674,7 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
         Ok(Bytes::copy_from_slice(octets))
     }
 
+    #[inline]
     fn push<T>(&mut self, list: &mut Vec<T>, element: T) -> Result<()> {
         if list.len() == list.capacity() {
             // One, then doubled: most lists have one element.
@@ -537,24 +686,32 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
         Ok(())
     }
 
+    #[inline]
     fn boxed<T>(&mut self, value: T) -> Result<Box<T>> {
         self.charge(size_of::<T>())?;
         Ok(Box::new(value))
     }
 
+    #[inline(always)]
     fn charge(&mut self, octets: usize) -> Result<()> {
         match self.memory_left.checked_sub(octets) {
             Some(left) => {
                 self.memory_left = left;
                 Ok(())
             }
-            None => Err(self.fail(DecodeErrorKind::TooMuchMemory {
-                limit: self.memory_limit,
-            })),
+            None => Err(self.too_much()),
         }
     }
 
+    #[cold]
+    fn too_much(&self) -> DecodeError {
+        self.fail(DecodeErrorKind::TooMuchMemory {
+            limit: self.memory_limit,
+        })
+    }
+
     /// Passes over something that breaks the letter, or refuses it.
+    #[cold]
     fn note(&mut self, kind: ToleranceKind) -> Result<()> {
         if self.mode == Mode::Strict {
             return Err(self.fail(DecodeErrorKind::Strict(kind)));
@@ -567,6 +724,7 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
         Ok(())
     }
 
+    #[cold]
     fn fail(&self, kind: DecodeErrorKind) -> DecodeError {
         self.at(Fault {
             offset: self.source.offset(),
@@ -574,29 +732,45 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
         })
     }
 
+    #[cold]
     fn at(&self, fault: Fault) -> DecodeError {
         let mut path = String::new();
-        for tag in &self.path {
+        let mut foreign = self.foreign.iter();
+        for element in &self.path {
             if !path.is_empty() {
                 path.push('/');
             }
-            path.push_str(tag.local());
+            path.push_str(match element {
+                Some(element) => element.name(),
+                None => foreign.next().map_or("", |name| &name.local),
+            });
         }
         DecodeError::new(S::ENCODING, fault.offset, path, fault.kind)
     }
 
     /// An element that should be MetInf's: without its namespace it counts all the same.
-    fn metinf(&mut self, tag: Tag<'i>) -> Result<Tag<'i>> {
-        if let Tag::Foreign(name) = &tag
-            && tags::is_syncml(&name.namespace)
-            && let Some(element) = Element::from_name(tags::PAGE_METINF, &name.local)
-        {
-            self.note(ToleranceKind::MissingMetInfNamespace {
-                element: element.name(),
-            })?;
-            return Ok(Tag::Known(element));
+    #[inline]
+    fn metinf(&mut self, tag: Tag) -> Result<Tag> {
+        match tag {
+            Tag::Known(_) => Ok(tag),
+            Tag::Foreign => self.foreign_metinf(),
         }
-        Ok(tag)
+    }
+
+    #[cold]
+    fn foreign_metinf(&mut self) -> Result<Tag> {
+        let element = self
+            .foreign
+            .last()
+            .filter(|name| tags::is_syncml(&name.namespace))
+            .and_then(|name| Element::from_name(tags::PAGE_METINF, &name.local));
+        let Some(element) = element else {
+            return Ok(Tag::Foreign);
+        };
+        self.note(ToleranceKind::MissingMetInfNamespace {
+            element: element.name(),
+        })?;
+        Ok(Tag::Known(element))
     }
 }
 
@@ -622,8 +796,6 @@ fn bit(rank: u8) -> u32 {
     1_u32.wrapping_shl(u32::from(rank))
 }
 
-/// The longest text that [`Text`] stores inline.
-const INLINE: usize = 24;
 /// Octets below this are copied: a slice would keep the whole message alive.
 const SHARED_MIN: usize = 512;
 /// So are those that are a smaller part of the message than one in this many.
@@ -631,6 +803,15 @@ const SHARED_PART: usize = 8;
 
 fn is_space(octet: u8) -> bool {
     matches!(octet, b' ' | b'\t' | b'\n' | b'\r')
+}
+
+/// Whether neither end of a text is white space.
+fn is_trimmed(text: &str) -> bool {
+    match text.as_bytes() {
+        [] => true,
+        [only] => !is_space(*only),
+        [first, .., last] => !is_space(*first) && !is_space(*last),
+    }
 }
 
 fn trim(text: &str) -> &str {

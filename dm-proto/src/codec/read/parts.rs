@@ -2,13 +2,12 @@
 
 use alloc::{borrow::Cow, boxed::Box, vec::Vec};
 
-use super::{Parser, Result, Seen, is_space, parse_number};
+use super::{Input, Parser, Result, Seen, Tag, is_space};
 use crate::{
-    AlertCode, Data, DecodeErrorKind, Extra, Fragment, LocUri, MsgId, Piece, Secret, SessionId,
-    StatusCode,
+    AlertCode, Data, DecodeErrorKind, Extra, Fragment, LocUri, Piece, Secret, StatusCode, Text,
     codec::{
         ToleranceKind,
-        event::{Event, Source, Tag},
+        event::{Source, Step},
         tags::Element,
     },
     message::{Anchor, Chal, Cred, Item, Location, Mem, Meta, SharedMem, SyncHdr},
@@ -24,45 +23,44 @@ enum RawData<'i> {
 }
 
 impl<'i, S: Source<'i>> Parser<'i, S> {
-    pub(super) fn header(&mut self) -> Result<SyncHdr> {
-        let mut header = SyncHdr::default();
+    pub(super) fn header(&mut self, header: &mut SyncHdr) -> Result<()> {
         let mut seen = Seen::default();
         let extra = &mut header.extra;
         while let Some(tag) = self.child("", extra)? {
             match tag {
                 Tag::Known(element @ Element::VerDtd) => {
                     if self.single(&mut seen, 0, element)? {
-                        header.ver_dtd = self.text(element, extra)?;
+                        self.text_to(&mut header.ver_dtd, element, extra)?;
                     }
                 }
                 Tag::Known(element @ Element::VerProto) => {
                     if self.single(&mut seen, 1, element)? {
-                        header.ver_proto = self.text(element, extra)?;
+                        self.text_to(&mut header.ver_proto, element, extra)?;
                     }
                 }
                 Tag::Known(element @ Element::SessionId) => {
                     if self.single(&mut seen, 2, element)? {
-                        header.session_id = SessionId::from(self.text(element, extra)?);
+                        self.text_to(header.session_id.text_mut(), element, extra)?;
                     }
                 }
                 Tag::Known(element @ Element::MsgId) => {
                     if self.single(&mut seen, 3, element)? {
-                        header.msg_id = MsgId::from(self.text(element, extra)?);
+                        self.text_to(header.msg_id.text_mut(), element, extra)?;
                     }
                 }
                 Tag::Known(element @ Element::Target) => {
                     if self.single(&mut seen, 4, element)? {
-                        header.target = self.location()?;
+                        self.location(&mut header.target)?;
                     }
                 }
                 Tag::Known(element @ Element::Source) => {
                     if self.single(&mut seen, 5, element)? {
-                        header.source = self.location()?;
+                        self.location(&mut header.source)?;
                     }
                 }
                 Tag::Known(element @ Element::RespUri) => {
                     if self.single(&mut seen, 6, element)? {
-                        header.resp_uri = Some(self.text(element, extra)?);
+                        self.text_to(header.resp_uri.insert(Text::EMPTY), element, extra)?;
                     }
                 }
                 Tag::Known(element @ Element::NoResp) => {
@@ -93,53 +91,38 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
         ] {
             self.require(&seen, rank, element)?;
         }
-        Ok(header)
+        Ok(())
     }
 
     /// A `Target` or `Source`. Some samples of the documents put the address into it directly.
-    pub(super) fn location(&mut self) -> Result<Location> {
-        let mut location = Location::default();
+    pub(super) fn location(&mut self, location: &mut Location) -> Result<()> {
         let mut seen = Seen::default();
         let mut bare = Cow::Borrowed("");
         let extra = &mut location.extra;
         loop {
-            let tag = match self.next()? {
-                Event::Start(tag) => tag,
-                Event::End => break,
-                Event::Attribute(name, value) => {
-                    self.attribute("", name, value, extra)?;
-                    continue;
+            let tag = match self.source.step() {
+                Step::Start(element) => {
+                    self.enter(Some(element))?;
+                    Tag::Known(element)
                 }
-                Event::Text(text) => {
-                    self.append(&mut bare, text)?;
-                    continue;
+                Step::End => {
+                    self.leave();
+                    break;
                 }
-                Event::Char(character) => {
-                    self.append_char(&mut bare, character)?;
-                    continue;
-                }
-                Event::Opaque(octets) => {
-                    match core::str::from_utf8(octets) {
-                        Ok(text) => self.append(&mut bare, Cow::Borrowed(text))?,
-                        Err(_) => {
-                            return Err(
-                                self.fail(DecodeErrorKind::InvalidText { charset: "utf-8" })
-                            );
-                        }
-                    }
-                    continue;
-                }
-                Event::Odd(_) => continue,
+                Step::Other => match self.bare_location(&mut bare, extra)? {
+                    Some(tag) => tag,
+                    None => break,
+                },
             };
             match tag {
                 Tag::Known(element @ Element::LocUri) => {
                     if self.single(&mut seen, 0, element)? {
-                        location.loc_uri = LocUri::from(self.text(element, extra)?);
+                        self.text_to(location.loc_uri.text_mut(), element, extra)?;
                     }
                 }
                 Tag::Known(element @ Element::LocName) => {
                     if self.single(&mut seen, 1, element)? {
-                        location.loc_name = Some(self.text(element, extra)?);
+                        self.text_to(location.loc_name.insert(Text::EMPTY), element, extra)?;
                     }
                 }
                 // The DTD of 1.2 allows it, DM does not use it.
@@ -156,7 +139,27 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
             let bare = super::trim(&bare);
             location.loc_uri = LocUri::from(self.keep_str(bare)?);
         }
-        Ok(location)
+        Ok(())
+    }
+
+    /// Text of a location up to its next child, or its end.
+    #[inline(never)]
+    fn bare_location(&mut self, bare: &mut Cow<'i, str>, extra: &mut Extra) -> Result<Option<Tag>> {
+        loop {
+            match self.next()? {
+                Input::Start(tag) => return Ok(Some(tag)),
+                Input::End => return Ok(None),
+                Input::Attribute(attribute) => self.attribute("", *attribute, extra)?,
+                Input::Text(text) => self.append(bare, text)?,
+                Input::Char(character) => self.append_char(bare, character)?,
+                Input::Opaque(octets) => match core::str::from_utf8(octets) {
+                    Ok(text) => self.append(bare, Cow::Borrowed(text))?,
+                    Err(_) => {
+                        return Err(self.fail(DecodeErrorKind::InvalidText { charset: "utf-8" }));
+                    }
+                },
+            }
+        }
     }
 
     fn parent_uri(&mut self, on: Element, extra: &mut Extra) -> Result<Box<LocUri>> {
@@ -170,7 +173,7 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
                         uri = LocUri::from(self.text(element, &mut Extra::default())?);
                     }
                 }
-                tag => self.drop_element(&tag)?,
+                tag => self.drop_element(tag)?,
             }
         }
         self.require(&seen, 0, Element::LocUri)?;
@@ -208,7 +211,7 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
             match tag {
                 Tag::Known(element @ Element::Meta) => {
                     if self.single(&mut seen, 0, element)? {
-                        chal.meta = self.meta()?;
+                        self.meta(&mut chal.meta)?;
                     }
                 }
                 tag => self.foreign(tag, &mut chal.extra)?,
@@ -219,14 +222,14 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
     }
 
     pub(super) fn boxed_meta(&mut self) -> Result<Box<Meta>> {
-        let meta = self.meta()?;
-        self.boxed(meta)
+        let mut meta = self.boxed(Meta::default())?;
+        self.meta(&mut meta)?;
+        Ok(meta)
     }
 
     /// Children of a `Meta` come in any order in practice, so that is no tolerance. A `MetInf` around
     /// them, which the DTD of MetInf has as its root, counts as absent.
-    fn meta(&mut self) -> Result<Meta> {
-        let mut meta = Meta::default();
+    fn meta(&mut self, meta: &mut Meta) -> Result<()> {
         let mut seen = Seen::default();
         let mut wrapped = false;
         let extra = &mut meta.extra;
@@ -246,17 +249,17 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
                 Tag::Known(Element::MetInf) if !wrapped => wrapped = true,
                 Tag::Known(element @ Element::Format) => {
                     if self.single(&mut seen, 0, element)? {
-                        meta.format = Some(self.text(element, extra)?);
+                        self.text_to(meta.format.insert(Text::EMPTY), element, extra)?;
                     }
                 }
                 Tag::Known(element @ Element::Type) => {
                     if self.single(&mut seen, 1, element)? {
-                        meta.type_ = Some(self.text(element, extra)?);
+                        self.text_to(meta.type_.insert(Text::EMPTY), element, extra)?;
                     }
                 }
                 Tag::Known(element @ Element::Mark) => {
                     if self.single(&mut seen, 2, element)? {
-                        meta.mark = Some(self.text(element, extra)?);
+                        self.text_to(meta.mark.insert(Text::EMPTY), element, extra)?;
                     }
                 }
                 Tag::Known(element @ Element::Size) => {
@@ -271,7 +274,7 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
                 }
                 Tag::Known(element @ Element::Version) => {
                     if self.single(&mut seen, 5, element)? {
-                        meta.version = Some(self.text(element, extra)?);
+                        self.text_to(meta.version.insert(Text::EMPTY), element, extra)?;
                     }
                 }
                 Tag::Known(element @ Element::NextNonce) => {
@@ -307,7 +310,7 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
                 tag => self.foreign(tag, extra)?,
             }
         }
-        Ok(meta)
+        Ok(())
     }
 
     fn anchor(&mut self) -> Result<Box<Anchor>> {
@@ -317,12 +320,12 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
             match self.metinf(tag)? {
                 Tag::Known(element @ Element::Last) => {
                     if self.single(&mut seen, 0, element)? {
-                        anchor.last = Some(self.text(element, &mut anchor.extra)?);
+                        self.text_to(anchor.last.insert(Text::EMPTY), element, &mut anchor.extra)?;
                     }
                 }
                 Tag::Known(element @ Element::Next) => {
                     if self.single(&mut seen, 1, element)? {
-                        anchor.next = self.text(element, &mut anchor.extra)?;
+                        self.text_to(&mut anchor.next, element, &mut anchor.extra)?;
                     }
                 }
                 tag => self.foreign(tag, &mut anchor.extra)?,
@@ -362,8 +365,7 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
     }
 
     /// An `Item` of a command with this `Meta`.
-    pub(super) fn item(&mut self, command_meta: Option<&Meta>) -> Result<Item> {
-        let mut item = Item::default();
+    pub(super) fn item(&mut self, item: &mut Item, command_meta: Option<&Meta>) -> Result<()> {
         let mut seen = Seen::default();
         let mut raw = None;
         let extra = &mut item.extra;
@@ -371,12 +373,12 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
             match tag {
                 Tag::Known(element @ Element::Target) => {
                     if self.single(&mut seen, 0, element)? {
-                        item.target = Some(self.location()?);
+                        self.location(item.target.insert(Location::default()))?;
                     }
                 }
                 Tag::Known(element @ Element::Source) => {
                     if self.single(&mut seen, 1, element)? {
-                        item.source = Some(self.location()?);
+                        self.location(item.source.insert(Location::default()))?;
                     }
                 }
                 Tag::Known(element @ Element::SourceParent) => {
@@ -407,19 +409,28 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
                 tag => self.foreign(tag, extra)?,
             }
         }
-        // Only now is it known which Meta applies, whatever the order was.
-        let form = Form::of(command_meta, item.meta.as_deref());
-        item.data = raw.map(|raw| self.settle(raw, form)).transpose()?;
-        Ok(item)
+        if let Some(RawData::Text(Cow::Borrowed(text))) = raw {
+            self.charge_text(text.len())?;
+            Data::set_text(&mut item.data, text);
+        } else if let Some(raw) = raw {
+            // Only now is it known which Meta applies, whatever the order was.
+            let form = || Form::of(command_meta, item.meta.as_deref());
+            item.data = Some(self.settle(raw, form)?);
+        }
+        Ok(())
     }
 
     fn data(&mut self, extra: &mut Extra) -> Result<RawData<'i>> {
+        if let Some(text) = self.source.text() {
+            self.leave();
+            return Ok(RawData::Text(Cow::Borrowed(text)));
+        }
         let mut text: Cow<'i, str> = Cow::Borrowed("");
         let mut octets: Option<&'i [u8]> = None;
         let mut mixed: Option<Vec<u8>> = None;
         loop {
             match self.next()? {
-                Event::Text(more) => match (&mut mixed, octets.take()) {
+                Input::Text(more) => match (&mut mixed, octets.take()) {
                     (Some(mixed), _) => self.extend(mixed, more.as_bytes())?,
                     (None, Some(first)) => {
                         let mut all = Vec::new();
@@ -429,7 +440,7 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
                     }
                     (None, None) => self.append(&mut text, more)?,
                 },
-                Event::Char(character) => {
+                Input::Char(character) => {
                     let mut buffer = [0; 4];
                     let more = character.encode_utf8(&mut buffer).as_bytes();
                     match (&mut mixed, octets.take()) {
@@ -443,7 +454,7 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
                         (None, None) => self.append_char(&mut text, character)?,
                     }
                 }
-                Event::Opaque(more) => match (&mut mixed, octets.take()) {
+                Input::Opaque(more) => match (&mut mixed, octets.take()) {
                     (Some(mixed), _) => self.extend(mixed, more)?,
                     (None, None) if text.is_empty() => octets = Some(more),
                     (None, first) => {
@@ -454,8 +465,8 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
                         mixed = Some(all);
                     }
                 },
-                Event::Attribute(name, value) => self.attribute("Data", name, value, extra)?,
-                Event::Start(tag) => {
+                Input::Attribute(attribute) => self.attribute("Data", *attribute, extra)?,
+                Input::Start(tag) => {
                     self.note(ToleranceKind::RawMarkup)?;
                     let before = match (mixed, octets) {
                         (Some(mixed), _) => RawData::Mixed(mixed),
@@ -464,20 +475,19 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
                     };
                     return self.markup(before, tag);
                 }
-                Event::End => {
+                Input::End => {
                     return Ok(match (mixed, octets) {
                         (Some(mixed), _) => RawData::Mixed(mixed),
                         (None, Some(octets)) => RawData::Octets(octets),
                         (None, None) => RawData::Text(text),
                     });
                 }
-                Event::Odd(_) => {}
             }
         }
     }
 
     /// The rest of a `Data` in which the element `tag` just began.
-    fn markup(&mut self, before: RawData<'i>, tag: Tag<'i>) -> Result<RawData<'i>> {
+    fn markup(&mut self, before: RawData<'i>, tag: Tag) -> Result<RawData<'i>> {
         let mut fragment = Fragment::EMPTY;
         let mut keep = |piece| fragment.push(piece);
         let piece = match before {
@@ -494,22 +504,22 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
         let mut text = Cow::Borrowed("");
         loop {
             match self.next()? {
-                Event::Text(more) => self.append(&mut text, more)?,
-                Event::Char(character) => self.append_char(&mut text, character)?,
-                Event::Opaque(octets) => {
+                Input::Text(more) => self.append(&mut text, more)?,
+                Input::Char(character) => self.append_char(&mut text, character)?,
+                Input::Opaque(octets) => {
                     self.flush(&mut text, &mut keep)?;
                     let octets = self.share(octets)?;
                     self.keep_piece(Piece::Opaque(octets), &mut keep)?;
                 }
-                Event::Start(tag) => {
+                Input::Start(tag) => {
                     self.flush(&mut text, &mut keep)?;
                     self.copy(tag, &mut keep)?;
                 }
-                Event::End => {
+                Input::End => {
                     self.flush(&mut text, &mut keep)?;
                     return Ok(RawData::Markup(fragment));
                 }
-                Event::Attribute(..) | Event::Odd(_) => {}
+                Input::Attribute(_) => {}
             }
         }
     }
@@ -521,15 +531,15 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
     }
 
     /// Decides between text and octets.
-    fn settle(&mut self, raw: RawData<'i>, form: Form) -> Result<Data> {
+    fn settle(&mut self, raw: RawData<'i>, form: impl Fn() -> Form) -> Result<Data> {
         Ok(match raw {
             RawData::Text(text) => Data::text(self.keep(text)?),
             RawData::Markup(fragment) => Data::markup(fragment),
             RawData::Octets(octets) => match core::str::from_utf8(octets) {
-                Ok(text) if !form.is_binary() => Data::text(self.keep(Cow::Borrowed(text))?),
+                Ok(text) if !form().is_binary() => Data::text(self.keep(Cow::Borrowed(text))?),
                 _ => Data::binary(self.share(octets)?),
             },
-            RawData::Mixed(octets) if form.is_binary() => Data::binary(octets),
+            RawData::Mixed(octets) if form().is_binary() => Data::binary(octets),
             RawData::Mixed(octets) => match alloc::string::String::from_utf8(octets) {
                 Ok(text) => Data::text(text),
                 Err(error) => Data::binary(error.into_bytes()),
@@ -539,8 +549,7 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
 
     /// The `Data` of a `Status`: missing or not a number is 400.
     pub(super) fn status_code(&mut self, extra: &mut Extra) -> Result<StatusCode> {
-        let text = self.text(Element::Data, extra)?;
-        if let Some(number) = parse_number(&text) {
+        if let Some(number) = self.digits(Element::Data, extra)? {
             return Ok(StatusCode::new(number));
         }
         self.note(ToleranceKind::StatusCode)?;

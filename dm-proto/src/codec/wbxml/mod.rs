@@ -35,3 +35,48 @@ pub(super) mod token {
 /// The namespace in which tokens that the tables do not have get names, so that they are kept and
 /// written back: `page1-token17` for an element, `page0-attribute05` for an attribute.
 pub(super) const UNKNOWN_TOKENS: &str = "urn:wbxml:unknown-tokens";
+
+const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
+const TOPS: u64 = u64::from_ne_bytes([0x80; 8]);
+
+/// The octets that are 0, as their top bits; above the lowest there may be others.
+#[inline(always)]
+fn zeros(word: u64) -> u64 {
+    word.wrapping_sub(ONES) & !word & TOPS
+}
+
+/// Where the first NUL is. Most strings are shorter than what a call of memchr is worth.
+#[inline(always)]
+fn find_nul(octets: &[u8]) -> Option<usize> {
+    let (words, _) = octets.as_chunks::<8>();
+    let mut passed = 0_usize;
+    for word in words.iter().take(8) {
+        let zeros = zeros(u64::from_le_bytes(*word));
+        if zeros != 0 {
+            let within = usize::try_from(zeros.trailing_zeros() >> 3).unwrap_or_default();
+            return Some(passed.saturating_add(within));
+        }
+        passed = passed.saturating_add(8);
+    }
+    memchr::memchr(0, octets.get(passed..)?).map(|at| passed.saturating_add(at))
+}
+
+/// Whether there is a NUL, for strings that mostly are short.
+#[inline]
+fn has_nul(octets: &[u8]) -> bool {
+    if octets.len() > 128 {
+        return memchr::memchr(0, octets).is_some();
+    }
+    if let Some(last) = octets.last_chunk() {
+        let (words, _) = octets.as_chunks();
+        return words
+            .iter()
+            .chain([last])
+            .any(|word| zeros(u64::from_le_bytes(*word)) != 0);
+    }
+    if let (Some(first), Some(last)) = (octets.first_chunk(), octets.last_chunk()) {
+        let (first, last) = (u32::from_le_bytes(*first), u32::from_le_bytes(*last));
+        return zeros(u64::from(first) << 32 | u64::from(last)) != 0;
+    }
+    octets.contains(&0)
+}

@@ -5,7 +5,7 @@ use alloc::{borrow::Cow, format, vec::Vec};
 use memchr::memchr;
 
 use super::{
-    UNKNOWN_TOKENS,
+    UNKNOWN_TOKENS, find_nul,
     header::{Charset, Header, header},
     integer::{Broken, mb_u_int32},
     token,
@@ -14,7 +14,7 @@ use crate::{
     DecodeErrorKind,
     codec::{
         Encoding, ToleranceKind,
-        event::{Event, Fault, Qualified, Source, Tag, is_name},
+        event::{Event, Fault, Qualified, Source, Step, Tag, is_name},
         tags::{self, Element, XMLNS_NAMESPACE},
     },
 };
@@ -25,6 +25,10 @@ pub(in crate::codec) struct Reader<'i> {
     /// The length of the whole input, from which offsets follow.
     length: usize,
     rest: &'i [u8],
+    /// The part of the body up to the first octet that is not UTF-8: its strings are checked already.
+    checked: &'i str,
+    /// What was left of the body where `checked` begins.
+    checked_from: usize,
     /// What is left when the last event began.
     last: usize,
     charset: Charset,
@@ -67,16 +71,23 @@ impl<'i> Reader<'i> {
                 table,
             },
         ) = header(input).map_err(|error| fault(length, error))?;
+        let checked = if charset == Charset::Utf8 {
+            valid_start(rest)
+        } else {
+            ""
+        };
         Ok(Self {
             length,
             rest,
+            checked,
+            checked_from: rest.len(),
             last: length,
             charset,
             table,
             tag_page: 0,
             attribute_page: 0,
             switched: false,
-            open: Vec::new(),
+            open: Vec::with_capacity(16),
             attributes: Attributes::None,
             is_empty: false,
             queued: (version > 0x03)
@@ -84,6 +95,20 @@ impl<'i> Reader<'i> {
             budget,
             budget_limit: budget,
         })
+    }
+
+    /// Whether the next event is not that of the next octet.
+    #[inline(always)]
+    fn is_special(&self) -> bool {
+        self.queued.is_some() || self.attributes == Attributes::Open
+    }
+
+    /// Octets as text, where that is a matter of checking them.
+    fn valid(&self, octets: &'i [u8]) -> Option<&'i str> {
+        if self.charset != Charset::Utf8 && !octets.is_ascii() {
+            return None;
+        }
+        core::str::from_utf8(octets).ok()
     }
 
     fn content(&mut self) -> Result<Event<'i>> {
@@ -148,11 +173,9 @@ impl<'i> Reader<'i> {
     /// tag that was not preceded by a switch belongs to page 0.
     fn known(&mut self, identity: u8, switched: bool) -> (Tag<'i>, Option<ToleranceKind>) {
         let mut odd = None;
-        if self.tag_page == tags::PAGE_METINF
-            && !switched
-            && let Some(Some(parent)) = self.open.last()
-            && parent.page() == tags::PAGE_SYNCML
-            && !matches!(parent, Element::Meta | Element::Data)
+        if !switched
+            && let Some(&parent) = self.open.last()
+            && is_leftover(self.tag_page, parent)
         {
             self.tag_page = tags::PAGE_SYNCML;
             odd = Some(ToleranceKind::LeftoverPage);
@@ -494,6 +517,83 @@ impl<'i> Source<'i> for Reader<'i> {
         self.content()
     }
 
+    #[inline(always)]
+    fn step(&mut self) -> Step {
+        if self.is_special() {
+            return Step::Other;
+        }
+        if self.is_empty {
+            self.is_empty = false;
+            self.open.pop();
+            return Step::End;
+        }
+        let (mut rest, mut page, mut switched) = (self.rest, self.tag_page, self.switched);
+        if let [token::SWITCH_PAGE, to, after @ ..] = rest {
+            (rest, page, switched) = (after, *to, true);
+        }
+        let Some((&octet, after)) = rest.split_first() else {
+            return Step::Other;
+        };
+        let Some(&parent) = self.open.last() else {
+            return Step::Other;
+        };
+        let step = if octet == token::END {
+            self.open.pop();
+            Step::End
+        } else {
+            if octet & token::ATTRIBUTES != 0 {
+                return Step::Other;
+            }
+            let Some(element) = Element::from_token(page, octet & token::IDENTITY) else {
+                return Step::Other;
+            };
+            if !switched && is_leftover(page, parent) {
+                return Step::Other;
+            }
+            self.is_empty = octet & token::CONTENT == 0;
+            self.open.push(Some(element));
+            Step::Start(element)
+        };
+        self.last = rest.len();
+        self.rest = after;
+        self.tag_page = page;
+        self.switched = false;
+        step
+    }
+
+    #[inline(always)]
+    fn text(&mut self) -> Option<&'i str> {
+        if self.is_special() {
+            return None;
+        }
+        if self.is_empty {
+            self.is_empty = false;
+            self.open.pop();
+            return Some("");
+        }
+        let (text, left) = match self.rest {
+            [token::END, after @ ..] => ("", after),
+            [token::STR_I, string @ ..] => {
+                let end = find_nul(string)?;
+                let [0, token::END, after @ ..] = string.get(end..)? else {
+                    return None;
+                };
+                let from = self.checked_from.checked_sub(string.len())?;
+                let text = match self.checked.get(from..from.saturating_add(end)) {
+                    Some(text) => text,
+                    None => self.valid(string.get(..end)?)?,
+                };
+                (text, after)
+            }
+            _ => return None,
+        };
+        self.open.pop()?;
+        self.rest = left;
+        self.last = left.len().saturating_add(1);
+        self.switched = false;
+        Some(text)
+    }
+
     fn finish(&mut self) -> Result<Option<ToleranceKind>> {
         loop {
             self.last = self.rest.len();
@@ -513,6 +613,25 @@ impl<'i> Source<'i> for Reader<'i> {
 
     fn offset(&self) -> usize {
         self.length.saturating_sub(self.last)
+    }
+}
+
+/// Whether a page that no switch precedes is left over from a `Meta`, given the element around.
+fn is_leftover(page: u8, parent: Option<Element>) -> bool {
+    page == tags::PAGE_METINF
+        && parent.is_some_and(|parent| {
+            parent.page() == tags::PAGE_SYNCML && !matches!(parent, Element::Meta | Element::Data)
+        })
+}
+
+/// The longest start that is UTF-8.
+fn valid_start(octets: &[u8]) -> &str {
+    match core::str::from_utf8(octets) {
+        Ok(text) => text,
+        Err(error) => octets
+            .get(..error.valid_up_to())
+            .and_then(|octets| core::str::from_utf8(octets).ok())
+            .unwrap_or_default(),
     }
 }
 

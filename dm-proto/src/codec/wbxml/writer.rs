@@ -2,7 +2,7 @@
 
 use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
 
-use super::{UNKNOWN_TOKENS, header, integer, token};
+use super::{UNKNOWN_TOKENS, has_nul, header, integer, token};
 use crate::{
     EncodeError, Name,
     codec::{
@@ -14,11 +14,13 @@ use crate::{
 /// Writes a document: version 1.2, a numeric public identifier, UTF-8, and a string table that holds
 /// only the names that have no token.
 pub(in crate::codec) struct Writer {
-    public_id: u32,
     table: Vec<u8>,
     /// Where each name of the table begins.
     names: BTreeMap<String, u32>,
+    /// The document as it is without a string table.
     body: Vec<u8>,
+    /// Where its first element begins, after the length of the table, which is one octet.
+    content: usize,
     page: u8,
     /// The open elements.
     open: Vec<Option<Element>>,
@@ -40,17 +42,22 @@ pub(in crate::codec) struct Mark {
 impl Writer {
     /// A document for a message with this `VerDTD`.
     pub(in crate::codec) fn new(ver_dtd: &str) -> Self {
+        let public_id = match ver_dtd {
+            "1.0" => header::SYNCML_1_0,
+            "1.1" => header::SYNCML_1_1,
+            _ => header::SYNCML_1_2,
+        };
+        let mut body = Vec::with_capacity(512);
+        body.push(VERSION);
+        integer::write(&mut body, public_id);
+        body.extend_from_slice(&[UTF_8, 0]);
         Self {
-            public_id: match ver_dtd {
-                "1.0" => header::SYNCML_1_0,
-                "1.1" => header::SYNCML_1_1,
-                _ => header::SYNCML_1_2,
-            },
             table: Vec::new(),
             names: BTreeMap::new(),
-            body: Vec::new(),
+            content: body.len(),
+            body,
             page: 0,
-            open: Vec::new(),
+            open: Vec::with_capacity(16),
             fresh: None,
             in_attributes: false,
         }
@@ -58,12 +65,12 @@ impl Writer {
 
     /// The length of the document as far as it is written.
     pub(in crate::codec) fn len(&self) -> usize {
-        // Version and character set are an octet each.
-        2_usize
-            .saturating_add(integer::written_len(self.public_id))
+        // The length of an empty table is in the body.
+        self.body
+            .len()
+            .saturating_sub(1)
             .saturating_add(integer::written_len(self.table_len()))
             .saturating_add(self.table.len())
-            .saturating_add(self.body.len())
     }
 
     /// What `Final` and the ends of body and message take from here.
@@ -98,13 +105,20 @@ impl Writer {
 
     /// The document.
     pub(in crate::codec) fn finish(self) -> Result<Vec<u8>, EncodeError> {
+        if self.table.is_empty() {
+            return Ok(self.body);
+        }
         let mut out = Vec::with_capacity(self.len());
-        out.push(VERSION);
-        integer::write(&mut out, self.public_id);
-        out.push(UTF_8);
+        let (header, content) = self
+            .body
+            .split_at_checked(self.content)
+            .unwrap_or((&self.body, &[]));
+        out.extend_from_slice(header);
+        // The length of the empty table.
+        out.pop();
         integer::write(&mut out, length(self.table.len())?);
         out.extend_from_slice(&self.table);
-        out.extend_from_slice(&self.body);
+        out.extend_from_slice(content);
         Ok(out)
     }
 
@@ -112,6 +126,23 @@ impl Writer {
         u32::try_from(self.table.len()).unwrap_or(u32::MAX)
     }
 
+    /// Where a child of the innermost element goes, with a switch to its page.
+    #[inline]
+    fn enter(&mut self, element: Element) {
+        self.content();
+        let page = element.page();
+        if page != self.page || page == tags::PAGE_METINF && self.is_unusual() {
+            self.switch(page);
+        }
+    }
+
+    /// Whether a reader may take a page 1 that no switch precedes for one left over: outside `Meta`.
+    fn is_unusual(&self) -> bool {
+        matches!(self.open.last(), Some(Some(parent))
+            if parent.page() == tags::PAGE_SYNCML && *parent != Element::Meta)
+    }
+
+    #[inline]
     fn begin(&mut self, tag: u8, element: Option<Element>) {
         self.fresh = Some(self.body.len());
         self.body.push(tag);
@@ -131,6 +162,7 @@ impl Writer {
     }
 
     /// The element that just began turns out to have content.
+    #[inline]
     fn content(&mut self) {
         if self.fresh.is_some() {
             self.close_attributes();
@@ -181,7 +213,7 @@ impl Writer {
             return Ok(());
         }
         // A NUL would end the string.
-        if memchr::memchr(0, text.as_bytes()).is_some() {
+        if has_nul(text.as_bytes()) {
             return self.octets(text.as_bytes());
         }
         self.body.push(token::STR_I);
@@ -202,16 +234,34 @@ impl Writer {
 impl Sink for Writer {
     const TEXT_ONLY: bool = false;
 
-    fn start(&mut self, element: Element) {
-        self.content();
-        let page = element.page();
-        // Outside Meta a reader may take a page 1 that no switch precedes for one left over.
-        let is_unusual = page == tags::PAGE_METINF
-            && matches!(self.open.last(), Some(Some(parent))
-                if parent.page() == tags::PAGE_SYNCML && *parent != Element::Meta);
-        if page != self.page || is_unusual {
-            self.switch(page);
+    fn reserve(&mut self, commands: usize, items: usize, data: usize) {
+        let parts = commands.saturating_add(items).saturating_mul(64);
+        self.body.reserve(parts.saturating_add(data));
+    }
+
+    #[inline]
+    fn leaf(&mut self, element: Element, text: &str) -> Result<(), EncodeError> {
+        self.enter(element);
+        if text.is_empty() {
+            self.body.push(element.token());
+            return Ok(());
         }
+        self.body.reserve(text.len().saturating_add(4));
+        if has_nul(text.as_bytes()) {
+            self.body.push(element.token() | token::CONTENT);
+            self.octets(text.as_bytes())?;
+            self.body.push(token::END);
+            return Ok(());
+        }
+        self.body
+            .extend_from_slice(&[element.token() | token::CONTENT, token::STR_I]);
+        self.body.extend_from_slice(text.as_bytes());
+        self.body.extend_from_slice(&[0, token::END]);
+        Ok(())
+    }
+
+    fn start(&mut self, element: Element) {
+        self.enter(element);
         self.begin(element.token(), Some(element));
     }
 

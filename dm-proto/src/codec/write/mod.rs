@@ -7,12 +7,19 @@ use alloc::vec::Vec;
 
 use super::{event::Sink, tags::Element};
 use crate::{
-    EncodeError, Extra, Fragment, Piece, Text,
+    Data, EncodeError, Extra, Fragment, Piece, Text,
     message::{Command, SyncHdr, SyncMl},
 };
 
 /// Writes a whole message.
 pub(super) fn document<S: Sink>(sink: &mut S, message: &SyncMl) -> Result<(), EncodeError> {
+    let (mut items, mut data) = (0_usize, 0_usize);
+    for item in message.commands.iter().flat_map(Command::items) {
+        let octets = item.data.as_ref().and_then(Data::as_bytes);
+        items = items.saturating_add(1);
+        data = data.saturating_add(octets.map_or(0, <[u8]>::len));
+    }
+    sink.reserve(message.commands.len(), items, data);
     let mut grammar = Grammar { sink };
     grammar.begin(&message.header, &message.extra)?;
     for command in &message.commands {
@@ -84,8 +91,12 @@ impl<S: Sink> Grammar<'_, S> {
     }
 
     /// Begins an element, with the foreign attributes that `extra` has for it.
+    #[inline]
     fn start(&mut self, element: Element, on: &str, extra: &Extra) -> Result {
         self.sink.start(element);
+        if extra.is_empty() {
+            return Ok(());
+        }
         for attribute in extra.attributes() {
             if attribute.on == *on {
                 self.sink.attribute(&attribute.name, &attribute.value)?;
@@ -95,14 +106,20 @@ impl<S: Sink> Grammar<'_, S> {
     }
 
     /// Writes the foreign elements and ends the element.
+    #[inline]
     fn end(&mut self, extra: &Extra) -> Result {
-        self.pieces(extra.elements())?;
+        if !extra.is_empty() {
+            self.pieces(extra.elements())?;
+        }
         self.sink.end();
         Ok(())
     }
 
     /// Writes an element that holds text; its attributes are those of `extra` on its name.
     fn text(&mut self, element: Element, text: &str, extra: &Extra) -> Result {
+        if extra.is_empty() {
+            return self.sink.leaf(element, text);
+        }
         self.start(element, element.name(), extra)?;
         self.sink.text(text)?;
         self.sink.end();
@@ -111,18 +128,21 @@ impl<S: Sink> Grammar<'_, S> {
 
     /// Writes an element that the DTD requires, unless it is empty: then it was missing. One that
     /// carries attributes was not.
+    #[inline]
     fn required(&mut self, element: Element, text: &str, extra: &Extra) -> Result {
-        if text.is_empty() && !has_attributes(extra, element) {
+        if text.is_empty() && (extra.is_empty() || !has_attributes(extra, element)) {
             return Ok(());
         }
         self.text(element, text, extra)
     }
 
+    #[inline]
     fn optional(&mut self, element: Element, text: Option<&Text>, extra: &Extra) -> Result {
         text.map_or(Ok(()), |text| self.text(element, text, extra))
     }
 
     /// Writes an element for each text; the foreign attributes kept for them stand on the first.
+    #[inline]
     fn list(&mut self, element: Element, texts: &[Text], extra: &Extra) -> Result {
         let mut extra = extra;
         for text in texts {
@@ -133,17 +153,37 @@ impl<S: Sink> Grammar<'_, S> {
     }
 
     fn number(&mut self, element: Element, number: u64, extra: &Extra) -> Result {
-        self.text(element, &compact_str::format_compact!("{number}"), extra)
+        // `fmt` would take longer than the rest of the element.
+        let mut digits = [0_u8; 20];
+        let mut first = digits.len();
+        let mut rest = number;
+        for (at, digit) in digits.iter_mut().enumerate().rev() {
+            *digit = b'0'.wrapping_add((rest % 10) as u8);
+            first = at;
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
+        }
+        let digits = digits.get(first..).unwrap_or_default();
+        self.text(
+            element,
+            core::str::from_utf8(digits).unwrap_or_default(),
+            extra,
+        )
     }
 
     /// Writes a number. One that is absent and yet carries attributes was not a number.
+    #[inline]
     fn optional_number(&mut self, element: Element, number: Option<u64>, extra: &Extra) -> Result {
         match number {
             Some(number) => self.number(element, number, extra),
+            None if extra.is_empty() => Ok(()),
             None => self.required(element, "", extra),
         }
     }
 
+    #[inline]
     fn flag(&mut self, element: Element, is_set: bool, extra: &Extra) -> Result {
         if is_set {
             self.text(element, "", extra)

@@ -1,5 +1,7 @@
 //! The header, items, meta information and credentials.
 
+use alloc::vec::Vec;
+
 use super::{Grammar, Result};
 use crate::{
     Data, Extra, LocUri,
@@ -30,6 +32,7 @@ impl<S: Sink> Grammar<'_, S> {
         self.end(extra)
     }
 
+    #[inline]
     fn location(&mut self, element: Element, location: &Location) -> Result {
         self.start(element, "", &location.extra)?;
         self.text(Element::LocUri, location.loc_uri.as_str(), &location.extra)?;
@@ -41,6 +44,7 @@ impl<S: Sink> Grammar<'_, S> {
         self.end(&location.extra)
     }
 
+    #[inline]
     fn parent_uri(&mut self, element: Element, uri: Option<&LocUri>, extra: &Extra) -> Result {
         let Some(uri) = uri else {
             return Ok(());
@@ -75,8 +79,7 @@ impl<S: Sink> Grammar<'_, S> {
         if meta.is_none() && format.is_none() {
             return Ok(());
         }
-        let absent = Meta::default();
-        let meta = meta.unwrap_or(&absent);
+        let meta = meta.unwrap_or(&ABSENT);
         let extra = &meta.extra;
         self.start(Element::Meta, "", extra)?;
         if let Some(format) = format.or(meta.format.as_deref()) {
@@ -98,6 +101,7 @@ impl<S: Sink> Grammar<'_, S> {
         self.end(extra)
     }
 
+    #[inline]
     fn anchor(&mut self, anchor: Option<&Anchor>) -> Result {
         let Some(Anchor { last, next, extra }) = anchor else {
             return Ok(());
@@ -108,6 +112,7 @@ impl<S: Sink> Grammar<'_, S> {
         self.end(extra)
     }
 
+    #[inline]
     fn mem(&mut self, mem: Option<&Mem>) -> Result {
         let Some(Mem {
             shared,
@@ -147,6 +152,12 @@ impl<S: Sink> Grammar<'_, S> {
     }
 
     fn data(&mut self, data: &Data, transfer: Transfer, extra: &Extra) -> Result {
+        if extra.is_empty()
+            && transfer != Transfer::Base64
+            && let Some(text) = data.as_str()
+        {
+            return self.sink.leaf(Element::Data, text);
+        }
         self.start(Element::Data, "Data", extra)?;
         if let Some(markup) = data.as_markup() {
             self.pieces(markup.pieces())?;
@@ -163,6 +174,23 @@ impl<S: Sink> Grammar<'_, S> {
         Ok(())
     }
 }
+
+/// A `Meta` without anything.
+static ABSENT: Meta = Meta {
+    format: None,
+    type_: None,
+    mark: None,
+    size: None,
+    anchor: None,
+    version: None,
+    next_nonce: None,
+    max_msg_size: None,
+    max_obj_size: None,
+    emi: Vec::new(),
+    mem: None,
+    field_level: false,
+    extra: Extra::NONE,
+};
 
 /// How the `Data` of an item is written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

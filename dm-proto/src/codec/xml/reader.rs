@@ -17,7 +17,10 @@ use crate::{
     DecodeErrorKind, Text,
     codec::{
         Encoding, ToleranceKind,
-        event::{Event, Fault, Qualified, Source, is_name, is_xml_character, unrepresentable},
+        event::{
+            Event, Fault, Qualified, Source, Step, any_octet, is_name, is_xml_character,
+            unrepresentable,
+        },
         tags::{self, Element, XML_NAMESPACE, XMLNS_NAMESPACE},
     },
 };
@@ -26,19 +29,41 @@ use crate::{
 pub(in crate::codec) struct Reader<'i> {
     text: &'i str,
     is_utf_16: bool,
-    reader: quick_xml::Reader<&'i [u8]>,
+    /// Whether no character of the text has to be refused or replaced.
+    is_plain: bool,
+    /// Where the next event begins.
+    at: usize,
     /// Where the last event began.
     from: usize,
-    /// How many elements are open.
-    depth: usize,
+    /// The names of the open elements, as they stand in the tags.
+    open: Vec<&'i str>,
     /// The namespace declarations in scope.
     bindings: Vec<Binding<'i>>,
+    /// The code page of names without a prefix, if their namespace is one of the table's.
+    page: Option<u8>,
     /// The attributes of the element that began which are not given out yet.
     attributes: Option<Attributes<'i>>,
     /// Whether the element that began is empty, so that its end follows.
     is_empty: bool,
     /// An event that waits for an oddity before it to be given out.
     queued: Option<Event<'i>>,
+}
+
+/// A piece of XML.
+enum Markup<'i> {
+    /// What stands between `<` and `>` or `/>`, and how many octets of it are the name.
+    Tag {
+        content: &'i str,
+        name_len: usize,
+        is_empty: bool,
+    },
+    End,
+    Text(&'i str),
+    /// What stands between `&` and `;`.
+    Reference(&'i str),
+    /// What begins with `<!` or `<?`.
+    Other(XmlEvent<'i>),
+    Eof,
 }
 
 #[derive(Debug)]
@@ -53,77 +78,155 @@ type Result<T, E = Fault> = core::result::Result<T, E>;
 impl<'i> Reader<'i> {
     pub(in crate::codec) fn new(input: &'i Input<'_>) -> Self {
         let text = &*input.text;
-        let mut reader = quick_xml::Reader::from_str(text);
-        reader.config_mut().check_comments = true;
         Self {
             text,
             is_utf_16: input.is_utf_16(),
-            reader,
+            is_plain: is_plain(text),
+            at: 0,
             from: 0,
-            depth: 0,
+            open: Vec::with_capacity(16),
             bindings: Vec::new(),
+            page: Some(tags::PAGE_SYNCML),
             attributes: None,
             is_empty: false,
             queued: None,
         }
     }
 
-    /// The next piece of XML, and the text that it is.
-    fn read(&mut self) -> Result<(XmlEvent<'i>, &'i str)> {
-        self.from = position(self.reader.buffer_position());
-        match self.reader.read_event() {
-            Ok(event) => {
-                let to = position(self.reader.buffer_position());
-                Ok((event, self.text.get(self.from..to).unwrap_or_default()))
+    /// What is left of the text.
+    fn rest(&self) -> &'i str {
+        self.text.get(self.at..).unwrap_or_default()
+    }
+
+    /// Takes so many octets.
+    fn take(&mut self, length: usize) {
+        self.at = self.at.saturating_add(length);
+    }
+
+    /// The next piece of XML.
+    fn read(&mut self) -> Result<Markup<'i>> {
+        self.from = self.at;
+        let rest = self.rest();
+        match rest.as_bytes() {
+            [] => Ok(Markup::Eof),
+            [b'<', ..] => self.markup(rest),
+            [b'&', ..] => {
+                let end = memchr::memchr3(
+                    b';',
+                    b'&',
+                    b'<',
+                    rest.get(1..).unwrap_or_default().as_bytes(),
+                );
+                let name = end
+                    .map(|end| end.saturating_add(1))
+                    .and_then(|end| rest.get(1..end).zip(rest.get(end..)))
+                    .filter(|(_, after)| after.starts_with(';'));
+                let Some((name, _)) = name else {
+                    return Err(self.fail(DecodeErrorKind::Syntax {
+                        reason: "an & that begins no reference",
+                    }));
+                };
+                self.take(name.len().saturating_add(2));
+                Ok(Markup::Reference(name))
             }
+            octets => {
+                let end = memchr::memchr2(b'<', b'&', octets).unwrap_or(octets.len());
+                self.take(end);
+                Ok(Markup::Text(rest.get(..end).unwrap_or_default()))
+            }
+        }
+    }
+
+    /// A tag, declaration, comment or the like, with which `rest` begins: quick-xml reads it.
+    ///
+    /// A reader for each of them costs little, and common tags do not come here: see
+    /// [`step`](Source::step). Which elements are open is known here, so quick-xml does not keep it.
+    #[inline(never)]
+    fn markup(&mut self, rest: &'i str) -> Result<Markup<'i>> {
+        let mut reader = quick_xml::Reader::from_str(rest);
+        let config = reader.config_mut();
+        config.check_comments = true;
+        config.check_end_names = false;
+        config.allow_unmatched_ends = true;
+        let event = match reader.read_event() {
+            Ok(event) => event,
             Err(error) => {
                 let kind = kind_of(error);
                 let offset = match kind {
                     DecodeErrorKind::UnexpectedEnd => self.text.len(),
-                    _ => position(self.reader.error_position()),
+                    _ => self.from.saturating_add(position(reader.error_position())),
                 };
-                Err(Fault { offset, kind })
+                return Err(Fault { offset, kind });
             }
+        };
+        let length = position(reader.buffer_position());
+        self.take(length);
+        let is_empty = matches!(event, XmlEvent::Empty(_));
+        match event {
+            XmlEvent::Start(start) | XmlEvent::Empty(start) => {
+                // The octets between the angle brackets: slices of the text, whatever the event holds.
+                let close = if is_empty { 2 } else { 1 };
+                Ok(Markup::Tag {
+                    content: rest
+                        .get(1..length.saturating_sub(close))
+                        .unwrap_or_default(),
+                    name_len: start.name().as_ref().len(),
+                    is_empty,
+                })
+            }
+            XmlEvent::End(end) => {
+                let found = end.name();
+                match self.open.last() {
+                    None => Err(self.fail(DecodeErrorKind::UnmatchedEnd)),
+                    Some(&expected) if expected == found.as_ref() => Ok(Markup::End),
+                    Some(&expected) => Err(self.fail(DecodeErrorKind::MismatchedEnd {
+                        expected: expected.into(),
+                        found: found.as_ref().into(),
+                    })),
+                }
+            }
+            event => Ok(Markup::Other(event)),
         }
     }
 
     fn content(&mut self) -> Result<Event<'i>> {
         loop {
-            let (event, raw) = self.read()?;
-            match event {
-                XmlEvent::Start(start) => {
-                    let content = raw.get(1..raw.len().saturating_sub(1)).unwrap_or_default();
-                    return self.start(content, start.name().as_ref().len(), false);
-                }
-                XmlEvent::Empty(start) => {
-                    let content = raw.get(1..raw.len().saturating_sub(2)).unwrap_or_default();
-                    return self.start(content, start.name().as_ref().len(), true);
-                }
-                XmlEvent::End(_) => return Ok(self.end()),
-                XmlEvent::Text(text) => {
-                    if self.depth == 0 {
-                        if text.bytes().all(|octet| octet.is_ascii_whitespace()) {
-                            continue;
-                        }
-                        return Err(self.fail(DecodeErrorKind::NoRoot));
+            let event = match self.read()? {
+                Markup::Tag {
+                    content,
+                    name_len,
+                    is_empty,
+                } => return self.start(content, name_len, is_empty),
+                Markup::End => return Ok(self.end()),
+                Markup::Text(text) if self.open.is_empty() => {
+                    if text.bytes().all(|octet| octet.is_ascii_whitespace()) {
+                        continue;
                     }
-                    return Ok(Event::Text(self.characters(text.into_inner(), 0)?));
+                    return Err(self.fail(DecodeErrorKind::NoRoot));
                 }
+                Markup::Text(text) => {
+                    return Ok(Event::Text(self.characters(Cow::Borrowed(text), 0)?));
+                }
+                Markup::Reference(_) if self.open.is_empty() => {
+                    return Err(self.fail(DecodeErrorKind::NoRoot));
+                }
+                Markup::Reference(name) => return Ok(Event::Char(self.reference(name)?)),
+                Markup::Eof if self.open.is_empty() => {
+                    return Err(self.fail(DecodeErrorKind::NoRoot));
+                }
+                Markup::Eof => return Err(self.fail(DecodeErrorKind::UnexpectedEnd)),
+                Markup::Other(event) => event,
+            };
+            match event {
                 XmlEvent::CData(text) => {
-                    if self.depth == 0 {
+                    if self.open.is_empty() {
                         return Err(self.fail(DecodeErrorKind::NoRoot));
                     }
                     return Ok(Event::Text(
                         self.characters(text.into_inner(), "<![CDATA[".len())?,
                     ));
                 }
-                XmlEvent::GeneralRef(reference) => {
-                    if self.depth == 0 {
-                        return Err(self.fail(DecodeErrorKind::NoRoot));
-                    }
-                    return Ok(Event::Char(self.reference(&reference)?));
-                }
-                XmlEvent::Decl(_) | XmlEvent::DocType(_) if self.depth > 0 => {
+                XmlEvent::Decl(_) | XmlEvent::DocType(_) if !self.open.is_empty() => {
                     return Err(self.fail(DecodeErrorKind::Syntax {
                         reason: "a declaration inside the root element",
                     }));
@@ -135,25 +238,20 @@ impl<'i> Reader<'i> {
                     }
                 }
                 // External identifiers are not followed: nothing in a DTD could matter here.
-                XmlEvent::DocType(declaration) => {
-                    if declaration.contains('[') {
-                        return Err(self.fail(DecodeErrorKind::InternalSubset));
-                    }
+                XmlEvent::DocType(declaration) if declaration.contains('[') => {
+                    return Err(self.fail(DecodeErrorKind::InternalSubset));
                 }
-                XmlEvent::Comment(_) | XmlEvent::PI(_) => {}
-                XmlEvent::Eof if self.depth == 0 => {
-                    return Err(self.fail(DecodeErrorKind::NoRoot));
-                }
-                XmlEvent::Eof => return Err(self.fail(DecodeErrorKind::UnexpectedEnd)),
+                // Comments and processing instructions; the rest is read above.
+                _ => {}
             }
         }
     }
 
     /// An element begins: the text of its tag, of which so many octets are its name.
     fn start(&mut self, content: &'i str, name_len: usize, is_empty: bool) -> Result<Event<'i>> {
-        self.depth = self.depth.saturating_add(1);
         self.is_empty = is_empty;
         let (name, rest) = content.split_at_checked(name_len).unwrap_or((content, ""));
+        self.open.push(name);
         if !rest.is_empty() {
             self.declarations(content, name_len)?;
         }
@@ -166,7 +264,7 @@ impl<'i> Reader<'i> {
             // A name of SyncML under a prefix that was forgotten: what else should it be.
             namespace = Cow::Borrowed("");
         }
-        let is_root_without = self.depth == 1 && namespace.is_empty() && odd.is_none();
+        let is_root_without = self.open.len() == 1 && namespace.is_empty() && odd.is_none();
         let start = Event::Start(
             Qualified {
                 namespace,
@@ -223,9 +321,10 @@ impl<'i> Reader<'i> {
             self.bindings.push(Binding {
                 prefix,
                 namespace,
-                depth: self.depth,
+                depth: self.open.len(),
             });
         }
+        self.page = self.default_page();
         if names.len() > 1 {
             self.check_repetitions(names)?;
         }
@@ -335,21 +434,69 @@ impl<'i> Reader<'i> {
         }
     }
 
+    /// The code page that the default namespace means.
+    fn default_page(&self) -> Option<u8> {
+        let binding = self
+            .bindings
+            .iter()
+            .rev()
+            .find(|binding| binding.prefix.is_empty());
+        let namespace = binding.map_or("", |binding| &binding.namespace);
+        if namespace == tags::METINF {
+            Some(tags::PAGE_METINF)
+        } else {
+            tags::is_syncml(namespace).then_some(tags::PAGE_SYNCML)
+        }
+    }
+
     fn end(&mut self) -> Event<'i> {
-        while self
+        self.leave();
+        Event::End
+    }
+
+    /// Leaves the innermost element, and the scope of its declarations.
+    #[inline]
+    fn leave(&mut self) {
+        let depth = self.open.len();
+        if self
             .bindings
             .last()
-            .is_some_and(|binding| binding.depth >= self.depth)
+            .is_some_and(|binding| binding.depth >= depth)
         {
-            self.bindings.pop();
+            self.bindings.retain(|binding| binding.depth < depth);
+            self.page = self.default_page();
         }
-        self.depth = self.depth.saturating_sub(1);
-        Event::End
+        self.open.pop();
+    }
+
+    /// What follows the end tag of the innermost element, if `rest` begins with it as it is mostly
+    /// written.
+    #[inline]
+    fn after_end(&self, rest: &'i str) -> Option<&'i str> {
+        let name = self.open.last()?;
+        rest.strip_prefix("</")?
+            .strip_prefix(*name)?
+            .strip_prefix('>')
+    }
+
+    /// Whether the next event is not that of the next piece of XML.
+    #[inline]
+    fn is_special(&self) -> bool {
+        self.queued.is_some() || self.attributes.is_some()
+    }
+
+    /// Goes on with what is left, which is the end of the text.
+    fn go_on(&mut self, from: &str, left: &str) {
+        self.from = self.text.len().saturating_sub(from.len());
+        self.at = self.text.len().saturating_sub(left.len());
     }
 
     /// Character data: checked, with line ends as XML reads them.
     /// `skipped` is what stands before it in the markup.
     fn characters(&self, text: Cow<'i, str>, skipped: usize) -> Result<Cow<'i, str>> {
+        if self.is_plain {
+            return Ok(text);
+        }
         if let Some((at, character)) = unrepresentable(&text) {
             return Err(Fault {
                 offset: self.from.saturating_add(skipped).saturating_add(at),
@@ -444,15 +591,89 @@ impl<'i> Source<'i> for Reader<'i> {
         self.content()
     }
 
+    #[inline]
+    fn step(&mut self) -> Step {
+        if self.is_special() {
+            return Step::Other;
+        }
+        if self.is_empty {
+            self.is_empty = false;
+            self.leave();
+            return Step::End;
+        }
+        let rest = skip_space(self.rest());
+        if let Some(left) = self.after_end(rest) {
+            self.leave();
+            self.go_on(rest, left);
+            return Step::End;
+        }
+        let Some((name, after)) = rest.strip_prefix('<').and_then(split_letters) else {
+            return Step::Other;
+        };
+        let (after, declares) = match after.strip_prefix(DECLARE_METINF) {
+            Some(after) => (after, true),
+            None => (after, false),
+        };
+        let (is_empty, left) = match after.as_bytes() {
+            [b'>', ..] => (false, after.get(1..)),
+            [b'/', b'>', ..] => (true, after.get(2..)),
+            _ => return Step::Other,
+        };
+        let page = if declares {
+            Some(tags::PAGE_METINF)
+        } else {
+            self.page
+        };
+        let element = page.and_then(|page| Element::from_name(page, name));
+        let (Some(element), Some(left)) = (element, left) else {
+            return Step::Other;
+        };
+        if self.open.is_empty() {
+            return Step::Other;
+        }
+        self.open.push(name);
+        self.is_empty = is_empty;
+        if declares {
+            self.bindings.push(Binding {
+                prefix: "",
+                namespace: Cow::Borrowed(tags::METINF),
+                depth: self.open.len(),
+            });
+            self.page = page;
+        }
+        self.go_on(rest, left);
+        Step::Start(element)
+    }
+
+    #[inline]
+    fn text(&mut self) -> Option<&'i str> {
+        if self.is_special() {
+            return None;
+        }
+        if self.is_empty {
+            self.is_empty = false;
+            self.leave();
+            return Some("");
+        }
+        if !self.is_plain {
+            return None;
+        }
+        let rest = self.rest();
+        let end = memchr::memchr2(b'<', b'&', rest.as_bytes())?;
+        let (text, from) = rest.split_at_checked(end)?;
+        let left = self.after_end(from)?;
+        self.leave();
+        self.go_on(from, left);
+        Some(text)
+    }
+
     fn finish(&mut self) -> Result<Option<ToleranceKind>> {
         loop {
-            let Ok((event, _)) = self.read() else {
-                return Ok(Some(self.trailing()));
-            };
-            match event {
-                XmlEvent::Eof => return Ok(None),
-                XmlEvent::Comment(_) | XmlEvent::PI(_) => {}
-                XmlEvent::Text(text) if text.bytes().all(|octet| octet.is_ascii_whitespace()) => {}
+            match self.read() {
+                Ok(Markup::Eof) => return Ok(None),
+                Ok(Markup::Other(XmlEvent::Comment(_) | XmlEvent::PI(_))) => {}
+                Ok(Markup::Text(text)) if text.bytes().all(|octet| octet.is_ascii_whitespace()) => {
+                }
                 _ => return Ok(Some(self.trailing())),
             }
         }
@@ -471,6 +692,9 @@ impl Reader<'_> {
     }
 }
 
+/// How the namespace of MetInf is mostly declared.
+const DECLARE_METINF: &str = " xmlns=\"syncml:metinf\"";
+
 /// The longest namespace name that may have references in it.
 const MAX_COPIED_NAMESPACE: usize = 1024;
 
@@ -483,6 +707,30 @@ fn attributes(content: &str, name_len: usize) -> Attributes<'_> {
     let mut attributes = Attributes::new(content, name_len);
     attributes.with_checks(false);
     attributes
+}
+
+/// Whether XML takes every character as it stands.
+fn is_plain(text: &str) -> bool {
+    !any_octet(text, |octet| {
+        (octet < 0x20) & (octet != b'\t') & (octet != b'\n') | (octet == 0xEF)
+    })
+}
+
+#[inline]
+fn skip_space(text: &str) -> &str {
+    match text.as_bytes() {
+        [b'<', ..] => text,
+        _ => text.trim_start_matches([' ', '\t', '\n', '\r']),
+    }
+}
+
+/// The letters that a text begins with, and what follows.
+#[inline]
+fn split_letters(text: &str) -> Option<(&str, &str)> {
+    let end = text
+        .bytes()
+        .position(|octet| !octet.is_ascii_alphabetic())?;
+    text.split_at_checked(end)
 }
 
 /// The prefix that an attribute declares; empty for the default namespace.
@@ -510,13 +758,6 @@ fn kind_of(error: Error) -> DecodeErrorKind {
     let reason = match error {
         Error::Syntax(SyntaxError::InvalidBangMarkup) => "unknown markup",
         Error::Syntax(_) => return DecodeErrorKind::UnexpectedEnd,
-        Error::IllFormed(IllFormedError::MismatchedEndTag { expected, found }) => {
-            return DecodeErrorKind::MismatchedEnd { expected, found };
-        }
-        Error::IllFormed(IllFormedError::UnmatchedEndTag(_)) => {
-            return DecodeErrorKind::UnmatchedEnd;
-        }
-        Error::IllFormed(IllFormedError::UnclosedReference) => "an & that begins no reference",
         Error::IllFormed(IllFormedError::DoubleHyphenInComment) => "-- in a comment",
         Error::IllFormed(IllFormedError::MissingDoctypeName) => "a document type without a name",
         Error::IllFormed(_) => "a malformed declaration",

@@ -7,7 +7,7 @@ use super::{MAX_ATTRIBUTES, MAX_PREFIXES};
 use crate::{
     EncodeError, Name,
     codec::{
-        event::{Sink, is_name, unrepresentable},
+        event::{Sink, any_octet, is_name, unrepresentable},
         tags::{self, Element, XML_NAMESPACE, XMLNS_NAMESPACE},
     },
 };
@@ -106,6 +106,21 @@ impl Writer {
     /// The document.
     pub(in crate::codec) fn finish(self) -> Vec<u8> {
         self.out.into_bytes()
+    }
+
+    /// Writes the start of an element up to where attributes may follow, if the default namespace is
+    /// one of the table's.
+    fn begin_page(&mut self, element: Element) -> Option<()> {
+        let declaration = match (&self.open.last()?.default, element.page()) {
+            (Default::SyncMl, tags::PAGE_SYNCML) | (Default::MetInf, tags::PAGE_METINF) => "",
+            (Default::SyncMl, tags::PAGE_METINF) => METINF_DECLARATION,
+            _ => return None,
+        };
+        self.force_content();
+        self.out.push('<');
+        self.out.push_str(element.name());
+        self.out.push_str(declaration);
+        Some(())
     }
 
     fn begin(&mut self, element: Element) {
@@ -240,6 +255,33 @@ impl Writer {
 impl Sink for Writer {
     const TEXT_ONLY: bool = true;
 
+    fn reserve(&mut self, commands: usize, items: usize, data: usize) {
+        let parts = commands.saturating_add(items).saturating_mul(192);
+        // As Base64, data grows by a third.
+        let data = data.saturating_add(data / 3);
+        self.out.reserve(parts.saturating_add(data));
+    }
+
+    fn leaf(&mut self, element: Element, text: &str) -> Result<(), EncodeError> {
+        if !is_plain(text) || self.begin_page(element).is_none() {
+            self.begin(element);
+            self.text(text)?;
+            self.end();
+            return Ok(());
+        }
+        let name = element.name();
+        if text.is_empty() {
+            self.out.push_str("/>");
+            return Ok(());
+        }
+        self.out.push('>');
+        self.out.push_str(text);
+        self.out.push_str("</");
+        self.out.push_str(name);
+        self.out.push('>');
+        Ok(())
+    }
+
     fn start(&mut self, element: Element) {
         self.begin(element);
     }
@@ -284,6 +326,11 @@ impl Sink for Writer {
 
     fn text(&mut self, text: &str) -> Result<(), EncodeError> {
         if text.is_empty() {
+            return Ok(());
+        }
+        if is_plain(text) {
+            self.force_content();
+            self.out.push_str(text);
             return Ok(());
         }
         self.check(text)?;
@@ -331,6 +378,20 @@ impl Sink for Writer {
     fn can_hold(text: &str) -> bool {
         unrepresentable(text).is_none()
     }
+}
+
+/// The declaration of the namespace of MetInf, as default.
+const METINF_DECLARATION: &str = " xmlns=\"syncml:metinf\"";
+
+/// Whether a text is written as it is.
+fn is_plain(text: &str) -> bool {
+    !any_octet(text, |octet| {
+        (octet < 0x20) & (octet != b'\t') & (octet != b'\n')
+            | (octet == 0xEF)
+            | (octet == b'&')
+            | (octet == b'<')
+            | (octet == b'>')
+    })
 }
 
 fn check_name(name: &Name) -> Result<(), EncodeError> {

@@ -41,8 +41,8 @@ pub enum Conclusion {
 /// execute, wait for the report. Each step is taken in a message of its own, and taken again from a
 /// safe point if the session ends before it is answered:
 ///
-/// - before the Exec was sent, everything begins anew, the question included: consent does not outlive
-///   its session;
+/// - before the Exec was sent, or after the device answered that it did not execute, everything begins
+///   anew, the question included: neither consent nor what was prepared outlives its session;
 /// - once it may have arrived, the Exec is sent again with the same correlator, by which the device
 ///   knows it, or its outcome is unknown ([`Script::resends`]).
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -64,6 +64,8 @@ pub struct Course<S: Script> {
     executed: bool,
     consent: Consent,
     attempts: u8,
+    /// How often the device was too busy.
+    busy: u8,
     acl_repaired: bool,
     conclusion: Option<Conclusion>,
     /// Source and data of a report without correlator, to know its copies.
@@ -94,6 +96,9 @@ enum Phase {
 /// How often a message without an answer is sent again before the operation gives up.
 const ATTEMPTS: u8 = 3;
 
+/// What is kept of a report; no package has as many components.
+const COMPONENTS: usize = 1024;
+
 impl<S: Script> Course<S> {
     /// A course that has not begun.
     pub fn new(script: S, order: Order) -> Self {
@@ -113,6 +118,7 @@ impl<S: Script> Course<S> {
                 None => Consent::NotNeeded,
             },
             attempts: 0,
+            busy: 0,
             acl_repaired: false,
             conclusion: None,
             report: None,
@@ -186,12 +192,15 @@ impl<S: Script> Course<S> {
         if !self.executed {
             return false;
         }
+        let is_report = report::is_of_type(alert, S::REPORTS);
         if let Some(correlator) = &alert.correlator {
-            return correlator.is_same(&self.order.correlator);
+            // Alerts of the vendor's may carry the correlator too: on the progress, say.
+            return correlator.is_same(&self.order.correlator)
+                && (is_report || report::has_result_code(alert));
         }
         // Without a correlator a report is ours only if the device is known to echo none; else it is
         // unsolicited.
-        if self.order.profile.correlator || !report::is_of_type(alert, S::REPORTS) {
+        if self.order.profile.correlator || !is_report {
             return false;
         }
         match &self.report {
@@ -357,10 +366,16 @@ impl<S: Script> Course<S> {
         match status {
             StatusCode::ACCEPTED if self.script.reports() => self.phase = Phase::Report,
             StatusCode::RETRY_LATER | StatusCode::SERVICE_UNAVAILABLE => {
+                self.busy = self.busy.saturating_add(1);
+                if self.busy >= ATTEMPTS {
+                    return self.end(Ended::Refused(status));
+                }
                 self.paused = true;
-                self.try_again(Phase::Exec);
+                self.phase = Phase::Exec;
+                self.not_executed();
             }
             StatusCode::PERMISSION_DENIED if self.order.profile.acl && !self.acl_repaired => {
+                self.not_executed();
                 self.read_acl();
             }
             StatusCode::NOT_MODIFIED
@@ -371,6 +386,14 @@ impl<S: Script> Course<S> {
                 self.result(status, Vec::new());
             }
             status => self.end(Ended::Refused(status)),
+        }
+    }
+
+    /// The device says that it did not execute. If it was never asked before, another session begins
+    /// anew: neither consent nor what was prepared outlives this one.
+    fn not_executed(&mut self) {
+        if self.attempts == 0 {
+            self.executed = false;
         }
     }
 
@@ -401,6 +424,15 @@ impl<S: Script> Course<S> {
         if self.conclusion.is_some() {
             return;
         }
+        let exec_status = match &self.phase {
+            Phase::Exec if cut => self.replies.status(0, 0),
+            _ => None,
+        };
+        if let Some(status) = exec_status {
+            // The session broke off behind the answer.
+            self.exec_answered(status);
+            return self.session_over();
+        }
         match &self.phase {
             Phase::Report => {}
             Phase::Exec | Phase::ReadAcl { .. } | Phase::WriteAcl { .. } if self.executed => {
@@ -428,6 +460,7 @@ impl<S: Script> Course<S> {
                 if self.order.question.is_some() {
                     self.consent = Consent::Needed;
                 }
+                self.acl_repaired = false;
                 let candidates = candidates(self.root.take(), &self.order);
                 self.phase = Phase::Find(Finder::new(candidates));
             }
@@ -439,18 +472,25 @@ impl<S: Script> Course<S> {
             self.report = Some(alert.clone());
         }
         let mut components = report::components(alert);
+        let overall = report::overall(&components);
+        components.truncate(COMPONENTS);
         match &mut self.conclusion {
             None => {}
             // Several alerts may report on one operation, an item each.
             Some(Conclusion::Result(code, known)) if !known.is_empty() => {
-                components.retain(|component| !known.contains(component));
-                known.append(&mut components);
-                *code = report::overall(known).unwrap_or(*code);
+                for component in components {
+                    if known.len() < COMPONENTS && !known.contains(&component) {
+                        known.push(component);
+                    }
+                }
+                if code.is_success() {
+                    *code = overall.unwrap_or(*code);
+                }
                 return;
             }
             Some(_) => return,
         }
-        let Some(code) = report::overall(&components) else {
+        let Some(code) = overall else {
             self.end(Ended::Unknown);
             return;
         };

@@ -76,7 +76,7 @@ impl<S: Script> Course<S> {
                     match self.replies.status(command, 0) {
                         Some(status) if status.is_success() => {}
                         _ if !setting.required => {}
-                        Some(status) => return self.end(Ended::Refused(status)),
+                        Some(status) => return self.end(refused(status)),
                         None => {
                             let how = How::OneByOne { settings, check };
                             return self.try_again(Phase::Prepare { index, how });
@@ -170,7 +170,7 @@ impl<S: Script> Course<S> {
             .copied()
             .or_else(|| atomic.filter(|status| !status.is_success()))
         {
-            self.end(Ended::Refused(failure));
+            self.end(refused(failure));
         } else if atomic.is_some() {
             self.read_back(index, settings);
         } else {
@@ -184,6 +184,15 @@ impl<S: Script> Course<S> {
         let reader = Reader::new(nodes);
         let how = How::ReadBack { settings, reader };
         self.phase = Phase::Prepare { index, how };
+    }
+}
+
+/// A value was not set. One that was there when it was read and is not any more is no refusal of the
+/// operation: that was not asked for yet.
+fn refused(status: StatusCode) -> Ended {
+    match status {
+        StatusCode::NOT_FOUND => Ended::NotPrepared,
+        status => Ended::Refused(status),
     }
 }
 

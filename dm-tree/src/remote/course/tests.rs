@@ -238,11 +238,47 @@ fn a_busy_device_is_tried_again_in_the_next_session() {
         run.answered(&[(0, 0, busy)]);
         assert_eq!(run.sent(), "wait", "not in this session");
         run.course.handle(Reply::SessionOver);
+        run.find();
         assert_eq!(run.sent(), "Exec ./O/Run");
         run.answered(&[(0, 0, 202)]);
         assert_eq!(run.sent(), "wait");
         assert_eq!(run.course.progress(), Progress::Accepted);
     }
+}
+
+#[test]
+fn a_device_that_is_always_busy_refuses() {
+    let mut run = Run::new(vec![], order());
+    for _ in 0..3 {
+        run.find();
+        assert_eq!(run.sent(), "Exec ./O/Run");
+        run.answered(&[(0, 0, 503)]);
+        run.course.handle(Reply::SessionOver);
+    }
+    assert_eq!(run.ended(), Some(Ended::Refused(code(503))));
+}
+
+#[test]
+fn what_was_prepared_for_a_busy_device_is_prepared_anew_in_the_next_session() {
+    let mut run = Run::found(vec![two_values()], order());
+    assert_eq!(run.sent(), "Atomic(./O/A=true, ./O/B=false)");
+    run.answered(&[(0, 1, 200), (0, 2, 200)]);
+    assert_eq!(run.sent(), "Exec ./O/Run");
+    run.answered(&[(0, 0, 417)]);
+    run.course.handle(Reply::SessionOver);
+    run.find();
+    assert_eq!(run.sent(), "Atomic(./O/A=true, ./O/B=false)");
+}
+
+#[test]
+fn a_status_that_came_before_the_session_broke_off_counts() {
+    let mut run = Run::new(vec![], order());
+    run.course.script.resends = false;
+    run.find();
+    assert_eq!(run.sent(), "Exec ./O/Run");
+    run.statuses(&[(0, 0, 1200)]);
+    run.course.handle(Reply::SessionOver);
+    assert_eq!(run.result(), Some(1200));
 }
 
 #[test]
@@ -345,6 +381,22 @@ fn a_report_that_says_nothing_leaves_the_outcome_unknown() {
 }
 
 #[test]
+fn an_alert_of_another_type_with_the_correlator_is_no_report() {
+    let mut run = accepted(order());
+    let mut progress = alert(Some("c-1"), "./O/Run", "50");
+    progress.items[0].meta = Some(Box::new(Meta::of_type("com.vendor.progress")));
+    let mut event = alert(Some("c-1"), "./O/Run", "1200");
+    event.code = Some(AlertCode::CLIENT_EVENT);
+    for other in [progress.clone(), event] {
+        assert!(!run.course.claims(&other));
+    }
+    // Some vendors have a type of their own for the report itself.
+    progress.items[0].data = Some("1200".into());
+    run.report(&progress);
+    assert_eq!(run.result(), Some(1200));
+}
+
+#[test]
 fn a_report_may_come_before_the_status() {
     let mut run = Run::found(vec![], order());
     assert_eq!(run.sent(), "Exec ./O/Run");
@@ -420,6 +472,20 @@ fn a_session_that_ends_before_the_exec_takes_the_consent_with_it() {
     run.course.handle(Reply::SessionOver);
     run.find();
     assert_eq!(run.sent(), "Ask Some(\"Sure?\")");
+}
+
+#[test]
+fn consent_is_not_kept_for_a_device_that_refused_for_now() {
+    for refusal in [417, 425] {
+        let mut run = Run::found(vec![], asking());
+        assert_eq!(run.sent(), "Ask Some(\"Sure?\")");
+        run.answered(&[(0, 0, 200)]);
+        assert_eq!(run.sent(), "Exec ./O/Run");
+        run.answered(&[(0, 0, refusal)]);
+        run.course.handle(Reply::SessionOver);
+        run.find();
+        assert_eq!(run.sent(), "Ask Some(\"Sure?\")", "{refusal}");
+    }
 }
 
 /// Clients in the field run the Exec whatever the user said.
@@ -559,7 +625,7 @@ fn the_exec_follows_an_atomic_whose_parts_all_succeeded() {
 fn a_failed_atomic_ends_with_the_failure_that_caused_it() {
     let answers: [(Statuses, u16); 4] = [
         (&[(0, 0, 507), (0, 1, 216), (0, 2, 425)], 425),
-        (&[(0, 0, 507), (0, 1, 404), (0, 2, 215)], 404),
+        (&[(0, 0, 507), (0, 1, 415), (0, 2, 215)], 415),
         (&[(0, 0, 507)], 507),
         (&[(0, 1, 200), (0, 2, 500)], 500),
     ];
@@ -569,6 +635,21 @@ fn a_failed_atomic_ends_with_the_failure_that_caused_it() {
         run.answered(statuses);
         assert_eq!(run.ended(), Some(Ended::Refused(code(failure))));
     }
+}
+
+#[test]
+fn a_value_that_has_gone_since_it_was_read_leaves_the_operation_unprepared() {
+    let mut run = Run::found(vec![two_values()], order());
+    assert_eq!(run.sent(), "Atomic(./O/A=true, ./O/B=false)");
+    run.answered(&[(0, 0, 507), (0, 1, 404), (0, 2, 215)]);
+    assert_eq!(run.ended(), Some(Ended::NotPrepared));
+
+    let mut profile = DeviceProfile::STANDARD;
+    profile.atomic = false;
+    let mut run = Run::found(vec![two_values()], order().with_profile(profile));
+    assert_eq!(run.sent(), "./O/A=true, ./O/B=false");
+    run.answered(&[(0, 0, 200), (1, 0, 404)]);
+    assert_eq!(run.ended(), Some(Ended::NotPrepared));
 }
 
 #[test]

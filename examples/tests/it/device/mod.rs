@@ -1,5 +1,6 @@
 //! `dm-device`: what the tests of its parts share.
 
+mod account;
 mod faults;
 mod program;
 mod software;

@@ -48,6 +48,10 @@ fn what_is_not_supported_yet_is_said() {
         assert_eq!(output.status.code(), Some(1));
         assert!(errors(&output).contains(reason), "{}", errors(&output));
     }
+    let output = program(&lab.root(), &lab.state(), "https://127.0.0.1:9/dm").output();
+    let output = output.unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(errors(&output).contains("HTTPS is not supported yet"));
     let output = lab.program().arg("--encoding=asn1").output().unwrap();
     assert_eq!(output.status.code(), Some(2));
 }
@@ -82,21 +86,6 @@ fn without_an_answer_of_the_server_it_ends_with_1() {
     let output = program(&root, &state, &url).arg("--once").output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(errors(&output).contains("no answer"), "{}", errors(&output));
-}
-
-#[test]
-fn a_server_with_the_wrong_password_changes_nothing() {
-    let lab = Lab::new();
-    let operation = lab.order(&lawmo("fully-lock"));
-    let output = lab
-        .program()
-        .args(["--server-password", "other"])
-        .output()
-        .unwrap();
-    // The last one of an option that comes twice counts, or it is refused: never a session.
-    assert!(!output.status.success());
-    assert!(!lab.root().join("etc/nologin").exists());
-    assert_ne!(lab.outcome(&operation).0, "succeeded");
 }
 
 #[test]

@@ -19,11 +19,15 @@ struct Program {
 impl Program {
     /// Starts it on free ports and reads the line it prints.
     fn start(data: &Path) -> Self {
+        Self::start_logging_to(data, Stdio::piped())
+    }
+
+    fn start_logging_to(data: &Path, log: Stdio) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_dm-server"))
             .args(["--listen", "127.0.0.1:0", "--emi", "127.0.0.1:0", "--data"])
             .arg(data)
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+            .stderr(log)
             .spawn()
             .expect("dm-server starts");
         let mut line = String::new();
@@ -152,6 +156,20 @@ fn a_second_server_does_not_open_the_same_database() {
 }
 
 #[test]
+fn a_log_that_cannot_be_written_stops_nothing() {
+    let Ok(full) = std::fs::File::options().write(true).open("/dev/full") else {
+        eprintln!("skipped: this system has no /dev/full");
+        return;
+    };
+    let program = Program::start_logging_to(&folder("full-log"), full.into());
+    program.emi.register();
+    let lock = program.emi.queue(&json!({"lawmo": "fully-lock"}));
+    let mut client = md5_session(&program.dm, "1", Phone::default());
+    converse(&program.dm, &mut client);
+    assert_eq!(program.emi.states(&lock), ["queued", "sent", "succeeded"]);
+}
+
+#[test]
 fn the_log_names_operations_and_holds_no_secret() {
     let data = folder("log");
     let program = Program::start(&data);
@@ -166,6 +184,13 @@ fn the_log_names_operations_and_holds_no_secret() {
             "operation {id} on \"IMEI:490154203237518\": succeeded"
         )),
         "{log}"
+    );
+    let of_operation = format!("operation {id} on");
+    let changes = log.lines().filter(|line| line.contains(&of_operation));
+    assert_eq!(
+        changes.count(),
+        3,
+        "queued, sent, succeeded, each once: {log}"
     );
     assert!(!log.contains("password"), "{log}");
 }

@@ -39,6 +39,10 @@ fn an_identifier_may_hold_what_a_path_may_not() {
     assert_eq!(emi.put(path, &account()).0, 201);
     let (status, device) = emi.get(path);
     assert_eq!((status, &device["id"]), (200, &json!("urn:test:/1 %?")));
+    // No message could name these.
+    for path in ["/devices/%00", "/devices/a%0Ab", "/devices/%20a"] {
+        assert_eq!(emi.put(path, &account()).0, 422, "{path}");
+    }
 }
 
 #[test]
@@ -233,6 +237,18 @@ fn an_operation_that_makes_no_sense_is_refused_with_the_reason() {
         (
             json!({"lawmo": "unlock", "confirm": ""}),
             "\"confirm\" must have 1 to 1024 octets",
+        ),
+        (
+            json!({"lawmo": "unlock", "confirm": "Unlock?\u{1b}[2J"}),
+            "\"confirm\" must have no control characters",
+        ),
+        (
+            json!({"lawmo": "wipe", "items": ["Photos\0"]}),
+            "\"items\" must have no control characters",
+        ),
+        (
+            json!({"scomo": "activate", "component": "\u{1}"}),
+            "\"component\" must have no control characters",
         ),
     ];
     for (body, reason) in cases {

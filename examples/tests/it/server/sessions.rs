@@ -272,35 +272,42 @@ fn a_wrong_password_reaches_nothing() {
 }
 
 #[test]
-fn who_cannot_authenticate_does_not_disturb_a_session() {
-    let server = start("intruder");
-    let url = server.dm_url();
-    let emi = Emi::new(server.emi_url());
-    emi.register();
-    let id = emi.queue(&json!({"lawmo": "fully-lock"}));
-    let mut client = md5_session(url, "1", Phone::default());
-    let mut number = 0;
-    loop {
-        // Between any two messages of the phone somebody claims to be it.
-        number += 1;
-        let mut account = phone_account(url, Scheme::Md5);
-        account.client.secret = "guess".into();
-        let mut intruder = session(
-            account,
-            &format!("F{number}"),
-            Encoding::Xml,
-            Phone::default(),
-        );
-        let package_1 = intruder.transmit().expect("package 1");
-        if client.session.is_authenticated() {
-            assert!(!header_status(&exchange(url, &package_1)).is_success());
+fn nobody_comes_between_a_device_and_its_session() {
+    // With a session id of his own, and with the very one of the phone's session.
+    for own_id in [true, false] {
+        let server = start(if own_id {
+            "intruder"
+        } else {
+            "intruder-same-id"
+        });
+        let url = server.dm_url();
+        let emi = Emi::new(server.emi_url());
+        emi.register();
+        let id = emi.queue(&json!({"lawmo": "fully-lock"}));
+        let mut client = md5_session(url, "1", Phone::default());
+        let mut number = 0;
+        loop {
+            // Between any two messages of the phone somebody claims to be it.
+            number += 1;
+            let mut account = phone_account(url, Scheme::Md5);
+            account.client.secret = "guess".into();
+            let session_id = if own_id {
+                format!("F{number}")
+            } else {
+                String::from("1")
+            };
+            let mut intruder = session(account, &session_id, Encoding::Xml, Phone::default());
+            let package_1 = intruder.transmit().expect("package 1");
+            if client.session.is_authenticated() {
+                assert!(!header_status(&exchange(url, &package_1)).is_success());
+            }
+            if !turn(url, &mut client) {
+                break;
+            }
         }
-        if !turn(url, &mut client) {
-            break;
-        }
+        assert_eq!(client.device.names(), ["FullyLock"], "own id: {own_id}");
+        assert_eq!(emi.state(&id), "succeeded", "own id: {own_id}");
     }
-    assert_eq!(client.device.names(), ["FullyLock"]);
-    assert_eq!(emi.state(&id), "succeeded");
 }
 
 #[test]

@@ -1,8 +1,17 @@
 //! Bodies of the fuzz targets in `fuzz/`, here so that they are compiled, linted and changed with the
 //! code. Each states the properties that it enforces; breaking one panics.
 
+#[cfg(feature = "session")]
+mod notification;
+#[cfg(feature = "testing")]
+mod sessions;
+
 use bytes::Bytes;
 
+#[cfg(feature = "session")]
+pub use self::notification::notification;
+#[cfg(feature = "testing")]
+pub use self::sessions::{client_session, server_session};
 use crate::{
     EncodeError, Fragment, Limits,
     codec::{DecodeOptions, Encoding, decode, decode_fragment, encode, encode_fragment},
@@ -181,5 +190,23 @@ mod tests {
     #[test]
     fn seeds_of_round_trip_hold_its_properties() {
         replay("round_trip", round_trip);
+    }
+
+    #[cfg(feature = "session")]
+    #[test]
+    fn seeds_of_notification_hold_its_properties() {
+        replay("notification", notification);
+    }
+
+    #[cfg(feature = "testing")]
+    #[test]
+    fn seeds_of_client_session_hold_its_properties() {
+        replay("client_session", client_session);
+    }
+
+    #[cfg(feature = "testing")]
+    #[test]
+    fn seeds_of_server_session_hold_its_properties() {
+        replay("server_session", server_session);
     }
 }

@@ -1,0 +1,662 @@
+//! Sessions against a peer that sends what it likes.
+//!
+//! The input is a program for the peer: an octet of flags, then steps. A real session on the other side
+//! makes well-formed messages, with valid credentials and numbers, that steps break or put commands
+//! into, so that the fuzzer need not guess what it cannot.
+
+use alloc::{collections::BTreeSet, string::ToString, sync::Arc, vec::Vec};
+
+use bytes::Bytes;
+
+use super::wide_limits;
+use crate::{
+    AlertCode, CmdId, MsgId, StatusCode,
+    auth::{Account, Credentials, Nonce, Side},
+    codec::{DecodeOptions, Encoding, decode, encode},
+    message::{Alert, Command, Item, SyncMl},
+    session::{
+        Answer, ClientConfig, ClientEvent, ClientSession, CommandTag, Disposition, Ending, Execute,
+        Headers, Received, ServerConfig, ServerEvent, ServerSession, SessionError, Start, Transmit,
+        Trigger, UserReply, Verb,
+    },
+    testing::{Client, Device, Manager, Server, message, store_nonce},
+};
+
+/// Any messages into a client session.
+///
+/// Nothing is executed or asked before the server has authenticated, and never for a server that does
+/// not know its secret. What is executed has its status by the end of the package. An honest server
+/// with nothing to say brings the session to its end, whatever came before.
+pub fn client_session(octets: &[u8]) {
+    let mut steps = Steps(octets);
+    let flags = Flags(steps.octet().unwrap_or_default());
+    let config = ClientConfig {
+        encoding: flags.encoding(),
+        max_msg_size: flags.max_msg_size(),
+        user_interaction: !flags.is_alone(),
+        ..ClientConfig::default()
+    };
+    let account = flags.account();
+    let known = match flags.is_stranger() {
+        true => stranger(&account, Side::Server),
+        false => account.clone(),
+    };
+    let mut server = Server::new(ServerConfig::default(), known, Queue::default());
+    let mut device = ClientUnderTest::new(config, account, flags);
+    let mut delivered = None;
+    while let Some(request) = device.transmit() {
+        let honest = server.exchange(&request).ok();
+        if device.is_ended {
+            break;
+        }
+        let taken = loop {
+            let step = match steps.next() {
+                None => break None,
+                Some(Step::Restart) => {
+                    device.restart();
+                    break Some(());
+                }
+                Some(Step::Send(commands)) => {
+                    server.manager.commands.extend(commands);
+                    continue;
+                }
+                Some(step) => step,
+            };
+            let Some(octets) = step.message(honest.as_ref(), delivered.as_ref()) else {
+                continue;
+            };
+            if device.take(&octets) {
+                delivered = Some(octets);
+                break Some(());
+            }
+        };
+        if taken.is_none() {
+            let Some(octets) = honest.filter(|_| device.rounds < ROUNDS) else {
+                device.session.abort();
+                continue;
+            };
+            device.rounds += 1;
+            assert!(device.rounds < ROUNDS, "the session does not end");
+            device.take(&octets.body);
+        }
+    }
+    assert!(device.is_ended);
+    if flags.is_md5() && flags.is_stranger() {
+        assert_eq!(device.executed, BTreeSet::new());
+    }
+}
+
+/// Any messages into a server session.
+///
+/// Nothing is believed and no command given before the device has authenticated. Each command that was
+/// given has a status, or is known to have none, when the session is over; aborting always ends it.
+pub fn server_session(octets: &[u8]) {
+    let mut steps = Steps(octets);
+    let flags = Flags(steps.octet().unwrap_or_default());
+    let config = ClientConfig {
+        encoding: flags.encoding(),
+        max_msg_size: flags.max_msg_size(),
+        ..ClientConfig::default()
+    };
+    let account = flags.account();
+    let known = match flags.is_stranger() {
+        true => stranger(&account, Side::Client),
+        false => account.clone(),
+    };
+    let start = Start::new(Trigger::Client, "A1".into(), dev_info());
+    let mut client = Client::new(config, known, start, Obliging);
+    let mut server = ServerUnderTest::new(account, flags);
+    let mut honest = client.transmit();
+    let mut delivered = None;
+    for step in core::iter::from_fn(|| steps.next()) {
+        match step {
+            Step::Restart => server.restart(),
+            Step::Send(commands) => server.to_send.extend(commands),
+            step => {
+                let Some(octets) = step.message(honest.as_ref(), delivered.as_ref()) else {
+                    continue;
+                };
+                let Some(answer) = server.exchange(&octets) else {
+                    continue;
+                };
+                delivered = Some(octets);
+                let headers = Headers::new(answer.encoding.media_type());
+                let options = DecodeOptions::lenient(wide_limits());
+                let answer = Received::read(answer.body, headers, &options)
+                    .expect("what was written can be read");
+                if client.handle(answer).is_ok() {
+                    honest = client.transmit();
+                }
+            }
+        }
+    }
+    server.abort();
+}
+
+/// More rounds than an honest server with nothing to say needs.
+const ROUNDS: usize = 64;
+/// More events than any input of the fuzzer's size makes.
+const EVENTS: usize = 1_000_000;
+
+#[derive(Clone, Copy)]
+struct Flags(u8);
+
+impl Flags {
+    const fn has(self, bit: u8) -> bool {
+        self.0 & (1 << bit) != 0
+    }
+
+    const fn is_md5(self) -> bool {
+        self.has(0)
+    }
+
+    /// Whether the other side does not know its secret.
+    const fn is_stranger(self) -> bool {
+        self.has(1)
+    }
+
+    const fn encoding(self) -> Encoding {
+        match self.has(2) {
+            true => Encoding::Xml,
+            false => Encoding::Wbxml,
+        }
+    }
+
+    const fn is_alone(self) -> bool {
+        self.has(3)
+    }
+
+    const fn max_msg_size(self) -> u64 {
+        match self.has(4) {
+            true => 700,
+            false => 64 << 10,
+        }
+    }
+
+    fn account(self) -> Account {
+        let (client, server) = match self.is_md5() {
+            true => (
+                Credentials::md5("device", "device-secret", Nonce::from(&b"c"[..])),
+                Credentials::md5("srv", "server-secret", Nonce::from(&b"s"[..])),
+            ),
+            false => (Credentials::transport(), Credentials::transport()),
+        };
+        Account {
+            server_id: "srv".into(),
+            server_uri: "http://server.test/dm".into(),
+            device_uri: "IMEI:1".into(),
+            client,
+            server,
+        }
+    }
+}
+
+/// The account as someone has it who does not know the secret of `side`.
+fn stranger(account: &Account, side: Side) -> Account {
+    let mut account = account.clone();
+    match side {
+        Side::Client => account.client.secret = "guessed".into(),
+        Side::Server => account.server.secret = "guessed".into(),
+    }
+    account
+}
+
+fn dev_info() -> Vec<Item> {
+    ["DevId", "Man", "Mod", "DmV", "Lang"]
+        .into_iter()
+        .map(|name| Item::for_source(alloc::format!("./DevInfo/{name}")).with_data("x"))
+        .collect()
+}
+
+/// What is left of the input.
+struct Steps<'i>(&'i [u8]);
+
+/// What the peer does next.
+enum Step {
+    /// What it should.
+    Honest,
+    /// The same, with some octets replaced.
+    Broken {
+        at: usize,
+        removed: usize,
+        inserted: Vec<u8>,
+    },
+    /// Anything.
+    Any(Bytes),
+    /// What it sent last.
+    Again,
+    /// What it should, with other commands behind the statuses.
+    With(Vec<Command>),
+    /// Nothing: the session under test is saved and restored.
+    Restart,
+    /// These commands, as a caller of a server session would.
+    Send(Vec<Command>),
+}
+
+impl Steps<'_> {
+    fn octet(&mut self) -> Option<u8> {
+        let (&octet, rest) = self.0.split_first()?;
+        self.0 = rest;
+        Some(octet)
+    }
+
+    fn number(&mut self) -> usize {
+        let high = self.octet().unwrap_or_default();
+        let low = self.octet().unwrap_or_default();
+        usize::from(u16::from_be_bytes([high, low]))
+    }
+
+    /// Octets with their length before them, in two octets.
+    fn chunk(&mut self) -> Vec<u8> {
+        let length = self.number().min(self.0.len());
+        let (chunk, rest) = self.0.split_at(length);
+        self.0 = rest;
+        chunk.to_vec()
+    }
+
+    /// Commands as they stand in the body of a WBXML message.
+    fn commands(&mut self) -> Vec<Command> {
+        let body = self.chunk();
+        let parts = [
+            // Version 1.2, SyncML 1.2, UTF-8, no table; SyncML, an empty SyncHdr, SyncBody.
+            &[0x02, 0xA4, 0x01, 0x6A, 0x00, 0x6D, 0x2C, 0x6B][..],
+            &body,
+            &[0x01, 0x01],
+        ];
+        let octets = Bytes::from(parts.concat());
+        decode(Encoding::Wbxml, &octets, &DecodeOptions::default())
+            .map(|decoded| decoded.message.commands)
+            .unwrap_or_default()
+    }
+
+    fn next(&mut self) -> Option<Step> {
+        Some(match self.octet()? % 7 {
+            0 => Step::Honest,
+            1 => Step::Broken {
+                at: self.number(),
+                removed: self.number(),
+                inserted: self.chunk(),
+            },
+            2 => Step::Any(self.chunk().into()),
+            3 => Step::Again,
+            4 => Step::With(self.commands()),
+            5 => Step::Restart,
+            _ => {
+                let mut commands = self.commands();
+                commands.retain(|command| {
+                    !matches!(
+                        command,
+                        Command::Status(_) | Command::Results(_) | Command::Unsupported(_)
+                    )
+                });
+                Step::Send(commands)
+            }
+        })
+    }
+}
+
+impl Step {
+    /// The octets to send; `None` if there is nothing to make them from.
+    fn message(self, honest: Option<&Transmit>, last: Option<&Bytes>) -> Option<Bytes> {
+        match self {
+            Self::Honest => honest.map(|transmit| transmit.body.clone()),
+            Self::Broken {
+                at,
+                removed,
+                inserted,
+            } => {
+                let mut octets = honest?.body.to_vec();
+                let start = at.min(octets.len());
+                let end = start.saturating_add(removed).min(octets.len());
+                octets.splice(start..end, inserted);
+                Some(octets.into())
+            }
+            Self::Any(octets) => Some(octets),
+            Self::Again => last.cloned(),
+            Self::With(commands) => {
+                let honest = honest?;
+                let mut message = message(honest).ok()?;
+                message
+                    .commands
+                    .retain(|command| matches!(command, Command::Status(_)));
+                message.commands.extend(commands);
+                encode(honest.encoding, &message).ok()
+            }
+            Self::Restart | Self::Send(_) => None,
+        }
+    }
+}
+
+fn receive(octets: &Bytes, expected: Encoding) -> Option<Received> {
+    let encoding = Encoding::detect(octets).unwrap_or(expected);
+    let headers = Headers::new(encoding.media_type());
+    Received::read(octets.clone(), headers, &DecodeOptions::default()).ok()
+}
+
+/// The commands of an honest server.
+#[derive(Default)]
+struct Queue {
+    commands: Vec<Command>,
+}
+
+impl Manager for Queue {
+    fn ready(&mut self) -> Vec<(Command, CommandTag)> {
+        core::mem::take(&mut self.commands)
+            .into_iter()
+            .map(|command| (command, CommandTag(0)))
+            .collect()
+    }
+}
+
+/// A device where everything succeeds.
+struct Obliging;
+
+impl Device for Obliging {
+    fn execute(&mut self, execute: &Execute) -> Answer {
+        oblige(execute)
+    }
+}
+
+fn oblige(execute: &Execute) -> Answer {
+    match execute.verb {
+        Verb::Get => Answer::results(alloc::vec![Item::for_source("./A").with_data("value")]),
+        _ => StatusCode::OK.into(),
+    }
+}
+
+struct ClientUnderTest {
+    session: ClientSession,
+    config: Arc<ClientConfig>,
+    account: Account,
+    flags: Flags,
+    executed: BTreeSet<(MsgId, CmdId)>,
+    answered: BTreeSet<(MsgId, CmdId)>,
+    /// Whether some message asked for no responses.
+    is_quiet: bool,
+    is_ended: bool,
+    rounds: usize,
+    nonces: u8,
+}
+
+impl ClientUnderTest {
+    fn new(config: ClientConfig, account: Account, flags: Flags) -> Self {
+        let config = Arc::new(config);
+        let start = Start::new(Trigger::Client, "A1".into(), dev_info());
+        Self {
+            session: ClientSession::start(Arc::clone(&config), &account, start),
+            config,
+            account,
+            flags,
+            executed: BTreeSet::new(),
+            answered: BTreeSet::new(),
+            is_quiet: false,
+            is_ended: false,
+            rounds: 0,
+            nonces: 0x40,
+        }
+    }
+
+    /// Hands over a message; whether it is one.
+    fn take(&mut self, octets: &Bytes) -> bool {
+        let Some(received) = receive(octets, self.config.encoding) else {
+            return false;
+        };
+        let message = received.message();
+        self.is_quiet |= message.header.no_resp || message.commands.iter().any(is_quiet);
+        self.nonces = self.nonces.wrapping_add(1);
+        let handled = self
+            .session
+            .handle(received, Nonce::from([self.nonces; 16]));
+        assert!(!matches!(handled, Err(SessionError::ApiMisuse(_))));
+        self.settle();
+        true
+    }
+
+    fn transmit(&mut self) -> Option<Transmit> {
+        self.settle();
+        let transmit = self.session.poll_transmit();
+        self.settle();
+        let Some(transmit) = transmit else {
+            assert!(self.is_ended, "silent, and not at its end");
+            return None;
+        };
+        let options = DecodeOptions::lenient(wide_limits());
+        let message = decode(transmit.encoding, &transmit.body, &options)
+            .expect("what was written can be read")
+            .message;
+        self.answered
+            .extend(message.commands.iter().filter_map(answered));
+        if message.is_final && !self.is_quiet && !is_abort(&message) && !self.is_ended {
+            let missing: Vec<_> = self.executed.difference(&self.answered).collect();
+            assert!(missing.is_empty(), "executed without a status: {missing:?}");
+        }
+        Some(transmit)
+    }
+
+    fn settle(&mut self) {
+        for _ in 0..EVENTS {
+            let Some(event) = self.session.poll_event() else {
+                return;
+            };
+            match event {
+                ClientEvent::Execute(ticket, execute) => {
+                    self.must_be_trusted();
+                    self.executed
+                        .insert((execute.origin.msg_id.clone(), execute.origin.cmd_id.clone()));
+                    self.session.answer(ticket, oblige(&execute));
+                }
+                ClientEvent::Ask(ticket, prompt) => {
+                    self.must_be_trusted();
+                    assert!(!self.flags.is_alone(), "nobody is there");
+                    let reply = match prompt.code {
+                        AlertCode::TEXT_INPUT => UserReply::Text("text".into()),
+                        _ => UserReply::Yes,
+                    };
+                    self.session.reply(ticket, reply);
+                }
+                ClientEvent::Rollback(ticket) => self.session.rolled_back(ticket, true),
+                ClientEvent::NonceChanged { side, nonce } => {
+                    store_nonce(&mut self.account, side, &nonce);
+                }
+                ClientEvent::Ended(_) => self.is_ended = true,
+                _ => {}
+            }
+        }
+        panic!("events without end");
+    }
+
+    fn must_be_trusted(&self) {
+        assert!(
+            self.session.is_authenticated(),
+            "for a server that did not authenticate"
+        );
+    }
+
+    fn restart(&mut self) {
+        let last_sent = self.session.last_sent().cloned();
+        self.session = ClientSession::restore(
+            self.session.save(),
+            last_sent,
+            Arc::clone(&self.config),
+            &self.account,
+        )
+        .expect("it was saved by the same version");
+    }
+}
+
+fn is_quiet(command: &Command) -> bool {
+    let is_quiet_itself = match command {
+        Command::Add(command) => command.no_resp,
+        Command::Alert(command) => command.no_resp,
+        Command::Atomic(command) => command.no_resp,
+        Command::Copy(command) => command.no_resp,
+        Command::Delete(command) => command.no_resp,
+        Command::Exec(command) => command.no_resp,
+        Command::Get(command) => command.no_resp,
+        Command::Replace(command) => command.no_resp,
+        Command::Sequence(command) => command.no_resp,
+        Command::Results(_) | Command::Status(_) | Command::Unsupported(_) => false,
+    };
+    is_quiet_itself || command.children().iter().any(is_quiet)
+}
+
+fn answered(command: &Command) -> Option<(MsgId, CmdId)> {
+    match command {
+        Command::Status(status) => Some((status.msg_ref.clone(), status.cmd_ref.clone())),
+        _ => None,
+    }
+}
+
+fn is_abort(message: &SyncMl) -> bool {
+    message.commands.iter().any(|command| {
+        matches!(command, Command::Alert(Alert { code, .. }) if *code == Some(AlertCode::SESSION_ABORT))
+    })
+}
+
+struct ServerUnderTest {
+    session: Option<ServerSession>,
+    config: Arc<ServerConfig>,
+    account: Account,
+    flags: Flags,
+    last_sent: Option<Transmit>,
+    to_send: Vec<Command>,
+    /// Commands that have no status yet.
+    open: BTreeSet<CommandTag>,
+    tags: u64,
+    ending: Option<Ending>,
+    nonces: u8,
+}
+
+impl ServerUnderTest {
+    fn new(account: Account, flags: Flags) -> Self {
+        Self {
+            session: None,
+            config: Arc::default(),
+            account,
+            flags,
+            last_sent: None,
+            to_send: Vec::new(),
+            open: BTreeSet::new(),
+            tags: 0,
+            ending: None,
+            nonces: 0x80,
+        }
+    }
+
+    /// Answers a request, if it is a message and there is an answer.
+    fn exchange(&mut self, octets: &Bytes) -> Option<Transmit> {
+        let received = receive(octets, self.flags.encoding())?;
+        self.nonces = self.nonces.wrapping_add(1);
+        let nonce = Nonce::from([self.nonces; 16]);
+        let is_new = self
+            .session
+            .as_ref()
+            .is_none_or(|session| session.save().disposition(&received) == Disposition::NewSession);
+        if is_new {
+            let session =
+                ServerSession::accept(&received, Arc::clone(&self.config), &self.account).ok()?;
+            self.session = Some(session);
+            self.open.clear();
+            self.ending = None;
+        }
+        let handled = self.session.as_mut()?.handle(received, nonce);
+        assert_ne!(
+            handled,
+            Err(SessionError::ApiMisuse(crate::session::Misuse::Turn)),
+            "it was answered"
+        );
+        self.settle();
+        let answer = self.session.as_mut()?.poll_transmit();
+        self.settle();
+        if answer.is_some() {
+            self.last_sent.clone_from(&answer);
+        } else {
+            // No answer fits, or none has a form.
+            let is_failed = matches!(self.ending, Some(Ending::Failed(_)));
+            assert!(handled.is_err() || is_failed, "a message without an answer");
+        }
+        answer
+    }
+
+    fn settle(&mut self) {
+        for _ in 0..EVENTS {
+            let Some(session) = &mut self.session else {
+                return;
+            };
+            let Some(event) = session.poll_event() else {
+                return;
+            };
+            match event {
+                ServerEvent::Alert(ticket, _) => {
+                    self.must_be_trusted();
+                    if let Some(session) = &mut self.session {
+                        session.answer(ticket, StatusCode::OK);
+                    }
+                }
+                ServerEvent::Opened { .. } | ServerEvent::Results { .. } => self.must_be_trusted(),
+                ServerEvent::Ready => {
+                    self.must_be_trusted();
+                    for command in core::mem::take(&mut self.to_send) {
+                        self.tags += 1;
+                        let tag = CommandTag(self.tags);
+                        self.open.insert(tag);
+                        if let Some(session) = &mut self.session {
+                            session.send(command, tag);
+                        }
+                    }
+                }
+                ServerEvent::Status { tag, part: 0, .. }
+                | ServerEvent::NoStatus { tag, part: 0 } => {
+                    self.open.remove(&tag);
+                }
+                ServerEvent::NonceChanged { side, nonce } => {
+                    store_nonce(&mut self.account, side, &nonce);
+                }
+                ServerEvent::Ended(ending) => {
+                    let open: Vec<_> = self.open.iter().map(|tag| tag.0.to_string()).collect();
+                    assert!(open.is_empty(), "no word on the commands {open:?}");
+                    self.ending = Some(ending);
+                }
+                _ => {}
+            }
+        }
+        panic!("events without end");
+    }
+
+    fn must_be_trusted(&self) {
+        let is_authenticated = self
+            .session
+            .as_ref()
+            .is_some_and(ServerSession::is_authenticated);
+        assert!(is_authenticated, "of a device that did not authenticate");
+        assert!(
+            !(self.flags.is_md5() && self.flags.is_stranger()),
+            "of a device that does not know the secret"
+        );
+    }
+
+    fn restart(&mut self) {
+        if let Some(session) = &self.session {
+            let session = ServerSession::restore(
+                session.save(),
+                self.last_sent.clone(),
+                Arc::clone(&self.config),
+                &self.account,
+            )
+            .expect("it was saved by the same version");
+            self.session = Some(session);
+            self.settle();
+        }
+    }
+
+    fn abort(&mut self) {
+        let Some(session) = &mut self.session else {
+            return;
+        };
+        session.abort();
+        self.settle();
+        let _ = self.session.as_mut().and_then(ServerSession::poll_transmit);
+        self.settle();
+        assert!(self.ending.is_some(), "aborted, and not at its end");
+    }
+}

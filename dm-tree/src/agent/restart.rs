@@ -1,0 +1,97 @@
+//! What the agent does at a start and after a reset.
+
+use std::sync::Arc;
+
+use dm_proto::session::{ClientSession, Transmit};
+
+use super::{
+    Agent, AgentError,
+    drive::{Active, SessionRecord, seal},
+    ledger::Ledger,
+    unreadable,
+};
+use crate::{
+    NodeUri,
+    std_objects::uri_limits,
+    store::{Kind, decode},
+};
+
+impl Agent {
+    /// The session that was open when the last process ended.
+    pub(super) fn restore(&self) -> Result<Option<Active>, AgentError> {
+        let store = self.tree.store();
+        let Some(record) = store.record(Kind::Session, 0)? else {
+            return Ok(None);
+        };
+        // A session that another version of this software has saved is lost; its jobs and reports are
+        // not: they have forms of their own.
+        let Ok(record) = decode::<SessionRecord>(&record) else {
+            return Ok(None);
+        };
+        let last_sent = store
+            .record(Kind::LastSent, 0)?
+            .map(|record| decode::<Transmit>(&record))
+            .transpose()?;
+        let Some(account) = self.account(&record.server)? else {
+            return Ok(None);
+        };
+        let config = Arc::clone(&self.session_config);
+        let Ok(session) = ClientSession::restore(record.saved, last_sent, config, &account) else {
+            return Ok(None);
+        };
+        let mut active = Active::new(session, record.server);
+        active.alerted = record.alerted;
+        active.is_waiting = record.ended.is_some();
+        active.ended = record.ended;
+        Ok(Some(active))
+    }
+
+    /// Lets the objects see to what a restart left behind.
+    pub(super) fn restart(&mut self, now: u64) -> Result<(), AgentError> {
+        let is_lost =
+            self.active.is_none() && self.tree.store().record(Kind::Session, 0)?.is_some();
+        if self.active.is_none() {
+            self.ledger.session_over();
+        }
+        // What no object answers for any more would stand in the way of all that comes after it.
+        let mounts = self.tree.mounts();
+        self.ledger
+            .forget_jobs_but(|node| mounts.iter().any(|mount| node.below(&mount.root).is_some()));
+        let jobs = self.ledger.open_jobs();
+        let roots: Vec<NodeUri> = self
+            .tree
+            .mounts()
+            .iter()
+            .map(|mount| mount.root.clone())
+            .collect();
+        let mut transaction = self.tree.begin(now);
+        for root in roots {
+            transaction
+                .restarted(&root, &jobs)
+                .map_err(|status| AgentError::Restart { root, status })?;
+        }
+        if is_lost {
+            seal(&mut transaction, &mut self.ledger, None)?;
+        } else {
+            self.ledger.flush(&mut transaction)?;
+        }
+        transaction.commit()?;
+        let limits = uri_limits(self.tree.view(), self.tree.mounts()).map_err(unreadable)?;
+        self.tree.set_uri_limits(limits);
+        Ok(())
+    }
+
+    /// The device was reset. Until everything is removed the job counts as started; from then on the
+    /// storage is that of a new device, whatever happens on the way.
+    pub(super) fn reset(&mut self, now: u64) -> Result<(), AgentError> {
+        self.ledger = Ledger::default();
+        self.active = None;
+        let result = self
+            .tree
+            .reset()
+            .map_err(AgentError::from)
+            .and_then(|()| self.restart(now));
+        self.is_reset = result.is_ok();
+        self.watch(result)
+    }
+}
