@@ -36,8 +36,9 @@
 //!
 //! # What is not
 //!
-//! Other document types (DevInf, DM DDF and TNDS, OMA Client Provisioning), also where they stand in
-//! `Data`: they stay text, octets or markup. Character sets other than these.
+//! Other document types (DevInf, DM DDF and TNDS, OMA Client Provisioning) have no model, also where
+//! they stand in `Data`: they stay text, octets or markup. `wbxml_to_xml` and `xml_to_wbxml` convert
+//! all of them between the encodings. Character sets other than these are not read.
 
 #![warn(
     clippy::indexing_slicing,
@@ -46,6 +47,8 @@
 )]
 
 mod builder;
+#[cfg(feature = "xml")]
+mod document;
 mod event;
 mod read;
 mod tags;
@@ -61,6 +64,10 @@ use core::fmt;
 use base64::Engine as _;
 use bytes::Bytes;
 
+#[cfg(feature = "xml")]
+pub use self::document::{
+    ConvertOptions, Converted, DocumentType, WbxmlVersion, wbxml_to_xml, xml_to_wbxml,
+};
 pub use self::{
     builder::{MessageBuilder, PushError},
     tolerance::{Tolerance, ToleranceKind},

@@ -8,10 +8,10 @@ use crate::DecodeErrorKind;
 
 /// What a nom parser of this module fails with.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Broken<'i> {
+pub(in crate::codec) struct Broken<'i> {
     /// The input where it went wrong.
-    pub(super) rest: &'i [u8],
-    pub(super) kind: DecodeErrorKind,
+    pub(in crate::codec) rest: &'i [u8],
+    pub(in crate::codec) kind: DecodeErrorKind,
 }
 
 impl<'i> nom::error::ParseError<&'i [u8]> for Broken<'i> {
@@ -28,11 +28,11 @@ impl<'i> nom::error::ParseError<&'i [u8]> for Broken<'i> {
     }
 }
 
-pub(super) type Parsed<'i, T> = IResult<&'i [u8], T, Broken<'i>>;
+pub(in crate::codec) type Parsed<'i, T> = IResult<&'i [u8], T, Broken<'i>>;
 
 /// A `mb_u_int32`: seven bits per octet, the most significant first, at most five octets. Leading
 /// zero groups are accepted.
-pub(super) fn mb_u_int32(input: &[u8]) -> Parsed<'_, u32> {
+pub(in crate::codec) fn mb_u_int32(input: &[u8]) -> Parsed<'_, u32> {
     let mut rest = input;
     let mut value = 0_u32;
     for _ in 0..5 {
@@ -50,7 +50,7 @@ pub(super) fn mb_u_int32(input: &[u8]) -> Parsed<'_, u32> {
 }
 
 /// Writes the shortest form.
-pub(super) fn write(out: &mut Vec<u8>, value: u32) {
+pub(in crate::codec) fn write(out: &mut Vec<u8>, value: u32) {
     for shift in [28, 21, 14, 7] {
         if value >> shift != 0 {
             out.push(0x80 | (value >> shift & 0x7F) as u8);
@@ -60,7 +60,7 @@ pub(super) fn write(out: &mut Vec<u8>, value: u32) {
 }
 
 /// The octets that [`write`] takes.
-pub(super) fn written_len(value: u32) -> usize {
+pub(in crate::codec) fn written_len(value: u32) -> usize {
     match value {
         0..=0x7F => 1,
         0x80..=0x3FFF => 2,

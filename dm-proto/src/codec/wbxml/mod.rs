@@ -1,35 +1,35 @@
 //! WBXML, the binary encoding. OMA/WAP-192-WBXML.
 
 mod header;
-mod integer;
+pub(super) mod integer;
 mod reader;
 mod writer;
 
 pub(super) use self::{reader::Reader, writer::Writer};
 
 /// Global tokens, the same in both code spaces.
-mod token {
-    pub(super) const SWITCH_PAGE: u8 = 0x00;
-    pub(super) const END: u8 = 0x01;
-    pub(super) const ENTITY: u8 = 0x02;
-    pub(super) const STR_I: u8 = 0x03;
-    pub(super) const LITERAL: u8 = 0x04;
-    pub(super) const EXT_I_0: u8 = 0x40;
-    pub(super) const EXT_I_2: u8 = 0x42;
-    pub(super) const PI: u8 = 0x43;
-    pub(super) const EXT_T_0: u8 = 0x80;
-    pub(super) const EXT_T_2: u8 = 0x82;
-    pub(super) const STR_T: u8 = 0x83;
-    pub(super) const EXT_0: u8 = 0xC0;
-    pub(super) const EXT_2: u8 = 0xC2;
-    pub(super) const OPAQUE: u8 = 0xC3;
+pub(super) mod token {
+    pub(in crate::codec) const SWITCH_PAGE: u8 = 0x00;
+    pub(in crate::codec) const END: u8 = 0x01;
+    pub(in crate::codec) const ENTITY: u8 = 0x02;
+    pub(in crate::codec) const STR_I: u8 = 0x03;
+    pub(in crate::codec) const LITERAL: u8 = 0x04;
+    pub(in crate::codec) const EXT_I_0: u8 = 0x40;
+    pub(in crate::codec) const EXT_I_2: u8 = 0x42;
+    pub(in crate::codec) const PI: u8 = 0x43;
+    pub(in crate::codec) const EXT_T_0: u8 = 0x80;
+    pub(in crate::codec) const EXT_T_2: u8 = 0x82;
+    pub(in crate::codec) const STR_T: u8 = 0x83;
+    pub(in crate::codec) const EXT_0: u8 = 0xC0;
+    pub(in crate::codec) const EXT_2: u8 = 0xC2;
+    pub(in crate::codec) const OPAQUE: u8 = 0xC3;
 
     /// In a tag: an attribute list follows.
-    pub(super) const ATTRIBUTES: u8 = 0x80;
+    pub(in crate::codec) const ATTRIBUTES: u8 = 0x80;
     /// In a tag: content follows.
-    pub(super) const CONTENT: u8 = 0x40;
+    pub(in crate::codec) const CONTENT: u8 = 0x40;
     /// In a tag: which element it is.
-    pub(super) const IDENTITY: u8 = 0x3F;
+    pub(in crate::codec) const IDENTITY: u8 = 0x3F;
 }
 
 /// The namespace in which tokens that the tables do not have get names, so that they are kept and

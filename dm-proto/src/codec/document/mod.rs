@@ -1,0 +1,359 @@
+//! Types of documents, and their conversion between the encodings without the model.
+
+mod convert;
+mod read;
+mod tables;
+mod write;
+mod xml;
+
+use core::fmt;
+
+pub use self::convert::{ConvertOptions, Converted, WbxmlVersion, wbxml_to_xml, xml_to_wbxml};
+use self::tables::{AttributeRow, Row};
+use super::tags::{self, Element};
+
+/// A type of document that WBXML has token tables for.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum DocumentType {
+    /// SyncML 1.0 to 1.2 with MetInf; `DM DDF` as code page 2 is read inside it.
+    SyncMl,
+    /// Device information of data synchronization, 1.0 to 1.2.
+    DevInf,
+    /// A device description (DDF) or serialized tree (TNDS).
+    DmDdf,
+    /// OMA Client Provisioning.
+    Provisioning,
+}
+
+/// The namespace of DevInf, all versions.
+const DEV_INF: &str = "syncml:devinf";
+/// The namespace of DM DDF and TNDS.
+const DM_DDF: &str = "syncml:dmddf1.2";
+/// The public identifier of DM DDF, which has no number.
+const DM_DDF_FPI: &str = "-//OMA//DTD-DM-DDF 1.2//EN";
+/// The code page of DM DDF.
+const PAGE_DM_DDF: u8 = 2;
+
+/// The public identifiers: number, text without its version, type, version.
+const PUBLIC_IDS: &[(u32, &str, DocumentType, Version)] = &[
+    (
+        0x0B,
+        "-//WAPFORUM//DTD PROV 1.0//EN",
+        DocumentType::Provisioning,
+        Version::V1_0,
+    ),
+    (
+        0x0FD1,
+        "-//SYNCML//DTD SyncML 1.0//EN",
+        DocumentType::SyncMl,
+        Version::V1_0,
+    ),
+    (
+        0x0FD2,
+        "-//SYNCML//DTD DevInf 1.0//EN",
+        DocumentType::DevInf,
+        Version::V1_0,
+    ),
+    (
+        0x0FD3,
+        "-//SYNCML//DTD SyncML 1.1//EN",
+        DocumentType::SyncMl,
+        Version::V1_1,
+    ),
+    (
+        0x0FD4,
+        "-//SYNCML//DTD DevInf 1.1//EN",
+        DocumentType::DevInf,
+        Version::V1_1,
+    ),
+    (
+        0x1201,
+        "-//SYNCML//DTD SyncML 1.2//EN",
+        DocumentType::SyncMl,
+        Version::V1_2,
+    ),
+    (
+        0x1203,
+        "-//SYNCML//DTD DevInf 1.2//EN",
+        DocumentType::DevInf,
+        Version::V1_2,
+    ),
+    (0, DM_DDF_FPI, DocumentType::DmDdf, Version::V1_2),
+    // As the document type definitions of OMA spell them.
+    (
+        0,
+        "-//OMA//DTD SYNCML 1.1//EN",
+        DocumentType::SyncMl,
+        Version::V1_1,
+    ),
+    (
+        0,
+        "-//OMA//DTD SYNCML 1.2//EN",
+        DocumentType::SyncMl,
+        Version::V1_2,
+    ),
+];
+
+/// A version of a document type, as far as it changes names.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Version {
+    V1_0,
+    V1_1,
+    V1_2,
+}
+
+impl DocumentType {
+    /// Every type.
+    pub const ALL: &[Self] = &[Self::SyncMl, Self::DevInf, Self::DmDdf, Self::Provisioning];
+
+    /// The local name of the root element.
+    pub const fn root(self) -> &'static str {
+        match self {
+            Self::SyncMl => "SyncML",
+            Self::DevInf => "DevInf",
+            Self::DmDdf => "MgmtTree",
+            Self::Provisioning => "wap-provisioningdoc",
+        }
+    }
+
+    /// The namespace of the root element in the newest version; empty where there is none.
+    pub const fn namespace(self) -> &'static str {
+        match self {
+            Self::SyncMl => tags::SYNCML_1_2,
+            Self::DevInf => DEV_INF,
+            Self::DmDdf => DM_DDF,
+            Self::Provisioning => "",
+        }
+    }
+
+    /// The media types in XML and in WBXML. Those of SyncML are the ones of device management, those
+    /// of DM DDF are the ones of TNDS.
+    pub const fn media_types(self) -> (&'static str, &'static str) {
+        match self {
+            Self::SyncMl => (
+                "application/vnd.syncml.dm+xml",
+                "application/vnd.syncml.dm+wbxml",
+            ),
+            Self::DevInf => (
+                "application/vnd.syncml-devinf+xml",
+                "application/vnd.syncml-devinf+wbxml",
+            ),
+            Self::DmDdf => (
+                "application/vnd.syncml.dmtnds+xml",
+                "application/vnd.syncml.dmtnds+wbxml",
+            ),
+            Self::Provisioning => (
+                "text/vnd.wap.connectivity-xml",
+                "application/vnd.wap.connectivity-wbxml",
+            ),
+        }
+    }
+
+    /// The type whose root element has this namespace and local name. No namespace at all is taken
+    /// for the type's own.
+    pub fn from_root(namespace: &str, local: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|document| {
+            document.root() == local
+                && (namespace.is_empty()
+                    || namespace == document.namespace()
+                    || *document == Self::SyncMl && tags::is_syncml(namespace))
+        })
+    }
+
+    /// The type with this registered public identifier. `1`, "unknown", has none.
+    pub fn from_public_id(id: u32) -> Option<Self> {
+        by_number(id).map(|(document, _)| document)
+    }
+
+    /// The type with this formal public identifier; case does not matter.
+    pub fn from_formal_public_id(name: &str) -> Option<Self> {
+        by_name(name).map(|(document, _)| document)
+    }
+
+    /// The element behind a token: namespace and name.
+    fn tag(self, version: Version, page: u8, token: u8) -> Option<(&'static str, &'static str)> {
+        let row = |rows: &[Row]| rows.iter().find(|row| row.0 == token).map(|row| row.1);
+        match (self, page) {
+            (Self::SyncMl, tags::PAGE_SYNCML | tags::PAGE_METINF) => {
+                let element = Element::from_token(page, token)?;
+                let namespace = match (page, version) {
+                    (tags::PAGE_METINF, _) => tags::METINF,
+                    (_, Version::V1_0) => tags::SYNCML_1_0,
+                    (_, Version::V1_1) => tags::SYNCML_1_1,
+                    (_, Version::V1_2) => tags::SYNCML_1_2,
+                };
+                Some((namespace, element.name()))
+            }
+            (Self::SyncMl | Self::DmDdf, PAGE_DM_DDF) => Some((DM_DDF, row(tables::DM_DDF)?)),
+            (Self::DevInf, 0) if token == TOKEN_SIZE && version != Version::V1_2 => {
+                Some((DEV_INF, "Size"))
+            }
+            (Self::DevInf, 0) => Some((DEV_INF, row(tables::DEV_INF)?)),
+            (Self::Provisioning, 0) => Some(("", row(tables::PROVISIONING_0)?)),
+            (Self::Provisioning, 1) => Some(("", row(tables::PROVISIONING_1)?)),
+            _ => None,
+        }
+    }
+
+    /// The code page and token of an element. No namespace means that of the type.
+    fn token(self, namespace: &str, local: &str) -> Option<(u8, u8)> {
+        let row = |page: u8, rows: &[Row]| {
+            rows.iter()
+                .find(|row| row.1 == local)
+                .map(|row| (page, row.0))
+        };
+        match self {
+            Self::SyncMl => Element::from_qualified(namespace, local)
+                .map(|element| (element.page(), element.token())),
+            Self::DmDdf if matches!(namespace, "" | DM_DDF) => row(PAGE_DM_DDF, tables::DM_DDF),
+            Self::DevInf if matches!(namespace, "" | DEV_INF) => match local {
+                "Size" => Some((0, TOKEN_SIZE)),
+                _ => row(0, tables::DEV_INF),
+            },
+            Self::Provisioning if namespace.is_empty() => row(0, tables::PROVISIONING_0),
+            _ => None,
+        }
+    }
+
+    /// The attribute starts of a page.
+    fn attributes(self, page: u8) -> &'static [AttributeRow] {
+        match (self, page) {
+            (Self::Provisioning, 0) => tables::ATTRIBUTES_0,
+            (Self::Provisioning, 1) => tables::ATTRIBUTES_1,
+            _ => &[],
+        }
+    }
+
+    /// The attribute values of a page.
+    fn values(self, page: u8) -> &'static [Row] {
+        match (self, page) {
+            (Self::Provisioning, 0) => tables::VALUES_0,
+            (Self::Provisioning, 1) => tables::VALUES_1,
+            _ => &[],
+        }
+    }
+
+    /// The attribute start behind a token; one more than is written.
+    fn attribute(self, page: u8, token: u8) -> Option<(&'static str, &'static str)> {
+        if self == Self::Provisioning && (page, token) == (0, 0x70) {
+            return Some(("name", "IFNETWORKS"));
+        }
+        self.attributes(page)
+            .iter()
+            .find(|row| row.0 == token)
+            .map(|row| (row.1, row.2))
+    }
+
+    /// The attribute value behind a token; `AAA` and `HA` are written on page 0 and read on both.
+    fn value(self, page: u8, token: u8) -> Option<&'static str> {
+        let page = if matches!(token, 0xE0 | 0xE1) {
+            0
+        } else {
+            page
+        };
+        self.values(page)
+            .iter()
+            .find(|row| row.0 == token)
+            .map(|row| row.1)
+    }
+
+    /// The registered public identifier of a version; `None` if only the textual form exists.
+    fn public_id(self, version: Version) -> Option<u32> {
+        PUBLIC_IDS
+            .iter()
+            .find(|row| row.2 == self && (row.3 == version || self == Self::Provisioning))
+            .map(|row| row.0)
+            .filter(|&id| id != 0)
+    }
+}
+
+impl fmt::Display for DocumentType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::SyncMl => "SyncML",
+            Self::DevInf => "DevInf",
+            Self::DmDdf => "DM DDF",
+            Self::Provisioning => "Client Provisioning",
+        })
+    }
+}
+
+/// `Size` of DevInf 1.0 and 1.1, `MaxSize` of 1.2.
+const TOKEN_SIZE: u8 = 0x1C;
+
+fn by_number(id: u32) -> Option<(DocumentType, Version)> {
+    PUBLIC_IDS
+        .iter()
+        .find(|row| row.0 == id && id != 0)
+        .map(|row| (row.2, row.3))
+}
+
+fn by_name(name: &str) -> Option<(DocumentType, Version)> {
+    PUBLIC_IDS
+        .iter()
+        .find(|row| row.1.eq_ignore_ascii_case(name))
+        .map(|row| (row.2, row.3))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_of_tags_is_found_by_its_token_and_by_its_name() {
+        for (document, page, rows) in [
+            (DocumentType::DmDdf, PAGE_DM_DDF, tables::DM_DDF),
+            (DocumentType::DevInf, 0, tables::DEV_INF),
+            (DocumentType::Provisioning, 0, tables::PROVISIONING_0),
+        ] {
+            for &(token, name) in rows {
+                assert_eq!(
+                    document.tag(Version::V1_2, page, token),
+                    Some((document.namespace(), name))
+                );
+                assert_eq!(
+                    document.token(document.namespace(), name),
+                    Some((page, token))
+                );
+            }
+        }
+        assert_eq!(tables::DM_DDF.len(), 56);
+        assert_eq!(tables::DEV_INF.len(), 47);
+    }
+
+    #[test]
+    fn no_attribute_token_stands_twice_or_is_out_of_range() {
+        for page in [0, 1] {
+            let starts = DocumentType::Provisioning.attributes(page);
+            assert!(starts.is_sorted_by(|one, other| one.0 < other.0));
+            assert!(
+                starts
+                    .iter()
+                    .all(|row| matches!(row.0, 0x05..=0x3F | 0x45..=0x7F))
+            );
+            let values = DocumentType::Provisioning.values(page);
+            assert!(values.is_sorted_by(|one, other| one.0 < other.0));
+            assert!(
+                values
+                    .iter()
+                    .all(|row| matches!(row.0, 0x85..=0xBF | 0xC5..=0xFF))
+            );
+        }
+    }
+
+    #[test]
+    fn public_identifiers_are_known_by_number_and_by_name() {
+        for &(id, name, document, _) in PUBLIC_IDS {
+            assert_eq!(
+                DocumentType::from_formal_public_id(&name.to_lowercase()),
+                Some(document)
+            );
+            if id != 0 {
+                assert_eq!(DocumentType::from_public_id(id), Some(document));
+            }
+        }
+        assert_eq!(DocumentType::from_public_id(1), None);
+        assert_eq!(DocumentType::from_public_id(0), None);
+    }
+}
