@@ -112,6 +112,23 @@ fn a_document_in_data_is_opaque_in_wbxml_and_elements_in_xml() {
 }
 
 #[test]
+fn the_version_of_a_document_in_data_is_not_that_of_the_message() {
+    let xml = "<SyncML xmlns=\"SYNCML:SYNCML1.1\"><SyncHdr><VerDTD>1.1</VerDTD></SyncHdr><SyncBody><Add><Item>\
+        <Data><MgmtTree xmlns=\"syncml:dmddf1.2\"><VerDTD>1.2</VerDTD></MgmtTree></Data></Item></Add></SyncBody></SyncML>";
+    let xml = Bytes::copy_from_slice(xml.as_bytes());
+    for embedded in [true, false] {
+        let options = options().with_embedded(embedded);
+        let done = xml_to_wbxml(&xml, &options).expect("it converts");
+        // The public identifier of SyncML 1.1, 0x0FD3.
+        assert_eq!(
+            done.octets.get(..3),
+            Some(&[0x03, 0x9F, 0x53][..]),
+            "{embedded}"
+        );
+    }
+}
+
+#[test]
 fn octets_in_data_are_base64_in_xml_with_the_format_that_says_so() {
     let head = "03a4016a006d6c7103312e320001016b454b0331000154";
     let with = |meta: &str| {

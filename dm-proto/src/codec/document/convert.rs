@@ -425,7 +425,8 @@ pub fn xml_to_wbxml(octets: &Bytes, options: &ConvertOptions) -> Result<Converte
     let failed = |fault: Fault, path: String| {
         DecodeError::new(Encoding::Xml, fault.offset, path, fault.kind)
     };
-    let input = Input::new(octets).map_err(|fault| failed(fault, String::new()))?;
+    let input =
+        Input::new(octets, options.limits.memory).map_err(|fault| failed(fault, String::new()))?;
     let mut reader = XmlReader::new(&input);
     let mut to = ToWbxml {
         options,
@@ -628,7 +629,10 @@ impl ToWbxml<'_> {
             return;
         };
         let range = writer.text(&text);
-        if self.frames.local(0) == "VerDTD" {
+        // That of the document itself: elements of another one may stand in `Data`.
+        let is_own =
+            self.frames.local(1) == "SyncHdr" || self.frames.0.len() == 2 || self.outer.is_some();
+        if is_own && self.frames.local(0) == "VerDTD" {
             writer.version = match text.trim() {
                 "1.0" => Version::V1_0,
                 "1.1" => Version::V1_1,
