@@ -1,7 +1,9 @@
 //! `dm-inspect decode`.
 
 use bytes::Bytes;
-use dm_proto::codec::{self, DecodeOptions, Encoding};
+use dm_proto::codec::{
+    self, ConvertOptions, DecodeOptions, DocumentType, Encoding, wbxml_to_xml, xml_to_wbxml,
+};
 
 use super::{
     DecodeArgs, Doc, Failure, From, To, json::to_json, limits, outline, read_input, write_output,
@@ -9,24 +11,73 @@ use super::{
 
 /// Reads a document, lists tolerances on standard error and writes it on standard output.
 pub(super) fn run(args: &DecodeArgs) -> Result<(), Failure> {
-    match args.doc {
-        Doc::Auto | Doc::Syncml => {}
-        Doc::Devinf => return Err(Failure::Unsupported("DevInf documents")),
-        Doc::Dmddf => return Err(Failure::Unsupported("DDF and TNDS documents")),
-        Doc::Cp => return Err(Failure::Unsupported("Client Provisioning documents")),
-    }
     let octets = Bytes::from(read_input(&args.file)?);
     let encoding = match args.from {
         From::Auto => guess(&octets),
         From::Xml => Encoding::Xml,
         From::Wbxml => Encoding::Wbxml,
     };
+    let document = match args.doc {
+        Doc::Auto | Doc::Syncml => return message(args, encoding, &octets),
+        Doc::Devinf => DocumentType::DevInf,
+        Doc::Dmddf => DocumentType::DmDdf,
+        Doc::Cp => DocumentType::Provisioning,
+    };
+    convert(args.to, encoding, octets, document)
+}
+
+/// Converts a document that is no message, without a model of it.
+fn convert(
+    to: To,
+    encoding: Encoding,
+    octets: Bytes,
+    document: DocumentType,
+) -> Result<(), Failure> {
+    if matches!(to, To::Json | To::Outline) {
+        return Err(Failure::Unsupported(
+            "outlines and JSON of documents other than messages (see --to xml)",
+        ));
+    }
+    let options = ConvertOptions::default()
+        .with_limits(limits())
+        .with_document(document);
+    // Through XML in any case: what is shown is what was understood.
+    let xml = match encoding {
+        Encoding::Wbxml => {
+            let options = options.clone().with_indent(to == To::Xml);
+            wbxml_to_xml(&octets, &options)
+                .map_err(Failure::Decode)?
+                .octets
+        }
+        _ => octets,
+    };
+    let wbxml = |xml: &Bytes| {
+        let converted = xml_to_wbxml(xml, &options).map_err(Failure::Decode)?;
+        Ok(converted.octets)
+    };
+    match (to, encoding) {
+        (To::Wbxml, _) => write_output(&wbxml(&xml)?),
+        (_, Encoding::Wbxml) => {
+            write_output(&xml)?;
+            write_output(b"\n")
+        }
+        _ => {
+            let options = options.clone().with_indent(true);
+            let read = wbxml_to_xml(&wbxml(&xml)?, &options).map_err(Failure::Decode)?;
+            write_output(&read.octets)?;
+            write_output(b"\n")
+        }
+    }
+}
+
+/// Decodes a message, and writes it in another form.
+fn message(args: &DecodeArgs, encoding: Encoding, octets: &Bytes) -> Result<(), Failure> {
     let options = if args.strict {
         DecodeOptions::strict(limits())
     } else {
         DecodeOptions::lenient(limits())
     };
-    let decoded = codec::decode(encoding, &octets, &options).map_err(Failure::Decode)?;
+    let decoded = codec::decode(encoding, octets, &options).map_err(Failure::Decode)?;
     for tolerance in &decoded.tolerances {
         anstream::eprintln!("warning: {encoding} {tolerance}");
     }

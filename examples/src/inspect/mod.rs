@@ -54,7 +54,7 @@ struct DecodeArgs {
     /// The form of the output
     #[arg(long, value_enum, default_value_t = To::Outline)]
     to: To,
-    /// The type of the document (only syncml is supported yet)
+    /// The type of the document; all but messages only convert between xml and wbxml yet
     #[arg(long, value_enum, default_value_t = Doc::Auto)]
     doc: Doc,
     /// Refuse input that breaks the letter of the documents, instead of warning

@@ -233,15 +233,47 @@ fn what_breaks_the_letter_is_read_with_a_warning_and_refused_if_strict() {
 }
 
 #[test]
-fn documents_of_other_types_are_refused_as_not_supported_yet() {
-    for (doc, name) in [
-        ("devinf", "DevInf"),
-        ("dmddf", "DDF and TNDS"),
-        ("cp", "Client Provisioning"),
+fn documents_of_other_types_convert_between_xml_and_wbxml() {
+    for (doc, xml) in [
+        (
+            "cp",
+            "<wap-provisioningdoc version=\"1.1\"><characteristic type=\"APPLICATION\">\
+             <parm name=\"APPID\" value=\"w7\"/></characteristic></wap-provisioningdoc>",
+        ),
+        (
+            "dmddf",
+            "<MgmtTree xmlns=\"syncml:dmddf1.2\"><VerDTD>1.2</VerDTD><Node><NodeName>A</NodeName>\
+             <Value>x</Value></Node></MgmtTree>",
+        ),
+        (
+            "devinf",
+            "<DevInf xmlns=\"syncml:devinf\"><VerDTD>1.2</VerDTD><Man>M</Man></DevInf>",
+        ),
     ] {
-        let output = inspect(&["decode", "--doc", doc, "-"], b"");
-        refused(&output, &format!("{name} documents are not supported yet"));
+        let decode = |to: &str, input: &[u8]| {
+            let output = inspect(&["decode", "--doc", doc, "--to", to, "-"], input);
+            assert_eq!(output.status.code(), Some(0), "{doc} to {to}");
+            output.stdout
+        };
+        let wbxml = decode("wbxml", xml.as_bytes());
+        assert_eq!(decode("wbxml", &wbxml), wbxml, "{doc}");
+        let shown = decode("xml", &wbxml);
+        assert_eq!(decode("xml", xml.as_bytes()), shown, "{doc}");
+        let text = String::from_utf8(shown).expect("xml is text");
+        let lines: String = text.lines().map(str::trim_start).collect();
+        assert!(lines.ends_with(xml), "{lines}");
     }
+}
+
+#[test]
+fn what_is_not_supported_yet_says_so() {
+    let output = inspect(&["decode", "--doc", "cp", "-"], b"");
+    refused(
+        &output,
+        "outlines and JSON of documents other than messages (see --to xml) are not supported yet",
+    );
+    let output = inspect(&["decode", "--doc", "devinf", "--to", "xml", "-"], b"\x03");
+    assert_eq!(output.status.code(), Some(1));
     let output = inspect(&["tree", "-"], b"");
     refused(&output, "DDF and TNDS documents are not supported yet");
 }
