@@ -118,6 +118,9 @@ pub enum ToleranceKind {
         /// What the declaration says.
         name: Text,
     },
+    /// XML: a declaration that is not where the document begins, or is not of version 1; passed over but
+    /// for its encoding.
+    Declaration,
     /// Code page 1 was left active where an element of page 0 must follow.
     LeftoverPage,
     /// A token that the tables do not have.
@@ -168,6 +171,9 @@ impl fmt::Display for ToleranceKind {
             Self::MissingByteOrderMark => f.write_str("utf-16 without a byte order mark"),
             Self::DeclaredEncoding { name } => {
                 write!(f, "the octets are not in the declared encoding {name:?}")
+            }
+            Self::Declaration => {
+                f.write_str("an xml declaration that is late or of another version")
             }
             Self::LeftoverPage => f.write_str("code page 1 is still active"),
             Self::UnknownToken { page, token } => {

@@ -58,6 +58,7 @@ fn written(encoding: Encoding, message: &SyncMl, is_strict: bool) -> Option<Byte
         Err(
             EncodeError::NotRepresentable { .. }
             | EncodeError::OctetsNotRepresentable { .. }
+            | EncodeError::DuplicateAttribute { .. }
             | EncodeError::TooManyAttributes { .. }
             | EncodeError::TooManyNamespaces { .. },
         ) if encoding == Encoding::Xml => return None,

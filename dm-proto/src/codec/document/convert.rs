@@ -590,6 +590,8 @@ impl ToWbxml<'_> {
                 .ok_or(DecodeErrorKind::UnknownDocument)?;
             self.writer = Some(write::Writer::new(document, self.options.version));
         } else if let Some(inner) = root
+            && let Some(outer) = &self.writer
+            && outer.document == DocumentType::SyncMl
             && self.outer.is_none()
             && self.options.embedded
             && inner.is_embeddable()

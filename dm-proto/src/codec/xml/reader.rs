@@ -255,11 +255,18 @@ impl<'i> Reader<'i> {
                     }));
                 }
                 XmlEvent::Decl(declaration) => {
+                    // XML 1.0, 2.8: it stands first, and says the version.
+                    let is_odd = self.from != 0
+                        || !matches!(declaration.version(), Ok(version) if version.starts_with("1."));
                     if let Some(encoding) = declaration.encoding() {
                         let name = encoding.map_err(|_| self.fail(SYNTAX_ATTRIBUTE))?;
                         if let Some(kind) = self.encoding(&name)? {
+                            self.queued = is_odd.then_some(Event::Odd(ToleranceKind::Declaration));
                             return Ok(Event::Odd(kind));
                         }
+                    }
+                    if is_odd {
+                        return Ok(Event::Odd(ToleranceKind::Declaration));
                     }
                 }
                 // External identifiers are not followed: nothing in a DTD could matter here.
@@ -322,6 +329,11 @@ impl<'i> Reader<'i> {
             let Some(prefix) = declared_prefix(name) else {
                 continue;
             };
+            if name != "xmlns" && !is_name(prefix) {
+                return Err(self.fail(DecodeErrorKind::InvalidName {
+                    name: excerpt(name),
+                }));
+            }
             let namespace = self.value(&attribute)?;
             match prefix {
                 "xml" if namespace == XML_NAMESPACE => continue,
