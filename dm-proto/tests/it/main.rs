@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod documents;
+mod fidelity;
 mod hazards;
 mod libwbxml;
 mod reading;
@@ -15,6 +16,7 @@ mod session_flows;
 mod session_packages;
 mod session_properties;
 mod session_support;
+mod session_unsupported;
 mod strategy;
 mod tolerance;
 mod tolerance_spaces;
