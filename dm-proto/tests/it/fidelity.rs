@@ -47,15 +47,19 @@ fn message(commands: Vec<Command>) -> SyncMl {
     }
 }
 
-fn with_data(data: impl Into<Data>) -> SyncMl {
+fn add(item: Item) -> SyncMl {
     message(vec![
         Add {
             cmd_id: "1".into(),
-            items: vec![Item::for_target("./a").with_data(data)],
+            items: vec![item],
             ..Add::default()
         }
         .into(),
     ])
+}
+
+fn with_data(data: impl Into<Data>) -> SyncMl {
+    add(Item::for_target("./a").with_data(data))
 }
 
 #[test]
@@ -276,11 +280,10 @@ fn what_xml_cannot_carry_in_data_is_base64_from_then_on() {
     }
     // Octets, too, also where they would be text.
     for octets in [&b"\x00\xFF"[..], b"text"] {
-        let mut message = with_data(Data::binary(octets.to_vec()));
-        let Command::Add(add) = &mut message.commands[0] else {
-            panic!()
-        };
-        add.items[0].meta = Some(Box::new(Meta::format("bin").with_type("application/x")));
+        let item = Item::for_target("./a")
+            .with_meta(Meta::format("bin").with_type("application/x"))
+            .with_data(Data::binary(octets.to_vec()));
+        let message = add(item);
         assert_eq!(through(&message, &[Encoding::Wbxml]), message);
         let base64 = through(&message, &[Encoding::Xml]);
         let meta = base64.commands[0].items()[0].meta.clone();
@@ -302,16 +305,6 @@ fn what_xml_cannot_carry_elsewhere_is_an_error_that_names_the_element() {
     };
     exec.correlator = Some(Correlator::from(bad));
     broken.push(("Correlator", message(vec![exec.into()])));
-    let add = |item: Item| {
-        message(vec![
-            Add {
-                cmd_id: "1".into(),
-                items: vec![item],
-                ..Add::default()
-            }
-            .into(),
-        ])
-    };
     broken.push(("LocURI", add(Item::for_target(bad))));
     let typed = Item::for_target("a").with_meta(Meta::format("chr").with_type(bad));
     broken.push(("Type", add(typed)));
