@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod documents;
+mod fidelity;
 mod hazards;
 mod libwbxml;
 mod reading;
@@ -15,8 +16,12 @@ mod session_flows;
 mod session_packages;
 mod session_properties;
 mod session_support;
+mod session_unsupported;
 mod strategy;
 mod tolerance;
+mod tolerance_spaces;
+mod tolerance_wbxml;
+mod tolerance_xml;
 mod tools;
 mod tshark;
 mod vectors;
