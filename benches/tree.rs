@@ -27,6 +27,11 @@ fn sizes() -> Vec<u32> {
     sizes
 }
 
+/// Paths of leaves in no order.
+fn paths(nodes: u32) -> impl Iterator<Item = String> {
+    (0..4096).map(move |turn| leaf(some_leaf(turn, nodes)))
+}
+
 /// A number that is new at each call.
 fn turns() -> impl FnMut() -> u32 {
     let mut turn = 0_u32;
@@ -39,28 +44,27 @@ fn turns() -> impl FnMut() -> u32 {
 /// What is measured of every tree.
 fn bench_reads(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, tree: &mut Tree, nodes: u32) {
     let mut turn = turns();
+    let leaves: Vec<String> = paths(nodes).collect();
+    let mut next = leaves.iter().cycle();
     group.bench_function(format!("get/{name}/{nodes}"), |bencher| {
-        bencher.iter_batched(
-            || leaf(some_leaf(turn(), nodes)),
-            |path| {
-                let uri = NodeUri::parse(&path).expect("it is one");
-                let node = tree.view().node(&uri).expect("it is there");
-                assert!(!node.value.is_empty());
-                node
-            },
-            BatchSize::SmallInput,
-        );
+        bencher.iter(|| {
+            let path = next.next().expect("it goes round");
+            let uri = NodeUri::parse(black_box(path)).expect("it is one");
+            let node = tree.view().node(&uri).expect("it is there");
+            assert!(!node.value.is_empty());
+            node
+        });
     });
+    let uris = leaves.iter().map(|path| NodeUri::parse(path));
+    let uris: Vec<NodeUri> = uris.map(|uri| uri.expect("it is one")).collect();
+    let mut next = uris.iter().cycle();
     group.bench_function(format!("get-parsed/{name}/{nodes}"), |bencher| {
-        bencher.iter_batched(
-            || NodeUri::parse(&leaf(some_leaf(turn(), nodes))).expect("it is one"),
-            |uri| {
-                let node = tree.view().node(&uri).expect("it is there");
-                assert!(!node.value.is_empty());
-                node
-            },
-            BatchSize::SmallInput,
-        );
+        bencher.iter(|| {
+            let uri = next.next().expect("it goes round");
+            let node = tree.view().node(black_box(uri)).expect("it is there");
+            assert!(!node.value.is_empty());
+            node
+        });
     });
     group.bench_function(format!("get-command/{name}/{nodes}"), |bencher| {
         bencher.iter_batched(
@@ -102,17 +106,15 @@ fn bench_memory(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("tree");
     for nodes in sizes() {
         let map = map(nodes);
-        let mut turn = turns();
+        let leaves: Vec<String> = paths(nodes).collect();
+        let mut next = leaves.iter().cycle();
         group.bench_function(format!("get/hash-map/{nodes}"), |bencher| {
-            bencher.iter_batched(
-                || leaf(some_leaf(turn(), nodes)),
-                |path| {
-                    let value = map.get(&path).expect("it is there");
-                    assert!(!value.is_empty());
-                    path
-                },
-                BatchSize::SmallInput,
-            );
+            bencher.iter(|| {
+                let path = next.next().expect("it goes round");
+                let value = map.get(black_box(path)).expect("it is there");
+                assert!(!value.is_empty());
+                value
+            });
         });
         drop(map);
         let mut tree = in_memory(nodes);
@@ -137,18 +139,17 @@ fn bench_redb(criterion: &mut Criterion) {
         let scratch = Scratch::new();
         let bare = Bare::new(&scratch, nodes);
         let table = bare.table();
-        let mut turn = turns();
+        let leaves: Vec<String> = paths(nodes).collect();
+        let mut next = leaves.iter().cycle();
         group.bench_function(format!("get/bare-redb/{nodes}"), |bencher| {
-            bencher.iter_batched(
-                || leaf(some_leaf(turn(), nodes)),
-                |path| {
-                    let value = table.get(path.as_bytes()).expect("it can be read");
-                    value.expect("it is there").value().to_vec()
-                },
-                BatchSize::SmallInput,
-            );
+            bencher.iter(|| {
+                let path = next.next().expect("it goes round");
+                let value = table.get(path.as_bytes()).expect("it can be read");
+                value.expect("it is there").value().to_vec()
+            });
         });
         drop(table);
+        let mut turn = turns();
         group.bench_function(format!("replace/bare-redb/{nodes}"), |bencher| {
             bencher.iter(|| bare.replace(some_leaf(turn(), nodes), RECORDS.0, RECORDS.1));
         });

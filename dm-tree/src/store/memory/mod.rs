@@ -11,7 +11,10 @@ use std::{
 
 use dm_proto::Text;
 
-use self::slot::{NONE, Slab, Slot};
+use self::{
+    folder::Folder,
+    slot::{NONE, Slab, Slot},
+};
 use super::{Batch, Kind, Store, StoreError, StoreErrorKind};
 use crate::{Acl, Node, NodeUri};
 
@@ -51,21 +54,18 @@ impl Memory {
         self.slots.get(self.find(uri.as_str())?)
     }
 
-    /// Whether a slot is the one of a path: its names and those above it, from the end.
-    fn is_at<'s>(&'s self, mut slot: &'s Slot, path: &str) -> bool {
-        let mut rest = path;
-        loop {
-            let Some(before) = rest.strip_suffix(slot.name.as_str()) else {
-                return false;
-            };
-            let Some(parent) = self.slots.get(slot.parent) else {
-                return before.is_empty();
-            };
-            let Some(above) = before.strip_suffix('/') else {
-                return false;
-            };
-            rest = above;
-            slot = parent;
+    /// Whether a slot is the one of a path.
+    fn is_at(&self, slot: &Slot, path: &str) -> bool {
+        let Some(before) = path.strip_suffix(slot.name.as_str()) else {
+            return false;
+        };
+        match self.slots.get(slot.parent) {
+            None => before.is_empty(),
+            // Who has a child has a folder.
+            Some(parent) => {
+                let folder = parent.folder.as_ref();
+                before.strip_suffix('/') == folder.map(|folder| &*folder.path)
+            }
         }
     }
 
@@ -110,7 +110,8 @@ impl Memory {
         {
             slot.next = first;
         }
-        self.with_folder(parent, |folder, slots| {
+        let above = path.rsplit_once('/').map_or("", |(above, _)| above);
+        self.with_folder(parent, above, |folder, slots| {
             folder.insert(number, |other| name_of(slots, other).cmp(name));
         });
         number
@@ -123,7 +124,7 @@ impl Memory {
         {
             let (hash, next, parent) = (slot.hash, slot.next, slot.parent);
             let name = slot.name.clone();
-            self.with_folder(parent, |folder, slots| {
+            self.with_folder(parent, "", |folder, slots| {
                 folder.remove(|other| name_of(slots, other).cmp(name.as_str()));
             });
             self.unlink(hash, at, next);
@@ -155,12 +156,13 @@ impl Memory {
         }
     }
 
-    /// Changes the children of a slot, which are in no other state meanwhile.
-    fn with_folder(&mut self, slot: u32, change: impl FnOnce(&mut folder::Folder, &Slab)) {
+    /// Changes the children of a slot, which has none meanwhile. `path` is for its first child.
+    fn with_folder(&mut self, slot: u32, path: &str, change: impl FnOnce(&mut Folder, &Slab)) {
         let Some(parent) = self.slots.get_mut(slot) else {
             return;
         };
-        let mut folder = parent.folder.take().unwrap_or_default();
+        let folder = parent.folder.take();
+        let mut folder = folder.unwrap_or_else(|| Box::new(Folder::new(path)));
         change(&mut folder, &self.slots);
         if !folder.is_empty()
             && let Some(parent) = self.slots.get_mut(slot)
