@@ -175,11 +175,7 @@ enum Plain {
 const PLAIN: [Plain; 256] = {
     let mut plain = [Plain::Other; 256];
     let mut octet = 0_u8;
-    #[expect(
-        clippy::indexing_slicing,
-        clippy::arithmetic_side_effects,
-        reason = "checked when this is compiled"
-    )]
+    #[expect(clippy::indexing_slicing, reason = "checked when this is compiled")]
     while octet < 0x80 {
         plain[octet as usize] = match octet {
             b'.' => Plain::Dot,

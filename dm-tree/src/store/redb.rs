@@ -124,14 +124,14 @@ impl Store for Redb {
     }
 
     fn children(&self, uri: &NodeUri, each: &mut dyn FnMut(Text)) -> Result<(), StoreError> {
-        self.each_child(uri, &mut |name, _| {
+        self.each_child(uri, |name, _| {
             each(name);
             Ok(())
         })
     }
 
     fn entries(&self, uri: &NodeUri, each: &mut dyn FnMut(Text, Node)) -> Result<(), StoreError> {
-        self.each_child(uri, &mut |name, node| {
+        self.each_child(uri, |name, node| {
             each(name, decode(node)?);
             Ok(())
         })
@@ -214,7 +214,7 @@ impl Redb {
     fn each_child(
         &self,
         uri: &NodeUri,
-        each: &mut dyn FnMut(Text, &[u8]) -> Result<(), StoreError>,
+        mut each: impl FnMut(Text, &[u8]) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         let mut first = uri.as_str().as_bytes().to_vec();
         first.push(SEPARATOR);

@@ -1,18 +1,17 @@
 //! [`Memory`]: a store that is gone with the process.
 
 mod folder;
+mod path_hash;
 mod slot;
 
-use core::hash::{BuildHasher, BuildHasherDefault, Hasher};
-use std::{
-    collections::{BTreeMap, HashMap},
-    hash::RandomState,
-};
+use core::hash::{BuildHasherDefault, Hasher};
+use std::collections::{BTreeMap, HashMap};
 
 use dm_proto::Text;
 
 use self::{
     folder::Folder,
+    path_hash::PathHash,
     slot::{NONE, Slab, Slot},
 };
 use super::{Batch, Kind, Store, StoreError, StoreErrorKind};
@@ -27,8 +26,7 @@ pub struct Memory {
     slots: Slab,
     /// By a part of the hash of the whole path: the first of the slots that share it.
     index: HashMap<u32, u32, BuildHasherDefault<Spread>>,
-    /// Keyed, since servers choose names.
-    hasher: RandomState,
+    hasher: PathHash,
     records: BTreeMap<(Kind, u64), Vec<u8>>,
 }
 
@@ -39,7 +37,7 @@ impl Memory {
     }
 
     fn find(&self, path: &str) -> Option<u32> {
-        let hash = self.hasher.hash_one(path);
+        let hash = self.hasher.hash(path);
         let mut at = *self.index.get(&key(hash))?;
         loop {
             let slot = self.slots.get(at)?;
@@ -103,7 +101,7 @@ impl Memory {
 
     /// Makes a slot that is missing, below one that is not.
     fn link(&mut self, path: &str, name: &str, parent: u32) -> u32 {
-        let hash = self.hasher.hash_one(path);
+        let hash = self.hasher.hash(path);
         let number = self.slots.insert(Slot::new(hash, name.into(), parent));
         if let Some(first) = self.index.insert(key(hash), number)
             && let Some(slot) = self.slots.get_mut(number)
