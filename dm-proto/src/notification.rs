@@ -13,6 +13,7 @@ use nom::{
 };
 use subtle::ConstantTimeEq as _;
 
+pub use crate::auth::{Resynchronization, SpecialNonce};
 use crate::{
     SessionId, Text,
     auth::{Account, Nonce, md5},
@@ -78,21 +79,19 @@ pub struct Received {
 pub enum Verified {
     /// With the nonce of the account.
     StoredNonce,
-    /// With the special nonce of four zero octets: the nonces of both sides have to be made anew, and
-    /// the session's first credentials use the special nonce too.
-    ZeroNonce,
+    /// With the special nonce: the nonces of both sides have to be made anew, and the session's first
+    /// credentials use it too ([`Start::with_special_nonce`](crate::session::Start::with_special_nonce)).
+    SpecialNonce(SpecialNonce),
 }
 
-/// Which nonces a notification may be verified with.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-#[expect(clippy::exhaustive_enums, reason = "complete by definition")]
-pub enum Resynchronization {
-    /// The account's own nonce only.
-    #[default]
-    Refused,
-    /// If that fails, the special nonce too. It weakens authentication, since it is no secret: allow
-    /// it only where TLS authenticates the server, and limit attempts.
-    Allowed,
+impl Verified {
+    /// The special nonce, if it was that.
+    pub fn special_nonce(self) -> Option<SpecialNonce> {
+        match self {
+            Self::StoredNonce => None,
+            Self::SpecialNonce(special) => Some(special),
+        }
+    }
 }
 
 /// Why octets are not a notification, or one cannot be built.
@@ -146,13 +145,28 @@ impl Notification {
     ///
     /// If the session id is 0 or the server identifier has a length that cannot be written.
     pub fn to_octets(&self, account: &Account) -> Result<Vec<u8>, NotificationError> {
+        self.signed(account, &account.server.nonce)
+    }
+
+    /// The same with the special nonce: for a device that may have lost the account's, say by a factory
+    /// reset, and lets notifications with the stored one lie. The session that it begins needs
+    /// [`ServerConfig::resynchronization`](crate::session::ServerConfig::resynchronization).
+    ///
+    /// # Errors
+    ///
+    /// As [`to_octets`](Self::to_octets).
+    pub fn to_octets_with(
+        &self,
+        account: &Account,
+        special: SpecialNonce,
+    ) -> Result<Vec<u8>, NotificationError> {
+        self.signed(account, &special.nonce())
+    }
+
+    fn signed(&self, account: &Account, nonce: &Nonce) -> Result<Vec<u8>, NotificationError> {
         let trigger = self.trigger()?;
-        let digest = md5::digest_with_body(
-            &self.server_id,
-            account.server.secret.expose(),
-            &account.server.nonce,
-            &trigger,
-        );
+        let secret = account.server.secret.expose();
+        let digest = md5::digest_with_body(&self.server_id, secret, nonce, &trigger);
         Ok([digest.as_slice(), &trigger].concat())
     }
 
@@ -268,9 +282,9 @@ impl Received {
         if self.is_signed(account, &account.server.nonce) {
             return Some(Verified::StoredNonce);
         }
-        let is_allowed = resynchronization == Resynchronization::Allowed;
-        (is_allowed && self.is_signed(account, &Nonce::from(&[0; 4][..])))
-            .then_some(Verified::ZeroNonce)
+        let mut forms = resynchronization.forms().iter();
+        let special = forms.find(|form| self.is_signed(account, &form.nonce()));
+        special.copied().map(Verified::SpecialNonce)
     }
 
     fn is_signed(&self, account: &Account, nonce: &Nonce) -> bool {
@@ -501,7 +515,7 @@ mod tests {
         assert_eq!(received.verify(&account, Resynchronization::Refused), None);
         assert_eq!(
             received.verify(&account, Resynchronization::Allowed),
-            Some(Verified::ZeroNonce)
+            Some(Verified::SpecialNonce(SpecialNonce::Octets))
         );
     }
 
