@@ -3,7 +3,7 @@
 //! OMA-TS-DM_Notification. Notifications conforming to DM 1.2 carry version 1.1. The digest protects
 //! the device against sessions begun for nothing: a notification with a wrong one is ignored.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{collections::VecDeque, string::String, vec::Vec};
 
 use nom::{
     Finish as _, IResult, Parser as _,
@@ -298,6 +298,48 @@ impl Received {
     }
 }
 
+/// The sessions that notifications have led to: what a device remembers, so that a notification that
+/// comes again begins nothing.
+///
+/// OMA-TS-DM_Notification, `sessionid`: notifications for one session have one identifier, and lead to one
+/// session. A digest over the nonce of the account protects against those of earlier sessions, since that
+/// nonce changes; one over the [special nonce](SpecialNonce) never does. Remember a session when it is
+/// complete: a server whose session failed asks for it again under its identifier.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+pub struct SessionLog(VecDeque<(Text, SessionId)>);
+
+impl SessionLog {
+    /// How many sessions of one server are remembered.
+    pub const PER_SERVER: usize = 16;
+    /// How many sessions are remembered in all.
+    pub const TOTAL: usize = 256;
+
+    /// Whether a session of this server was completed, as far as is remembered.
+    pub fn contains(&self, server_id: &str, session_id: &SessionId) -> bool {
+        let mut known = self.0.iter();
+        known.any(|(server, session)| server == server_id && session == session_id)
+    }
+
+    /// Remembers a completed session, and forgets the oldest where there are too many.
+    pub fn remember(&mut self, server_id: &str, session_id: &SessionId) {
+        if self.contains(server_id, session_id) {
+            return;
+        }
+        let of_server = |entry: &(Text, SessionId)| entry.0 == server_id;
+        let count = self.0.iter().filter(|entry| of_server(entry)).count();
+        let oldest = match (count >= Self::PER_SERVER, self.0.len() >= Self::TOTAL) {
+            (true, _) => self.0.iter().position(of_server),
+            (false, true) => Some(0),
+            (false, false) => None,
+        };
+        if let Some(oldest) = oldest {
+            self.0.remove(oldest);
+        }
+        self.0.push_back((server_id.into(), session_id.clone()));
+    }
+}
+
 /// Where the fields stand, in octets.
 const VERSION: usize = 16;
 const SESSION_ID: usize = 21;
@@ -544,6 +586,30 @@ mod tests {
             ),
             None
         );
+    }
+
+    #[test]
+    fn as_many_completed_sessions_are_remembered_as_fit() {
+        let id = |number: u32| SessionId::from(number);
+        let mut log = SessionLog::default();
+        log.remember("other", &id(1));
+        for number in 1..=20 {
+            log.remember("srv", &id(number));
+            log.remember("srv", &id(number));
+        }
+        assert!(
+            log.contains("other", &id(1)),
+            "one server forgets its own only"
+        );
+        assert!(!log.contains("other", &id(2)));
+        for number in 1..=20 {
+            assert_eq!(log.contains("srv", &id(number)), number > 4, "{number}");
+        }
+        for server in 0..300 {
+            log.remember(&alloc::format!("srv{server}"), &id(1));
+        }
+        assert_eq!(log.0.len(), SessionLog::TOTAL);
+        assert!(!log.contains("other", &id(1)));
     }
 
     #[test]

@@ -98,6 +98,7 @@ mod plan;
 mod prompt;
 mod proof;
 mod received;
+mod refusal;
 mod reply;
 mod saved;
 mod server;
@@ -108,6 +109,7 @@ pub use self::{
     error::{Incompatibility, Misbehaviour, Misuse, SessionError},
     event::{Answer, ClientEvent, Execute, Origin, Prompt, ServerEvent, UserReply, Verb},
     received::{Headers, ReceiveError, Received},
+    refusal::refusal,
     saved::{Disposition, Saved},
     server::ServerSession,
 };
