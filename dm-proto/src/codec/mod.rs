@@ -72,7 +72,10 @@ pub use self::{
     builder::{MessageBuilder, PushError},
     tolerance::{Tolerance, ToleranceKind},
 };
-use crate::{DecodeError, DecodeErrorKind, EncodeError, Fragment, Limits, message::SyncMl};
+use crate::{
+    DecodeError, DecodeErrorKind, EncodeError, Fragment, Limits,
+    message::{SyncHdr, SyncMl},
+};
 
 /// How a message is encoded.
 #[non_exhaustive]
@@ -213,6 +216,31 @@ pub fn decode(
                 }
                 Err(error) => Err(error.with_offset(|offset| offsets.offset(offset))),
             }
+        }
+        #[cfg(not(feature = "xml"))]
+        Encoding::Xml => Err(not_built()),
+    }
+}
+
+/// Reads the header of a message, whatever follows it: for an answer to who sent a message that cannot be
+/// read as a whole.
+///
+/// # Errors
+///
+/// As [`decode`], for what comes up to the end of the header.
+pub fn decode_header(
+    encoding: Encoding,
+    octets: &Bytes,
+    options: &DecodeOptions,
+) -> Result<SyncHdr, DecodeError> {
+    check_size(encoding, octets, options)?;
+    match encoding {
+        Encoding::Wbxml => read::header(wbxml_reader(octets, options)?, octets, options),
+        #[cfg(feature = "xml")]
+        Encoding::Xml => {
+            let input = xml_input(octets, options)?;
+            read::header(xml::Reader::new(&input), octets, options)
+                .map_err(|error| error.with_offset(|offset| input.offsets().offset(offset)))
         }
         #[cfg(not(feature = "xml"))]
         Encoding::Xml => Err(not_built()),
