@@ -21,6 +21,8 @@ pub struct ClientConfig {
     pub challenges: u8,
     /// What a failed command does to the rest of its Sequence. Default [`SequencePolicy::Stop`].
     pub sequence: SequencePolicy,
+    /// Whether an Atomic can be undone; if not, it gets 406 and what is in it 215. Default yes.
+    pub atomic: bool,
     /// Whether there is a user who can be asked; if not, alerts 1100 to 1104 get 406. Default yes.
     pub user_interaction: bool,
 }
@@ -34,6 +36,7 @@ impl Default for ClientConfig {
             max_obj_size: 1 << 20,
             challenges: 3,
             sequence: SequencePolicy::Stop,
+            atomic: true,
             user_interaction: true,
         }
     }

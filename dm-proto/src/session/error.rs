@@ -48,8 +48,8 @@ pub enum Misbehaviour {
     /// The message is from someone else than those before it.
     #[error("the message is from {0:?}")]
     Source(Text),
-    /// Messages without content come and come, and the package does not end.
-    #[error("the package does not end")]
+    /// Messages come and come: either without content, or a million of them.
+    #[error("the session does not end")]
     Endless,
 }
 
@@ -85,9 +85,6 @@ pub enum Misuse {
     /// taken.
     #[error("it is not the peer's turn")]
     Turn,
-    /// What was saved is of another version.
-    #[error("saved version {0} is unknown")]
-    SavedVersion(u16),
     /// What was saved is of the other side.
     #[error("the session was saved by the other side")]
     SavedSide,

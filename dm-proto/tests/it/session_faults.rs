@@ -107,6 +107,8 @@ fn any_fault_at_any_request_changes_nothing() {
             Fault::LoseAnswer,
             Fault::RepeatRequest,
             Fault::RepeatAnswer,
+            Fault::DelayRequest,
+            Fault::DelayAnswer,
             Fault::CutRequest,
             Fault::CutAnswer,
         ] {

@@ -31,12 +31,19 @@ pub(crate) struct Scripted {
     /// Alerts before the n-th time that the device may speak (from 0).
     pub(crate) alerts: BTreeMap<usize, Vec<(Alert, CommandTag)>>,
     pub(crate) turn: usize,
+    /// Whether `items` is written.
+    pub(crate) keeps_items: bool,
+    /// The items as they came.
+    pub(crate) items: Vec<Item>,
 }
 
 impl Device for Scripted {
     fn execute(&mut self, execute: &Execute) -> Answer {
         let uri = execute.item.target_uri().map_or("", |uri| uri.as_str());
         self.executed.push(format!("{:?} {uri}", execute.verb));
+        if self.keeps_items {
+            self.items.push(execute.item.clone());
+        }
         if let Some(answer) = self.answers.get(uri) {
             return answer.clone();
         }
