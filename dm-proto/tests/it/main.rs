@@ -11,6 +11,7 @@ mod session_auth;
 mod session_bad_input;
 mod session_execution;
 mod session_faults;
+mod session_field;
 mod session_flows;
 mod session_packages;
 mod session_properties;
