@@ -15,6 +15,7 @@ mod session_field;
 mod session_flows;
 mod session_packages;
 mod session_properties;
+mod session_saved;
 mod session_support;
 mod strategy;
 mod tolerance;

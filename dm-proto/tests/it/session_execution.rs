@@ -533,9 +533,7 @@ fn what_the_command_says_about_its_items_reaches_each_in_a_container() {
         items: ["./A", "./B"].map(Item::for_target).to_vec(),
         ..Replace::default()
     };
-    let mut pair = scene()
-        .batch([atomic([sequence([replace.into()])])])
-        .pair();
+    let mut pair = scene().batch([atomic([sequence([replace.into()])])]).pair();
     pair.client.device.keeps_items = true;
     pair.run().expect("the session runs to its end");
 
@@ -547,8 +545,5 @@ fn what_the_command_says_about_its_items_reaches_each_in_a_container() {
         .map(|item| item.meta.clone().expect("meta"))
         .map(|meta| (meta.type_, meta.format))
         .collect();
-    assert_eq!(
-        metas,
-        vec![(Some("text/x".into()), Some("xml".into())); 2]
-    );
+    assert_eq!(metas, vec![(Some("text/x".into()), Some("xml".into())); 2]);
 }

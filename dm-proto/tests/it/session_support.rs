@@ -37,6 +37,17 @@ pub(crate) struct Scripted {
     pub(crate) items: Vec<Item>,
 }
 
+impl Scripted {
+    pub(crate) fn answer_to(&self, execute: &Execute) -> Answer {
+        let uri = execute.item.target_uri().map_or("", |uri| uri.as_str());
+        match execute.verb {
+            _ if self.answers.contains_key(uri) => self.answers[uri].clone(),
+            Verb::Get => Answer::results(vec![Item::for_source(uri).with_data("value")]),
+            _ => StatusCode::OK.into(),
+        }
+    }
+}
+
 impl Device for Scripted {
     fn execute(&mut self, execute: &Execute) -> Answer {
         let uri = execute.item.target_uri().map_or("", |uri| uri.as_str());
@@ -44,13 +55,7 @@ impl Device for Scripted {
         if self.keeps_items {
             self.items.push(execute.item.clone());
         }
-        if let Some(answer) = self.answers.get(uri) {
-            return answer.clone();
-        }
-        match execute.verb {
-            Verb::Get => Answer::results(vec![Item::for_source(uri).with_data("value")]),
-            _ => StatusCode::OK.into(),
-        }
+        self.answer_to(execute)
     }
 
     fn ask(&mut self, prompt: &Prompt) -> UserReply {
