@@ -51,6 +51,11 @@ pub trait Device {
     fn alerts(&mut self) -> Vec<(Alert, CommandTag)> {
         Vec::new()
     }
+
+    /// Whether the device aborts the session; asked before each message, once all is executed.
+    fn leaves(&mut self) -> bool {
+        false
+    }
 }
 
 /// What stands behind a server session. By default a server that has nothing to say and takes every
@@ -65,6 +70,11 @@ pub trait Manager {
     fn alert(&mut self, alert: &Alert) -> StatusCode {
         let _ = alert;
         StatusCode::OK
+    }
+
+    /// Whether the server aborts the session; asked before each answer.
+    fn leaves(&mut self) -> bool {
+        false
     }
 
     /// Hears of an event that needs no answer.
@@ -163,6 +173,9 @@ impl<D: Device> Client<D> {
     pub fn transmit(&mut self) -> Option<Transmit> {
         self.settle();
         self.step();
+        if self.device.leaves() {
+            self.session.abort();
+        }
         let transmit = match self.speak() {
             // The session is complete; a report may still continue it.
             None => {
@@ -362,6 +375,10 @@ impl<M: Manager> Server<M> {
         };
         self.step();
         self.settle();
+        if self.manager.leaves() {
+            self.with(ServerSession::abort);
+            self.settle();
+        }
         let answer = self.session.as_mut().and_then(ServerSession::poll_transmit);
         if answer.is_some() {
             self.last_sent.clone_from(&answer);

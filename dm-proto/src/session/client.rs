@@ -646,9 +646,14 @@ impl ClientSession {
 
     fn opening(&self) -> Opening {
         let credentials = &self.account.client;
+        let is_given = self.config.unasked_credentials || self.state.proof.is_asked();
+        let has_name = is_given && credentials.scheme != Scheme::Transport;
         Opening {
-            name: (credentials.scheme != Scheme::Transport).then(|| Text::from(&credentials.name)),
-            cred: self.state.proof.cred(credentials),
+            name: has_name.then(|| Text::from(&credentials.name)),
+            cred: match is_given {
+                true => self.state.proof.cred(credentials),
+                false => None,
+            },
             max_msg_size: self.config.max_msg_size,
             max_obj_size: self.config.max_obj_size,
         }

@@ -19,6 +19,9 @@ pub struct ClientConfig {
     pub max_obj_size: u64,
     /// How often either side may be challenged before the session ends. Default 3.
     pub challenges: u8,
+    /// Whether credentials go with the first message, or only once the server has asked for them, which
+    /// takes a message more. Default yes.
+    pub unasked_credentials: bool,
     /// What a failed command does to the rest of its Sequence. Default [`SequencePolicy::Stop`].
     pub sequence: SequencePolicy,
     /// Whether an Atomic can be undone; if not, it gets 406 and what is in it 215. Default yes.
@@ -35,6 +38,7 @@ impl Default for ClientConfig {
             max_msg_size: 64 << 10,
             max_obj_size: 1 << 20,
             challenges: 3,
+            unasked_credentials: true,
             sequence: SequencePolicy::Stop,
             atomic: true,
             user_interaction: true,

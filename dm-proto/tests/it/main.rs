@@ -20,6 +20,7 @@ mod session_support;
 mod strategy;
 mod tolerance;
 mod tools;
+mod transcripts;
 mod tshark;
 mod vectors;
 mod wbxml_vectors;

@@ -31,6 +31,11 @@ pub(crate) struct Scripted {
     /// Alerts before the n-th time that the device may speak (from 0).
     pub(crate) alerts: BTreeMap<usize, Vec<(Alert, CommandTag)>>,
     pub(crate) turn: usize,
+    /// Replies to questions one after the other; then `reply`.
+    pub(crate) replies: VecDeque<UserReply>,
+    /// Aborts before its n-th message (from 0).
+    pub(crate) leaves_at: Option<usize>,
+    pub(crate) spoken: usize,
     /// Whether `items` is written.
     pub(crate) keeps_items: bool,
     /// The items as they came.
@@ -60,7 +65,8 @@ impl Device for Scripted {
 
     fn ask(&mut self, prompt: &Prompt) -> UserReply {
         self.executed.push(format!("ask {}", prompt.text));
-        self.reply.clone().unwrap_or(UserReply::Yes)
+        let next = self.replies.pop_front().or_else(|| self.reply.clone());
+        next.unwrap_or(UserReply::Yes)
     }
 
     fn roll_back(&mut self) -> bool {
@@ -86,6 +92,11 @@ impl Device for Scripted {
         self.turn += 1;
         self.alerts.remove(&turn).unwrap_or_default()
     }
+
+    fn leaves(&mut self) -> bool {
+        self.spoken += 1;
+        self.leaves_at == Some(self.spoken - 1)
+    }
 }
 
 /// A server that sends what its script says and writes down what it hears.
@@ -97,6 +108,9 @@ pub(crate) struct Script {
     pub(crate) heard: Vec<String>,
     pub(crate) alert_status: Option<StatusCode>,
     pub(crate) tags: u64,
+    /// Aborts before its n-th message (from 0).
+    pub(crate) leaves_at: Option<usize>,
+    pub(crate) spoken: usize,
 }
 
 impl Manager for Script {
@@ -115,6 +129,11 @@ impl Manager for Script {
         self.heard
             .push(format!("alert {}", alert.code.map_or(0, AlertCode::as_u16)));
         self.alert_status.unwrap_or(StatusCode::OK)
+    }
+
+    fn leaves(&mut self) -> bool {
+        self.spoken += 1;
+        self.leaves_at == Some(self.spoken - 1)
     }
 
     fn hear(&mut self, event: &ServerEvent) {
