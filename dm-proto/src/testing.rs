@@ -370,7 +370,15 @@ impl<M: Manager> Server<M> {
     fn answer(&mut self, message: Received) -> Result<Transmit, NoAnswer> {
         let nonce = self.nonces.next();
         let handled = match &mut self.session {
-            Some(session) => session.handle(message, nonce),
+            Some(session) => {
+                let is_next = session.disposition(&message) == Disposition::Next;
+                let handled = session.handle(message, nonce);
+                if is_next && handled.is_ok() {
+                    // If it was over, it is not after all.
+                    self.ending = None;
+                }
+                handled
+            }
             None => return Err(NoAnswer::Silent),
         };
         self.step();

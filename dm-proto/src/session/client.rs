@@ -390,6 +390,9 @@ impl ClientSession {
                 .extend(next.map(|nonce| Notice::NonceChanged(Side::Server, nonce)));
         }
         self.state.link.header_status = Some(HeaderStatus::Verdict(verdict));
+        if let Some(cmd_id) = plan.longest_id() {
+            self.state.link.check_room(self.opening(), cmd_id)?;
+        }
         self.state.plan = Some(plan);
         self.state.phase = Phase::Ours;
         Ok(Arrival::Next)

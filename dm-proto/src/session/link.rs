@@ -27,6 +27,9 @@ const MESSAGES: u32 = 1_000_000;
 /// The smallest `MaxMsgSize` that is taken for one: below, no header fits.
 const SMALLEST_MESSAGE: u64 = 256;
 
+/// A `MaxMsgSize` from which on a header and some statuses fit for sure.
+const ROOMY_MESSAGE: usize = 16 << 10;
+
 /// The versions understood: `VerDTD`, `VerProto`. A server answers in the device's own.
 const VERSIONS: [(&str, &str); 3] = [("1.2", "DM/1.2"), ("1.2", "DM/1.3"), ("1.1", "DM/1.1")];
 
@@ -236,6 +239,24 @@ impl Link {
             None => Ok(usize::MAX),
             Some(size) if size < SMALLEST_MESSAGE => Err(Incompatibility::MaxMsgSize.into()),
             Some(size) => Ok(usize::try_from(size).unwrap_or(usize::MAX)),
+        }
+    }
+
+    /// Looks whether the peer's messages have room for a status of a command with this identifier, before
+    /// anything is executed that could then not be told of.
+    ///
+    /// # Errors
+    ///
+    /// If they have not.
+    pub(super) fn check_room(&self, opening: Opening, cmd_id: &CmdId) -> Result<(), SessionError> {
+        if self.budget()? >= ROOMY_MESSAGE {
+            return Ok(());
+        }
+        let status = self.status(cmd_id, CommandName::SEQUENCE, StatusCode::OK);
+        let mut draft = self.draft(opening)?;
+        match draft.push(&mut status.into()) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(Incompatibility::MaxMsgSize.into()),
         }
     }
 

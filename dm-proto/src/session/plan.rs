@@ -196,6 +196,12 @@ impl Plan {
         self.cursor = self.steps.len();
     }
 
+    /// The longest identifier of a command; none if there is no command.
+    pub(super) fn longest_id(&self) -> Option<&CmdId> {
+        let ids = self.steps.iter().map(|step| &step.cmd_id);
+        ids.max_by_key(|id| id.as_str().len())
+    }
+
     /// Whether the message holds no command at all.
     pub(super) fn is_empty(&self) -> bool {
         self.steps.is_empty()

@@ -13,6 +13,7 @@ mod session_execution;
 mod session_faults;
 mod session_field;
 mod session_flows;
+mod session_once;
 mod session_packages;
 mod session_properties;
 mod session_saved;
