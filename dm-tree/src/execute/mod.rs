@@ -6,15 +6,21 @@
 //! (415), size (413), storage (420, 510).
 
 mod change;
+mod export;
+mod import;
+mod property;
 mod read;
-mod value;
+pub(crate) mod rules;
+pub(crate) mod value;
+
+pub(crate) use self::value::BASE64;
 
 use dm_proto::{
     StatusCode,
     session::{Answer, Execute, Verb},
 };
 
-use crate::{Address, NodeUri, Right, Transaction, object::Change};
+use crate::{Address, NodeUri, Right, Transaction, description::CaseSense, object::Change};
 
 impl Transaction<'_> {
     /// Runs a command of `server`, all but Exec. The status is that of OMA-TS-DM_TND and DM_RepPro.
@@ -53,7 +59,42 @@ impl Transaction<'_> {
         if !self.limits.allow(&address.uri) {
             return Err(StatusCode::URI_TOO_LONG);
         }
-        Ok(address)
+        Ok(Address {
+            uri: self.resolve(address.uri)?,
+            ..address
+        })
+    }
+
+    /// The node that a URI means where case does not count: in the spelling that it was made with.
+    /// OMA-TS-DM_TND, CaseSense.
+    pub(crate) fn resolve(&self, uri: NodeUri) -> Result<NodeUri, StatusCode> {
+        let Some(mount) = self.mount_of(&uri).filter(|mount| mount.ignores_case) else {
+            return Ok(uri);
+        };
+        let mut at = mount.root.clone();
+        for name in uri.below(&mount.root).unwrap_or_default().split('/') {
+            if name.is_empty() {
+                continue;
+            }
+            let next = at.child_named(name);
+            if self.case_below(&at) == CaseSense::Sensitive
+                || !self.view().exists(&at)
+                || self.view().exists(&next)
+            {
+                at = next;
+                continue;
+            }
+            let names = self.view().children(&at)?;
+            let stored = names.iter().find(|known| known.eq_ignore_ascii_case(name));
+            at = stored.map_or(next, |stored| at.child_named(stored));
+        }
+        Ok(at)
+    }
+
+    /// Whether the names directly below a node differ by case.
+    fn case_below(&self, uri: &NodeUri) -> CaseSense {
+        let mount = self.mount_of(uri).filter(|mount| mount.ignores_case);
+        mount.map_or(CaseSense::Sensitive, |mount| mount.case_below(uri))
     }
 
     /// Checks the ACL that counts for a node that exists.

@@ -25,7 +25,13 @@ impl Transaction<'_> {
         if let Some(Query::List(kind)) = address.query {
             // The query is not part of the addresses of the nodes.
             let base = source.split('?').next().unwrap_or(source);
-            return self.list(server, kind, base, &address.uri, node);
+            return match kind {
+                ListKind::Tnds(properties) => {
+                    self.serialized(server, properties, item, base, &address.uri, node)
+                }
+                ListKind::Struct => self.list(server, false, base, &address.uri, node),
+                ListKind::StructData => self.list(server, true, base, &address.uri, node),
+            };
         }
         self.permit(server, Right::Get, &address.uri)?;
         let mut result = Item::for_source(source);
@@ -85,16 +91,11 @@ impl Transaction<'_> {
     fn list(
         &self,
         server: &str,
-        kind: ListKind,
+        with_data: bool,
         base: &str,
         start: &NodeUri,
         node: Node,
     ) -> Executed {
-        let with_data = match kind {
-            ListKind::Struct => false,
-            ListKind::StructData => true,
-            ListKind::Tnds => return Err(StatusCode::OPTIONAL_FEATURE_NOT_SUPPORTED.into()),
-        };
         let inherited = self.view().effective_acl(start)?;
         let mut results = Vec::new();
         let mut pending: Vec<(NodeUri, Node, Acl)> = vec![(start.clone(), node, inherited)];
