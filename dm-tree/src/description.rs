@@ -365,6 +365,25 @@ impl NodeDescription {
         self.children.iter().find(is_named).or_else(placeholder)
     }
 
+    pub(crate) fn push_child(&mut self, child: Self) {
+        self.children.push(child);
+        // What is described is not any more whatever a server likes.
+        self.open = false;
+    }
+
+    /// The description at a path of names, where anything may stand for a placeholder.
+    pub(crate) fn descendant_mut(&mut self, path: &str) -> Option<&mut Self> {
+        let mut at = self;
+        for name in path.split('/').filter(|name| !name.is_empty()) {
+            let is_named = |child: &Self| child.name() == Some(name);
+            let place = at.children.iter().position(is_named);
+            let place =
+                place.or_else(|| at.children.iter().position(|child| child.name.is_none()))?;
+            at = at.children.get_mut(place)?;
+        }
+        Some(at)
+    }
+
     /// Whether case does not count somewhere in the subtree.
     pub(crate) fn ignores_case(&self) -> bool {
         let mut pending = vec![self];
@@ -425,6 +444,42 @@ impl Occurrence {
             Self::One | Self::ZeroOrOne => 1,
             Self::ZeroOrMore | Self::OneOrMore => usize::MAX,
             Self::ZeroOrN(n) | Self::OneOrN(n) => n as usize,
+        }
+    }
+}
+
+/// A description without its children, as a document has it.
+pub(crate) struct Parts {
+    pub(crate) name: Option<Text>,
+    pub(crate) format: NodeFormat,
+    pub(crate) types: Vec<Text>,
+    pub(crate) access: Access,
+    pub(crate) scope: Scope,
+    pub(crate) occurrence: Occurrence,
+    pub(crate) default: Option<Bytes>,
+    pub(crate) open: bool,
+    pub(crate) title: Option<Text>,
+    pub(crate) text: Option<Text>,
+    pub(crate) case: Option<CaseSense>,
+    pub(crate) properties: PropertySet,
+}
+
+impl From<Parts> for NodeDescription {
+    fn from(parts: Parts) -> Self {
+        Self {
+            name: parts.name,
+            format: parts.format,
+            types: parts.types,
+            access: parts.access,
+            scope: parts.scope,
+            occurrence: parts.occurrence,
+            default: parts.default,
+            children: Vec::new(),
+            open: parts.open,
+            title: parts.title,
+            text: parts.text,
+            case: parts.case,
+            properties: parts.properties,
         }
     }
 }

@@ -4,6 +4,7 @@ use dm_proto::{StatusCode, message::Alert};
 
 use crate::{
     Acl, Edit, Node, NodeUri, UriLimits, View,
+    ddf::Ddf,
     description::{Access, CaseSense, Described, NodeDescription},
     object::{Decision, Job, ManagementObject, Outcome},
     store::{Batch, Kind, Store, StoreError},
@@ -133,6 +134,12 @@ impl Tree {
     /// Sets what the tree does where there is a choice.
     pub fn set_options(&mut self, options: TreeOptions) {
         self.options = options;
+    }
+
+    /// The description of every mounted object. OMA-TS-DM_TND, device description framework.
+    pub fn ddf(&self) -> Ddf {
+        let described = |mount: &Mount| (mount.root.clone(), mount.object.description().clone());
+        Ddf::of(self.mounts.iter().map(described))
     }
 
     /// Begins a transaction at `now` (seconds since 1970). Dropping it undoes it.

@@ -8,7 +8,7 @@
 mod change;
 mod export;
 mod import;
-mod property;
+pub(crate) mod property;
 mod read;
 pub(crate) mod rules;
 pub(crate) mod value;

@@ -3,7 +3,7 @@
 use dm_proto::{Data, StatusCode, message::Item};
 
 use super::rules;
-use crate::{Acl, Node, NodeUri, Right, Transaction, description::Described, object::Change};
+use crate::{Acl, Node, NodeUri, Right, Transaction, object::Change};
 
 impl Transaction<'_> {
     pub(super) fn replace_acl(
@@ -94,12 +94,7 @@ impl Transaction<'_> {
             return Err(StatusCode::ALREADY_EXISTS);
         }
         // The new name must not make another node of it: that would be another description.
-        let same = match (described, self.describe(&renamed)) {
-            (Described::Node(old), Described::Node(new)) => core::ptr::eq(old, new),
-            (Described::Open, Described::Open) => true,
-            _ => false,
-        };
-        rules::allowed(same)?;
+        rules::allowed(rules::is_same(described, self.describe(&renamed)))?;
         // OMA-TS-DM_StdObj, DevDetail: what is below gets a longer URI, too.
         for each in self.view().subtree(uri)? {
             let Some(rest) = each.below(uri).filter(|rest| !rest.is_empty()) else {

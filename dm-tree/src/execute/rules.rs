@@ -110,6 +110,15 @@ pub(crate) fn fits(described: Described<'_>, node: &Node) -> Result<(), StatusCo
     }
 }
 
+/// Whether two names are described alike, so that the node under one may have the other.
+pub(crate) fn is_same(one: Described<'_>, other: Described<'_>) -> bool {
+    match (one, other) {
+        (Described::Node(one), Described::Node(other)) => core::ptr::eq(one, other),
+        (Described::Open, Described::Open) => true,
+        _ => false,
+    }
+}
+
 pub(crate) fn allowed(is_allowed: bool) -> Result<(), StatusCode> {
     if is_allowed {
         Ok(())
