@@ -7,3 +7,4 @@ mod crash;
 mod execute;
 mod std_objects;
 mod support;
+mod tnds;
