@@ -47,7 +47,7 @@ use self::{
     ledger::{Ledger, Reply, State},
 };
 use crate::{
-    NodeUri, Transaction, Tree, TreeError,
+    NodeUri, Transaction, Tree, TreeError, TreeOptions,
     object::{Job, JobId, ManagementObject, Outcome, Progress},
     std_objects::{Accounts, dev_info_items},
     store::{Store, StoreError, StoreErrorKind},
@@ -61,6 +61,8 @@ pub struct AgentConfig {
     pub session: ClientConfig,
     /// How often a message without an answer is sent again before the session is given up. Default 3.
     pub retries: u8,
+    /// What the tree does where there is a choice.
+    pub tree: TreeOptions,
 }
 
 impl Default for AgentConfig {
@@ -68,6 +70,7 @@ impl Default for AgentConfig {
         Self {
             session: ClientConfig::default(),
             retries: 3,
+            tree: TreeOptions::default(),
         }
     }
 }
@@ -194,6 +197,7 @@ impl Agent {
         now: u64,
     ) -> Result<Self, AgentError> {
         let mut tree = Tree::new(store).at(now);
+        tree.set_options(config.tree);
         for (root, object) in objects {
             tree.mount(root, object)?;
         }

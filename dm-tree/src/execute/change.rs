@@ -11,6 +11,7 @@ use crate::{
     Acl, Node, NodeFormat, NodeUri, Property, Query, Right, Transaction,
     description::{Access, Described},
     object::Change,
+    std_objects::inbox_of,
     tree::CreatorAcl,
 };
 
@@ -21,6 +22,10 @@ impl Transaction<'_> {
             return Err(StatusCode::COMMAND_NOT_ALLOWED.into());
         }
         let uri = address.uri;
+        if let Some(inbox) = inbox_of(self.mounts, &uri) {
+            self.add_to_inbox(server, inbox, &uri, item)?;
+            return Ok(StatusCode::OK.into());
+        }
         if let Some(document) = Self::document_of(item)? {
             self.add_document(server, &uri, &document)?;
             return Ok(StatusCode::OK.into());
@@ -35,6 +40,7 @@ impl Transaction<'_> {
         let address = self.address(item.target_uri())?;
         let uri = address.uri;
         let node = self.view().node(&uri)?;
+        let accounts = self.accounts_behind(&uri)?;
         match address.query {
             None => self.replace_value(server, item, &uri, &node)?,
             Some(Query::Property(Property::Acl)) => self.replace_acl(server, item, &uri, &node)?,
@@ -44,6 +50,7 @@ impl Transaction<'_> {
             }
             Some(_) => return Err(StatusCode::COMMAND_NOT_ALLOWED.into()),
         }
+        self.revoke_removed(&accounts)?;
         Ok(StatusCode::OK.into())
     }
 
@@ -57,7 +64,9 @@ impl Transaction<'_> {
         if uri == NodeUri::ROOT {
             return Err(StatusCode::COMMAND_NOT_ALLOWED.into());
         }
+        let accounts = self.accounts_behind(&uri)?;
         self.remove(server, &uri)?;
+        self.revoke_removed(&accounts)?;
         if self.is_required(&uri)? {
             return Err(StatusCode::COMMAND_NOT_ALLOWED.into());
         }
@@ -108,7 +117,9 @@ impl Transaction<'_> {
             value,
             ..known.clone()
         };
+        let accounts = self.accounts_behind(&uri)?;
         self.overwrite(&uri, node, &known)?;
+        self.revoke_removed(&accounts)?;
         Ok(StatusCode::OK.into())
     }
 

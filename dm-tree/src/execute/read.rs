@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     Acl, ListKind, Node, NodeFormat, NodeUri, Property, Query, Right, Transaction,
-    description::Access, node::tstamp_text,
+    description::Access, node::tstamp_text, std_objects::inbox_of,
 };
 
 impl Transaction<'_> {
@@ -21,6 +21,10 @@ impl Transaction<'_> {
         let asked = item.target_uri();
         let address = self.address(asked)?;
         let source = asked.map_or("", |asked| asked.as_str()).trim();
+        // OMA-TS-DM_StdObj, Inbox: whatever is asked, of whatever is there or not.
+        if inbox_of(self.mounts, &address.uri).is_some() {
+            return Err(StatusCode::COMMAND_NOT_ALLOWED.into());
+        }
         let node = self.view().node(&address.uri)?;
         if let Some(Query::List(kind)) = address.query {
             // The query is not part of the addresses of the nodes.
