@@ -5,6 +5,8 @@ mod agent;
 mod atomic;
 mod crash;
 mod execute;
+mod inbox;
+mod options;
 mod std_objects;
 mod support;
 mod tnds;
