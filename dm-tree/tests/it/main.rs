@@ -6,5 +6,8 @@ mod atomic;
 mod crash;
 mod execute;
 mod fixture;
+mod inbox;
+mod options;
 mod std_objects;
 mod support;
+mod tnds;
