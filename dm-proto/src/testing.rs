@@ -571,7 +571,7 @@ pub fn message(transmit: &Transmit) -> Result<SyncMl, ReceiveError> {
 ///
 /// If it is not a message.
 pub fn read(transmit: &Transmit, options: &DecodeOptions) -> Result<Received, ReceiveError> {
-    let headers = Headers::new(transmit.encoding.media_type());
+    let headers = Headers::new(transmit.encoding.media_type()).with_hmac(transmit.hmac.as_deref());
     Received::read(transmit.body.clone(), headers, options)
 }
 

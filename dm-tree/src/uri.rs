@@ -38,6 +38,13 @@ impl NodeUri {
     ///
     /// If it is not the URI of a node.
     pub fn parse(uri: &str) -> Result<Self, UriError> {
+        if let Some(relative) = uri.strip_prefix("./")
+            && let Some(segments) = plain_segments(relative)
+            && segments <= Self::MAX_DEPTH
+            && uri.len() <= Self::MAX_LEN
+        {
+            return Ok(Self(uri.into()));
+        }
         let uri = uri.trim();
         match uri {
             "" => return Err(UriError::EmptySegment(uri.into())),
@@ -61,6 +68,15 @@ impl NodeUri {
         let mut canonical = String::with_capacity(self.0.len().saturating_add(relative.len()));
         canonical.push_str(self.as_str());
         let mut depth = self.depth();
+        if let Some(segments) = plain_segments(relative) {
+            canonical.push('/');
+            canonical.push_str(relative);
+            let is_too_deep = depth.saturating_add(segments) > Self::MAX_DEPTH;
+            if canonical.len() > Self::MAX_LEN || is_too_deep {
+                return Err(UriError::TooLong);
+            }
+            return Ok(Self(canonical.into()));
+        }
         for segment in relative.split('/') {
             canonical.push('/');
             push_segment(&mut canonical, segment, relative)?;
@@ -126,6 +142,53 @@ impl core::fmt::Display for NodeUri {
         f.write_str(self.as_str())
     }
 }
+
+/// How many segments there are, if they are canonical as they stand, as nearly all are: that takes one
+/// look.
+fn plain_segments(relative: &str) -> Option<usize> {
+    let mut segments = 1_usize;
+    // What a segment has but dots decides whether it is one; `...` is left to a closer look.
+    let mut is_name = false;
+    for &octet in relative.as_bytes() {
+        match PLAIN.get(usize::from(octet)) {
+            Some(Plain::Name) => is_name = true,
+            Some(Plain::Dot) => {}
+            Some(Plain::Slash) if is_name => {
+                segments = segments.saturating_add(1);
+                is_name = false;
+            }
+            _ => return None,
+        }
+    }
+    is_name.then_some(segments)
+}
+
+/// What an octet is to [`plain_segments`].
+#[derive(Clone, Copy)]
+enum Plain {
+    Name,
+    Dot,
+    Slash,
+    Other,
+}
+
+const PLAIN: [Plain; 256] = {
+    let mut plain = [Plain::Other; 256];
+    let mut octet = 0_u8;
+    #[expect(clippy::indexing_slicing, reason = "checked when this is compiled")]
+    while octet < 0x80 {
+        plain[octet as usize] = match octet {
+            b'.' => Plain::Dot,
+            b'/' => Plain::Slash,
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' => Plain::Name,
+            b'-' | b'_' | b'!' | b'~' | b'*' | b'\'' | b'(' | b')' => Plain::Name,
+            b':' | b'@' | b'&' | b'=' | b'+' | b'$' | b',' => Plain::Name,
+            _ => Plain::Other,
+        };
+        octet += 1;
+    }
+    plain
+};
 
 /// Appends the canonical form of one segment of `whole`.
 fn push_segment(canonical: &mut String, segment: &str, whole: &str) -> Result<(), UriError> {
@@ -255,11 +318,12 @@ impl UriLimits {
     /// Whether a URI keeps to the limits. If not, it is answered 414.
     pub fn allow(&self, uri: &NodeUri) -> bool {
         let within = |count: usize, limit: u16| limit == 0 || count <= usize::from(limit);
-        within(uri.depth().saturating_add(1), self.max_depth)
+        (self.max_depth == 0 || within(uri.depth().saturating_add(1), self.max_depth))
             && within(uri.as_str().len(), self.max_tot_len)
-            && uri
-                .segments()
-                .all(|segment| within(segment.len(), self.max_seg_len))
+            && (self.max_seg_len == 0
+                || uri
+                    .segments()
+                    .all(|segment| within(segment.len(), self.max_seg_len)))
     }
 }
 
@@ -292,6 +356,33 @@ mod tests {
             ("./x:@&=+$,;".trim_end_matches(';'), "./x:@&=+$,"),
         ] {
             assert_eq!(canonical(spelling).as_deref(), Ok(expected), "{spelling:?}");
+        }
+    }
+
+    #[test]
+    fn what_needs_one_look_is_what_is_canonical_as_it_stands() {
+        for octet in 0..=0x7F_u8 {
+            let segment = char::from(octet).to_string();
+            let mut canonical = String::new();
+            let is_segment = push_segment(&mut canonical, &segment, &segment).is_ok();
+            let is_plain = is_segment && canonical == segment;
+            assert_eq!(plain_segments(&segment).is_some(), is_plain, "{segment:?}");
+        }
+        for (relative, segments) in [
+            ("a", Some(1)),
+            ("a/b/c", Some(3)),
+            ("a/.../b", None),
+            (".a/b.", Some(2)),
+            ("a/./b", None),
+            ("a/..", None),
+            ("a//b", None),
+            ("a/", None),
+            ("/a", None),
+            ("", None),
+            ("%41", None),
+            ("\u{fc}", None),
+        ] {
+            assert_eq!(plain_segments(relative), segments, "{relative:?}");
         }
     }
 

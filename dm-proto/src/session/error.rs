@@ -48,6 +48,9 @@ pub enum Misbehaviour {
     /// The message is from someone else than those before it.
     #[error("the message is from {0:?}")]
     Source(Text),
+    /// A message that we signed was accepted otherwise than with 200 and the nonce of the next.
+    #[error("a signed message is accepted without the nonce of the next")]
+    NoNextNonce,
     /// Messages without content come and come, and the package does not end.
     #[error("the package does not end")]
     Endless,

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     AlertCode, CmdId, LocUri, MsgId, SessionId, StatusCode, Text,
-    auth::md5,
+    auth::{Nonce, md5},
     codec::{Encoding, PushError},
     message::{Alert, Command, CommandName, Item, Location, Meta, Status, SyncHdr, SyncMl},
 };
@@ -263,6 +263,14 @@ impl Link {
         Draft::new(self.encoding, &header, msg_id, self.budget()?, status).map_err(fatal)
     }
 
+    /// The nonce that the status of the peer's header gives it for its next proof.
+    pub(super) fn offered_nonce(&self) -> Option<Nonce> {
+        match &self.header_status {
+            Some(HeaderStatus::Verdict(verdict)) => verdict.offered(),
+            Some(HeaderStatus::Version(_)) | None => None,
+        }
+    }
+
     /// OMA-TS-DM_Protocol: the first status of every message is that of the header.
     fn status_of_header(&self, status: &HeaderStatus) -> Status {
         let mut answer = Status {
@@ -353,6 +361,7 @@ impl Link {
             uri: self.uri.clone(),
             body: draft.finish(is_final),
             encoding: self.encoding,
+            hmac: None,
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod documents;
+mod fidelity;
 mod hazards;
 mod libwbxml;
 mod reading;
@@ -12,11 +13,17 @@ mod session_bad_input;
 mod session_execution;
 mod session_faults;
 mod session_flows;
+mod session_hmac;
 mod session_packages;
 mod session_properties;
+mod session_resync;
 mod session_support;
+mod session_unsupported;
 mod strategy;
 mod tolerance;
+mod tolerance_spaces;
+mod tolerance_wbxml;
+mod tolerance_xml;
 mod tools;
 mod tshark;
 mod vectors;

@@ -934,3 +934,28 @@ fn thousands_of_alerts_may_be_taken_before_the_first_is_answered() {
     while session.poll_event().is_some() {}
     assert!(session.poll_transmit().is_some());
 }
+
+#[test]
+fn a_broken_body_is_400_for_the_header_where_that_can_be_read() {
+    use dm_proto::testing::message;
+    for encoding in ENCODINGS {
+        let request = Scene::new(encoding).pair().client.transmit().unwrap();
+        let media_type = encoding.media_type();
+        let options = DecodeOptions::default();
+        let headers = Headers::new(media_type);
+        let cut = request.body.slice(..request.body.len() - 2);
+        assert!(Received::read(cut.clone(), headers, &options).is_err());
+
+        let answer = Received::refuse_unreadable(&cut, headers, &options).expect("an answer");
+        let answer = message(&answer).expect("a message");
+        assert_eq!(statuses(&answer), ["SyncHdr 400"]);
+        assert_eq!(answer.header.target.loc_uri, "IMEI:493005100592800");
+        assert_eq!(answer.header.session_id, "A1");
+        assert!(answer.is_final);
+
+        let head = request.body.slice(..40);
+        assert_eq!(Received::refuse_unreadable(&head, headers, &options), None);
+        let other = Headers::new("text/html");
+        assert_eq!(Received::refuse_unreadable(&cut, other, &options), None);
+    }
+}

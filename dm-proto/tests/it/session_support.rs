@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use dm_proto::{
     AlertCode, Data, StatusCode,
-    auth::{Account, Credentials, Nonce},
+    auth::{Account, Credentials, Nonce, SpecialNonce},
     codec::{DecodeOptions, Encoding, encode},
     message::{
         Add, Alert, Atomic, Command, Delete, Exec, Get, Item, Meta, Replace, Sequence, SyncMl,
@@ -150,6 +150,7 @@ pub(crate) struct Scene {
     pub(crate) server: ServerConfig,
     pub(crate) trigger: Trigger,
     pub(crate) session_id: &'static str,
+    pub(crate) special_nonce: Option<SpecialNonce>,
     pub(crate) device: Scripted,
     pub(crate) script: Script,
 }
@@ -167,6 +168,7 @@ impl Scene {
             server: ServerConfig::default(),
             trigger: Trigger::Client,
             session_id: "A1",
+            special_nonce: None,
             device: Scripted::default(),
             script: Script::default(),
         }
@@ -217,7 +219,8 @@ impl Scene {
     }
 
     pub(crate) fn pair(self) -> Pair<Scripted, Script> {
-        let start = Start::new(self.trigger, self.session_id.into(), dev_info());
+        let start = Start::new(self.trigger, self.session_id.into(), dev_info())
+            .with_special_nonce(self.special_nonce);
         Pair::new(
             Client::new(self.client, self.client_account, start, self.device),
             Server::new(self.server, self.server_account, self.script),

@@ -348,8 +348,9 @@ fn description() -> NodeDescription {
 
 const LEVEL_CLIENT: &str = "CLCRED";
 const LEVEL_SERVER: &str = "SRVCRED";
-const SCHEMES: [(Scheme, &str); 3] = [
+const SCHEMES: [(Scheme, &str); 4] = [
     (Scheme::Basic, "BASIC"),
     (Scheme::Md5, "DIGEST"),
+    (Scheme::Hmac, "HMAC"),
     (Scheme::Transport, "TRANSPORT"),
 ];

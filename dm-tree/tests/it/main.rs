@@ -5,6 +5,7 @@ mod agent;
 mod atomic;
 mod crash;
 mod execute;
+mod fixture;
 mod inbox;
 mod options;
 mod std_objects;
