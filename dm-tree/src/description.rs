@@ -411,6 +411,11 @@ impl NodeDescription {
         self.scope == Scope::Permanent
     }
 
+    /// Whether it has this very type, among others or not.
+    pub(crate) fn has_type(&self, type_: &str) -> bool {
+        self.types.iter().any(|known| known == type_)
+    }
+
     pub(crate) fn supports(&self, access: Access) -> bool {
         self.access.contains(access)
     }
