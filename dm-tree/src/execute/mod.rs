@@ -14,6 +14,9 @@ mod read;
 pub(crate) mod rules;
 pub(crate) mod value;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use self::value::BASE64;
 
 use dm_proto::{
