@@ -61,11 +61,11 @@ pub struct AgentConfig {
     pub session: ClientConfig,
     /// How often a message without an answer is sent again before the session is given up. Default 3.
     pub retries: u8,
-    /// What the tree does where there is a choice.
-    pub tree: TreeOptions,
     /// Whether a notification may be signed with the special nonce, where the stored one fails. Default
     /// [`Resynchronization::Refused`].
     pub resynchronization: Resynchronization,
+    /// What the tree does where there is a choice.
+    pub tree: TreeOptions,
 }
 
 impl Default for AgentConfig {
@@ -73,8 +73,8 @@ impl Default for AgentConfig {
         Self {
             session: ClientConfig::default(),
             retries: 3,
-            tree: TreeOptions::default(),
             resynchronization: Resynchronization::Refused,
+            tree: TreeOptions::default(),
         }
     }
 }
