@@ -521,7 +521,7 @@ impl Described<'_> {
 }
 
 /// A MIME type without parameters, in lower case.
-fn essence(type_: &str) -> String {
+pub(crate) fn essence(type_: &str) -> String {
     let essence = type_.split(';').next().unwrap_or_default();
     essence.trim().to_ascii_lowercase()
 }

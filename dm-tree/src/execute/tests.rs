@@ -62,6 +62,7 @@ fn tree() -> Tree {
         .access(Access::GET)
         .child(leaf("Chr", NodeFormat::Chr).default_value("v"))
         .child(leaf("Int", NodeFormat::Int).default_value("1"))
+        .child(leaf("Either", NodeFormat::Chr).or_type("text/html"))
         .child(NodeDescription::leaf("Read", NodeFormat::Chr))
         .child(NodeDescription::leaf("Secret", NodeFormat::Chr).access(Access::REPLACE))
         .child(NodeDescription::leaf("Run", NodeFormat::Null).access(Access::EXEC))
@@ -360,6 +361,14 @@ fn replace() {
             (403, "s", "./T/Ext/held", "chr", Some("v"), "node in use"),
             (415, "s", "./T/Int", "int", Some("x"), "not of the format"),
             (415, "s", "./T/Chr", "chr image/png", Some("v"), "type"),
+            (
+                405,
+                "s",
+                "./T/Either",
+                "chr text/html",
+                Some("v"),
+                "other type, permanent",
+            ),
             (413, "s", "./T/Chr", "chr", Some(LONG), "too large"),
             (200, "s", "./T/Chr?prop=ACL", "", Some("Get=*"), "ACL"),
             (200, "s", "./T/Chr?prop=ACL", "", Some(""), "ACL removed"),
