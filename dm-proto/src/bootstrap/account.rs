@@ -300,24 +300,7 @@ impl ServerAccount {
 impl AppAddr {
     /// The address with its first port, where it does not name one itself.
     pub fn uri(&self) -> LocUri {
-        let addr = self.addr.as_str();
-        let Some(port) = self.ports.first() else {
-            return LocUri::from(addr);
-        };
-        let Some((scheme, rest)) = addr.split_once("://") else {
-            return LocUri::from(addr);
-        };
-        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-        let (authority, path) = rest.split_at(end);
-        // The colons of an IPv6 address stand in brackets.
-        let host_end = authority.rfind(']').unwrap_or(0);
-        let is_named = authority
-            .get(host_end..)
-            .is_some_and(|rest| rest.contains(':'));
-        match is_named {
-            true => LocUri::from(addr),
-            false => LocUri::from(alloc::format!("{scheme}://{authority}:{port}{path}")),
-        }
+        LocUri::from(self.addr.as_str()).with_port(self.ports.first().map(Text::as_str))
     }
 }
 
