@@ -30,8 +30,8 @@
 //! - WBXML 1.0 to 1.3, and later ones as 1.3; UTF-8, US-ASCII, ISO-8859-1; public identifiers by number
 //!   or from the string table; all global tokens. Names without a token are literals: a namespace goes
 //!   as a first attribute `xmlns`, that of an attribute as `{namespace}name`.
-//! - XML 1.0 in UTF-8, or in UTF-16 with a byte order mark, under any prefix; the namespaces of SyncML
-//!   1.0 to 1.2 and none mean the same. A document type declaration may name an external subset, which
+//! - XML 1.0 in UTF-8, in UTF-16 with or without a byte order mark, and in the US-ASCII or ISO-8859-1
+//!   of its declaration, under any prefix; the namespaces of SyncML 1.0 to 1.2 and none mean the same. A document type declaration may name an external subset, which
 //!   is never fetched; one with an internal subset is refused.
 //!
 //! # What is not
@@ -105,10 +105,15 @@ impl Encoding {
             .find(|encoding| encoding.media_type().eq_ignore_ascii_case(essence))
     }
 
-    /// The encoding that octets seem to be in: WBXML begins with a version octet, XML with `<` or a byte
-    /// order mark, perhaps after white space.
+    /// The encoding that octets seem to be in: WBXML begins with a version octet, XML with `<`, in two
+    /// octets or one, or a byte order mark, perhaps after white space.
     pub fn detect(octets: &[u8]) -> Option<Self> {
-        if let [0xEF, 0xBB, 0xBF, ..] | [0xFE, 0xFF, ..] | [0xFF, 0xFE, ..] = octets {
+        // No WBXML 1.0 begins like the last: there is no public identifier 0x3C.
+        if let [0xEF, 0xBB, 0xBF, ..]
+        | [0xFE, 0xFF, ..]
+        | [0xFF, 0xFE, ..]
+        | [0x00, b'<', 0x00, ..] = octets
+        {
             return Some(Self::Xml);
         }
         match (octets.trim_ascii_start().first(), octets.first()) {

@@ -277,17 +277,22 @@ impl ClientSession {
         }
     }
 
-    /// Ends the session: the next transmit is an Alert 1223, and what was not answered never is.
-    /// Before the first message nothing is sent.
+    /// Ends the session: the next transmit is an Alert 1223. With it go the statuses and results of what
+    /// was executed, as far as they fit; what was not answered yet never is. Before the first message
+    /// nothing is sent.
     ///
     /// No [`ClientEvent::Rollback`] comes for an Atomic that is open: whoever aborts inside one undoes
-    /// it too.
+    /// it too, and the server is told nothing of what is in it.
     pub fn abort(&mut self) {
         match self.state.phase {
             Phase::Ours if self.state.link.sent == 0 => self.end(Ending::Aborted),
             Phase::Ours | Phase::Theirs => {
+                if let Some(mut plan) = self.state.plan.take() {
+                    plan.abandon();
+                    self.post_replies(plan);
+                }
+                self.state.link.forget_in_flight();
                 self.state.phase = Phase::Leaving(Ending::Aborted);
-                self.state.link.clear();
             }
             Phase::Leaving(_) | Phase::Over(_) => {}
         }
@@ -390,7 +395,7 @@ impl ClientSession {
             return Ok(Arrival::Next);
         }
 
-        let mut plan = Plan::new(header.msg_id, to_run, self.config.user_interaction);
+        let mut plan = Plan::new(header.msg_id, to_run, &self.config);
         self.state.is_refusing = !verdict.is_accepted();
         if self.state.is_refusing {
             plan.refuse(verdict.code);
@@ -404,6 +409,9 @@ impl ClientSession {
             verdict.offer(nonce);
         }
         self.state.link.header_status = Some(HeaderStatus::Verdict(verdict));
+        if let Some(cmd_id) = plan.longest_id() {
+            self.state.link.check_room(self.opening(), cmd_id)?;
+        }
         self.state.plan = Some(plan);
         self.state.phase = Phase::Ours;
         Ok(Arrival::Next)
@@ -601,9 +609,12 @@ impl ClientSession {
         if plan.wait.is_some() {
             return;
         }
-        let Some(plan) = self.state.plan.take() else {
-            return;
-        };
+        if let Some(plan) = self.state.plan.take() {
+            self.post_replies(plan);
+        }
+    }
+
+    fn post_replies(&mut self, plan: Plan) {
         let replies = plan.into_replies(&mut |mut command| {
             // A message that cannot even begin is told of when it is made.
             let mut draft = self.state.link.draft(self.opening()).ok()?;
@@ -679,9 +690,14 @@ impl ClientSession {
 
     fn opening(&self) -> Opening {
         let credentials = &self.account.client;
+        let is_given = self.config.unasked_credentials || self.state.proof.is_asked();
+        let has_name = is_given && credentials.scheme != Scheme::Transport;
         Opening {
-            name: (credentials.scheme != Scheme::Transport).then(|| Text::from(&credentials.name)),
-            cred: self.state.proof.cred(credentials),
+            name: has_name.then(|| Text::from(&credentials.name)),
+            cred: match is_given {
+                true => self.state.proof.cred(credentials),
+                false => None,
+            },
             max_msg_size: self.config.max_msg_size,
             max_obj_size: self.config.max_obj_size,
         }

@@ -26,8 +26,13 @@ pub struct ClientConfig {
     pub challenges: u8,
     /// Which schemes may take the place of those of the account. Default [`SchemePolicy::Stronger`].
     pub schemes: SchemePolicy,
+    /// Whether credentials go with the first message, or only once the server has asked for them, which
+    /// takes a message more. Default yes.
+    pub unasked_credentials: bool,
     /// What a failed command does to the rest of its Sequence. Default [`SequencePolicy::Stop`].
     pub sequence: SequencePolicy,
+    /// Whether an Atomic can be undone; if not, it gets 406 and what is in it 215. Default yes.
+    pub atomic: bool,
     /// Whether there is a user who can be asked; if not, alerts 1100 to 1104 get 406. Default yes.
     pub user_interaction: bool,
 }
@@ -41,7 +46,9 @@ impl Default for ClientConfig {
             max_obj_size: 1 << 20,
             challenges: 3,
             schemes: SchemePolicy::Stronger,
+            unasked_credentials: true,
             sequence: SequencePolicy::Stop,
+            atomic: true,
             user_interaction: true,
         }
     }

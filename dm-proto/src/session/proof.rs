@@ -70,6 +70,11 @@ impl Proof {
         !self.accepted
     }
 
+    /// Whether the peer has asked for credentials.
+    pub(super) fn is_asked(&self) -> bool {
+        self.refusals > 0
+    }
+
     /// The credentials for the next message, if it needs some.
     pub(super) fn cred(&self, credentials: &Credentials) -> Option<Box<Cred>> {
         if self.accepted {

@@ -172,6 +172,11 @@ impl ServerSession {
         &self.state.link.session_id
     }
 
+    /// What `received` is to this session.
+    pub fn disposition(&self, received: &Received) -> Disposition {
+        self.state.link.disposition(received)
+    }
+
     /// Takes a message of the device. A repeated message leaves no events, and its answer is the one
     /// it had before. `nonce` is fresh randomness, used if a challenge is made, and as the nonce of
     /// the device's next session.

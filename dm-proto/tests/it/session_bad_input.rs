@@ -493,7 +493,11 @@ fn answers_to_nothing_are_ignored() {
 }
 
 /// A server that has sent one batch, and a message 2 of the client with these commands.
-fn answer_of_client(batch: Vec<Command>, commands: Vec<Command>, is_final: bool) -> Vec<String> {
+pub(crate) fn answer_of_client(
+    batch: Vec<Command>,
+    commands: Vec<Command>,
+    is_final: bool,
+) -> Vec<String> {
     let mut pair = Scene::new(Encoding::Xml).batch(batch).pair();
     let request = pair.client.transmit().expect("package 1");
     pair.server.exchange(&request).expect("package 2");
@@ -507,7 +511,7 @@ fn answer_of_client(batch: Vec<Command>, commands: Vec<Command>, is_final: bool)
     pair.server.manager.heard.split_off(heard)
 }
 
-fn status_of(cmd_ref: &str, cmd: CommandName, code: u16) -> Command {
+pub(crate) fn status_of(cmd_ref: &str, cmd: CommandName, code: u16) -> Command {
     Status {
         cmd_id: format!("1{cmd_ref}").into(),
         msg_ref: "1".into(),

@@ -47,7 +47,7 @@ use self::{
     ledger::{Ledger, Reply, State},
 };
 use crate::{
-    NodeUri, Transaction, Tree, TreeError,
+    NodeUri, Transaction, Tree, TreeError, TreeOptions,
     object::{Job, JobId, ManagementObject, Outcome, Progress},
     std_objects::{Accounts, dev_info_items},
     store::{Store, StoreError, StoreErrorKind},
@@ -64,6 +64,8 @@ pub struct AgentConfig {
     /// Whether a notification may be signed with the special nonce, where the stored one fails. Default
     /// [`Resynchronization::Refused`].
     pub resynchronization: Resynchronization,
+    /// What the tree does where there is a choice.
+    pub tree: TreeOptions,
 }
 
 impl Default for AgentConfig {
@@ -72,6 +74,7 @@ impl Default for AgentConfig {
             session: ClientConfig::default(),
             retries: 3,
             resynchronization: Resynchronization::Refused,
+            tree: TreeOptions::default(),
         }
     }
 }
@@ -201,6 +204,7 @@ impl Agent {
         now: u64,
     ) -> Result<Self, AgentError> {
         let mut tree = Tree::new(store).at(now);
+        tree.set_options(config.tree);
         for (root, object) in objects {
             tree.mount(root, object)?;
         }

@@ -137,6 +137,8 @@ struct Frame {
     at: usize,
     meta: Option<usize>,
     format: Option<Range<usize>>,
+    /// Whether that says `bin`.
+    is_bin: Option<bool>,
     type_: Option<(Range<usize>, String)>,
 }
 
@@ -181,6 +183,7 @@ impl Frames {
             "Format" => {
                 if let Some(holder) = self.up_mut(2) {
                     holder.format = Some(range);
+                    holder.is_bin = Some(text.trim() == "bin");
                 }
             }
             "Type" => {
@@ -198,6 +201,24 @@ impl Frames {
         [1, 2]
             .into_iter()
             .find_map(|above| self.up(above)?.type_.as_ref())
+    }
+
+    /// Whether opaque octets in the `Data` that is open are octets even where they would be text.
+    fn is_binary(&self) -> bool {
+        let is_bin = [1, 2].into_iter().find_map(|above| self.up(above)?.is_bin);
+        is_bin == Some(true)
+            || self
+                .data_type()
+                .is_some_and(|(_, text)| text.trim().ends_with("wbxml"))
+    }
+
+    /// Whether the Type for the `Data` that is open names a document that has both forms. Without it
+    /// nobody could tell opaque octets from others.
+    fn has_embedded_type(&self) -> bool {
+        self.data_type().is_some_and(|(_, text)| {
+            let text = text.trim();
+            text.ends_with("+xml") || text.ends_with("+wbxml")
+        })
     }
 
     fn path(&self) -> String {
@@ -348,7 +369,10 @@ impl<'i> ToXml<'i, '_> {
             return Ok(());
         }
         match core::str::from_utf8(&octets) {
-            Ok(text) if unrepresentable(text).is_none() => {
+            Ok(text)
+                if unrepresentable(text).is_none()
+                    && !(is_data && is_opaque && frames.is_binary()) =>
+            {
                 let range = self.writer.text(text);
                 frames.note(text, range);
                 Ok(())
@@ -566,11 +590,14 @@ impl ToWbxml<'_> {
                 .ok_or(DecodeErrorKind::UnknownDocument)?;
             self.writer = Some(write::Writer::new(document, self.options.version));
         } else if let Some(inner) = root
+            && let Some(outer) = &self.writer
+            && outer.document == DocumentType::SyncMl
             && self.outer.is_none()
             && self.options.embedded
             && inner.is_embeddable()
             && !start.namespace.is_empty()
             && self.frames.local(0) == "Data"
+            && self.frames.has_embedded_type()
         {
             self.enter(inner);
         }
