@@ -22,6 +22,7 @@ mod session_resync;
 mod session_saved;
 mod session_support;
 mod session_unsupported;
+mod session_windows;
 mod strategy;
 mod tolerance;
 mod tolerance_spaces;
