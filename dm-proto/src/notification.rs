@@ -17,6 +17,7 @@ pub use crate::auth::{Resynchronization, SpecialNonce};
 use crate::{
     SessionId, Text,
     auth::{Account, Nonce, md5},
+    session::DeviceProfile,
     wap_push::{APPLICATION_DM, Push},
 };
 
@@ -152,7 +153,32 @@ impl Notification {
     ///
     /// If the session id is 0 or the server identifier has a length that cannot be written.
     pub fn to_octets(&self, account: &Account) -> Result<Vec<u8>, NotificationError> {
-        self.signed(account, &account.server.nonce)
+        self.signed(account, &self.server_id, &account.server.nonce)
+    }
+
+    /// The octets for a kind of device that has ways of its own: with the user name that it takes, and, if
+    /// `is_special`, the special nonce as it has it.
+    ///
+    /// # Errors
+    ///
+    /// As [`to_octets`](Self::to_octets), and if the device takes no server identifier of that length.
+    pub fn to_octets_for(
+        &self,
+        account: &Account,
+        profile: &DeviceProfile,
+        is_special: bool,
+    ) -> Result<Vec<u8>, NotificationError> {
+        if self.server_id.len() > usize::from(profile.server_id_octets) {
+            return Err(NotificationError::ServerId { offset: SERVER_ID });
+        }
+        let name = match profile.notified_by_name && !account.server.name.is_empty() {
+            true => &account.server.name,
+            false => &self.server_id,
+        };
+        match is_special {
+            true => self.signed(account, name, &profile.special_nonce.nonce()),
+            false => self.signed(account, name, &account.server.nonce),
+        }
     }
 
     /// The same with the special nonce: for a device that may have lost the account's, say by a factory
@@ -167,13 +193,18 @@ impl Notification {
         account: &Account,
         special: SpecialNonce,
     ) -> Result<Vec<u8>, NotificationError> {
-        self.signed(account, &special.nonce())
+        self.signed(account, &self.server_id, &special.nonce())
     }
 
-    fn signed(&self, account: &Account, nonce: &Nonce) -> Result<Vec<u8>, NotificationError> {
+    fn signed(
+        &self,
+        account: &Account,
+        name: &str,
+        nonce: &Nonce,
+    ) -> Result<Vec<u8>, NotificationError> {
         let trigger = self.trigger()?;
         let secret = account.server.secret.expose();
-        let digest = md5::digest_with_body(&self.server_id, secret, nonce, &trigger);
+        let digest = md5::digest_with_body(name, secret, nonce, &trigger);
         Ok([digest.as_slice(), &trigger].concat())
     }
 

@@ -170,7 +170,10 @@ fn identifiers_of_commands_may_be_uuids_in_both_roles() {
         );
     let answer = pair.server.exchange(&request(&template, alert));
     let answer = said(&answer.expect("package 2"));
-    assert!(answer.contains(&status(2, 1, UUID, "Alert", 200)), "{answer}");
+    assert!(
+        answer.contains(&status(2, 1, UUID, "Alert", 200)),
+        "{answer}"
+    );
 
     // A server's, at a device.
     let mut pair = Scene::new(Encoding::Xml).send(exec("./Op")).pair();
@@ -243,7 +246,10 @@ fn a_device_that_only_says_goodbye_is_answered() {
 #[test]
 fn nobody_is_asked_on_a_windows_device_and_nothing_relies_on_what_it_has_not() {
     let profile = DeviceProfile::WINDOWS;
-    assert!(!profile.user_interaction, "1100 to 1104 are not among its alerts");
+    assert!(
+        !profile.user_interaction,
+        "1100 to 1104 are not among its alerts"
+    );
     assert!(!profile.correlator && !profile.acl && !profile.large_objects);
     assert!(profile.atomic);
 }
