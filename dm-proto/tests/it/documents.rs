@@ -250,28 +250,3 @@ fn depth_and_amplification_have_limits() {
     let error = wbxml_to_xml(&octets.into(), &options).expect_err("too much");
     assert_eq!(*error.kind(), DecodeErrorKind::TooMuchMemory { limit });
 }
-
-#[test]
-fn a_document_in_a_document_is_entered_once() {
-    // A message in the Data of a message, a thousand deep, each under a Type that says so.
-    let type_ = "5a 0001 53 03 6170706c69636174696f6e2f766e642e73796e636d6c2e646d2b7762786d6c 00 01 01 0000";
-    let mut inner = hex("02 a403 6a 00 0a");
-    for _ in 0..1000 {
-        let length = u32::try_from(inner.len()).expect("small");
-        let lengths = [14, 7, 0].map(|shift| (length >> shift & 0x7F) as u8);
-        let opaque = [0xC3, 0x80 | lengths[0], 0x80 | lengths[1], lengths[2]];
-        inner = [
-            &hex("02 a401 6a 00 6d 2c 6b 45 54")[..],
-            &hex(type_),
-            &[0x4F],
-            &opaque,
-            &inner,
-            &[0x01; 5],
-        ]
-        .concat()
-        .into();
-    }
-    let xml = to_xml(&inner, &options());
-    assert_eq!(xml.matches("<SyncML ").count(), 1);
-    assert!(xml.contains(">b64</Format>"), "octets are Base64");
-}

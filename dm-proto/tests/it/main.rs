@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod differential;
+mod document_hazards;
 mod documents;
 mod fidelity;
 mod hazards;
