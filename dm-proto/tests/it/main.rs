@@ -1,6 +1,8 @@
 //! Integration tests of `dm-proto`: messages, their encodings, and sessions.
 
 mod bad_input;
+mod differential;
+mod document_hazards;
 mod documents;
 mod fidelity;
 mod hazards;
