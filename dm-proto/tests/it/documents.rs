@@ -164,35 +164,13 @@ fn what_xml_cannot_hold_outside_data_is_refused() {
 #[test]
 fn broken_documents_are_refused_with_what_is_wrong() {
     use DecodeErrorKind::{
-        InvalidCharacter, LengthPastEnd, TableOffset, UnexpectedEnd, UnexpectedToken, UnknownToken,
-        UnmatchedEnd,
+        InvalidCharacter, LengthPastEnd, TableOffset, UnexpectedEnd, UnexpectedToken, UnmatchedEnd,
     };
     for (octets, kind) in [
         ("", UnexpectedEnd),
         ("030b6a00c54503312e31", UnexpectedEnd),
         ("030b6a00", UnexpectedEnd),
         ("030b6a0001", UnmatchedEnd),
-        (
-            "030b6a007e",
-            UnknownToken {
-                page: 0,
-                token: 0x3E,
-            },
-        ),
-        (
-            "030b6a0000057e",
-            UnknownToken {
-                page: 5,
-                token: 0x3E,
-            },
-        ),
-        (
-            "030b6a0085 7f",
-            UnknownToken {
-                page: 0,
-                token: 0x7F,
-            },
-        ),
         ("030b6a0085 8501", UnexpectedToken { token: 0x85 }),
         ("030b6a0045 0200 01", InvalidCharacter { value: 0 }),
         (
@@ -204,7 +182,6 @@ fn broken_documents_are_refused_with_what_is_wrong() {
         ),
         ("030b6a0045 c305 01", LengthPastEnd { length: 5, left: 1 }),
         ("030b6a05 00", LengthPastEnd { length: 5, left: 1 }),
-        ("030b6a0005 05", UnexpectedToken { token: 5 }),
     ] {
         assert_eq!(refused(octets, &options()), kind, "{octets}");
     }
