@@ -59,7 +59,9 @@ pub(super) fn convert(octets: &Bytes, options: &ConvertOptions) -> Result<Conver
             })
         }
         Err(fault) => {
-            let names: Vec<&str> = to.open.iter().map(|open| &*open.local).collect();
+            let begun = to.start.as_ref().map(|start| &*start.local);
+            let open = to.open.iter().map(|open| &*open.local);
+            let names: Vec<&str> = open.chain(begun).collect();
             Err(failed(fault, names.join("/")).with_offset(|offset| offsets.offset(offset)))
         }
     }

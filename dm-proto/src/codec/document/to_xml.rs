@@ -24,8 +24,11 @@ pub(super) fn convert(octets: &Bytes, options: &ConvertOptions) -> Result<Conver
         |fault: Fault, path| DecodeError::new(Encoding::Wbxml, fault.offset, path, fault.kind);
     let mut reader = Reader::new(octets, options.document, options.mode, limit)
         .map_err(|fault| failed(fault, String::new()))?;
-    // XML is two to three times as long, mostly.
-    let expected = octets.len().saturating_mul(5) / 2;
+    // XML is two to three times as long where there are many elements; what is long is mostly text.
+    let expected = match octets.len() {
+        length @ ..0x8000 => length.saturating_mul(5) / 2,
+        length => length.saturating_mul(5) / 4,
+    };
     let mut to = ToXml {
         options,
         limit,
