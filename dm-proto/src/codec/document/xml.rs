@@ -255,8 +255,10 @@ impl<'i> Writer<'i> {
         self.is_fresh = false;
     }
 
-    /// The innermost element has had no content yet, after [`back_to`](Self::back_to).
+    /// After [`back_to`](Self::back_to) the place where the tag of the innermost element lacked its
+    /// `>`.
     pub(super) fn reopen(&mut self) {
+        self.is_fresh = true;
         if let Some(open) = self.open.last_mut() {
             open.has_text = false;
         }
