@@ -1,5 +1,7 @@
 //! Inputs of the benches, each with a line on its shape.
 
+pub mod tree;
+
 use dm_proto::{
     AlertCode, Data, StatusCode,
     message::{

@@ -3,7 +3,7 @@
 //! OMA-TS-DM_Notification. Notifications conforming to DM 1.2 carry version 1.1. The digest protects
 //! the device against sessions begun for nothing: a notification with a wrong one is ignored.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{collections::VecDeque, string::String, vec::Vec};
 
 use nom::{
     Finish as _, IResult, Parser as _,
@@ -13,6 +13,7 @@ use nom::{
 };
 use subtle::ConstantTimeEq as _;
 
+pub use crate::auth::{Resynchronization, SpecialNonce};
 use crate::{
     SessionId, Text,
     auth::{Account, Nonce, md5},
@@ -78,21 +79,19 @@ pub struct Received {
 pub enum Verified {
     /// With the nonce of the account.
     StoredNonce,
-    /// With the special nonce of four zero octets: the nonces of both sides have to be made anew, and
-    /// the session's first credentials use the special nonce too.
-    ZeroNonce,
+    /// With the special nonce: the nonces of both sides have to be made anew, and the session's first
+    /// credentials use it too ([`Start::with_special_nonce`](crate::session::Start::with_special_nonce)).
+    SpecialNonce(SpecialNonce),
 }
 
-/// Which nonces a notification may be verified with.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-#[expect(clippy::exhaustive_enums, reason = "complete by definition")]
-pub enum Resynchronization {
-    /// The account's own nonce only.
-    #[default]
-    Refused,
-    /// If that fails, the special nonce too. It weakens authentication, since it is no secret: allow
-    /// it only where TLS authenticates the server, and limit attempts.
-    Allowed,
+impl Verified {
+    /// The special nonce, if it was that.
+    pub fn special_nonce(self) -> Option<SpecialNonce> {
+        match self {
+            Self::StoredNonce => None,
+            Self::SpecialNonce(special) => Some(special),
+        }
+    }
 }
 
 /// Why octets are not a notification, or one cannot be built.
@@ -146,13 +145,28 @@ impl Notification {
     ///
     /// If the session id is 0 or the server identifier has a length that cannot be written.
     pub fn to_octets(&self, account: &Account) -> Result<Vec<u8>, NotificationError> {
+        self.signed(account, &account.server.nonce)
+    }
+
+    /// The same with the special nonce: for a device that may have lost the account's, say by a factory
+    /// reset, and lets notifications with the stored one lie. The session that it begins needs
+    /// [`ServerConfig::resynchronization`](crate::session::ServerConfig::resynchronization).
+    ///
+    /// # Errors
+    ///
+    /// As [`to_octets`](Self::to_octets).
+    pub fn to_octets_with(
+        &self,
+        account: &Account,
+        special: SpecialNonce,
+    ) -> Result<Vec<u8>, NotificationError> {
+        self.signed(account, &special.nonce())
+    }
+
+    fn signed(&self, account: &Account, nonce: &Nonce) -> Result<Vec<u8>, NotificationError> {
         let trigger = self.trigger()?;
-        let digest = md5::digest_with_body(
-            &self.server_id,
-            account.server.secret.expose(),
-            &account.server.nonce,
-            &trigger,
-        );
+        let secret = account.server.secret.expose();
+        let digest = md5::digest_with_body(&self.server_id, secret, nonce, &trigger);
         Ok([digest.as_slice(), &trigger].concat())
     }
 
@@ -268,9 +282,9 @@ impl Received {
         if self.is_signed(account, &account.server.nonce) {
             return Some(Verified::StoredNonce);
         }
-        let is_allowed = resynchronization == Resynchronization::Allowed;
-        (is_allowed && self.is_signed(account, &Nonce::from(&[0; 4][..])))
-            .then_some(Verified::ZeroNonce)
+        let mut forms = resynchronization.forms().iter();
+        let special = forms.find(|form| self.is_signed(account, &form.nonce()));
+        special.copied().map(Verified::SpecialNonce)
     }
 
     fn is_signed(&self, account: &Account, nonce: &Nonce) -> bool {
@@ -281,6 +295,48 @@ impl Received {
                 let expected = md5::digest_with_body(name, secret, nonce, &self.trigger);
                 bool::from(expected.ct_eq(&self.digest))
             })
+    }
+}
+
+/// The sessions that notifications have led to: what a device remembers, so that a notification that
+/// comes again begins nothing.
+///
+/// OMA-TS-DM_Notification, `sessionid`: notifications for one session have one identifier, and lead to one
+/// session. A digest over the nonce of the account protects against those of earlier sessions, since that
+/// nonce changes; one over the [special nonce](SpecialNonce) never does. Remember a session when it is
+/// complete: a server whose session failed asks for it again under its identifier.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+pub struct SessionLog(VecDeque<(Text, SessionId)>);
+
+impl SessionLog {
+    /// How many sessions of one server are remembered.
+    pub const PER_SERVER: usize = 16;
+    /// How many sessions are remembered in all.
+    pub const TOTAL: usize = 256;
+
+    /// Whether a session of this server was completed, as far as is remembered.
+    pub fn contains(&self, server_id: &str, session_id: &SessionId) -> bool {
+        let mut known = self.0.iter();
+        known.any(|(server, session)| server == server_id && session == session_id)
+    }
+
+    /// Remembers a completed session, and forgets the oldest where there are too many.
+    pub fn remember(&mut self, server_id: &str, session_id: &SessionId) {
+        if self.contains(server_id, session_id) {
+            return;
+        }
+        let of_server = |entry: &(Text, SessionId)| entry.0 == server_id;
+        let count = self.0.iter().filter(|entry| of_server(entry)).count();
+        let oldest = match (count >= Self::PER_SERVER, self.0.len() >= Self::TOTAL) {
+            (true, _) => self.0.iter().position(of_server),
+            (false, true) => Some(0),
+            (false, false) => None,
+        };
+        if let Some(oldest) = oldest {
+            self.0.remove(oldest);
+        }
+        self.0.push_back((server_id.into(), session_id.clone()));
     }
 }
 
@@ -501,7 +557,7 @@ mod tests {
         assert_eq!(received.verify(&account, Resynchronization::Refused), None);
         assert_eq!(
             received.verify(&account, Resynchronization::Allowed),
-            Some(Verified::ZeroNonce)
+            Some(Verified::SpecialNonce(SpecialNonce::Octets))
         );
     }
 
@@ -530,6 +586,30 @@ mod tests {
             ),
             None
         );
+    }
+
+    #[test]
+    fn as_many_completed_sessions_are_remembered_as_fit() {
+        let id = |number: u32| SessionId::from(number);
+        let mut log = SessionLog::default();
+        log.remember("other", &id(1));
+        for number in 1..=20 {
+            log.remember("srv", &id(number));
+            log.remember("srv", &id(number));
+        }
+        assert!(
+            log.contains("other", &id(1)),
+            "one server forgets its own only"
+        );
+        assert!(!log.contains("other", &id(2)));
+        for number in 1..=20 {
+            assert_eq!(log.contains("srv", &id(number)), number > 4, "{number}");
+        }
+        for server in 0..300 {
+            log.remember(&alloc::format!("srv{server}"), &id(1));
+        }
+        assert_eq!(log.0.len(), SessionLog::TOTAL);
+        assert!(!log.contains("other", &id(1)));
     }
 
     #[test]

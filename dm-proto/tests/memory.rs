@@ -5,9 +5,12 @@ use std::sync::Mutex;
 
 use bytes::Bytes;
 use dm_proto::{
-    DecodeErrorKind, Limits, StatusCode,
+    DecodeError, DecodeErrorKind, Limits, StatusCode,
     auth::{Account, Credentials, Nonce},
-    codec::{DecodeOptions, Encoding, decode},
+    codec::{
+        ConvertOptions, DecodeOptions, Encoding, decode, decode_fragment, wbxml_to_xml,
+        xml_to_wbxml,
+    },
     session::{ClientConfig, ClientEvent, ClientSession, Headers, Received, Start, Trigger},
 };
 use peak_alloc::PeakAlloc;
@@ -167,43 +170,198 @@ fn peak_memory_stays_within_twice_the_budget() {
         ),
     ];
     let mut refused = 0;
-    for (name, encoding, octets) in inputs.into_iter().chain(large()) {
+    for (name, encoding, octets) in inputs.into_iter().chain(large()).chain(hostile()) {
         for memory in [256 << 10, Limits::DEFAULT.memory] {
-            let limits = Limits::DEFAULT.with_message_size(octets.len());
-            let options = DecodeOptions::lenient(limits.with_memory(memory));
-            ALLOCATOR.reset_peak_usage();
-            let before = ALLOCATOR.current_usage();
-            let result = decode(encoding, &octets, &options);
-            let peak = ALLOCATOR.peak_usage().saturating_sub(before);
-            assert!(
-                peak <= 2 * memory,
-                "{name}: {peak} octets with a budget of {memory}"
-            );
-            match result {
-                Ok(_) => {}
-                Err(error)
-                    if matches!(
-                        error.kind(),
-                        DecodeErrorKind::TooDeep { .. }
-                            | DecodeErrorKind::TooManyAttributes { .. }
-                            | DecodeErrorKind::UnexpectedEnd
-                            | DecodeErrorKind::UndefinedEntity { .. }
-                            | DecodeErrorKind::MismatchedEnd { .. }
-                            | DecodeErrorKind::DuplicateAttribute { .. }
-                    ) => {}
-                Err(error) => {
-                    assert_eq!(
-                        error.kind(),
-                        &DecodeErrorKind::TooMuchMemory { limit: memory },
-                        "{name}"
-                    );
-                    refused += 1;
+            let limits = Limits::DEFAULT
+                .with_message_size(octets.len())
+                .with_memory(memory);
+            for (reading, read) in READINGS {
+                ALLOCATOR.reset_peak_usage();
+                let before = ALLOCATOR.current_usage();
+                let result = read(encoding, &octets, &limits);
+                let peak = ALLOCATOR.peak_usage().saturating_sub(before);
+                assert!(
+                    peak <= 2 * memory,
+                    "{name}, {reading}: {peak} octets with a budget of {memory}"
+                );
+                if let Some(error) = result {
+                    let limit = memory;
+                    refused +=
+                        usize::from(*error.kind() == DecodeErrorKind::TooMuchMemory { limit });
                 }
             }
         }
     }
     assert!(refused > 0, "no input reached the budget");
     memory_grows_no_faster_than_the_input();
+}
+
+type Reading = fn(Encoding, &Bytes, &Limits) -> Option<DecodeError>;
+
+/// Every way to read a document.
+const READINGS: [(&str, Reading); 4] = [
+    ("lenient", |encoding, octets, limits| {
+        decode(encoding, octets, &DecodeOptions::lenient(limits.clone())).err()
+    }),
+    ("strict", |encoding, octets, limits| {
+        decode(encoding, octets, &DecodeOptions::strict(limits.clone())).err()
+    }),
+    ("as a fragment", |encoding, octets, limits| {
+        decode_fragment(encoding, octets, &DecodeOptions::lenient(limits.clone())).err()
+    }),
+    ("converted", |encoding, octets, limits| {
+        let options = ConvertOptions::default().with_limits(limits.clone());
+        match encoding {
+            Encoding::Xml => xml_to_wbxml(octets, &options).err(),
+            _ => wbxml_to_xml(octets, &options).err(),
+        }
+    }),
+];
+
+/// Inputs made to take memory or time: each names what it tries.
+fn hostile() -> Vec<(&'static str, Encoding, Bytes)> {
+    let table = [b'x'; 60_000];
+    let declarations: String = (0..200_000)
+        .map(|number| format!(" xmlns:a{number}='u'"))
+        .collect();
+    let laughs: String = (1..20)
+        .map(|level| {
+            let below = format!("&lol{};", level - 1).repeat(10);
+            format!("<!ENTITY lol{level} '{below}'>")
+        })
+        .collect();
+    let latin_1 = [
+        &b"<?xml version='1.0' encoding='ISO-8859-1'?>"[..],
+        &xml("<Add><Item><Data>*</Data></Item></Add>"),
+    ]
+    .concat();
+    let star = latin_1.iter().position(|&octet| octet == b'*');
+    let (start, end) = latin_1.split_at(star.expect("it is there"));
+    let latin_1 = [start, &vec![0xE9; MIB], end].concat();
+    let without_mark: Vec<u8> = format!("<a>{}</a>", "€".repeat(MIB))
+        .encode_utf16()
+        .flat_map(u16::to_be_bytes)
+        .collect();
+    let length = [0x8F, 0xFF, 0xFF, 0xFF, 0x7F];
+    let in_data = |octets: &[u8]| [&[0x60, 0x54, 0x4F][..], octets].concat();
+    vec![
+        (
+            "billion laughs",
+            Encoding::Xml,
+            format!("<!DOCTYPE SyncML [<!ENTITY lol0 'lol'>{laughs}]><SyncML>&lol19;</SyncML>")
+                .into(),
+        ),
+        (
+            "200 000 declarations",
+            Encoding::Xml,
+            xml(&format!("<Add{declarations}/>")),
+        ),
+        (
+            "declarations in depth",
+            Encoding::Xml,
+            xml(&"<Sequence xmlns='urn:a' xmlns:b='urn:&#98;'>".repeat(100_000)),
+        ),
+        (
+            "200 000 attributes in wbxml",
+            Encoding::Wbxml,
+            wbxml(
+                b"a\0",
+                &[
+                    &[0xC5][..],
+                    &[0x04, 0x00, 0x03, b'v', 0].repeat(200_000),
+                    &[0x01; 2],
+                ]
+                .concat(),
+            ),
+        ),
+        (
+            "references in names",
+            Encoding::Wbxml,
+            wbxml(&table, &[0x04, 0x00].repeat(400_000)),
+        ),
+        (
+            "references in names of attributes",
+            Encoding::Wbxml,
+            wbxml(
+                &table,
+                &[&[0x85][..], &[0x04, 0x00].repeat(400_000), &[0x01]].concat(),
+            ),
+        ),
+        (
+            "references in instructions",
+            Encoding::Wbxml,
+            wbxml(
+                &table,
+                &[0x43, 0x04, 0x00, 0x83, 0x00, 0x01].repeat(100_000),
+            ),
+        ),
+        (
+            "a length of nearly 4 GiB",
+            Encoding::Wbxml,
+            wbxml(b"", &in_data(&[&[0xC3][..], &length].concat())),
+        ),
+        (
+            "a table of nearly 4 GiB",
+            Encoding::Wbxml,
+            [&[0x02, 0xA4, 0x01, 0x6A][..], &length].concat().into(),
+        ),
+        (
+            "an entity of nearly 2^32",
+            Encoding::Wbxml,
+            wbxml(b"", &in_data(&[&[0x02][..], &length].concat())),
+        ),
+        ("latin-1", Encoding::Xml, latin_1.into()),
+        ("utf-16 without a mark", Encoding::Xml, without_mark.into()),
+        (
+            "ends of sections in text",
+            Encoding::Xml,
+            xml(&format!(
+                "<Add><Item><Data>{}</Data></Item></Add>",
+                "]]>".repeat(MIB)
+            )),
+        ),
+        (
+            "ends of sections between elements",
+            Encoding::Xml,
+            xml(&"]]><Add/>".repeat(100_000)),
+        ),
+        (
+            "declarations of the document",
+            Encoding::Xml,
+            [&b"<?xml version='9.9'?>".repeat(100_000)[..], &xml("")]
+                .concat()
+                .into(),
+        ),
+        (
+            "comments and instructions",
+            Encoding::Xml,
+            xml(&"<!-- --><?a b?>".repeat(500_000)),
+        ),
+        (
+            "markup in data",
+            Encoding::Xml,
+            xml(&format!(
+                "<Add><Item><Data>{}</Data></Item></Add>",
+                "<a b='c'/>".repeat(100_000)
+            )),
+        ),
+        (
+            "octets that become Base64",
+            Encoding::Wbxml,
+            wbxml(
+                b"",
+                &[0x60, 0x54, 0x4F, 0xC3, 0x01, 0xFF, 0x01, 0x01, 0x01].repeat(100_000),
+            ),
+        ),
+        (
+            "text that is escaped",
+            Encoding::Wbxml,
+            wbxml(
+                b"",
+                &in_data(&[&[0x03][..], &vec![b'&'; MIB], &[0, 0x01, 0x01, 0x01]].concat()),
+            ),
+        ),
+    ]
 }
 
 /// Inputs above the default size of messages, or with one limit of their own.

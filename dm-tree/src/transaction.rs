@@ -1,6 +1,6 @@
 //! Reading and writing inside a transaction: [`View`] and [`Edit`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use dm_proto::{StatusCode, Text};
@@ -59,12 +59,56 @@ impl<'t> View<'t> {
     /// 404 if the node is missing, 510 if the storage fails.
     pub fn children(&self, uri: &NodeUri) -> Result<Vec<Text>, StatusCode> {
         self.node(uri)?;
-        let mut names = BTreeSet::new();
+        let mut names = Vec::new();
         self.store
-            .children(uri, &mut |name| {
-                names.insert(name);
-            })
+            .children(uri, &mut |name| names.push(name))
             .map_err(|error| status_of(&error))?;
+        let changes = self.changes_below(uri);
+        if changes.is_empty() {
+            return Ok(names);
+        }
+        let mut names: BTreeSet<Text> = names.into_iter().collect();
+        for (name, node) in changes {
+            if node.is_some() {
+                names.insert(name.into());
+            } else {
+                names.remove(name);
+            }
+        }
+        Ok(names.into_iter().collect())
+    }
+
+    /// The children with their names, sorted by these.
+    ///
+    /// # Errors
+    ///
+    /// 404 if the node is missing, 510 if the storage fails.
+    pub fn entries(&self, uri: &NodeUri) -> Result<Vec<(Text, Node)>, StatusCode> {
+        self.node(uri)?;
+        let mut entries = Vec::new();
+        self.store
+            .entries(uri, &mut |name, node| entries.push((name, node)))
+            .map_err(|error| status_of(&error))?;
+        let changes = self.changes_below(uri);
+        if changes.is_empty() {
+            return Ok(entries);
+        }
+        let mut entries: BTreeMap<Text, Node> = entries.into_iter().collect();
+        for (name, node) in changes {
+            match node {
+                Some(node) => entries.insert(name.into(), node.clone()),
+                None => entries.remove(name),
+            };
+        }
+        Ok(entries.into_iter().collect())
+    }
+
+    /// What the transaction did to the children of a node.
+    fn changes_below<'a>(&'a self, uri: &'a NodeUri) -> BTreeMap<&'a str, Option<&'a Node>> {
+        let mut changes = BTreeMap::new();
+        if self.layers.iter().all(|layer| layer.nodes.is_empty()) {
+            return changes;
+        }
         let first = uri.child_named("");
         for layer in self.layers {
             for (changed, node) in layer.nodes.range(&first..) {
@@ -72,16 +116,12 @@ impl<'t> View<'t> {
                     None => break,
                     Some(name) if name.contains('/') => {}
                     Some(name) => {
-                        if node.is_some() {
-                            names.insert(name.into());
-                        } else {
-                            names.remove(name);
-                        }
+                        changes.insert(name, node.as_ref());
                     }
                 }
             }
         }
-        Ok(names.into_iter().collect())
+        changes
     }
 
     /// The ACL that counts for a node: its own if it has one, else that of the nearest ancestor that
@@ -91,16 +131,45 @@ impl<'t> View<'t> {
     ///
     /// 404 if the node is missing, 510 if the storage fails.
     pub fn effective_acl(&self, uri: &NodeUri) -> Result<Acl, StatusCode> {
-        let mut acl = self.node(uri)?.acl;
-        let mut at = uri.clone();
-        while acl.is_empty() {
-            let Some(parent) = at.parent() else {
-                return Ok(Acl::of_root());
+        let mut at = Some(uri.clone());
+        // The nodes that the transaction has touched, and what lies between them; above, the store.
+        for _ in 0..self.levels_changed(uri) {
+            let Some(uri) = at else {
+                break;
             };
-            at = parent;
-            acl = self.node(&at)?.acl;
+            let acl = self.node(&uri)?.acl;
+            if !acl.is_empty() {
+                return Ok(acl);
+            }
+            at = uri.parent();
         }
-        Ok(acl)
+        let Some(uri) = at else {
+            return Ok(Acl::of_root());
+        };
+        let stored = self.store.effective_acl(&uri);
+        let acl = stored.map_err(|error| status_of(&error))?;
+        let acl = acl.ok_or(StatusCode::NOT_FOUND)?;
+        Ok(if acl.is_empty() { Acl::of_root() } else { acl })
+    }
+
+    /// How many levels, from a node upwards, reach to the last that the transaction has touched.
+    fn levels_changed(&self, uri: &NodeUri) -> usize {
+        let changed = || self.layers.iter().filter(|layer| !layer.nodes.is_empty());
+        if changed().next().is_none() {
+            return 0;
+        }
+        let mut levels = 0;
+        let mut at = Some(uri.clone());
+        for level in 1.. {
+            let Some(uri) = at else {
+                break;
+            };
+            if changed().any(|layer| layer.nodes.contains_key(&uri)) {
+                levels = level;
+            }
+            at = uri.parent();
+        }
+        levels
     }
 
     /// A node; `None` if there is none.

@@ -1,6 +1,8 @@
 //! Bodies of the fuzz targets in `fuzz/`, here so that they are compiled, linted and changed with the
 //! code. Each states the properties that it enforces; breaking one panics.
 
+mod convert;
+mod cross_codec;
 #[cfg(feature = "session")]
 mod notification;
 #[cfg(feature = "testing")]
@@ -12,6 +14,7 @@ use bytes::Bytes;
 pub use self::notification::notification;
 #[cfg(feature = "testing")]
 pub use self::sessions::{client_session, server_session};
+pub use self::{convert::convert, cross_codec::cross_codec};
 use crate::{
     EncodeError, Fragment, Limits,
     codec::{DecodeOptions, Encoding, decode, decode_fragment, encode, encode_fragment},
@@ -190,6 +193,16 @@ mod tests {
     #[test]
     fn seeds_of_round_trip_hold_its_properties() {
         replay("round_trip", round_trip);
+    }
+
+    #[test]
+    fn seeds_of_cross_codec_hold_its_properties() {
+        replay("cross_codec", cross_codec);
+    }
+
+    #[test]
+    fn seeds_of_convert_hold_its_properties() {
+        replay("convert", convert);
     }
 
     #[cfg(feature = "session")]

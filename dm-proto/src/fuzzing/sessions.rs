@@ -120,7 +120,8 @@ pub fn server_session(octets: &[u8]) {
                     continue;
                 };
                 delivered = Some(octets);
-                let headers = Headers::new(answer.encoding.media_type());
+                let headers =
+                    Headers::new(answer.encoding.media_type()).with_hmac(answer.hmac.as_deref());
                 let options = DecodeOptions::lenient(wide_limits());
                 let answer = Received::read(answer.body, headers, &options)
                     .expect("what was written can be read");

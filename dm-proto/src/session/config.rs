@@ -2,7 +2,12 @@
 
 use alloc::vec::Vec;
 
-use crate::{Limits, SessionId, codec::Encoding, message::Item};
+use crate::{
+    Limits, SessionId,
+    auth::{Resynchronization, SchemePolicy, SpecialNonce},
+    codec::Encoding,
+    message::Item,
+};
 
 /// How a client session behaves.
 #[non_exhaustive]
@@ -19,8 +24,15 @@ pub struct ClientConfig {
     pub max_obj_size: u64,
     /// How often either side may be challenged before the session ends. Default 3.
     pub challenges: u8,
+    /// Which schemes may take the place of those of the account. Default [`SchemePolicy::Stronger`].
+    pub schemes: SchemePolicy,
+    /// Whether credentials go with the first message, or only once the server has asked for them, which
+    /// takes a message more. Default yes.
+    pub unasked_credentials: bool,
     /// What a failed command does to the rest of its Sequence. Default [`SequencePolicy::Stop`].
     pub sequence: SequencePolicy,
+    /// Whether an Atomic can be undone; if not, it gets 406 and what is in it 215. Default yes.
+    pub atomic: bool,
     /// Whether there is a user who can be asked; if not, alerts 1100 to 1104 get 406. Default yes.
     pub user_interaction: bool,
 }
@@ -33,7 +45,10 @@ impl Default for ClientConfig {
             max_msg_size: 64 << 10,
             max_obj_size: 1 << 20,
             challenges: 3,
+            schemes: SchemePolicy::Stronger,
+            unasked_credentials: true,
             sequence: SequencePolicy::Stop,
+            atomic: true,
             user_interaction: true,
         }
     }
@@ -60,6 +75,9 @@ pub struct Start {
     pub session_id: SessionId,
     /// One item per node of DevInfo: source and data. Sent in package 1.
     pub dev_info: Vec<Item>,
+    /// The special nonce that the notification was signed with, if it was: then it is good for the first
+    /// credentials of both sides. OMA-TS-DM_Notification, use of nonce values.
+    pub special_nonce: Option<SpecialNonce>,
 }
 
 impl Start {
@@ -69,7 +87,15 @@ impl Start {
             trigger,
             session_id,
             dev_info,
+            special_nonce: None,
         }
+    }
+
+    /// The same after a notification that only the special nonce verified, if it did.
+    #[must_use]
+    pub fn with_special_nonce(mut self, special: Option<SpecialNonce>) -> Self {
+        self.special_nonce = special;
+        self
     }
 }
 
@@ -97,6 +123,13 @@ pub struct ServerConfig {
     pub max_obj_size: u64,
     /// How often either side may be challenged before the session ends. Default 3.
     pub challenges: u8,
+    /// Which schemes may take the place of those of the account. Default [`SchemePolicy::Stronger`].
+    pub schemes: SchemePolicy,
+    /// Whether a device may prove itself with the special nonce; the server then does so too. For the
+    /// session that a notification signed with it has asked for
+    /// ([`Notification::to_octets_with`](crate::notification::Notification::to_octets_with)). Default
+    /// [`Resynchronization::Refused`].
+    pub resynchronization: Resynchronization,
 }
 
 impl Default for ServerConfig {
@@ -106,6 +139,8 @@ impl Default for ServerConfig {
             max_msg_size: 64 << 10,
             max_obj_size: 1 << 20,
             challenges: 3,
+            schemes: SchemePolicy::Stronger,
+            resynchronization: Resynchronization::Refused,
         }
     }
 }

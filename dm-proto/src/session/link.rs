@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     AlertCode, CmdId, LocUri, MsgId, SessionId, StatusCode, Text,
-    auth::md5,
+    auth::{Nonce, md5},
     codec::{Encoding, PushError},
     message::{Alert, Command, CommandName, Item, Location, Meta, Status, SyncHdr, SyncMl},
 };
@@ -20,8 +20,15 @@ use crate::{
 /// Messages in a row that neither say anything nor end the package. A peer needs one or two.
 const IDLE_MESSAGES: u8 = 16;
 
+/// Messages of one side in a session. A large object takes thousands; a peer that never comes to an end
+/// is left.
+const MESSAGES: u32 = 1_000_000;
+
 /// The smallest `MaxMsgSize` that is taken for one: below, no header fits.
 const SMALLEST_MESSAGE: u64 = 256;
+
+/// A `MaxMsgSize` from which on a header and some statuses fit for sure.
+const ROOMY_MESSAGE: usize = 16 << 10;
 
 /// The versions understood: `VerDTD`, `VerProto`. A server answers in the device's own.
 const VERSIONS: [(&str, &str); 3] = [("1.2", "DM/1.2"), ("1.2", "DM/1.3"), ("1.1", "DM/1.1")];
@@ -175,13 +182,13 @@ impl Link {
         self.ver_proto = header.ver_proto.trim().into();
     }
 
-    /// Counts messages that say nothing, so that their exchange ends.
+    /// Counts messages, and those that say nothing, so that their exchange ends.
     pub(super) fn count_idle(&mut self, is_idle: bool) -> Result<(), SessionError> {
         self.idle = match is_idle {
             true => self.idle.saturating_add(1),
             false => 0,
         };
-        if self.idle > IDLE_MESSAGES {
+        if self.idle > IDLE_MESSAGES || self.received > MESSAGES {
             return Err(Misbehaviour::Endless.into());
         }
         Ok(())
@@ -235,6 +242,24 @@ impl Link {
         }
     }
 
+    /// Looks whether the peer's messages have room for a status of a command with this identifier, before
+    /// anything is executed that could then not be told of.
+    ///
+    /// # Errors
+    ///
+    /// If they have not.
+    pub(super) fn check_room(&self, opening: Opening, cmd_id: &CmdId) -> Result<(), SessionError> {
+        if self.budget()? >= ROOMY_MESSAGE {
+            return Ok(());
+        }
+        let status = self.status(cmd_id, CommandName::SEQUENCE, StatusCode::OK);
+        let mut draft = self.draft(opening)?;
+        match draft.push(&mut status.into()) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(Incompatibility::MaxMsgSize.into()),
+        }
+    }
+
     /// Begins our next message, with the status of the peer's header in it.
     pub(super) fn draft(&self, opening: Opening) -> Result<Draft, SessionError> {
         let msg_id = self.sent.saturating_add(1);
@@ -261,6 +286,14 @@ impl Link {
             .as_ref()
             .map(|status| self.status_of_header(status));
         Draft::new(self.encoding, &header, msg_id, self.budget()?, status).map_err(fatal)
+    }
+
+    /// The nonce that the status of the peer's header gives it for its next proof.
+    pub(super) fn offered_nonce(&self) -> Option<Nonce> {
+        match &self.header_status {
+            Some(HeaderStatus::Verdict(verdict)) => verdict.offered(),
+            Some(HeaderStatus::Version(_)) | None => None,
+        }
     }
 
     /// OMA-TS-DM_Protocol: the first status of every message is that of the header.
@@ -353,6 +386,7 @@ impl Link {
             uri: self.uri.clone(),
             body: draft.finish(is_final),
             encoding: self.encoding,
+            hmac: None,
         }
     }
 
@@ -362,11 +396,16 @@ impl Link {
         opening: Opening,
         last_word: Option<Alert>,
     ) -> Result<Transmit, SessionError> {
-        let mut draft = self.draft(opening)?;
+        let mut draft = self.draft(opening.clone())?;
         self.load(&mut draft, false)?;
         if let Some(alert) = last_word {
-            // Full or not encodable: then the statuses have to do.
-            let _ = draft.push(&mut alert.into());
+            let mut alert = alert.into();
+            if draft.push(&mut alert).is_err() {
+                // That we leave matters more than the rest.
+                draft = self.draft(opening)?;
+                // Full or not encodable: then the status of the header has to do.
+                let _ = draft.push(&mut alert);
+            }
         }
         self.clear();
         Ok(self.seal(draft, true))

@@ -33,7 +33,7 @@ pub(super) enum Unfit {
 }
 
 /// What the header of a message says besides the addresses.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Opening {
     pub(super) name: Option<Text>,
     pub(super) cred: Option<Box<Cred>>,

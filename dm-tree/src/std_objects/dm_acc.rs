@@ -142,6 +142,29 @@ impl<'t> Accounts<'t> {
             .find(|account| account.server_id == server_id))
     }
 
+    /// The servers that have an account, complete or not.
+    pub(crate) fn servers(&self) -> Result<Vec<Text>, StatusCode> {
+        let mut servers = Vec::new();
+        for (_, uri) in self.places()? {
+            servers.push(self.leaf(&uri, "ServerID")?);
+        }
+        Ok(servers)
+    }
+
+    /// Whether a change at this node, or of the subtree that it is the root of, may concern an account.
+    pub(crate) fn concerns(&self, uri: &NodeUri) -> bool {
+        let is_account = |description: &NodeDescription| {
+            description.types().iter().any(|type_| type_ == DmAcc::TYPE)
+        };
+        self.mounts
+            .iter()
+            .filter(|mount| uri.below(&mount.root).is_some() || mount.root.below(uri).is_some())
+            .any(|mount| {
+                let description = mount.object.description();
+                is_account(description) || description.children().iter().any(is_account)
+            })
+    }
+
     /// Where the nonce of one side of an account is kept: the object, and the leaf below it.
     pub(crate) fn nonce_place(
         &self,
@@ -325,8 +348,9 @@ fn description() -> NodeDescription {
 
 const LEVEL_CLIENT: &str = "CLCRED";
 const LEVEL_SERVER: &str = "SRVCRED";
-const SCHEMES: [(Scheme, &str); 3] = [
+const SCHEMES: [(Scheme, &str); 4] = [
     (Scheme::Basic, "BASIC"),
     (Scheme::Md5, "DIGEST"),
+    (Scheme::Hmac, "HMAC"),
     (Scheme::Transport, "TRANSPORT"),
 ];

@@ -340,9 +340,8 @@ impl<'i> Reader<'i> {
         }
     }
 
-    /// The content that is left of the innermost element, if that is opaque octets and nothing else;
-    /// takes the octets, and not the end.
-    pub(super) fn only_opaque(&mut self) -> Option<&'i [u8]> {
+    /// Opaque octets, if they come next.
+    pub(super) fn next_opaque(&mut self) -> Option<&'i [u8]> {
         let [token::OPAQUE, rest @ ..] = self.rest else {
             return None;
         };
@@ -351,9 +350,6 @@ impl<'i> Reader<'i> {
         }
         let (rest, length) = mb_u_int32(rest).ok()?;
         let (octets, rest) = rest.split_at_checked(usize::try_from(length).ok()?)?;
-        if rest.first() != Some(&token::END) {
-            return None;
-        }
         self.mark();
         self.rest = rest;
         Some(octets)
@@ -368,9 +364,14 @@ impl<'i> Reader<'i> {
         }
     }
 
-    /// Goes back to a place.
-    pub(super) fn back_to(&mut self, mark: Mark<'i>) {
+    /// Goes back to a place; what was noted since stays.
+    pub(super) fn rewind(&mut self, mark: &Mark<'i>) {
         (self.rest, self.last) = (mark.rest, mark.last);
+    }
+
+    /// Goes back to a place, as if nothing had been read since.
+    pub(super) fn back_to(&mut self, mark: &Mark<'i>) {
+        self.rewind(mark);
         self.odd.truncate(mark.odd);
     }
 

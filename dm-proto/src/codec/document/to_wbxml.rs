@@ -459,6 +459,8 @@ impl<'i> ToWbxml<'i, '_> {
             meta: item.meta,
         };
         match self.holders.data_type().cloned() {
+            // It says already what the octets will be.
+            Some(type_) if self.text_at(&type_).trim_ascii().ends_with(b"+wbxml") => {}
             Some(type_) if self.text_at(&type_).trim_ascii().ends_with(b"+xml") => {
                 if item.type_.is_some() {
                     self.change_type(type_)?;

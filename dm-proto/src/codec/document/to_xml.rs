@@ -80,9 +80,8 @@ struct ToXml<'i, 'o> {
 
 /// Where a `Data` began, in what is read and written.
 struct DataStart<'i> {
-    depth: usize,
     from: Mark<'i>,
-    to: usize,
+    to: xml::Place,
 }
 
 impl<'i> ToXml<'i, '_> {
@@ -162,7 +161,7 @@ impl<'i> ToXml<'i, '_> {
     ) -> Result<()> {
         let depth = self.writer.depth();
         self.check_depth(reader, depth)?;
-        let place = self.writer.out.len();
+        let place = self.writer.place();
         let is_metinf = space == Space::MetInf;
         match self.writer.leaf(space.clone(), local, text) {
             Ok(range) => {
@@ -177,7 +176,7 @@ impl<'i> ToXml<'i, '_> {
             }
             // As Base64, if it is in `Data`.
             Err(Unfit::NotRepresentable) => {
-                self.writer.back_to(place, depth);
+                self.writer.back_to(place);
                 self.start(reader, space, Cow::Borrowed(local))?;
                 if !self.takes_base64(reader) {
                     return Err(fault(reader, DecodeErrorKind::NotRepresentable));
@@ -227,17 +226,19 @@ impl<'i> ToXml<'i, '_> {
 
     /// A `Data` began.
     fn data(&mut self, reader: &mut Reader<'i>) -> Result<()> {
-        let from = reader.place();
-        if let Some(octets) = reader.only_opaque() {
-            if self.options.embedded && self.embed(reader, octets)? {
-                return Ok(());
+        self.data = None;
+        if self.options.embedded {
+            let from = reader.place();
+            if let Some(octets) = reader.next_opaque() {
+                if self.embed(reader, octets)? {
+                    return Ok(());
+                }
+                reader.rewind(&from);
             }
-            return self.opaque(reader, octets);
         }
         self.data = Some(DataStart {
-            depth: self.writer.depth(),
-            from,
-            to: self.writer.out.len(),
+            from: reader.place(),
+            to: self.writer.place(),
         });
         Ok(())
     }
@@ -280,11 +281,7 @@ impl<'i> ToXml<'i, '_> {
     fn opaque(&mut self, reader: &mut Reader<'i>, octets: &'i [u8]) -> Result<()> {
         let is_data = self.is_syncml(reader) && self.writer.local(0) == "Data";
         if is_data && self.is_binary() && self.takes_base64(reader) {
-            return match self.data {
-                // Something came before it.
-                Some(_) => self.all_base64(reader),
-                None => self.base64(reader, octets),
-            };
+            return self.all_base64(reader);
         }
         if self.bin.is_some() && self.is_value_of_bin() {
             let written = self.write_base64(octets);
@@ -299,7 +296,6 @@ impl<'i> ToXml<'i, '_> {
                 }
                 self.text(reader, text)
             }
-            _ if self.data.is_none() && self.takes_base64(reader) => self.base64(reader, octets),
             _ => self.all_base64(reader),
         }
     }
@@ -330,13 +326,12 @@ impl<'i> ToXml<'i, '_> {
         if !self.takes_base64(reader) {
             return Err(not(reader));
         }
-        let Some(start) = self.data.take().filter(|start| start.depth == depth) else {
+        let Some(start) = self.data.take().filter(|start| start.to.depth == depth) else {
             return Err(not(reader));
         };
         // What was written of it may be long; it is read again instead of being kept.
-        self.writer.back_to(start.to, depth);
-        self.writer.reopen();
-        reader.back_to(start.from);
+        self.writer.back_to(start.to);
+        reader.back_to(&start.from);
         let mut chunks = Chunks::default();
         loop {
             match reader.next()? {
@@ -423,14 +418,12 @@ impl<'i> ToXml<'i, '_> {
             .ok()
             .and_then(DocumentType::from_media_type)
             .filter(|document| document.is_embeddable());
-        let depth = self.writer.depth();
-        let content = self.writer.content();
-        let place = self.fit(reader, content)?;
+        let place = self.writer.place();
         match self.inside(reader, octets, hint) {
             Ok(()) => {}
             Err(kind @ DecodeErrorKind::TooMuchMemory { .. }) => return Err(fault(reader, kind)),
             Err(kind) => {
-                self.writer.back_to(place, depth);
+                self.writer.back_to(place);
                 let reason = Box::new(kind);
                 reader.note(ToleranceKind::UnreadableDocument { reason })?;
                 return Ok(false);

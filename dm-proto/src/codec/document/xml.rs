@@ -27,6 +27,16 @@ struct Open<'i> {
     has_child: bool,
 }
 
+/// A place in what is written.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    length: usize,
+    pub(super) depth: usize,
+    is_fresh: bool,
+    has_text: bool,
+    has_child: bool,
+}
+
 /// Why something cannot be written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Unfit {
@@ -248,19 +258,25 @@ impl<'i> Writer<'i> {
         Ok(self.out.len())
     }
 
-    /// Takes back everything after a place and the elements that are open beyond a depth.
-    pub(super) fn back_to(&mut self, place: usize, depth: usize) {
-        self.out.truncate(place);
-        self.open.truncate(depth);
-        self.is_fresh = false;
+    /// A place to come back to while the element that is innermost there is open.
+    pub(super) fn place(&self) -> Place {
+        let innermost = self.open.last();
+        Place {
+            length: self.out.len(),
+            depth: self.open.len(),
+            is_fresh: self.is_fresh,
+            has_text: innermost.is_some_and(|open| open.has_text),
+            has_child: innermost.is_some_and(|open| open.has_child),
+        }
     }
 
-    /// After [`back_to`](Self::back_to) the place where the tag of the innermost element lacked its
-    /// `>`.
-    pub(super) fn reopen(&mut self) {
-        self.is_fresh = true;
+    /// Takes back everything after a place.
+    pub(super) fn back_to(&mut self, place: Place) {
+        self.out.truncate(place.length);
+        self.open.truncate(place.depth);
+        self.is_fresh = place.is_fresh;
         if let Some(open) = self.open.last_mut() {
-            open.has_text = false;
+            (open.has_text, open.has_child) = (place.has_text, place.has_child);
         }
     }
 
