@@ -125,6 +125,8 @@ impl<'i> ToWbxml<'i, '_> {
                             .and_then(|()| self.open())
                             .map_err(|kind| fault(reader, kind))?;
                         let Some(text) = reader.text() else {
+                            // Perhaps white space follows, which may be all of its text.
+                            may_step = false;
                             continue;
                         };
                         if !text.is_empty() {
