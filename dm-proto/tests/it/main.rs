@@ -3,6 +3,8 @@
 mod bad_input;
 mod differential;
 mod document_hazards;
+mod document_properties;
+mod document_trees;
 mod documents;
 mod fidelity;
 mod hazards;
