@@ -9,7 +9,7 @@ use super::{
     read::{self, Reader},
 };
 use crate::{
-    DecodeError, DecodeErrorKind, Fragment, Name, Piece, Text,
+    DecodeError, DecodeErrorKind, Fragment, Name, Piece,
     codec::{
         Encoding, Mode, Tolerance, ToleranceKind,
         event::{Event, Fault, Source as _, Tag},
@@ -410,10 +410,11 @@ impl<'o> Tree<'o> {
     }
 
     fn append_owned(&mut self, text: &mut Cow<'_, str>, more: &str) -> Result<(), DecodeErrorKind> {
+        // Twice, since it grows by doubling.
         if let Cow::Borrowed(text) = text {
-            self.charge(text.len())?;
+            self.charge(text.len().saturating_mul(2))?;
         }
-        self.charge(more.len())?;
+        self.charge(more.len().saturating_mul(2))?;
         text.to_mut().push_str(more);
         Ok(())
     }
@@ -425,7 +426,10 @@ impl<'o> Tree<'o> {
             return Ok(());
         }
         self.charge_text(&text)?;
-        self.push(Piece::Text(Text::from(&*text)))
+        self.push(Piece::Text(match text {
+            Cow::Borrowed(text) => text.into(),
+            Cow::Owned(text) => text.into(),
+        }))
     }
 
     fn push(&mut self, piece: Piece) -> Result<(), DecodeErrorKind> {

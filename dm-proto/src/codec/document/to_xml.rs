@@ -107,7 +107,11 @@ impl<'i> ToXml<'i, '_> {
     }
 
     fn piece(&mut self, reader: &mut Reader<'i>) -> Result<()> {
-        match reader.next()? {
+        let piece = reader.next()?;
+        // What both need stays within one limit.
+        let spent = self.writer.charge(reader.spent());
+        self.fit(reader, spent)?;
+        match piece {
             Piece::Start(start) => {
                 let Start {
                     space,

@@ -282,6 +282,9 @@ impl<'i> Writer<'i> {
 
     /// Charges octets that are kept beside what is written.
     pub(super) fn charge(&mut self, octets: usize) -> Result<()> {
+        if octets == 0 {
+            return Ok(());
+        }
         match self.limit.checked_sub(octets) {
             Some(limit) if limit >= self.out.len() => {
                 self.limit = limit;
