@@ -16,6 +16,7 @@ use crate::{
         tags,
         xml::{Input, Reader as XmlReader},
     },
+    error::excerpt,
     text::INLINE,
 };
 
@@ -234,7 +235,7 @@ impl<'o> Tree<'o> {
                 kind,
             };
             match piece {
-                read::Piece::Text(more) => self.append(&mut text, &more).map_err(fault)?,
+                read::Piece::Text(more) => self.append(&mut text, more).map_err(fault)?,
                 read::Piece::Char(character) => {
                     let mut octets = [0; 4];
                     self.append_owned(&mut text, character.encode_utf8(&mut octets))
@@ -283,7 +284,7 @@ impl<'o> Tree<'o> {
                 // Of the root, which comes next; some types have none.
                 Event::Odd(ToleranceKind::MissingNamespace) => is_bare = true,
                 Event::Odd(kind) => self.note(&mut odd, reader.offset(), kind).map_err(fault)?,
-                Event::Text(more) => self.append(&mut text, &more).map_err(fault)?,
+                Event::Text(more) => self.append(&mut text, more).map_err(fault)?,
                 Event::Char(character) => {
                     let mut octets = [0; 4];
                     self.append_owned(&mut text, character.encode_utf8(&mut octets))
@@ -398,14 +399,14 @@ impl<'o> Tree<'o> {
     fn append<'t>(
         &mut self,
         text: &mut Cow<'t, str>,
-        more: &Cow<'t, str>,
+        more: Cow<'t, str>,
     ) -> Result<(), DecodeErrorKind> {
         match more {
             Cow::Borrowed(more) if text.is_empty() => {
                 *text = Cow::Borrowed(more);
                 Ok(())
             }
-            more => self.append_owned(text, more),
+            more => self.append_owned(text, &more),
         }
     }
 
@@ -463,7 +464,7 @@ impl<'o> Tree<'o> {
                 if !path.is_empty() {
                     path.push('/');
                 }
-                path.push_str(&name.local);
+                path.push_str(&excerpt(&name.local));
             }
         }
         DecodeError::new(encoding, fault.offset, path, fault.kind)
