@@ -163,7 +163,7 @@ macro_rules! identifiers {
 
         impl From<u32> for $name {
             fn from(number: u32) -> Self {
-                Self(Text(compact_str::format_compact!("{number}")))
+                Self(Text(compact_str::ToCompactString::to_compact_string(&number)))
             }
         }
 

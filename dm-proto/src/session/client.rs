@@ -11,7 +11,7 @@ use super::{
     link::{
         Arrival, HeaderStatus, Link, is_abort, reference, same_origin, says_nothing, session_abort,
     },
-    package::{Opening, Parcel, put_first},
+    package::{Opening, Parcel, Unfit, put_first},
     phase::Phase,
     plan::{Note, Plan, Wait},
     proof::{Check, Evidence, Proof, Reception, Terms, Verdict},
@@ -618,10 +618,13 @@ impl ClientSession {
     }
 
     fn post_replies(&mut self, plan: Plan) {
+        // One draft for all: what no longer fits into it still fits into the next message. One that
+        // cannot even begin is told of when it is made.
+        let mut trial = None;
         let replies = plan.into_replies(&mut |mut command| {
-            // A message that cannot even begin is told of when it is made.
-            let mut draft = self.state.link.draft(self.opening()).ok()?;
-            draft.push(&mut command).err()
+            let draft = trial.get_or_insert_with(|| self.state.link.draft(self.opening()).ok());
+            let unfit = draft.as_mut()?.push(&mut command).err();
+            unfit.filter(|unfit| *unfit != Unfit::ForNow)
         });
         for reply in replies {
             self.state.link.post(reply);

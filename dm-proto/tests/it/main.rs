@@ -1,6 +1,10 @@
 //! Integration tests of `dm-proto`: messages, their encodings, and sessions.
 
 mod bad_input;
+mod differential;
+mod document_hazards;
+mod document_properties;
+mod document_trees;
 mod documents;
 mod fidelity;
 mod hazards;

@@ -240,16 +240,10 @@ impl<'t> Accounts<'t> {
 
     /// Whether a change at this node, or of the subtree that it is the root of, may concern an account.
     pub(crate) fn concerns(&self, uri: &NodeUri) -> bool {
-        let is_account = |description: &NodeDescription| {
-            description.types().iter().any(|type_| type_ == DmAcc::TYPE)
-        };
-        self.mounts
-            .iter()
-            .filter(|mount| uri.below(&mount.root).is_some() || mount.root.below(uri).is_some())
-            .any(|mount| {
-                let description = mount.object.description();
-                is_account(description) || description.children().iter().any(is_account)
-            })
+        self.mounts.iter().any(|mount| {
+            mount.has_accounts
+                && (uri.below(&mount.root).is_some() || mount.root.below(uri).is_some())
+        })
     }
 
     /// Where the nonce of one side of an account is kept: the object, and the leaf below it.
