@@ -12,6 +12,7 @@ mod libwbxml;
 mod reading;
 mod regressions;
 mod round_trip;
+mod session_alerts;
 mod session_auth;
 mod session_bad_input;
 mod session_execution;
