@@ -3,7 +3,7 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use dm_proto::{
-    Fragment, Name, Piece, Text,
+    EncodeError, Fragment, Name, Piece, Text,
     codec::{Document, DocumentType, Encoding},
 };
 
@@ -62,8 +62,24 @@ impl Writer {
         self.end();
     }
 
+    /// An element that holds a value: octets of Format `bin`, else text.
+    pub(crate) fn value(
+        &mut self,
+        local: &'static str,
+        value: &Bytes,
+        is_binary: bool,
+    ) -> Result<(), DocumentError> {
+        match core::str::from_utf8(value) {
+            Ok(text) if !is_binary => self.leaf(local, text),
+            _ if is_binary || self.encoding == Encoding::Wbxml => self.octets(local, value),
+            // As Base64 it would be read as text, since no Format says otherwise.
+            _ => return Err(EncodeError::OctetsNotRepresentable { element: local }.into()),
+        }
+        Ok(())
+    }
+
     /// An element that holds octets: Base64 in XML, opaque in WBXML.
-    pub(crate) fn octets(&mut self, local: &'static str, octets: &Bytes) {
+    fn octets(&mut self, local: &'static str, octets: &Bytes) {
         if self.encoding != Encoding::Wbxml {
             return self.leaf(local, STANDARD.encode(octets));
         }

@@ -198,6 +198,15 @@ fn a_selection_limits_what_is_told_of_each_node() {
         (id.ver_no, id.type_.as_deref()),
         (Some(0), Some("text/plain"))
     );
+    // A Format that is not asked for is told where the value could not be read without it.
+    let octets = item("./T/Ext/o", Some("AAH/"), Some(("b64", "image/png")));
+    run(&mut tree, "s", Verb::Add, octets);
+    let tnds = read(&mut tree, "s", "./T/Ext/o?list=TNDS+Value");
+    let node = &tnds.nodes()[0];
+    assert_eq!(
+        (node.format, node.value.as_deref()),
+        (Some(NodeFormat::Bin), Some(&[0, 1, 255][..]))
+    );
     for refused in ["TNDS+Value-ACL", "TNDS+Size", "TNDS-Name", "TNDS+", "TNDSx"] {
         let target = format!("./T?list={refused}");
         let answer = run(&mut tree, "s", Verb::Get, item(&target, None, None));
