@@ -14,13 +14,13 @@ pub(super) fn document(ddf: &Ddf, encoding: Encoding) -> Result<Bytes, DocumentE
     let mut writer = Writer::new(encoding, ddf.man.as_ref(), ddf.mod_.as_ref());
     for object in &ddf.objects {
         let path = object.path.as_ref().map(|path| path.as_str());
-        begin(&mut writer, &object.description, path);
+        begin(&mut writer, &object.description, path)?;
         // The children of the open nodes that are still to be written.
         let mut open = vec![object.description.children().iter()];
         while let Some(children) = open.last_mut() {
             match children.next() {
                 Some(child) => {
-                    begin(&mut writer, child, None);
+                    begin(&mut writer, child, None)?;
                     open.push(child.children().iter());
                 }
                 None => {
@@ -34,7 +34,11 @@ pub(super) fn document(ddf: &Ddf, encoding: Encoding) -> Result<Bytes, DocumentE
 }
 
 /// Begins a node, in the order of the document type.
-fn begin(writer: &mut Writer, description: &NodeDescription, path: Option<&str>) {
+fn begin(
+    writer: &mut Writer,
+    description: &NodeDescription,
+    path: Option<&str>,
+) -> Result<(), DocumentError> {
     writer.start("Node");
     writer.leaf("NodeName", description.name().unwrap_or_default());
     if let Some(path) = path {
@@ -50,12 +54,8 @@ fn begin(writer: &mut Writer, description: &NodeDescription, path: Option<&str>)
     }
     writer.end();
     if let Some(default) = description.default_of() {
-        match core::str::from_utf8(default) {
-            Ok(text) if description.format() != NodeFormat::Bin => {
-                writer.leaf("DefaultValue", text);
-            }
-            _ => writer.octets("DefaultValue", default),
-        }
+        let is_binary = description.format() == NodeFormat::Bin;
+        writer.value("DefaultValue", default, is_binary)?;
     }
     if let Some(text) = description.text_of() {
         writer.leaf("Description", text);
@@ -79,6 +79,7 @@ fn begin(writer: &mut Writer, description: &NodeDescription, path: Option<&str>)
         None => {}
     }
     writer.end();
+    Ok(())
 }
 
 fn run_time(writer: &mut Writer, description: &NodeDescription) {

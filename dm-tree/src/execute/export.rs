@@ -103,7 +103,9 @@ impl Transaction<'_> {
         if has(Property::Acl) && !node.acl.is_empty() {
             written.acl = Some(node.acl.clone());
         }
-        if has(Property::Format) {
+        // Without its Format it could not be told whether a value is Base64.
+        let is_binary = node.format == NodeFormat::Bin && properties.has_value();
+        if has(Property::Format) || is_binary {
             written.format = Some(node.format);
         }
         if has(Property::Type) {

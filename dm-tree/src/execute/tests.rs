@@ -80,9 +80,10 @@ fn tree() -> Tree {
         )
         .child(NodeDescription::interior("Ext").access(all).open());
     let mut tree = Tree::new(Box::new(Memory::new()));
-    let mut options = TreeOptions::default();
-    options.max_value = Some(10);
-    tree.set_options(options);
+    tree.set_options(TreeOptions {
+        max_value: Some(10),
+        ..TreeOptions::default()
+    });
     tree.set_uri_limits(UriLimits {
         max_depth: 6,
         max_tot_len: 40,

@@ -5,7 +5,7 @@ use std::vec::Vec;
 use bytes::Bytes;
 use dm_proto::{
     Limits, Piece, Text,
-    codec::{self, ConvertOptions, DecodeOptions, DocumentType, Encoding},
+    codec::{Document, DocumentOptions, DocumentType, Encoding},
 };
 
 use super::{
@@ -20,16 +20,11 @@ pub(crate) fn read(
     octets: &Bytes,
     limits: &Limits,
 ) -> Result<MgmtTree, DocumentError> {
-    let options = ConvertOptions::default()
+    let options = DocumentOptions::default()
         .with_limits(limits.clone())
         .with_document(DocumentType::DmDdf);
-    let xml = match encoding {
-        Encoding::Wbxml => codec::wbxml_to_xml(octets, &options)?.octets,
-        _ => octets.clone(),
-    };
-    let fragment =
-        codec::decode_fragment(Encoding::Xml, &xml, &DecodeOptions::lenient(limits.clone()))?;
-    read_pieces(fragment.pieces(), limits)
+    let document = Document::read(encoding, octets, &options)?;
+    read_pieces(document.fragment().pieces(), limits)
 }
 
 /// Reads a document that is taken apart already.

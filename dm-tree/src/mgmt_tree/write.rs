@@ -3,8 +3,8 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use dm_proto::{
-    Fragment, Limits, Name, Piece, Text,
-    codec::{self, ConvertOptions, DocumentType, Encoding},
+    EncodeError, Fragment, Name, Piece, Text,
+    codec::{Document, DocumentType, Encoding},
 };
 
 use super::DocumentError;
@@ -62,24 +62,38 @@ impl Writer {
         self.end();
     }
 
-    /// An element that holds octets: Base64 in XML.
-    pub(crate) fn octets(&mut self, local: &'static str, octets: &Bytes) {
-        self.leaf(local, STANDARD.encode(octets));
+    /// An element that holds a value: octets of Format `bin`, else text.
+    pub(crate) fn value(
+        &mut self,
+        local: &'static str,
+        value: &Bytes,
+        is_binary: bool,
+    ) -> Result<(), DocumentError> {
+        match core::str::from_utf8(value) {
+            Ok(text) if !is_binary => self.leaf(local, text),
+            _ if is_binary || self.encoding == Encoding::Wbxml => self.octets(local, value),
+            // As Base64 it would be read as text, since no Format says otherwise.
+            _ => return Err(EncodeError::OctetsNotRepresentable { element: local }.into()),
+        }
+        Ok(())
+    }
+
+    /// An element that holds octets: Base64 in XML, opaque in WBXML.
+    fn octets(&mut self, local: &'static str, octets: &Bytes) {
+        if self.encoding != Encoding::Wbxml {
+            return self.leaf(local, STANDARD.encode(octets));
+        }
+        self.start(local);
+        if !octets.is_empty() {
+            self.fragment.push(Piece::Opaque(octets.clone()));
+        }
+        self.end();
     }
 
     /// The document.
     pub(crate) fn finish(mut self) -> Result<Bytes, DocumentError> {
         self.end();
-        let xml = codec::encode_fragment(Encoding::Xml, &self.fragment)?;
-        if self.encoding == Encoding::Xml {
-            return Ok(xml);
-        }
-        let options = ConvertOptions::default().with_limits(
-            Limits::DEFAULT
-                .with_depth(super::DEPTH)
-                .with_message_size(usize::MAX)
-                .with_memory(usize::MAX),
-        );
-        Ok(codec::xml_to_wbxml(&xml, &options)?.octets)
+        let document = Document::from_fragment(DocumentType::DmDdf, self.fragment)?;
+        Ok(document.encode(self.encoding)?)
     }
 }

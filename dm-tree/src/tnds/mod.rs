@@ -124,7 +124,8 @@ impl Tnds {
     ///
     /// # Errors
     ///
-    /// If text cannot be expressed in the encoding.
+    /// If something cannot be expressed in the encoding: in XML, text with control characters, and octets
+    /// that are no text where the Format is not `bin`.
     pub fn write(&self, encoding: Encoding) -> Result<Bytes, DocumentError> {
         write::document(self, encoding)
     }

@@ -51,6 +51,29 @@ fn what_is_written_reads_the_same_in_both_encodings() {
 }
 
 #[test]
+fn octets_are_opaque_in_wbxml_and_base64_in_xml() {
+    let holds = |octets: &[u8], part: &[u8]| octets.windows(part.len()).any(|at| at == part);
+    let mut tnds = Tnds::default();
+    tnds.push(TndsNode::leaf(0, "n", NodeFormat::Bin, "octets"));
+    let xml = tnds.write(Encoding::Xml).unwrap();
+    assert!(holds(&xml, b"<Value>b2N0ZXRz</Value>"));
+    // OPAQUE, their number, the octets.
+    let wbxml = tnds.write(Encoding::Wbxml).unwrap();
+    assert!(holds(&wbxml, b"\xC3\x06octets"));
+}
+
+#[test]
+fn octets_that_no_format_calls_so_have_no_form_in_xml() {
+    let mut tnds = Tnds::default();
+    tnds.push(TndsNode::leaf(0, "n", NodeFormat::Chr, vec![0, 255]));
+    let error = tnds.write(Encoding::Xml).unwrap_err();
+    assert!(matches!(error, DocumentError::Encode(_)), "{error}");
+    let wbxml = tnds.write(Encoding::Wbxml).unwrap();
+    let again = Tnds::read(Encoding::Wbxml, &wbxml, &Tnds::limits());
+    assert_eq!(again, Ok(tnds));
+}
+
+#[test]
 fn the_published_example_is_read() {
     // OMA-TS-DM_TNDS, in our words: an interior node without RTProperties is in it.
     let tnds = read(&wrapped(

@@ -14,7 +14,7 @@ pub(super) fn document(tnds: &Tnds, encoding: Encoding) -> Result<Bytes, Documen
             writer.end();
             open = open.saturating_sub(1);
         }
-        begin(&mut writer, node);
+        begin(&mut writer, node)?;
         open = open.saturating_add(1);
     }
     for _ in 0..open {
@@ -23,7 +23,7 @@ pub(super) fn document(tnds: &Tnds, encoding: Encoding) -> Result<Bytes, Documen
     writer.finish()
 }
 
-fn begin(writer: &mut Writer, node: &TndsNode) {
+fn begin(writer: &mut Writer, node: &TndsNode) -> Result<(), DocumentError> {
     writer.start("Node");
     if let Some(name) = &node.name {
         writer.leaf("NodeName", name.clone());
@@ -32,13 +32,10 @@ fn begin(writer: &mut Writer, node: &TndsNode) {
         writer.leaf("Path", path.clone());
     }
     properties(writer, node);
-    let Some(value) = &node.value else {
-        return;
-    };
-    match core::str::from_utf8(value) {
-        Ok(text) if node.format != Some(NodeFormat::Bin) => writer.leaf("Value", text),
-        _ => writer.octets("Value", value),
+    if let Some(value) = &node.value {
+        writer.value("Value", value, node.format == Some(NodeFormat::Bin))?;
     }
+    Ok(())
 }
 
 /// In the order of the document type.

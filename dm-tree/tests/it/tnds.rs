@@ -198,6 +198,15 @@ fn a_selection_limits_what_is_told_of_each_node() {
         (id.ver_no, id.type_.as_deref()),
         (Some(0), Some("text/plain"))
     );
+    // A Format that is not asked for is told where the value could not be read without it.
+    let octets = item("./T/Ext/o", Some("AAH/"), Some(("b64", "image/png")));
+    run(&mut tree, "s", Verb::Add, octets);
+    let tnds = read(&mut tree, "s", "./T/Ext/o?list=TNDS+Value");
+    let node = &tnds.nodes()[0];
+    assert_eq!(
+        (node.format, node.value.as_deref()),
+        (Some(NodeFormat::Bin), Some(&[0, 1, 255][..]))
+    );
     for refused in ["TNDS+Value-ACL", "TNDS+Size", "TNDS-Name", "TNDS+", "TNDSx"] {
         let target = format!("./T?list={refused}");
         let answer = run(&mut tree, "s", Verb::Get, item(&target, None, None));
@@ -627,4 +636,51 @@ fn interior_nodes_on_the_way_are_made_only_by_a_tree_that_does_so() {
     tree.set_options(options);
     assert_eq!(send(&mut tree, Verb::Add, "./T/Ext/a/b", sent()), 200);
     assert!(tree.view().exists(&uri("./T/Ext/a/b/x/y")));
+}
+
+#[test]
+fn a_rollback_restores_what_documents_and_properties_changed() {
+    let mut tree = tree();
+    let sent = vec![node(0, "x"), chr(1, "y", "v"), chr(1, "z", "v")];
+    assert_eq!(send(&mut tree, Verb::Add, "./T/Ext", sent), 200);
+    let before = read(&mut tree, "s", "./T?list=TNDS");
+    let mut transaction = tree.begin(2_000_000_000);
+    transaction.savepoint();
+    let replaced = document(vec![node(0, "x"), chr(1, "y", "w"), node(1, "new")]);
+    for (verb, command) in [
+        (Verb::Replace, carrying("./T/Ext/x", &replaced)),
+        (
+            Verb::Add,
+            carrying("./T/Ext/x/new", &document(vec![chr(0, "deep", "v")])),
+        ),
+        (
+            Verb::Replace,
+            item("./T/Ext/x?prop=Name", Some("renamed"), None),
+        ),
+        (
+            Verb::Replace,
+            item("./T/Ext/renamed/y", Some("7"), Some(("int", "text/plain"))),
+        ),
+        (
+            Verb::Replace,
+            item("./T/Ext/renamed/y?prop=Title", Some("title"), None),
+        ),
+        (
+            Verb::Replace,
+            item("./T/Ext/renamed?prop=ACL", Some("Get=*&Replace=s"), None),
+        ),
+        (Verb::Delete, item("./T/Set/a/Id", None, None)),
+    ] {
+        let what = format!("{verb:?} {command:?}");
+        let status = execute(&mut transaction, "s", verb, command)
+            .status
+            .as_u16();
+        // There must be an Id.
+        let expected = if verb == Verb::Delete { 405 } else { 200 };
+        assert_eq!(status, expected, "{what}");
+    }
+    assert!(transaction.view().exists(&uri("./T/Ext/renamed/new/deep")));
+    transaction.rollback();
+    transaction.commit().unwrap();
+    assert_eq!(read(&mut tree, "s", "./T?list=TNDS"), before);
 }
