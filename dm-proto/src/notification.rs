@@ -17,7 +17,12 @@ pub use crate::auth::{Resynchronization, SpecialNonce};
 use crate::{
     SessionId, Text,
     auth::{Account, Nonce, md5},
+    session::DeviceProfile,
+    wap_push::{APPLICATION_DM, Push},
 };
+
+/// The media type of a notification.
+pub const MEDIA_TYPE: &str = "application/vnd.syncml.notification";
 
 /// How the device is asked to involve its user.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -112,6 +117,9 @@ pub enum NotificationError {
         /// The version in tenths.
         version: u16,
     },
+    /// A push of another type, or for another application.
+    #[error("the push is not a notification of device management")]
+    NotAPushOfDm,
     /// The session id is 0.
     #[error("notification byte {offset}: session id 0")]
     SessionId {
@@ -145,7 +153,32 @@ impl Notification {
     ///
     /// If the session id is 0 or the server identifier has a length that cannot be written.
     pub fn to_octets(&self, account: &Account) -> Result<Vec<u8>, NotificationError> {
-        self.signed(account, &account.server.nonce)
+        self.signed(account, &self.server_id, &account.server.nonce)
+    }
+
+    /// The octets for a kind of device that has ways of its own: with the user name that it takes, and, if
+    /// `is_special`, the special nonce as it has it.
+    ///
+    /// # Errors
+    ///
+    /// As [`to_octets`](Self::to_octets), and if the device takes no server identifier of that length.
+    pub fn to_octets_for(
+        &self,
+        account: &Account,
+        profile: &DeviceProfile,
+        is_special: bool,
+    ) -> Result<Vec<u8>, NotificationError> {
+        if self.server_id.len() > usize::from(profile.server_id_octets) {
+            return Err(NotificationError::ServerId { offset: SERVER_ID });
+        }
+        let name = match profile.notified_by_name && !account.server.name.is_empty() {
+            true => &account.server.name,
+            false => &self.server_id,
+        };
+        match is_special {
+            true => self.signed(account, name, &profile.special_nonce.nonce()),
+            false => self.signed(account, name, &account.server.nonce),
+        }
     }
 
     /// The same with the special nonce: for a device that may have lost the account's, say by a factory
@@ -160,13 +193,18 @@ impl Notification {
         account: &Account,
         special: SpecialNonce,
     ) -> Result<Vec<u8>, NotificationError> {
-        self.signed(account, &special.nonce())
+        self.signed(account, &self.server_id, &special.nonce())
     }
 
-    fn signed(&self, account: &Account, nonce: &Nonce) -> Result<Vec<u8>, NotificationError> {
+    fn signed(
+        &self,
+        account: &Account,
+        name: &str,
+        nonce: &Nonce,
+    ) -> Result<Vec<u8>, NotificationError> {
         let trigger = self.trigger()?;
         let secret = account.server.secret.expose();
-        let digest = md5::digest_with_body(&self.server_id, secret, nonce, &trigger);
+        let digest = md5::digest_with_body(name, secret, nonce, &trigger);
         Ok([digest.as_slice(), &trigger].concat())
     }
 
@@ -266,6 +304,22 @@ impl Received {
         })
     }
 
+    /// Reads a notification that came by WAP push. OMA-TS-DM_Notification, WAP push: the content type and the
+    /// application identifier of device management.
+    ///
+    /// # Errors
+    ///
+    /// If the push is for something else or its body is not a notification.
+    pub fn from_push(push: &Push) -> Result<Self, NotificationError> {
+        let media_type = push.content_type.split(';').next().unwrap_or_default();
+        if !media_type.trim().eq_ignore_ascii_case(MEDIA_TYPE)
+            || push.application != Some(APPLICATION_DM)
+        {
+            return Err(NotificationError::NotAPushOfDm);
+        }
+        Self::read(&push.body)
+    }
+
     /// Whether the notification is from the server of `account`, and by which nonce that is known.
     /// Compares in constant time.
     ///
@@ -361,22 +415,6 @@ fn bits(header: u64, shift: u32, mask: u16) -> u16 {
     u16::from_be_bytes([high, low]) & mask
 }
 
-/// The WAP push headers of a notification sent by SMS to port 2948: what stands before it in the user
-/// data, its header for the ports included.
-///
-/// OMA-TS-DM_Notification, WAP push: content type 0x44 and application id 7. `source_port` is free,
-/// `push_id` names the push.
-pub fn wap_push_header(source_port: u16, push_id: u8) -> Vec<u8> {
-    let [high, low] = source_port.to_be_bytes();
-    [
-        // User data header: length, 16-bit ports, their length, destination 2948, source.
-        [0x06, 0x05, 0x04, 0x0B, 0x84, high, low].as_slice(),
-        // WSP: push id, PDU type Push, length of headers, content type, application id.
-        &[push_id, 0x06, 0x03, 0xC4, 0xAF, 0x87],
-    ]
-    .concat()
-}
-
 impl core::fmt::Display for Notification {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         let body: String = self
@@ -398,7 +436,7 @@ impl core::fmt::Display for Notification {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::Credentials;
+    use crate::{auth::Credentials, wap_push::Push};
 
     /// Version 1.1, background, client, session 0x1234, "com.mgmtsrv.manage".
     const TRIGGER: &str = "02d0000000 1234 12 636f6d2e6d676d747372762e6d616e616765";
@@ -613,11 +651,27 @@ mod tests {
     }
 
     #[test]
-    fn the_wap_push_header_is_that_of_the_vector() {
-        assert_eq!(
-            wap_push_header(0xC002, 1),
-            octets("06 05 04 0b84 c002 01 06 03 c4 af87")
-        );
+    fn a_push_is_a_notification_by_its_type_and_application() {
+        let account = manage(b"Nonce");
+        let sent = published().to_octets(&account).expect("a notification");
+        let push = Push::new(1, MEDIA_TYPE, sent.clone());
+        assert_eq!(Received::from_push(&push), Received::read(&sent));
+        for other in [
+            Push::new(1, "application/octet-stream", sent.clone()),
+            Push {
+                application: Some(5),
+                ..push.clone()
+            },
+            Push {
+                application: None,
+                ..push
+            },
+        ] {
+            assert_eq!(
+                Received::from_push(&other),
+                Err(NotificationError::NotAPushOfDm)
+            );
+        }
     }
 
     #[test]

@@ -614,14 +614,15 @@ impl<D: Device, M: Manager> Pair<D, M> {
     /// Ends what [`run`](Self::run) could not: a client that has failed says so if it can, then each
     /// side that still waits gives up, as whoever has the transport does in time.
     pub fn give_up(&mut self) {
+        // One that has ended has nothing more to say: what it said now would begin it again.
         if self.client.ending.is_none() {
             self.client.session.abort();
-        }
-        if let Some(request) = self.client.transmit() {
-            let answer = self.server.exchange(&request).ok();
-            self.transcript.push((Side::Client, request));
-            let answer = answer.map(|answer| (Side::Server, answer));
-            self.transcript.extend(answer);
+            if let Some(request) = self.client.transmit() {
+                let answer = self.server.exchange(&request).ok();
+                self.transcript.push((Side::Client, request));
+                let answer = answer.map(|answer| (Side::Server, answer));
+                self.transcript.extend(answer);
+            }
         }
         if self.server.ending.is_none() {
             self.server.abort();

@@ -1,6 +1,9 @@
 //! What a peer sends does not make us take more memory than the budget allows. A binary of its own whose
 //! tests take turns, since the allocator counts for the whole process.
 
+#[path = "memory/documents.rs"]
+mod documents;
+
 use std::sync::Mutex;
 
 use bytes::Bytes;

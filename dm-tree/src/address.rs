@@ -177,6 +177,18 @@ impl PropertySet {
         Self(self.0 | property.bit())
     }
 
+    /// What is in either.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// The same without a property.
+    #[must_use]
+    pub const fn without(self, property: Property) -> Self {
+        Self(self.0 & !property.bit())
+    }
+
     /// Whether a property is in it.
     pub const fn contains(self, property: Property) -> bool {
         self.0 & property.bit() != 0

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use dm_proto::Text;
 
-use crate::{Node, NodeFormat, PropertySet};
+use crate::{Node, NodeFormat, Property, PropertySet};
 
 /// A node of the description framework, built in code. OMA-TS-DM_TND, device description framework.
 #[derive(Clone, Debug, PartialEq)]
@@ -133,7 +133,7 @@ impl NodeDescription {
             title: None,
             text: None,
             case: None,
-            properties: PropertySet::ALL,
+            properties: PropertySet::ALL.without(Property::Size),
         }
     }
 
@@ -142,6 +142,7 @@ impl NodeDescription {
         Self {
             format,
             types: vec![Text::from_static("text/plain")],
+            properties: PropertySet::ALL,
             ..Self::interior(name)
         }
     }
@@ -243,10 +244,14 @@ impl NodeDescription {
         self
     }
 
-    /// The same with these run-time properties. By default all of them, since the tree keeps them.
+    /// The same with these run-time properties, and those that every node has. By default all of them,
+    /// since the tree keeps them; interior nodes have no Size.
     #[must_use]
     pub fn properties(mut self, properties: PropertySet) -> Self {
-        self.properties = properties;
+        self.properties = properties.and(PropertySet::LEAST);
+        if self.format == NodeFormat::Node {
+            self.properties = self.properties.without(Property::Size);
+        }
         self
     }
 
@@ -411,6 +416,11 @@ impl NodeDescription {
         self.scope == Scope::Permanent
     }
 
+    /// Whether it has this very type, among others or not.
+    pub(crate) fn has_type(&self, type_: &str) -> bool {
+        self.types.iter().any(|known| known == type_)
+    }
+
     pub(crate) fn supports(&self, access: Access) -> bool {
         self.access.contains(access)
     }
@@ -479,8 +489,9 @@ impl From<Parts> for NodeDescription {
             title: parts.title,
             text: parts.text,
             case: parts.case,
-            properties: parts.properties,
+            properties: PropertySet::NONE,
         }
+        .properties(parts.properties)
     }
 }
 
@@ -516,7 +527,7 @@ impl Described<'_> {
 }
 
 /// A MIME type without parameters, in lower case.
-fn essence(type_: &str) -> String {
+pub(crate) fn essence(type_: &str) -> String {
     let essence = type_.split(';').next().unwrap_or_default();
     essence.trim().to_ascii_lowercase()
 }

@@ -7,6 +7,7 @@ use crate::{
     ddf::Ddf,
     description::{Access, CaseSense, Described, NodeDescription},
     object::{Decision, Job, ManagementObject, Outcome},
+    std_objects::{DmAcc, Inbox},
     store::{Batch, Kind, Store, StoreError},
     transaction::RawEdit,
 };
@@ -27,6 +28,9 @@ pub(crate) struct Mount {
     pub(crate) object: Box<dyn ManagementObject>,
     /// Whether the description says somewhere that case does not count.
     pub(crate) ignores_case: bool,
+    pub(crate) is_inbox: bool,
+    /// Whether there are accounts of servers in it.
+    pub(crate) has_accounts: bool,
 }
 
 /// What a tree does where the documents leave a choice.
@@ -112,12 +116,7 @@ impl Tree {
         if root == NodeUri::ROOT || self.mounts.iter().any(overlaps) {
             return Err(TreeError::Overlap(root));
         }
-        let ignores_case = object.description().ignores_case();
-        self.mounts.push(Mount {
-            root,
-            object,
-            ignores_case,
-        });
+        self.mounts.push(Mount::new(root, object));
         let set_up = self.set_up(self.mounts.len() - 1);
         if set_up.is_err() {
             self.mounts.pop();
@@ -430,6 +429,21 @@ impl core::fmt::Debug for Transaction<'_> {
 }
 
 impl Mount {
+    fn new(root: NodeUri, object: Box<dyn ManagementObject>) -> Self {
+        let description = object.description();
+        Self {
+            ignores_case: description.ignores_case(),
+            is_inbox: description.has_type(Inbox::TYPE),
+            has_accounts: description.has_type(DmAcc::TYPE)
+                || description
+                    .children()
+                    .iter()
+                    .any(|child| child.has_type(DmAcc::TYPE)),
+            root,
+            object,
+        }
+    }
+
     /// What the object says of a node of its own.
     pub(crate) fn describe(&self, node: &NodeUri) -> Described<'_> {
         match node.below(&self.root) {

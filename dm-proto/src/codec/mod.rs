@@ -36,9 +36,10 @@
 //!
 //! # What is not
 //!
-//! Other document types (DevInf, DM DDF and TNDS, OMA Client Provisioning) have no model, also where
-//! they stand in `Data`: they stay text, octets or markup. `wbxml_to_xml` and `xml_to_wbxml` convert
-//! all of them between the encodings. Character sets other than these are not read.
+//! Other document types (DevInf, DM DDF and TNDS, OMA Client Provisioning) have no model; in `Data`
+//! they stay text, octets or markup. `Document` reads and writes all of them as trees of elements, also
+//! those in `Data`; `wbxml_to_xml` and `xml_to_wbxml` convert them between the encodings as a stream.
+//! Character sets other than these are not read.
 
 #![warn(
     clippy::indexing_slicing,
@@ -66,7 +67,8 @@ use bytes::Bytes;
 
 #[cfg(feature = "xml")]
 pub use self::document::{
-    ConvertOptions, Converted, DocumentType, WbxmlVersion, wbxml_to_xml, xml_to_wbxml,
+    Children, ConvertOptions, Converted, Document, DocumentBuilder, DocumentOptions, DocumentType,
+    Element, WbxmlVersion, wbxml_to_xml, xml_to_wbxml,
 };
 pub use self::{
     builder::{MessageBuilder, PushError},

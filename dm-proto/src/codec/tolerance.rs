@@ -135,6 +135,11 @@ pub enum ToleranceKind {
         /// The token.
         token: u8,
     },
+    /// Conversion: a document inside `Data` that cannot be read; it stays octets.
+    UnreadableDocument {
+        /// Why.
+        reason: alloc::boxed::Box<crate::DecodeErrorKind>,
+    },
     /// A WBXML version after 1.3, read as 1.3.
     UnknownVersion {
         /// The version octet.
@@ -180,6 +185,9 @@ impl fmt::Display for ToleranceKind {
                 write!(f, "unknown token 0x{token:02X} on code page {page}")
             }
             Self::ExtensionToken { token } => write!(f, "extension token 0x{token:02X}"),
+            Self::UnreadableDocument { reason } => {
+                write!(f, "an unreadable document in Data: {reason}")
+            }
             Self::UnknownVersion { version } => write!(f, "wbxml version octet 0x{version:02X}"),
         }
     }

@@ -5,7 +5,7 @@ use core::fmt;
 
 use super::{
     CommandTag, Ending, Ticket, Transmit,
-    config::{ClientConfig, Start, Trigger},
+    config::{ClientConfig, ProtocolVersion, Start, Trigger},
     error::{Misuse, SessionError},
     event::{Answer, ClientEvent, Execute, Origin, UserReply},
     link::{
@@ -81,6 +81,7 @@ impl ClientSession {
             account.server_uri.clone(),
             account.server_uri.clone(),
         );
+        link.speak(config.version);
         // OMA-TS-DM_Protocol, package 1: the alert, DevInfo, then alerts of the device.
         link.post(Alert {
             code: Some(match start.trigger {
@@ -356,7 +357,9 @@ impl ClientSession {
             digest,
             ..
         } = received;
-        self.state.link.check_version(&message.header)?;
+        self.state
+            .link
+            .check_version(&message.header, ProtocolVersion::ALL)?;
         let is_idle = says_nothing(&message, |status| self.alert_of(status).is_some())
             && !message.is_final
             && self.state.link.is_silent();
@@ -419,6 +422,9 @@ impl ClientSession {
 
     /// Signs a message, where messages are signed.
     fn sign(&mut self, mut transmit: Transmit) -> Result<Transmit, SessionError> {
+        if !self.gives_credentials() {
+            return Ok(transmit);
+        }
         let proof = &mut self.state.proof;
         proof.sign(&mut transmit, &self.account.client)?;
         Ok(transmit)
@@ -691,9 +697,14 @@ impl ClientSession {
         self.sign(transmit)
     }
 
+    /// Whether the server gets to see who we are, before it has asked or since.
+    fn gives_credentials(&self) -> bool {
+        self.config.unasked_credentials || self.state.proof.is_asked()
+    }
+
     fn opening(&self) -> Opening {
         let credentials = &self.account.client;
-        let is_given = self.config.unasked_credentials || self.state.proof.is_asked();
+        let is_given = self.gives_credentials();
         let has_name = is_given && credentials.scheme != Scheme::Transport;
         Opening {
             name: has_name.then(|| Text::from(&credentials.name)),
@@ -703,6 +714,7 @@ impl ClientSession {
             },
             max_msg_size: self.config.max_msg_size,
             max_obj_size: self.config.max_obj_size,
+            versions: ProtocolVersion::ALL.to_vec(),
         }
     }
 

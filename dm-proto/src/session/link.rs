@@ -4,6 +4,7 @@ use alloc::{boxed::Box, collections::VecDeque, vec, vec::Vec};
 
 use super::{
     Transmit,
+    config::ProtocolVersion,
     error::{Incompatibility, Misbehaviour, SessionError},
     package::{Draft, Loaded, LoadedTags, Opening, Parcel, Unfit, put_first},
     proof::Verdict,
@@ -29,9 +30,6 @@ const SMALLEST_MESSAGE: u64 = 256;
 
 /// A `MaxMsgSize` from which on a header and some statuses fit for sure.
 const ROOMY_MESSAGE: usize = 16 << 10;
-
-/// The versions understood: `VerDTD`, `VerProto`. A server answers in the device's own.
-const VERSIONS: [(&str, &str); 3] = [("1.2", "DM/1.2"), ("1.2", "DM/1.3"), ("1.1", "DM/1.1")];
 
 /// One side's view of the exchange.
 #[derive(Clone, Debug)]
@@ -89,12 +87,12 @@ impl Link {
         remote: LocUri,
         uri: LocUri,
     ) -> Self {
-        let (ver_dtd, ver_proto) = ("1.2", "DM/1.2");
+        let version = ProtocolVersion::Dm1_2;
         Self {
             session_id,
             encoding,
-            ver_dtd: Text::from_static(ver_dtd),
-            ver_proto: Text::from_static(ver_proto),
+            ver_dtd: Text::from_static(version.ver_dtd()),
+            ver_proto: Text::from_static(version.ver_proto()),
             local,
             remote,
             uri,
@@ -161,12 +159,18 @@ impl Link {
     /// # Errors
     ///
     /// If they are not spoken; the status that says so is set.
-    pub(super) fn check_version(&mut self, header: &SyncHdr) -> Result<(), SessionError> {
+    pub(super) fn check_version(
+        &mut self,
+        header: &SyncHdr,
+        known: &[ProtocolVersion],
+    ) -> Result<(), SessionError> {
         let (dtd, proto) = (header.ver_dtd.trim(), header.ver_proto.trim());
-        if VERSIONS.contains(&(dtd, proto)) {
+        let is_spoken =
+            |version: &ProtocolVersion| (version.ver_dtd(), version.ver_proto()) == (dtd, proto);
+        if known.iter().any(is_spoken) {
             return Ok(());
         }
-        let cause = if VERSIONS.iter().any(|known| known.0 == dtd) {
+        let cause = if known.iter().any(|version| version.ver_dtd() == dtd) {
             Incompatibility::VerProto(header.ver_proto.clone())
         } else {
             Incompatibility::VerDtd(header.ver_dtd.clone())
@@ -174,6 +178,12 @@ impl Link {
         let error = SessionError::from(cause);
         self.header_status = Some(HeaderStatus::Version(StatusCode::from(&error)));
         Err(error)
+    }
+
+    /// Speaks a version from now on.
+    pub(super) fn speak(&mut self, version: ProtocolVersion) {
+        self.ver_dtd = Text::from_static(version.ver_dtd());
+        self.ver_proto = Text::from_static(version.ver_proto());
     }
 
     /// Speaks the version of a message from now on.
@@ -284,7 +294,7 @@ impl Link {
         let status = self
             .header_status
             .as_ref()
-            .map(|status| self.status_of_header(status));
+            .map(|status| self.status_of_header(status, &opening.versions));
         Draft::new(self.encoding, &header, msg_id, self.budget()?, status).map_err(fatal)
     }
 
@@ -297,7 +307,7 @@ impl Link {
     }
 
     /// OMA-TS-DM_Protocol: the first status of every message is that of the header.
-    fn status_of_header(&self, status: &HeaderStatus) -> Status {
+    fn status_of_header(&self, status: &HeaderStatus, versions: &[ProtocolVersion]) -> Status {
         let mut answer = Status {
             msg_ref: MsgId::from(self.received),
             cmd_ref: CmdId::from("0"),
@@ -314,9 +324,12 @@ impl Link {
             HeaderStatus::Version(code) => {
                 answer.data = *code;
                 let is_dtd = *code == StatusCode::DTD_VERSION_NOT_SUPPORTED;
-                let mut known: Vec<&str> = VERSIONS
+                let mut known: Vec<&str> = versions
                     .iter()
-                    .map(|(dtd, proto)| if is_dtd { *dtd } else { *proto })
+                    .map(|version| match is_dtd {
+                        true => version.ver_dtd(),
+                        false => version.ver_proto(),
+                    })
                     .collect();
                 known.dedup();
                 answer.items = known

@@ -105,7 +105,9 @@ mod server;
 
 pub use self::{
     client::ClientSession,
-    config::{ClientConfig, DeviceProfile, SequencePolicy, ServerConfig, Start, Trigger},
+    config::{
+        ClientConfig, DeviceProfile, ProtocolVersion, SequencePolicy, ServerConfig, Start, Trigger,
+    },
     error::{Incompatibility, Misbehaviour, Misuse, SessionError},
     event::{Answer, ClientEvent, Execute, Origin, Prompt, ServerEvent, UserReply, Verb},
     received::{Headers, ReceiveError, Received},

@@ -2,7 +2,7 @@
 
 use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
 
-use super::CommandTag;
+use super::{CommandTag, config::ProtocolVersion};
 use crate::{
     CmdId, StatusCode, Text,
     codec::{Encoding, MessageBuilder, PushError},
@@ -39,6 +39,8 @@ pub(super) struct Opening {
     pub(super) cred: Option<Box<Cred>>,
     pub(super) max_msg_size: u64,
     pub(super) max_obj_size: u64,
+    /// The versions that a peer is told of who speaks another.
+    pub(super) versions: Vec<ProtocolVersion>,
 }
 
 /// A message in the making.

@@ -331,7 +331,8 @@ impl ServerSession {
         self.state.replies.clear();
         self.issued.clear();
         self.asked = 0;
-        self.state.link.check_version(&message.header)?;
+        let versions = &self.config.versions;
+        self.state.link.check_version(&message.header, versions)?;
         self.state.link.adopt_version(&message.header);
 
         let was_authenticated = self.is_authenticated();
@@ -643,6 +644,7 @@ impl ServerSession {
             cred,
             max_msg_size: self.config.max_msg_size,
             max_obj_size: self.config.max_obj_size,
+            versions: self.config.versions.clone(),
         }
     }
 

@@ -2,6 +2,10 @@
 
 mod bad_input;
 mod conformance;
+mod differential;
+mod document_hazards;
+mod document_properties;
+mod document_trees;
 mod documents;
 mod fidelity;
 mod hazards;
@@ -18,11 +22,14 @@ mod session_flows;
 mod session_hmac;
 mod session_once;
 mod session_packages;
+mod session_profiles;
 mod session_properties;
 mod session_resync;
 mod session_saved;
 mod session_support;
 mod session_unsupported;
+mod session_versions;
+mod session_windows;
 mod strategy;
 mod tolerance;
 mod tolerance_spaces;

@@ -134,7 +134,7 @@ proptest! {
         message.is_final = true;
         let whole = encode(encoding, &message).expect("both have a form for it").len();
         let budget = (whole as f64 * part) as usize;
-        let commands = std::mem::take(&mut message.commands);
+        let commands = core::mem::take(&mut message.commands);
         let empty = encode(encoding, &message).expect("both have a form for it").len();
         let mut builder = match MessageBuilder::new(encoding, &message.header, budget) {
             Ok(builder) => builder,

@@ -282,3 +282,39 @@ fn a_document_on_code_page_2_is_kept_as_markup() {
     let again = encode(Encoding::Wbxml, &decoded.message).expect("it has a form");
     assert_eq!(lenient(Encoding::Wbxml, &again).message, decoded.message);
 }
+
+#[test]
+fn what_is_foreign_has_one_name_in_both_encodings() {
+    // Names are from the string table: "a" at 0, "Foo" at 2, "xmlns" at 6.
+    let table = "0c 6100 466f6f00 786d6c6e7300";
+    for (of_xml, of_wbxml, kind) in [
+        (
+            "<Replace><CmdID a='v'>1</CmdID><Item/></Replace>",
+            "60 cb 0400 037600 01 033100 01 14 01",
+            ToleranceKind::ForeignAttribute { name: "a".into() },
+        ),
+        (
+            "<Replace><CmdID>1</CmdID><Item><Foo xmlns=''>x</Foo></Item></Replace>",
+            "60 4b 033100 01 54 4402 037800 01 01 01",
+            ToleranceKind::ForeignElement { name: "Foo".into() },
+        ),
+        (
+            "<Replace><CmdID>1</CmdID><Item><Foo xmlns='u:x'>x</Foo></Item></Replace>",
+            "60 4b 033100 01 54 c402 0406 03753a7800 01 037800 01 01 01",
+            ToleranceKind::ForeignElement { name: "Foo".into() },
+        ),
+        (
+            "<Foo xmlns='u:x'><CmdID xmlns='SYNCML:SYNCML1.2'>1</CmdID></Foo>",
+            "c402 0406 03753a7800 01 4b 033100 01 01",
+            ToleranceKind::ForeignElement { name: "Foo".into() },
+        ),
+    ] {
+        let from_xml = lenient(Encoding::Xml, &xml(of_xml));
+        let octets = wbxml("02", table, of_wbxml);
+        let from_wbxml = lenient(Encoding::Wbxml, &octets);
+        assert_eq!(kinds(&from_xml), [kind.clone()], "{of_xml}");
+        assert_eq!(kinds(&from_wbxml), [kind.clone()], "{of_xml}");
+        assert_eq!(from_wbxml.message, from_xml.message, "{of_xml}");
+        assert_eq!(strict(&octets), Err(DecodeErrorKind::Strict(kind)));
+    }
+}

@@ -201,6 +201,10 @@ fn what_is_no_description_is_refused_with_the_node_at_fault() {
             "node \"a/n\" has a malformed Occurrence",
         ),
         (
+            node("<DFProperties><Occurrence><OneOrN>1</OneOrN></Occurrence></DFProperties>"),
+            "node \"a/n\" has a malformed Occurrence",
+        ),
+        (
             node("<DFProperties/><DFProperties/>"),
             "node \"a/n\" has DFProperties twice",
         ),

@@ -91,7 +91,9 @@ fn run_time(writer: &mut Writer, description: &NodeDescription) {
             Property::Format => choice(writer, "Format", description.format().name()),
             Property::Type => {
                 writer.start("Type");
-                types(writer, description);
+                // One, whatever the node may have.
+                let type_ = description.types().first().cloned();
+                writer.leaf(type_element(description), type_.unwrap_or_default());
                 writer.end();
             }
             _ => writer.empty(property.name()),
@@ -101,16 +103,20 @@ fn run_time(writer: &mut Writer, description: &NodeDescription) {
 }
 
 fn types(writer: &mut Writer, description: &NodeDescription) {
-    let element = if description.format() == NodeFormat::Node {
-        "DDFName"
-    } else {
-        "MIME"
-    };
+    let element = type_element(description);
     if description.types().is_empty() {
         writer.empty(element);
     }
     for type_ in description.types() {
         writer.leaf(element, type_.clone());
+    }
+}
+
+fn type_element(description: &NodeDescription) -> &'static str {
+    if description.format() == NodeFormat::Node {
+        "DDFName"
+    } else {
+        "MIME"
     }
 }
 
@@ -121,6 +127,11 @@ fn occurrence(writer: &mut Writer, occurrence: Occurrence) {
         Occurrence::ZeroOrOne => writer.empty("ZeroOrOne"),
         Occurrence::ZeroOrMore => writer.empty("ZeroOrMore"),
         Occurrence::OneOrMore => writer.empty("OneOrMore"),
+        // The framework's N is 2 to 65536.
+        Occurrence::ZeroOrN(0 | 1) => writer.empty("ZeroOrOne"),
+        Occurrence::OneOrN(0 | 1) => writer.empty("One"),
+        Occurrence::ZeroOrN(65_537..) => writer.empty("ZeroOrMore"),
+        Occurrence::OneOrN(65_537..) => writer.empty("OneOrMore"),
         Occurrence::ZeroOrN(n) => writer.leaf("ZeroOrN", n.to_string()),
         Occurrence::OneOrN(n) => writer.leaf("OneOrN", n.to_string()),
     }

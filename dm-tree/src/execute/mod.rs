@@ -14,6 +14,9 @@ mod read;
 pub(crate) mod rules;
 pub(crate) mod value;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use self::value::BASE64;
 
 use dm_proto::{
@@ -125,7 +128,8 @@ impl Transaction<'_> {
     /// The node that a URI means where case does not count: in the spelling that it was made with.
     /// OMA-TS-DM_TND, CaseSense.
     pub(crate) fn resolve(&self, uri: NodeUri) -> Result<NodeUri, StatusCode> {
-        let Some(mount) = self.mount_of(&uri).filter(|mount| mount.ignores_case) else {
+        let mut mounts = self.mounts.iter().filter(|mount| mount.ignores_case);
+        let Some(mount) = mounts.find(|mount| uri.below(&mount.root).is_some()) else {
             return Ok(uri);
         };
         let mut at = mount.root.clone();
@@ -150,7 +154,8 @@ impl Transaction<'_> {
 
     /// Whether the names directly below a node differ by case.
     fn case_below(&self, uri: &NodeUri) -> CaseSense {
-        let mount = self.mount_of(uri).filter(|mount| mount.ignores_case);
+        let mut mounts = self.mounts.iter().filter(|mount| mount.ignores_case);
+        let mount = mounts.find(|mount| uri.below(&mount.root).is_some());
         mount.map_or(CaseSense::Sensitive, |mount| mount.case_below(uri))
     }
 

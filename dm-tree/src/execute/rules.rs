@@ -6,7 +6,7 @@ use dm_proto::StatusCode;
 use super::value::Given;
 use crate::{
     Node, NodeFormat,
-    description::{Access, Described},
+    description::{Access, Described, essence},
 };
 
 /// Whether a server may add this child below this parent; how many there are is another question.
@@ -95,6 +95,9 @@ pub(crate) fn replaced(
         ..known.clone()
     };
     fits(described, &node)?;
+    // OMA-TS-DM_RepPro, Replace: the Type of what is permanent stays, even where there are several.
+    let is_changed = !known.type_.is_empty() && essence(&node.type_) != essence(&known.type_);
+    allowed(!(described.is_permanent() && is_changed))?;
     Ok(node)
 }
 

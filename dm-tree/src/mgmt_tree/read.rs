@@ -308,6 +308,8 @@ impl Reader {
                 let text = self.as_text(element, content)?;
                 let count = || {
                     let count = text.trim().parse().ok();
+                    // OMA-TS-DM_TND, ZeroOrN and OneOrN.
+                    let count = count.filter(|count| (2..=65_536).contains(count));
                     count.ok_or_else(|| DocumentError::Malformed {
                         node: self.place(),
                         element: element.name(),

@@ -58,10 +58,7 @@ impl ManagementObject for Inbox {
 pub(crate) fn inbox_of<'m>(mounts: &'m [Mount], uri: &NodeUri) -> Option<&'m NodeUri> {
     mounts
         .iter()
-        .find(|mount| {
-            let types = mount.object.description().types();
-            uri.below(&mount.root).is_some() && types.iter().any(|type_| type_ == Inbox::TYPE)
-        })
+        .find(|mount| mount.is_inbox && uri.below(&mount.root).is_some())
         .map(|mount| &mount.root)
 }
 
@@ -77,8 +74,7 @@ pub(crate) enum Place {
 /// The place of objects with an identifier, by the descriptions of a tree.
 pub(crate) fn place_of(mounts: &[Mount], type_: &str) -> Option<Place> {
     let is_it = |description: &NodeDescription| {
-        description.format() == NodeFormat::Node
-            && description.types().iter().any(|known| known == type_)
+        description.format() == NodeFormat::Node && description.has_type(type_)
     };
     let mut at = None;
     for mount in mounts {

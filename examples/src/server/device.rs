@@ -76,6 +76,10 @@ pub enum Profile {
     SequenceGuards,
     /// Windows (MS-MDM).
     Windows,
+    /// Intel's libdmclient.
+    Libdmclient,
+    /// The DM client of Android phones.
+    Android,
 }
 
 impl Profile {
@@ -85,6 +89,8 @@ impl Profile {
             Self::Standard => DeviceProfile::STANDARD,
             Self::SequenceGuards => DeviceProfile::STANDARD.with_sequence_guards(),
             Self::Windows => DeviceProfile::WINDOWS,
+            Self::Libdmclient => DeviceProfile::LIBDMCLIENT,
+            Self::Android => DeviceProfile::ANDROID,
         }
     }
 }

@@ -3,10 +3,7 @@
 use core::{net::SocketAddr, time::Duration};
 use std::sync::Arc;
 
-use dm_proto::{
-    LocUri,
-    notification::{Notification, SpecialNonce},
-};
+use dm_proto::{LocUri, notification::Notification};
 use tokio::net::{UdpSocket, lookup_host};
 
 use super::{
@@ -130,10 +127,9 @@ fn package_0(row: &Row, session_id: u16) -> std::io::Result<Vec<u8>> {
     let notification = Notification::new(session_id, row.device.server_id.as_str());
     // A device that was reset has lost the nonce, and may take the special one. Its session begins with a
     // challenge all the same: what is proved with a nonce of nobody's can be shown twice.
-    let octets = match row.calls.times % CALLS_PER_NONCE {
-        0 => notification.to_octets_with(&account, SpecialNonce::Octets),
-        _ => notification.to_octets(&account),
-    };
+    let is_special = row.calls.times.is_multiple_of(CALLS_PER_NONCE);
+    let profile = row.device.profile.to_profile();
+    let octets = notification.to_octets_for(&account, &profile, is_special);
     octets.map_err(std::io::Error::other)
 }
 

@@ -45,6 +45,14 @@ impl<'i> Input<'i> {
         Ok(input)
     }
 
+    /// How many octets of memory the text takes beside the input.
+    pub(in crate::codec) fn copied(&self) -> usize {
+        match &self.text {
+            Cow::Borrowed(_) => 0,
+            Cow::Owned(text) => text.capacity(),
+        }
+    }
+
     pub(super) fn form(&self) -> Form {
         self.form
     }
