@@ -1,6 +1,7 @@
 //! Integration tests of `dm-proto`: messages, their encodings, and sessions.
 
 mod bad_input;
+mod conformance;
 mod differential;
 mod document_hazards;
 mod document_properties;
