@@ -62,6 +62,24 @@ pub(crate) enum Step {
     Other,
 }
 
+/// A state of a [`Source`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place<'i> {
+    pub(crate) rest: &'i [u8],
+    pub(crate) page: u8,
+    pub(crate) attribute_page: u8,
+    pub(crate) budget: usize,
+}
+
+/// The octets of an element, and the code pages before and after it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stretch<'i> {
+    pub(crate) octets: &'i [u8],
+    pub(crate) page: u8,
+    pub(crate) page_after: u8,
+    pub(crate) attribute_page: u8,
+}
+
 /// Octets read as events. Starts and ends balance: an end only comes for an open element, and the
 /// input does not end before the root.
 pub(crate) trait Source<'i> {
@@ -77,6 +95,51 @@ pub(crate) trait Source<'i> {
     /// The rest of the innermost element, its end included, if it is a piece of text that needs no
     /// work, or nothing; otherwise nothing is taken.
     fn text(&mut self) -> Option<&'i str>;
+
+    /// Takes the whole next element, if it is this one and as simple as most are: no attributes, and a
+    /// piece of text that needs no work, which `accept` wants. Otherwise nothing is taken.
+    ///
+    /// Of MetInf's elements only where a `Meta` is open.
+    #[inline(always)]
+    fn leaf<T>(
+        &mut self,
+        _element: Element,
+        _accept: impl FnOnce(&'i str) -> Option<T>,
+    ) -> Option<T> {
+        None
+    }
+
+    /// Takes the start of the next element, if it is this one, of page 0, without attributes and not
+    /// empty.
+    #[inline(always)]
+    fn open(&mut self, _element: Element) -> bool {
+        false
+    }
+
+    /// Takes the end of the innermost element, if it comes next.
+    #[inline(always)]
+    fn close(&mut self) -> bool {
+        false
+    }
+
+    /// Where the source stands, if the next child begins here.
+    #[inline(always)]
+    fn place(&self) -> Option<Place<'i>> {
+        None
+    }
+
+    /// The octets that were read since, if these alone say what was read, in whatever element they
+    /// stand.
+    #[inline(always)]
+    fn since(&self, _place: Place<'i>) -> Option<Stretch<'i>> {
+        None
+    }
+
+    /// Passes over a stretch, if just its octets come next and mean the same here.
+    #[inline(always)]
+    fn repeat(&mut self, _stretch: &Stretch<'i>) -> bool {
+        false
+    }
 
     /// What follows the root, if it is not what may follow it.
     fn finish(&mut self) -> Result<Option<ToleranceKind>, Fault>;

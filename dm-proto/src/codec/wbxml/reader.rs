@@ -14,7 +14,7 @@ use crate::{
     DecodeErrorKind,
     codec::{
         Encoding, ToleranceKind,
-        event::{Event, Fault, Qualified, Source, Step, Tag, is_name},
+        event::{Event, Fault, Place, Qualified, Source, Step, Stretch, Tag, is_name},
         tags::{self, Element, XMLNS_NAMESPACE},
     },
 };
@@ -109,6 +109,39 @@ impl<'i> Reader<'i> {
             return None;
         }
         core::str::from_utf8(octets).ok()
+    }
+
+    /// An inline string that is all of its element: its text, and what follows the element.
+    #[inline(always)]
+    fn string(&self, string: &'i [u8]) -> Option<(&'i str, &'i [u8])> {
+        let end = find_nul(string)?;
+        let [0, token::END, after @ ..] = string.get(end..)? else {
+            return None;
+        };
+        let from = self.checked_from.checked_sub(string.len())?;
+        let text = match self.checked.get(from..from.saturating_add(end)) {
+            Some(text) => text,
+            None => self.valid(string.get(..end)?)?,
+        };
+        Some((text, after))
+    }
+
+    /// What follows the tag that comes next, if it is this one, without attributes and with content.
+    #[inline(always)]
+    fn after_tag(&self, element: Element) -> Option<&'i [u8]> {
+        if self.is_special() || self.is_empty {
+            return None;
+        }
+        let tag = element.token() | token::CONTENT;
+        match self.rest {
+            [octet, after @ ..] if *octet == tag && self.tag_page == element.page() => Some(after),
+            [token::SWITCH_PAGE, page, octet, after @ ..]
+                if *octet == tag && *page == element.page() =>
+            {
+                Some(after)
+            }
+            _ => None,
+        }
     }
 
     fn content(&mut self) -> Result<Event<'i>> {
@@ -573,18 +606,7 @@ impl<'i> Source<'i> for Reader<'i> {
         }
         let (text, left) = match self.rest {
             [token::END, after @ ..] => ("", after),
-            [token::STR_I, string @ ..] => {
-                let end = find_nul(string)?;
-                let [0, token::END, after @ ..] = string.get(end..)? else {
-                    return None;
-                };
-                let from = self.checked_from.checked_sub(string.len())?;
-                let text = match self.checked.get(from..from.saturating_add(end)) {
-                    Some(text) => text,
-                    None => self.valid(string.get(..end)?)?,
-                };
-                (text, after)
-            }
+            [token::STR_I, string @ ..] => self.string(string)?,
             _ => return None,
         };
         self.open.pop()?;
@@ -592,6 +614,106 @@ impl<'i> Source<'i> for Reader<'i> {
         self.last = left.len().saturating_add(1);
         self.switched = false;
         Some(text)
+    }
+
+    #[inline(always)]
+    fn leaf<T>(
+        &mut self,
+        element: Element,
+        accept: impl FnOnce(&'i str) -> Option<T>,
+    ) -> Option<T> {
+        let [token::STR_I, string @ ..] = self.after_tag(element)? else {
+            return None;
+        };
+        let (text, after) = self.string(string)?;
+        let accepted = accept(text)?;
+        self.rest = after;
+        self.last = after.len().saturating_add(1);
+        self.tag_page = element.page();
+        self.switched = false;
+        Some(accepted)
+    }
+
+    #[inline(always)]
+    fn open(&mut self, element: Element) -> bool {
+        let Some(after) = self.after_tag(element) else {
+            return false;
+        };
+        self.rest = after;
+        self.last = after.len().saturating_add(1);
+        self.tag_page = element.page();
+        self.switched = false;
+        self.open.push(Some(element));
+        true
+    }
+
+    #[inline(always)]
+    fn close(&mut self) -> bool {
+        if self.is_special() || self.is_empty {
+            return false;
+        }
+        let [token::END, after @ ..] = self.rest else {
+            return false;
+        };
+        if self.open.pop().is_none() {
+            return false;
+        }
+        self.last = self.rest.len();
+        self.rest = after;
+        self.switched = false;
+        true
+    }
+
+    #[inline]
+    fn place(&self) -> Option<Place<'i>> {
+        if self.is_special() || self.is_empty || self.switched {
+            return None;
+        }
+        Some(Place {
+            rest: self.rest,
+            page: self.tag_page,
+            attribute_page: self.attribute_page,
+            budget: self.budget,
+        })
+    }
+
+    #[inline]
+    fn since(&self, place: Place<'i>) -> Option<Stretch<'i>> {
+        let Place {
+            rest,
+            page,
+            attribute_page,
+            budget,
+        } = place;
+        // What was taken from the string table counts each time.
+        if self.budget != budget || self.attribute_page != attribute_page {
+            return None;
+        }
+        Some(Stretch {
+            octets: rest.get(..rest.len().checked_sub(self.rest.len())?)?,
+            page,
+            page_after: self.tag_page,
+            attribute_page,
+        })
+    }
+
+    #[inline]
+    fn repeat(&mut self, stretch: &Stretch<'i>) -> bool {
+        let pages = (self.tag_page, self.attribute_page);
+        if self.is_special()
+            || self.is_empty
+            || self.switched
+            || pages != (stretch.page, stretch.attribute_page)
+        {
+            return false;
+        }
+        let Some(after) = self.rest.strip_prefix(stretch.octets) else {
+            return false;
+        };
+        self.rest = after;
+        self.last = after.len().saturating_add(1);
+        self.tag_page = stretch.page_after;
+        true
     }
 
     fn finish(&mut self) -> Result<Option<ToleranceKind>> {
