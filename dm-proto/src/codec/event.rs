@@ -1,6 +1,6 @@
 //! The event stream that both encodings are read into and written from.
 
-use alloc::borrow::Cow;
+use alloc::{borrow::Cow, boxed::Box};
 
 use super::{Encoding, ToleranceKind, tags::Element};
 use crate::{DecodeErrorKind, EncodeError, Name};
@@ -148,31 +148,37 @@ pub(crate) trait Source<'i> {
     fn offset(&self) -> usize;
 }
 
+/// What writing comes to. The error is boxed: what is small goes in a register.
+pub(crate) type SinkResult<T = ()> = Result<T, Box<EncodeError>>;
+
 /// Events written as octets.
 pub(crate) trait Sink {
     /// Whether octets have to be written as Base64.
     const TEXT_ONLY: bool;
 
-    /// Makes room for so many commands with so many items that hold so many octets of data.
-    fn reserve(&mut self, commands: usize, items: usize, data: usize);
+    /// Makes room for so many commands with so many items that hold so many octets of addresses and data.
+    fn reserve(&mut self, commands: usize, items: usize, text: usize);
 
     /// Writes an element of the table that holds text, perhaps none, and has no attributes.
-    fn leaf(&mut self, element: Element, text: &str) -> Result<(), EncodeError>;
+    fn leaf(&mut self, element: Element, text: &str) -> SinkResult;
+
+    /// Writes an element of the table that holds these digits, and has no attributes.
+    fn digits(&mut self, element: Element, digits: &[u8]) -> SinkResult;
 
     /// Begins an element of the table.
     fn start(&mut self, element: Element);
 
     /// Begins an element that is not in the table.
-    fn start_foreign(&mut self, name: &Name) -> Result<(), EncodeError>;
+    fn start_foreign(&mut self, name: &Name) -> SinkResult;
 
     /// Adds an attribute to the element that just began.
-    fn attribute(&mut self, name: &Name, value: &str) -> Result<(), EncodeError>;
+    fn attribute(&mut self, name: &Name, value: &str) -> SinkResult;
 
     /// Writes text; nothing if it is empty.
-    fn text(&mut self, text: &str) -> Result<(), EncodeError>;
+    fn text(&mut self, text: &str) -> SinkResult;
 
     /// Writes octets.
-    fn opaque(&mut self, octets: &[u8]) -> Result<(), EncodeError>;
+    fn opaque(&mut self, octets: &[u8]) -> SinkResult;
 
     /// Settles that the element that just began is written with content, whatever follows.
     fn force_content(&mut self);

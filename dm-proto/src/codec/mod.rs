@@ -302,13 +302,15 @@ pub fn encode(encoding: Encoding, message: &SyncMl) -> Result<Bytes, EncodeError
     match encoding {
         Encoding::Wbxml => {
             let mut writer = wbxml::Writer::new(&message.header.ver_dtd);
-            write::document(&mut writer, message)?;
-            writer.finish().map(Bytes::from)
+            write::document(&mut writer, message)
+                .and_then(|()| writer.finish())
+                .map(Bytes::from)
+                .map_err(|error| *error)
         }
         #[cfg(feature = "xml")]
         Encoding::Xml => {
             let mut writer = xml::Writer::new(&message.header.ver_dtd);
-            write::document(&mut writer, message)?;
+            write::document(&mut writer, message).map_err(|error| *error)?;
             Ok(Bytes::from(writer.finish()))
         }
         #[cfg(not(feature = "xml"))]
@@ -326,13 +328,15 @@ pub fn encode_fragment(encoding: Encoding, fragment: &Fragment) -> Result<Bytes,
     match encoding {
         Encoding::Wbxml => {
             let mut writer = wbxml::Writer::new("1.2");
-            write::fragment(&mut writer, fragment)?;
-            writer.finish().map(Bytes::from)
+            write::fragment(&mut writer, fragment)
+                .and_then(|()| writer.finish())
+                .map(Bytes::from)
+                .map_err(|error| *error)
         }
         #[cfg(feature = "xml")]
         Encoding::Xml => {
             let mut writer = xml::Writer::new("1.2");
-            write::fragment(&mut writer, fragment)?;
+            write::fragment(&mut writer, fragment).map_err(|error| *error)?;
             Ok(Bytes::from(writer.finish()))
         }
         #[cfg(not(feature = "xml"))]

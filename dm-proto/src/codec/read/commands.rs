@@ -121,8 +121,8 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
                 self.require(&container.seen, 0, Element::CmdId)?;
                 let command = container.into_command();
                 match open.last_mut() {
-                    Some(parent) => self.push(&mut parent.commands, command)?,
-                    None => self.push(&mut message.commands, command)?,
+                    Some(parent) => self.push_of(2, &mut parent.commands, command)?,
+                    None => self.push_of(2, &mut message.commands, command)?,
                 }
                 continue;
             };
@@ -155,7 +155,8 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
                 }
             }
             if let Tag::Known(element @ (Element::Atomic | Element::Sequence)) = tag {
-                self.push(&mut open, Container::new(element))?;
+                // Few nest, and most hold two commands: a question and what it is about.
+                self.push_of(4, &mut open, Container::new(element))?;
                 continue;
             }
             if open.is_empty() {
@@ -202,10 +203,10 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
             }),
             _ => {
                 let command = self.unsupported(tag)?;
-                return self.push(list, command);
+                return self.push_of(2, list, command);
             }
         };
-        self.push(list, empty)?;
+        self.push_of(2, list, empty)?;
         match list.last_mut() {
             Some(Command::Add(c)) => self.fields(fields!(c: meta)),
             Some(Command::Alert(c)) => self.fields(fields!(c: code correlator)),

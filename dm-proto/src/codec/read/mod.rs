@@ -795,9 +795,15 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
 
     #[inline]
     fn push<T>(&mut self, list: &mut Vec<T>, element: T) -> Result<()> {
+        // Most lists have one element.
+        self.push_of(1, list, element)
+    }
+
+    /// Adds to a list that mostly has so many elements.
+    #[inline]
+    fn push_of<T>(&mut self, usual: usize, list: &mut Vec<T>, element: T) -> Result<()> {
         if list.len() == list.capacity() {
-            // One, then doubled: most lists have one element.
-            let growth = list.len().max(1);
+            let growth = list.len().max(usual);
             self.charge(growth.saturating_mul(size_of::<T>()))?;
             list.reserve_exact(growth);
         }

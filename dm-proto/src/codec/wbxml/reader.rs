@@ -44,6 +44,8 @@ pub(in crate::codec) struct Reader<'i> {
     is_empty: bool,
     /// An event found while looking ahead.
     queued: Option<Event<'i>>,
+    /// Whether any of these three makes the next event another one than that of the next octet.
+    is_pending: bool,
     /// Octets that may still be copied or taken from the string table: many references to one long
     /// entry cost time and memory that the size of the input does not bound.
     budget: usize,
@@ -92,15 +94,42 @@ impl<'i> Reader<'i> {
             is_empty: false,
             queued: (version > 0x03)
                 .then_some(Event::Odd(ToleranceKind::UnknownVersion { version })),
+            is_pending: version > 0x03,
             budget,
             budget_limit: budget,
         })
     }
 
-    /// Whether the next event is not that of the next octet.
-    #[inline(always)]
-    fn is_special(&self) -> bool {
-        self.queued.is_some() || self.attributes == Attributes::Open
+    /// The next event, apart from keeping `is_pending`.
+    #[inline]
+    fn event(&mut self) -> Result<Event<'i>> {
+        if let Some(event) = self.queued.take() {
+            return Ok(event);
+        }
+        if self.attributes == Attributes::Open {
+            self.last = self.rest.len();
+            if let Some(event) = self.attribute()? {
+                return Ok(event);
+            }
+            self.attributes = Attributes::None;
+        }
+        if self.is_empty {
+            self.is_empty = false;
+            return self.end();
+        }
+        self.content()
+    }
+
+    /// Ends the element that just began, if it is empty and nothing else is pending.
+    #[inline]
+    fn end_empty(&mut self) -> bool {
+        if self.queued.is_some() || self.attributes == Attributes::Open {
+            return false;
+        }
+        self.is_empty = false;
+        self.is_pending = false;
+        self.open.pop();
+        true
     }
 
     /// Octets as text, where that is a matter of checking them.
@@ -129,7 +158,7 @@ impl<'i> Reader<'i> {
     /// What follows the tag that comes next, if it is this one, without attributes and with content.
     #[inline(always)]
     fn after_tag(&self, element: Element) -> Option<&'i [u8]> {
-        if self.is_special() || self.is_empty {
+        if self.is_pending {
             return None;
         }
         let tag = element.token() | token::CONTENT;
@@ -533,32 +562,20 @@ impl<'i> Source<'i> for Reader<'i> {
     const ENCODING: Encoding = Encoding::Wbxml;
 
     fn next(&mut self) -> Result<Event<'i>> {
-        if let Some(event) = self.queued.take() {
-            return Ok(event);
-        }
-        if self.attributes == Attributes::Open {
-            self.last = self.rest.len();
-            if let Some(event) = self.attribute()? {
-                return Ok(event);
-            }
-            self.attributes = Attributes::None;
-        }
-        if self.is_empty {
-            self.is_empty = false;
-            return self.end();
-        }
-        self.content()
+        let event = self.event();
+        self.is_pending =
+            self.is_empty || self.attributes == Attributes::Open || self.queued.is_some();
+        event
     }
 
     #[inline(always)]
     fn step(&mut self) -> Step {
-        if self.is_special() {
-            return Step::Other;
-        }
-        if self.is_empty {
-            self.is_empty = false;
-            self.open.pop();
-            return Step::End;
+        if self.is_pending {
+            return if self.end_empty() {
+                Step::End
+            } else {
+                Step::Other
+            };
         }
         let (mut rest, mut page, mut switched) = (self.rest, self.tag_page, self.switched);
         if let [token::SWITCH_PAGE, to, after @ ..] = rest {
@@ -584,6 +601,7 @@ impl<'i> Source<'i> for Reader<'i> {
                 return Step::Other;
             }
             self.is_empty = octet & token::CONTENT == 0;
+            self.is_pending = self.is_empty;
             self.open.push(Some(element));
             Step::Start(element)
         };
@@ -596,13 +614,8 @@ impl<'i> Source<'i> for Reader<'i> {
 
     #[inline(always)]
     fn text(&mut self) -> Option<&'i str> {
-        if self.is_special() {
-            return None;
-        }
-        if self.is_empty {
-            self.is_empty = false;
-            self.open.pop();
-            return Some("");
+        if self.is_pending {
+            return self.end_empty().then_some("");
         }
         let (text, left) = match self.rest {
             [token::END, after @ ..] => ("", after),
@@ -649,7 +662,7 @@ impl<'i> Source<'i> for Reader<'i> {
 
     #[inline(always)]
     fn close(&mut self) -> bool {
-        if self.is_special() || self.is_empty {
+        if self.is_pending {
             return false;
         }
         let [token::END, after @ ..] = self.rest else {
@@ -666,7 +679,7 @@ impl<'i> Source<'i> for Reader<'i> {
 
     #[inline]
     fn place(&self) -> Option<Place<'i>> {
-        if self.is_special() || self.is_empty || self.switched {
+        if self.is_pending || self.switched {
             return None;
         }
         Some(Place {
@@ -700,11 +713,7 @@ impl<'i> Source<'i> for Reader<'i> {
     #[inline]
     fn repeat(&mut self, stretch: &Stretch<'i>) -> bool {
         let pages = (self.tag_page, self.attribute_page);
-        if self.is_special()
-            || self.is_empty
-            || self.switched
-            || pages != (stretch.page, stretch.attribute_page)
-        {
+        if self.is_pending || self.switched || pages != (stretch.page, stretch.attribute_page) {
             return false;
         }
         let Some(after) = self.rest.strip_prefix(stretch.octets) else {
@@ -748,7 +757,7 @@ fn is_leftover(page: u8, parent: Option<Element>) -> bool {
 
 /// The longest start that is UTF-8.
 fn valid_start(octets: &[u8]) -> &str {
-    match core::str::from_utf8(octets) {
+    match simdutf8::compat::from_utf8(octets) {
         Ok(text) => text,
         Err(error) => octets
             .get(..error.valid_up_to())

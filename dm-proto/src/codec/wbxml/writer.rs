@@ -2,11 +2,11 @@
 
 use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
 
-use super::{UNKNOWN_TOKENS, has_nul, header, integer, token};
+use super::{UNKNOWN_TOKENS, has_nul, header, integer, token, zeros};
 use crate::{
     EncodeError, Name,
     codec::{
-        event::{Sink, is_name},
+        event::{Sink, SinkResult as Result, is_name},
         tags::{self, Element},
     },
 };
@@ -104,7 +104,7 @@ impl Writer {
     }
 
     /// The document.
-    pub(in crate::codec) fn finish(self) -> Result<Vec<u8>, EncodeError> {
+    pub(in crate::codec) fn finish(self) -> Result<Vec<u8>> {
         if self.table.is_empty() {
             return Ok(self.body);
         }
@@ -145,7 +145,8 @@ impl Writer {
     #[inline]
     fn begin(&mut self, tag: u8, element: Option<Element>) {
         self.fresh = Some(self.body.len());
-        self.body.push(tag);
+        // Most elements have content: without it the bit is taken away at the end.
+        self.body.push(tag | token::CONTENT);
         self.open.push(element);
     }
 
@@ -154,23 +155,19 @@ impl Writer {
         self.page = page;
     }
 
-    /// Sets a bit of the token of the element that just began.
-    fn set(&mut self, bit: u8) {
-        if let Some(tag) = self.fresh.and_then(|at| self.body.get_mut(at)) {
-            *tag |= bit;
-        }
+    /// The token of the element that just began.
+    fn fresh_tag(&mut self) -> Option<&mut u8> {
+        self.fresh.and_then(|at| self.body.get_mut(at))
     }
 
     /// The element that just began turns out to have content.
     #[inline]
     fn content(&mut self) {
-        if self.fresh.is_some() {
-            self.close_attributes();
-            self.set(token::CONTENT);
-            self.fresh = None;
-        }
+        self.close_attributes();
+        self.fresh = None;
     }
 
+    #[inline]
     fn close_attributes(&mut self) {
         if self.in_attributes {
             self.body.push(token::END);
@@ -179,7 +176,7 @@ impl Writer {
     }
 
     /// The offset of a name in the string table.
-    fn name(&mut self, name: &str) -> Result<u32, EncodeError> {
+    fn name(&mut self, name: &str) -> Result<u32> {
         if let Some(&offset) = self.names.get(name) {
             return Ok(offset);
         }
@@ -197,9 +194,11 @@ impl Writer {
         Ok(offset)
     }
 
-    fn raw_attribute(&mut self, name: &str, value: &str) -> Result<(), EncodeError> {
+    fn raw_attribute(&mut self, name: &str, value: &str) -> Result {
         if !self.in_attributes {
-            self.set(token::ATTRIBUTES);
+            if let Some(tag) = self.fresh_tag() {
+                *tag |= token::ATTRIBUTES;
+            }
             self.in_attributes = true;
         }
         let offset = self.name(name)?;
@@ -208,7 +207,46 @@ impl Writer {
         self.string(value)
     }
 
-    fn string(&mut self, text: &str) -> Result<(), EncodeError> {
+    /// Writes an element that holds text, which these octets are.
+    fn leaf_of(&mut self, tag: u8, text: &[u8]) -> Result {
+        let content = tag | token::CONTENT;
+        if text.is_empty() {
+            self.body.push(tag);
+            return Ok(());
+        }
+        // What is short is put together in a register, its end included: writing pieces of a few
+        // octets takes longer. What is too much of it goes again.
+        if let Some(word) = word_of(text) {
+            let bits = u32::try_from(text.len())
+                .unwrap_or_default()
+                .wrapping_mul(8);
+            let word = word | END_OF_STRING.wrapping_shl(bits);
+            let [a, b, c, d, e, f, g, h] = word.to_le_bytes();
+            let length = self.body.len().saturating_add(text.len());
+            self.body
+                .extend_from_slice(&[content, token::STR_I, a, b, c, d, e, f, g, h]);
+            self.body.truncate(length.saturating_add(4));
+            return Ok(());
+        }
+        let from = self.body.len();
+        self.body.reserve(text.len().saturating_add(4));
+        self.body.extend_from_slice(&[content, token::STR_I]);
+        // In blocks, so that the second look at each finds it in the nearest cache.
+        for block in text.chunks(BLOCK) {
+            if has_nul(block) {
+                self.body.truncate(from);
+                self.body.push(content);
+                self.octets(text)?;
+                self.body.push(token::END);
+                return Ok(());
+            }
+            self.body.extend_from_slice(block);
+        }
+        self.body.extend_from_slice(&[0, token::END]);
+        Ok(())
+    }
+
+    fn string(&mut self, text: &str) -> Result {
         if text.is_empty() {
             return Ok(());
         }
@@ -222,7 +260,7 @@ impl Writer {
         Ok(())
     }
 
-    fn octets(&mut self, octets: &[u8]) -> Result<(), EncodeError> {
+    fn octets(&mut self, octets: &[u8]) -> Result {
         let length = length(octets.len())?;
         self.body.push(token::OPAQUE);
         integer::write(&mut self.body, length);
@@ -234,38 +272,31 @@ impl Writer {
 impl Sink for Writer {
     const TEXT_ONLY: bool = false;
 
-    fn reserve(&mut self, commands: usize, items: usize, data: usize) {
-        let parts = commands.saturating_add(items).saturating_mul(64);
-        self.body.reserve(parts.saturating_add(data));
+    fn reserve(&mut self, commands: usize, items: usize, text: usize) {
+        let parts = commands.saturating_add(items).saturating_mul(48);
+        self.body
+            .reserve(parts.saturating_add(text).saturating_add(256));
     }
 
     #[inline]
-    fn leaf(&mut self, element: Element, text: &str) -> Result<(), EncodeError> {
+    fn leaf(&mut self, element: Element, text: &str) -> Result {
         self.enter(element);
-        if text.is_empty() {
-            self.body.push(element.token());
-            return Ok(());
-        }
-        self.body.reserve(text.len().saturating_add(4));
-        if has_nul(text.as_bytes()) {
-            self.body.push(element.token() | token::CONTENT);
-            self.octets(text.as_bytes())?;
-            self.body.push(token::END);
-            return Ok(());
-        }
-        self.body
-            .extend_from_slice(&[element.token() | token::CONTENT, token::STR_I]);
-        self.body.extend_from_slice(text.as_bytes());
-        self.body.extend_from_slice(&[0, token::END]);
-        Ok(())
+        self.leaf_of(element.token(), text.as_bytes())
     }
 
+    #[inline]
+    fn digits(&mut self, element: Element, digits: &[u8]) -> Result {
+        self.enter(element);
+        self.leaf_of(element.token(), digits)
+    }
+
+    #[inline]
     fn start(&mut self, element: Element) {
         self.enter(element);
         self.begin(element.token(), Some(element));
     }
 
-    fn start_foreign(&mut self, name: &Name) -> Result<(), EncodeError> {
+    fn start_foreign(&mut self, name: &Name) -> Result {
         check_name(name)?;
         self.content();
         if name.namespace == UNKNOWN_TOKENS
@@ -284,14 +315,14 @@ impl Sink for Writer {
         Ok(())
     }
 
-    fn attribute(&mut self, name: &Name, value: &str) -> Result<(), EncodeError> {
+    fn attribute(&mut self, name: &Name, value: &str) -> Result {
         check_name(name)?;
         if self.fresh.is_none() {
-            return Err(EncodeError::MalformedFragment);
+            return Err(EncodeError::MalformedFragment.into());
         }
         // The name `xmlns` gives an element its namespace; a NUL would end a string of the table.
         if name.namespace.is_empty() && name.local == "xmlns" || name.namespace.contains('\0') {
-            return Err(invalid(name));
+            return Err(invalid(name).into());
         }
         if name.namespace.is_empty() {
             return self.raw_attribute(&name.local, value);
@@ -299,14 +330,14 @@ impl Sink for Writer {
         self.raw_attribute(&format!("{{{}}}{}", name.namespace, name.local), value)
     }
 
-    fn text(&mut self, text: &str) -> Result<(), EncodeError> {
+    fn text(&mut self, text: &str) -> Result {
         if !text.is_empty() {
             self.content();
         }
         self.string(text)
     }
 
-    fn opaque(&mut self, octets: &[u8]) -> Result<(), EncodeError> {
+    fn opaque(&mut self, octets: &[u8]) -> Result {
         self.content();
         self.octets(octets)
     }
@@ -318,8 +349,12 @@ impl Sink for Writer {
     fn end(&mut self) {
         self.close_attributes();
         self.open.pop();
-        if self.fresh.take().is_none() {
-            self.body.push(token::END);
+        match self.fresh_tag() {
+            None => self.body.push(token::END),
+            Some(tag) => {
+                *tag &= !token::CONTENT;
+                self.fresh = None;
+            }
         }
     }
 
@@ -328,18 +363,40 @@ impl Sink for Writer {
     }
 }
 
+/// What follows an inline string that is all of its element, from the lowest octet on.
+const END_OF_STRING: u64 = (token::END as u64) << 8;
+
+/// How much is looked at before it is copied.
+const BLOCK: usize = 8 << 10;
+
+/// At most six octets as a little-endian number, unless one is NUL.
+#[inline(always)]
+fn word_of(octets: &[u8]) -> Option<u64> {
+    let word = match *octets {
+        [a] => u64::from(a),
+        [a, b] => u64::from_le_bytes([a, b, 0, 0, 0, 0, 0, 0]),
+        [a, b, c] => u64::from_le_bytes([a, b, c, 0, 0, 0, 0, 0]),
+        [a, b, c, d] => u64::from_le_bytes([a, b, c, d, 0, 0, 0, 0]),
+        [a, b, c, d, e] => u64::from_le_bytes([a, b, c, d, e, 0, 0, 0]),
+        [a, b, c, d, e, f] => u64::from_le_bytes([a, b, c, d, e, f, 0, 0]),
+        _ => return None,
+    };
+    let above = u64::MAX.wrapping_shl((octets.len() as u32).wrapping_mul(8));
+    (zeros(word | above) == 0).then_some(word)
+}
+
 const VERSION: u8 = 0x02;
 const UTF_8: u8 = 106;
 
-fn length(octets: usize) -> Result<u32, EncodeError> {
-    u32::try_from(octets).map_err(|_| EncodeError::TooLarge)
+fn length(octets: usize) -> Result<u32> {
+    u32::try_from(octets).map_err(|_| EncodeError::TooLarge.into())
 }
 
-fn check_name(name: &Name) -> Result<(), EncodeError> {
+fn check_name(name: &Name) -> Result {
     if is_name(&name.local) {
         Ok(())
     } else {
-        Err(invalid(name))
+        Err(invalid(name).into())
     }
 }
 

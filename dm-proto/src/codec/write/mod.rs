@@ -5,21 +5,28 @@ mod parts;
 
 use alloc::vec::Vec;
 
-use super::{event::Sink, tags::Element};
+use super::{
+    event::{Sink, SinkResult as Result},
+    tags::Element,
+};
 use crate::{
-    Data, EncodeError, Extra, Fragment, Piece, Text,
+    Data, EncodeError, Extra, Fragment, LocUri, Piece, Text,
     message::{Command, SyncHdr, SyncMl},
 };
 
 /// Writes a whole message.
-pub(super) fn document<S: Sink>(sink: &mut S, message: &SyncMl) -> Result<(), EncodeError> {
-    let (mut items, mut data) = (0_usize, 0_usize);
+pub(super) fn document<S: Sink>(sink: &mut S, message: &SyncMl) -> Result {
+    let (mut items, mut text) = (0_usize, 0_usize);
     for item in message.commands.iter().flat_map(Command::items) {
         let octets = item.data.as_ref().and_then(Data::as_bytes);
+        let uri = |uri: Option<&LocUri>| uri.map_or(0, |uri| uri.as_str().len());
         items = items.saturating_add(1);
-        data = data.saturating_add(octets.map_or(0, <[u8]>::len));
+        text = text
+            .saturating_add(octets.map_or(0, <[u8]>::len))
+            .saturating_add(uri(item.target_uri()))
+            .saturating_add(uri(item.source_uri()));
     }
-    sink.reserve(message.commands.len(), items, data);
+    sink.reserve(message.commands.len(), items, text);
     let mut grammar = Grammar { sink };
     grammar.begin(&message.header, &message.extra)?;
     for command in &message.commands {
@@ -29,17 +36,17 @@ pub(super) fn document<S: Sink>(sink: &mut S, message: &SyncMl) -> Result<(), En
 }
 
 /// Writes up to the first command.
-pub(super) fn begin<S: Sink>(sink: &mut S, header: &SyncHdr) -> Result<(), EncodeError> {
+pub(super) fn begin<S: Sink>(sink: &mut S, header: &SyncHdr) -> Result {
     Grammar { sink }.begin(header, &Extra::NONE)
 }
 
 /// Writes a command of the body.
-pub(super) fn command<S: Sink>(sink: &mut S, command: &Command) -> Result<(), EncodeError> {
+pub(super) fn command<S: Sink>(sink: &mut S, command: &Command) -> Result {
     Grammar { sink }.command(command)
 }
 
 /// Writes what follows the last command.
-pub(super) fn finish<S: Sink>(sink: &mut S, is_final: bool) -> Result<(), EncodeError> {
+pub(super) fn finish<S: Sink>(sink: &mut S, is_final: bool) -> Result {
     Grammar { sink }.finish(is_final, &Extra::NONE)
 }
 
@@ -48,7 +55,7 @@ pub(super) fn fragment<S: Sink>(sink: &mut S, fragment: &Fragment) -> Result {
     let mut depth = 0_usize;
     for (at, piece) in fragment.pieces().iter().enumerate() {
         if depth == 0 && at > 0 {
-            return Err(EncodeError::MalformedFragment);
+            return Err(EncodeError::MalformedFragment.into());
         }
         match piece {
             Piece::Start(_) => depth = depth.saturating_add(1),
@@ -58,15 +65,13 @@ pub(super) fn fragment<S: Sink>(sink: &mut S, fragment: &Fragment) -> Result {
     }
     match fragment.pieces().first() {
         Some(Piece::Start(_)) => Grammar { sink }.pieces(fragment.pieces()),
-        _ => Err(EncodeError::MalformedFragment),
+        _ => Err(EncodeError::MalformedFragment.into()),
     }
 }
 
 struct Grammar<'s, S> {
     sink: &'s mut S,
 }
-
-type Result<T = (), E = EncodeError> = core::result::Result<T, E>;
 
 impl<S: Sink> Grammar<'_, S> {
     fn begin(&mut self, header: &SyncHdr, extra: &Extra) -> Result {
@@ -166,6 +171,9 @@ impl<S: Sink> Grammar<'_, S> {
             }
         }
         let digits = digits.get(first..).unwrap_or_default();
+        if extra.is_empty() {
+            return self.sink.digits(element, digits);
+        }
         self.text(
             element,
             core::str::from_utf8(digits).unwrap_or_default(),
@@ -206,7 +214,7 @@ impl<S: Sink> Grammar<'_, S> {
                     depth = depth.saturating_add(1);
                 }
                 Piece::Attribute(name, value) if is_fresh => self.sink.attribute(name, value)?,
-                Piece::Attribute(..) => return Err(EncodeError::MalformedFragment),
+                Piece::Attribute(..) => return Err(EncodeError::MalformedFragment.into()),
                 Piece::Text(text) => self.sink.text(text)?,
                 Piece::Opaque(octets) => self.sink.opaque(octets)?,
                 Piece::End => {
@@ -219,7 +227,7 @@ impl<S: Sink> Grammar<'_, S> {
         if depth == 0 {
             Ok(())
         } else {
-            Err(EncodeError::MalformedFragment)
+            Err(EncodeError::MalformedFragment.into())
         }
     }
 
