@@ -165,8 +165,11 @@ pub(crate) trait Sink {
     /// Writes an element of the table that holds these digits, and has no attributes.
     fn digits(&mut self, element: Element, digits: &[u8]) -> SinkResult;
 
-    /// Begins an element of the table.
+    /// Begins an element of the table where the DTD has it.
     fn start(&mut self, element: Element);
+
+    /// Begins an element of the table anywhere: in this one, if that is of the table.
+    fn start_in(&mut self, element: Element, parent: Option<Element>);
 
     /// Begins an element that is not in the table.
     fn start_foreign(&mut self, name: &Name) -> SinkResult;

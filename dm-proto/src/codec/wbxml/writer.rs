@@ -22,8 +22,6 @@ pub(in crate::codec) struct Writer {
     /// Where its first element begins, after the length of the table, which is one octet.
     content: usize,
     page: u8,
-    /// The open elements.
-    open: Vec<Option<Element>>,
     /// Where the token of the element that just began stands, while nothing of it is written.
     fresh: Option<usize>,
     /// Whether its attribute list is open.
@@ -36,7 +34,6 @@ pub(in crate::codec) struct Mark {
     table: usize,
     body: usize,
     page: u8,
-    open: usize,
 }
 
 impl Writer {
@@ -57,7 +54,6 @@ impl Writer {
             content: body.len(),
             body,
             page: 0,
-            open: Vec::with_capacity(16),
             fresh: None,
             in_attributes: false,
         }
@@ -84,7 +80,6 @@ impl Writer {
             table: self.table.len(),
             body: self.body.len(),
             page: self.page,
-            open: self.open.len(),
         }
     }
 
@@ -98,7 +93,6 @@ impl Writer {
         }
         self.body.truncate(mark.body);
         self.page = mark.page;
-        self.open.truncate(mark.open);
         self.fresh = None;
         self.in_attributes = false;
     }
@@ -131,23 +125,16 @@ impl Writer {
     fn enter(&mut self, element: Element) {
         self.content();
         let page = element.page();
-        if page != self.page || page == tags::PAGE_METINF && self.is_unusual() {
+        if page != self.page {
             self.switch(page);
         }
     }
 
-    /// Whether a reader may take a page 1 that no switch precedes for one left over: outside `Meta`.
-    fn is_unusual(&self) -> bool {
-        matches!(self.open.last(), Some(Some(parent))
-            if parent.page() == tags::PAGE_SYNCML && *parent != Element::Meta)
-    }
-
     #[inline]
-    fn begin(&mut self, tag: u8, element: Option<Element>) {
+    fn begin(&mut self, tag: u8) {
         self.fresh = Some(self.body.len());
         // Most elements have content: without it the bit is taken away at the end.
         self.body.push(tag | token::CONTENT);
-        self.open.push(element);
     }
 
     fn switch(&mut self, page: u8) {
@@ -210,22 +197,34 @@ impl Writer {
     /// Writes an element that holds text, which these octets are.
     fn leaf_of(&mut self, tag: u8, text: &[u8]) -> Result {
         let content = tag | token::CONTENT;
+        let head = u16::from_le_bytes([content, token::STR_I]);
         if text.is_empty() {
             self.body.push(tag);
             return Ok(());
         }
         // What is short is put together in a register, its end included: writing pieces of a few
         // octets takes longer. What is too much of it goes again.
-        if let Some(word) = word_of(text) {
-            let bits = u32::try_from(text.len())
-                .unwrap_or_default()
-                .wrapping_mul(8);
+        let (length, bits) = (text.len(), bits_of(text.len()));
+        if length <= 4
+            && let Some(word) = word_of(text)
+        {
             let word = word | END_OF_STRING.wrapping_shl(bits);
-            let [a, b, c, d, e, f, g, h] = word.to_le_bytes();
-            let length = self.body.len().saturating_add(text.len());
-            self.body
-                .extend_from_slice(&[content, token::STR_I, a, b, c, d, e, f, g, h]);
-            self.body.truncate(length.saturating_add(4));
+            self.put(length, (word << 16 | u64::from(head)).to_le_bytes());
+            return Ok(());
+        }
+        if (8..=12).contains(&length)
+            && let Some((first, last)) = words_of(text)
+        {
+            let last = u128::from(last).wrapping_shl(bits.wrapping_sub(64));
+            let word = u128::from(first) | last | u128::from(END_OF_STRING).wrapping_shl(bits);
+            self.put(length, (word << 16 | u128::from(head)).to_le_bytes());
+            return Ok(());
+        }
+        if length <= 7
+            && let Some(word) = word_of(text)
+        {
+            let word = u128::from(word) | u128::from(END_OF_STRING).wrapping_shl(bits);
+            self.put(length, (word << 16 | u128::from(head)).to_le_bytes());
             return Ok(());
         }
         let from = self.body.len();
@@ -244,6 +243,14 @@ impl Writer {
         }
         self.body.extend_from_slice(&[0, token::END]);
         Ok(())
+    }
+
+    /// Writes the element whose text has this length, of which these octets are the beginning and more.
+    #[inline(always)]
+    fn put<const N: usize>(&mut self, text: usize, octets: [u8; N]) {
+        let length = self.body.len().saturating_add(text).saturating_add(4);
+        self.body.extend_from_slice(&octets);
+        self.body.truncate(length);
     }
 
     fn string(&mut self, text: &str) -> Result {
@@ -293,7 +300,19 @@ impl Sink for Writer {
     #[inline]
     fn start(&mut self, element: Element) {
         self.enter(element);
-        self.begin(element.token(), Some(element));
+        self.begin(element.token());
+    }
+
+    fn start_in(&mut self, element: Element, parent: Option<Element>) {
+        self.content();
+        let page = element.page();
+        // A reader may take a page 1 that no switch precedes for one left over: outside `Meta`.
+        let is_unusual = parent
+            .is_some_and(|parent| parent.page() == tags::PAGE_SYNCML && parent != Element::Meta);
+        if page != self.page || page == tags::PAGE_METINF && is_unusual {
+            self.switch(page);
+        }
+        self.begin(element.token());
     }
 
     fn start_foreign(&mut self, name: &Name) -> Result {
@@ -303,10 +322,10 @@ impl Sink for Writer {
             && let Some((page, tag)) = unknown_token(&name.local)
         {
             self.switch(page);
-            self.begin(tag, None);
+            self.begin(tag);
             return Ok(());
         }
-        self.begin(token::LITERAL, None);
+        self.begin(token::LITERAL);
         let offset = self.name(&name.local)?;
         integer::write(&mut self.body, offset);
         if !name.namespace.is_empty() {
@@ -348,7 +367,6 @@ impl Sink for Writer {
 
     fn end(&mut self) {
         self.close_attributes();
-        self.open.pop();
         match self.fresh_tag() {
             None => self.body.push(token::END),
             Some(tag) => {
@@ -369,20 +387,38 @@ const END_OF_STRING: u64 = (token::END as u64) << 8;
 /// How much is looked at before it is copied.
 const BLOCK: usize = 8 << 10;
 
-/// At most six octets as a little-endian number, unless one is NUL.
+/// How many bits so few octets have.
+#[inline(always)]
+fn bits_of(octets: usize) -> u32 {
+    (octets as u32 & 15).wrapping_mul(8)
+}
+
+/// One to seven octets as a little-endian number, unless one is NUL.
 #[inline(always)]
 fn word_of(octets: &[u8]) -> Option<u64> {
-    let word = match *octets {
-        [a] => u64::from(a),
-        [a, b] => u64::from_le_bytes([a, b, 0, 0, 0, 0, 0, 0]),
-        [a, b, c] => u64::from_le_bytes([a, b, c, 0, 0, 0, 0, 0]),
-        [a, b, c, d] => u64::from_le_bytes([a, b, c, d, 0, 0, 0, 0]),
-        [a, b, c, d, e] => u64::from_le_bytes([a, b, c, d, e, 0, 0, 0]),
-        [a, b, c, d, e, f] => u64::from_le_bytes([a, b, c, d, e, f, 0, 0]),
-        _ => return None,
+    let bits = bits_of(octets.len());
+    let word = match (octets.first_chunk::<4>(), octets.last_chunk::<4>()) {
+        (Some(first), Some(last)) => {
+            let (first, last) = (u32::from_le_bytes(*first), u32::from_le_bytes(*last));
+            u64::from(first) | u64::from(last).wrapping_shl(bits.wrapping_sub(32))
+        }
+        _ => match *octets {
+            [a] => u64::from(a),
+            [a, b] => u64::from(u16::from_le_bytes([a, b])),
+            [a, b, c] => u64::from(u32::from_le_bytes([a, b, c, 0])),
+            _ => return None,
+        },
     };
-    let above = u64::MAX.wrapping_shl((octets.len() as u32).wrapping_mul(8));
-    (zeros(word | above) == 0).then_some(word)
+    // Only what is above the text may be zero.
+    (zeros(word | u64::MAX.wrapping_shl(bits)) == 0).then_some(word)
+}
+
+/// The first and the last eight octets of a text as little-endian numbers, unless one of them is NUL.
+#[inline(always)]
+fn words_of(octets: &[u8]) -> Option<(u64, u64)> {
+    let first = u64::from_le_bytes(*octets.first_chunk()?);
+    let last = u64::from_le_bytes(*octets.last_chunk()?);
+    (zeros(first) | zeros(last) == 0).then_some((first, last))
 }
 
 const VERSION: u8 = 0x02;

@@ -64,7 +64,7 @@ pub(super) fn fragment<S: Sink>(sink: &mut S, fragment: &Fragment) -> Result {
         }
     }
     match fragment.pieces().first() {
-        Some(Piece::Start(_)) => Grammar { sink }.pieces(fragment.pieces()),
+        Some(Piece::Start(_)) => Grammar { sink }.pieces(None, fragment.pieces()),
         _ => Err(EncodeError::MalformedFragment.into()),
     }
 }
@@ -90,9 +90,7 @@ impl<S: Sink> Grammar<'_, S> {
             self.sink.end();
         }
         self.sink.end();
-        self.pieces(extra.elements())?;
-        self.sink.end();
-        Ok(())
+        self.end(Element::SyncMl, extra)
     }
 
     /// Begins an element, with the foreign attributes that `extra` has for it.
@@ -110,11 +108,11 @@ impl<S: Sink> Grammar<'_, S> {
         Ok(())
     }
 
-    /// Writes the foreign elements and ends the element.
+    /// Writes the foreign elements of an element and ends it.
     #[inline]
-    fn end(&mut self, extra: &Extra) -> Result {
+    fn end(&mut self, element: Element, extra: &Extra) -> Result {
         if !extra.is_empty() {
-            self.pieces(extra.elements())?;
+            self.pieces(Some(element), extra.elements())?;
         }
         self.sink.end();
         Ok(())
@@ -200,31 +198,36 @@ impl<S: Sink> Grammar<'_, S> {
         }
     }
 
-    /// Writes the pieces of a fragment, which must balance.
-    fn pieces(&mut self, pieces: &[Piece]) -> Result {
-        let mut depth = 0_usize;
+    /// Writes the pieces of a fragment, which must balance, into an element.
+    #[cold]
+    fn pieces(&mut self, parent: Option<Element>, pieces: &[Piece]) -> Result {
+        let mut open = Vec::new();
         let mut is_fresh = false;
         for piece in pieces {
             match piece {
                 Piece::Start(name) => {
-                    match Element::from_qualified(&name.namespace, &name.local) {
-                        Some(element) => self.sink.start(element),
+                    let element = Element::from_qualified(&name.namespace, &name.local);
+                    match element {
+                        Some(element) => {
+                            let parent = open.last().copied().unwrap_or(parent);
+                            self.sink.start_in(element, parent);
+                        }
                         None => self.sink.start_foreign(name)?,
                     }
-                    depth = depth.saturating_add(1);
+                    open.push(element);
                 }
                 Piece::Attribute(name, value) if is_fresh => self.sink.attribute(name, value)?,
                 Piece::Attribute(..) => return Err(EncodeError::MalformedFragment.into()),
                 Piece::Text(text) => self.sink.text(text)?,
                 Piece::Opaque(octets) => self.sink.opaque(octets)?,
                 Piece::End => {
-                    depth = depth.checked_sub(1).ok_or(EncodeError::MalformedFragment)?;
+                    open.pop().ok_or(EncodeError::MalformedFragment)?;
                     self.sink.end();
                 }
             }
             is_fresh = matches!(piece, Piece::Start(_) | Piece::Attribute(..));
         }
-        if depth == 0 {
+        if open.is_empty() {
             Ok(())
         } else {
             Err(EncodeError::MalformedFragment.into())
@@ -268,7 +271,7 @@ impl<S: Sink> Grammar<'_, S> {
             if next.is_none()
                 && let Some((_, extra)) = open.pop()
             {
-                self.end(extra)?;
+                self.end(Element::Sequence, extra)?;
             }
         }
     }

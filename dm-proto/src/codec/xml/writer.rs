@@ -292,6 +292,10 @@ impl Sink for Writer {
         self.begin(element);
     }
 
+    fn start_in(&mut self, element: Element, _: Option<Element>) {
+        self.begin(element);
+    }
+
     fn start_foreign(&mut self, name: &Name) -> Result {
         check_name(name)?;
         self.check(&name.namespace)?;
