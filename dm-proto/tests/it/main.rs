@@ -16,6 +16,7 @@ mod session_packages;
 mod session_properties;
 mod session_support;
 mod strategy;
+mod string_table;
 mod tolerance;
 mod tools;
 mod tshark;

@@ -2,7 +2,7 @@
 
 use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
 
-use super::{UNKNOWN_TOKENS, has_nul, header, integer, token, zeros};
+use super::{UNKNOWN_TOKENS, has_nul, header, integer, strings, token, zeros};
 use crate::{
     EncodeError, Name,
     codec::{
@@ -95,6 +95,15 @@ impl Writer {
         self.page = mark.page;
         self.fresh = None;
         self.in_attributes = false;
+    }
+
+    /// Moves what repeats to the string table. Before [`finish`](Self::finish), and nothing else.
+    pub(in crate::codec) fn share_strings(&mut self) {
+        let content = self.body.get(self.content..).unwrap_or_default();
+        let (table, content) = strings::share(core::mem::take(&mut self.table), content);
+        self.table = table;
+        self.body.truncate(self.content);
+        self.body.extend_from_slice(&content);
     }
 
     /// The document.
