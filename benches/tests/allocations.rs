@@ -1,6 +1,6 @@
 //! Decoding takes few allocations. A binary of its own, since the allocator counts for its whole process.
 
-use std::hint::black_box;
+use core::hint::black_box;
 
 use dm_proto::{
     Piece,

@@ -49,7 +49,7 @@ fn what_repeats_stands_once_and_is_referred_to() {
             .with_meta(Meta::format("chr").with_type("text/plain"))
             .with_data("v")
     };
-    let mut message = items(std::iter::empty());
+    let mut message = items(core::iter::empty());
     message.commands = vec![
         Replace {
             cmd_id: 1.into(),

@@ -146,6 +146,7 @@ impl Writer {
         self.body.push(tag | token::CONTENT);
     }
 
+    #[inline(never)]
     fn switch(&mut self, page: u8) {
         self.body.extend_from_slice(&[token::SWITCH_PAGE, page]);
         self.page = page;
@@ -163,12 +164,17 @@ impl Writer {
         self.fresh = None;
     }
 
-    #[inline]
+    #[inline(always)]
     fn close_attributes(&mut self) {
         if self.in_attributes {
-            self.body.push(token::END);
-            self.in_attributes = false;
+            self.end_attributes();
         }
+    }
+
+    #[cold]
+    fn end_attributes(&mut self) {
+        self.body.push(token::END);
+        self.in_attributes = false;
     }
 
     /// The offset of a name in the string table.
@@ -294,7 +300,7 @@ impl Sink for Writer {
             .reserve(parts.saturating_add(text).saturating_add(256));
     }
 
-    #[inline]
+    #[inline(always)]
     fn leaf(&mut self, element: Element, text: &str) -> Result {
         self.enter(element);
         self.leaf_of(element.token(), text.as_bytes())
@@ -374,6 +380,7 @@ impl Sink for Writer {
         self.content();
     }
 
+    #[inline]
     fn end(&mut self) {
         self.close_attributes();
         match self.fresh_tag() {

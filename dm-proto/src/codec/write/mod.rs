@@ -123,6 +123,11 @@ impl<S: Sink> Grammar<'_, S> {
         if extra.is_empty() {
             return self.sink.leaf(element, text);
         }
+        self.rare_text(element, text, extra)
+    }
+
+    #[cold]
+    fn rare_text(&mut self, element: Element, text: &str, extra: &Extra) -> Result {
         self.start(element, element.name(), extra)?;
         self.sink.text(text)?;
         self.sink.end();
