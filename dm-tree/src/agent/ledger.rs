@@ -1,6 +1,9 @@
 //! Jobs and reports: what the agent must not forget, and when it may.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use dm_proto::{
     Correlator, Data, MsgId, SessionId, StatusCode, Text,
@@ -470,7 +473,7 @@ fn change_format(alert: &mut Alert) -> bool {
             .as_ref()
             .and_then(Data::as_str)
             .is_some_and(|data| data.trim().parse::<u16>().is_ok());
-        let meta = item.meta.get_or_insert_default();
+        let meta = Arc::make_mut(item.meta.get_or_insert_default());
         let format = match meta.format.as_deref() {
             Some("int") => "chr",
             _ if is_code => "int",

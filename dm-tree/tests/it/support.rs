@@ -54,7 +54,7 @@ pub(crate) fn item(uri: &str, data: Option<&str>, meta: Option<(&str, &str)>) ->
     item.data = data.map(Data::from);
     item.meta = meta.map(|(format, type_)| {
         let some = |text: &str| (!text.is_empty()).then(|| Text::from(text));
-        Box::new(Meta {
+        Arc::new(Meta {
             format: some(format),
             type_: some(type_),
             ..Meta::default()
