@@ -17,6 +17,7 @@ pub struct NodeDescription {
     default: Option<Bytes>,
     children: Vec<Self>,
     open: bool,
+    computed: bool,
 }
 
 /// The commands that a node supports, whatever the ACL says.
@@ -91,6 +92,7 @@ impl NodeDescription {
             default: None,
             children: Vec::new(),
             open: false,
+            computed: false,
         }
     }
 
@@ -171,6 +173,15 @@ impl NodeDescription {
         self
     }
 
+    /// The same, computed: what is below it is not stored, and its object is asked
+    /// ([`ManagementObject::list`](crate::object::ManagementObject::list)) whenever somebody looks. What
+    /// the children below it support is theirs to describe; what is not described supports Get.
+    #[must_use]
+    pub fn computed(mut self) -> Self {
+        self.computed = true;
+        self
+    }
+
     /// The name; `None` if it is chosen at run time.
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
@@ -211,6 +222,38 @@ impl NodeDescription {
             }
         }
         Described::Node(description)
+    }
+
+    pub(crate) fn is_computed(&self) -> bool {
+        self.computed
+    }
+
+    /// Whether something at or below this one is computed.
+    pub(crate) fn computes(&self) -> bool {
+        let mut pending = vec![self];
+        while let Some(description) = pending.pop() {
+            if description.computed {
+                return true;
+            }
+            pending.extend(&description.children);
+        }
+        false
+    }
+
+    /// Whether the children of the node at `path` are computed: it, or a node that leads to it, is
+    /// described so.
+    pub(crate) fn computes_below(&self, path: &str) -> bool {
+        let mut description = self;
+        for segment in path.split('/').filter(|segment| !segment.is_empty()) {
+            if description.computed {
+                return true;
+            }
+            match description.child_for(segment) {
+                Some(child) => description = child,
+                None => return false,
+            }
+        }
+        description.computed
     }
 
     /// The description of a child by its name: the one that has it, else the placeholder.

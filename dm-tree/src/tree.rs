@@ -1,12 +1,14 @@
 //! [`Tree`] and [`Transaction`]: commands on the tree.
 
+use core::cell::Cell;
+
 use dm_proto::{StatusCode, message::Alert};
 
 use crate::{
     Acl, Edit, Node, NodeUri, UriLimits, View,
     description::{Access, Described, NodeDescription},
     object::{Decision, Job, ManagementObject, Outcome},
-    store::{Batch, Kind, Store, StoreError},
+    store::{Batch, Kind, Store, StoreError, StoreErrorKind},
     transaction::RawEdit,
 };
 
@@ -23,6 +25,8 @@ pub struct Tree {
 pub(crate) struct Mount {
     pub(crate) root: NodeUri,
     pub(crate) object: Box<dyn ManagementObject>,
+    /// Whether part of its subtree is computed.
+    computes: bool,
 }
 
 /// Why the tree cannot be set up.
@@ -80,7 +84,11 @@ impl Tree {
         if root == NodeUri::ROOT || self.mounts.iter().any(overlaps) {
             return Err(TreeError::Overlap(root));
         }
-        self.mounts.push(Mount { root, object });
+        self.mounts.push(Mount {
+            computes: object.description().computes(),
+            root,
+            object,
+        });
         let set_up = self.set_up(self.mounts.len() - 1);
         if set_up.is_err() {
             self.mounts.pop();
@@ -103,12 +111,14 @@ impl Tree {
             limits: self.limits,
             layers: vec![Batch::default()],
             now,
+            met: Cell::new(None),
+            failure: None,
         }
     }
 
     /// Read access to what is committed.
     pub fn view(&self) -> View<'_> {
-        View::new(&*self.store, &[])
+        View::new(&*self.store, &[]).with_mounts(&self.mounts)
     }
 
     /// Removes everything and sets the tree up anew from its objects, as at the first start. The time is
@@ -184,12 +194,16 @@ pub struct Transaction<'t> {
     /// The changes, and above them those since each open savepoint.
     layers: Vec<Batch>,
     now: u64,
+    /// The last failure of the storage that an edit met.
+    met: Cell<Option<StoreErrorKind>>,
+    /// A failure of the storage that nobody could be told of: this must not be committed.
+    failure: Option<StoreErrorKind>,
 }
 
 impl<'t> Transaction<'t> {
     /// Read access.
     pub fn view(&self) -> View<'_> {
-        View::new(&*self.store, &self.layers)
+        View::new(&*self.store, &self.layers).with_mounts(self.mounts)
     }
 
     /// Decides on an Exec: existence (404), ACL (425), executability (405), then the object.
@@ -219,16 +233,37 @@ impl<'t> Transaction<'t> {
     }
 
     /// Lets the object of a job make its result part of the tree.
+    ///
+    /// The object cannot refuse: where the storage fails meanwhile, nothing of what it wrote is left, and
+    /// the [commit](Self::commit) fails with what the storage said.
     pub fn finish(&mut self, job: &Job, outcome: &Outcome) -> Option<Alert> {
         let mount = self.mount_of(&job.node)?;
-        mount.object.finish(&mut self.edit_of(mount), job, outcome)
+        self.whole(|transaction| {
+            let mut edit = transaction.edit_of(mount);
+            mount.object.finish(&mut edit, job, outcome)
+        })
     }
 
-    /// Lets the object of a job make a stage part of the tree.
+    /// Lets the object of a job make a stage part of the tree; as [`finish`](Self::finish).
     pub fn stage(&mut self, job: &Job) {
         if let Some(mount) = self.mount_of(&job.node) {
-            mount.object.stage(&mut self.edit_of(mount), job);
+            self.whole(|transaction| mount.object.stage(&mut transaction.edit_of(mount), job));
         }
+    }
+
+    /// Runs what cannot fail, in a savepoint of its own.
+    fn whole<T>(&mut self, run: impl FnOnce(&mut Self) -> T) -> T {
+        self.savepoint();
+        self.met.set(None);
+        let result = run(self);
+        match self.met.take() {
+            None => self.release(),
+            Some(kind) => {
+                self.rollback();
+                self.failure.get_or_insert(kind);
+            }
+        }
+        result
     }
 
     /// Lets an object repair what a restart left behind. `jobs` are those that are not finished; the
@@ -247,6 +282,14 @@ impl<'t> Transaction<'t> {
             .cloned()
             .collect();
         mount.object.restarted(&mut self.edit_of(mount), &own)
+    }
+
+    /// 405 for a node that is computed: there is nothing that could be changed.
+    pub(crate) fn stored(&self, uri: &NodeUri) -> Result<(), StatusCode> {
+        match self.mount_of(uri) {
+            Some(mount) if mount.computes(uri) => Err(StatusCode::COMMAND_NOT_ALLOWED),
+            _ => Ok(()),
+        }
     }
 
     /// Write access below a mounted root.
@@ -291,6 +334,9 @@ impl<'t> Transaction<'t> {
     ///
     /// If the storage fails; then nothing changed.
     pub fn commit(self) -> Result<(), StoreError> {
+        if let Some(kind) = self.failure {
+            return Err(StoreError::new(kind));
+        }
         let mut batch = Batch::default();
         for layer in self.layers {
             batch.append(layer);
@@ -323,6 +369,7 @@ impl<'t> Transaction<'t> {
             store: &*self.store,
             layers: &mut self.layers,
             now: self.now,
+            met: &self.met,
         }
     }
 
@@ -357,6 +404,9 @@ impl<'t> Transaction<'t> {
             if self.view().find(&uri)?.is_none() {
                 self.raw().write(uri.clone(), description.initial(), None);
             }
+            if description.is_computed() {
+                continue;
+            }
             for child in description.children() {
                 if let Some(name) = child.name()
                     && child.comes_with_parent()
@@ -380,6 +430,22 @@ impl core::fmt::Debug for Transaction<'_> {
 }
 
 impl Mount {
+    /// Whether the children of a node are computed.
+    pub(crate) fn computes_below(&self, node: &NodeUri) -> bool {
+        self.computes
+            && node
+                .below(&self.root)
+                .is_some_and(|path| self.object.description().computes_below(path))
+    }
+
+    /// Whether a node is computed.
+    pub(crate) fn computes(&self, node: &NodeUri) -> bool {
+        self.computes
+            && node
+                .parent()
+                .is_some_and(|parent| self.computes_below(&parent))
+    }
+
     /// What the object says of a node of its own.
     pub(crate) fn describe(&self, node: &NodeUri) -> Described<'_> {
         match node.below(&self.root) {

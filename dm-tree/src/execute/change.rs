@@ -265,6 +265,7 @@ impl Transaction<'_> {
             let parent = uri.parent().ok_or(StatusCode::PERMISSION_DENIED)?;
             self.permit(server, Right::Replace, &parent)?;
         }
+        self.stored(uri)?;
         let text = text_of(item)?;
         if text.len() > MAX_ACL {
             return Err(StatusCode::REQUEST_ENTITY_TOO_LARGE);
@@ -287,6 +288,7 @@ impl Transaction<'_> {
         known: &Node,
     ) -> Result<(), StatusCode> {
         self.permit(server, Right::Replace, uri)?;
+        self.stored(uri)?;
         let title = text_of(item)?;
         if title.len() > MAX_TITLE {
             return Err(StatusCode::REQUEST_ENTITY_TOO_LARGE);

@@ -6,5 +6,6 @@ mod atomic;
 mod crash;
 mod execute;
 mod fixture;
+mod hooks;
 mod std_objects;
 mod support;
