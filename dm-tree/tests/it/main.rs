@@ -7,5 +7,6 @@ mod crash;
 mod execute;
 mod fixture;
 mod hooks;
+mod power_cut;
 mod std_objects;
 mod support;
