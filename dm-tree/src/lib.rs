@@ -2,6 +2,8 @@
 
 pub mod agent;
 pub mod description;
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;
 pub mod object;
 pub mod remote;
 pub mod std_objects;
