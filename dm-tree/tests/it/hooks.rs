@@ -17,14 +17,16 @@ use dm_tree::{
 
 use crate::support::{execute, item, uri};
 
+type Processes = Arc<Mutex<Vec<(u32, &'static str)>>>;
+
 /// `./Sys/Processes/<pid>/{Name,Kill}`, as the system has them just now; `./Sys/Note` is stored.
 struct System {
     description: NodeDescription,
-    processes: Arc<Mutex<Vec<(u32, &'static str)>>>,
+    processes: Processes,
 }
 
 impl System {
-    fn new(processes: &Arc<Mutex<Vec<(u32, &'static str)>>>) -> Self {
+    fn new(processes: &Processes) -> Self {
         let kill = NodeDescription::leaf("Kill", NodeFormat::Null).access(Access::EXEC);
         let name = NodeDescription::leaf("Name", NodeFormat::Chr)
             .access(Access::GET | Access::REPLACE | Access::COPY);
@@ -93,7 +95,7 @@ impl ManagementObject for System {
     }
 }
 
-fn system() -> (Tree, Arc<Mutex<Vec<(u32, &'static str)>>>) {
+fn system() -> (Tree, Processes) {
     let processes = Arc::new(Mutex::new(vec![(7, "init"), (12, "secret"), (3, "sh")]));
     let mut tree = Tree::new(Box::new(Memory::new()));
     tree.mount(uri("./Sys"), Box::new(System::new(&processes)))
