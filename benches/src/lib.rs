@@ -1,5 +1,6 @@
 //! Inputs of the benches, each with a line on its shape.
 
+pub mod session;
 pub mod tree;
 
 use dm_proto::{

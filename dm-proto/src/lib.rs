@@ -7,6 +7,8 @@ extern crate std;
 
 #[cfg(feature = "session")]
 pub mod auth;
+#[cfg(feature = "bootstrap")]
+pub mod bootstrap;
 pub mod codec;
 #[cfg(all(feature = "xml", any(fuzzing, test)))]
 pub mod fuzzing;
@@ -17,6 +19,8 @@ pub mod notification;
 pub mod session;
 #[cfg(feature = "testing")]
 pub mod testing;
+#[cfg(feature = "session")]
+pub mod wap_push;
 
 mod alert_code;
 mod data;

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod agent;
+pub mod ddf;
 pub mod description;
 #[cfg(any(fuzzing, test))]
 pub mod fuzzing;
@@ -10,9 +11,12 @@ pub mod std_objects;
 pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod tnds;
 
 mod acl;
+mod address;
 mod execute;
+mod mgmt_tree;
 mod node;
 mod transaction;
 mod tree;
@@ -20,8 +24,10 @@ mod uri;
 
 pub use self::{
     acl::{Acl, AclError, Right},
+    address::{Address, ListKind, Property, PropertySet, Query},
+    mgmt_tree::DocumentError,
     node::{Node, NodeFormat},
     transaction::{Edit, View},
-    tree::{Transaction, Tree, TreeError},
-    uri::{Address, ListKind, NodeUri, Property, Query, UriError, UriLimits},
+    tree::{CreatorAcl, Transaction, Tree, TreeError, TreeOptions},
+    uri::{NodeUri, UriError, UriLimits},
 };

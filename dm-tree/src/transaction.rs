@@ -82,7 +82,9 @@ impl<'t> View<'t> {
     ///
     /// 404 if the node is missing, 510 if the storage fails.
     pub fn children(&self, uri: &NodeUri) -> Result<Vec<Text>, StatusCode> {
-        self.node(uri)?;
+        if !self.node(uri)?.is_interior() {
+            return Ok(Vec::new());
+        }
         if let Some(entries) = self.computed_children(uri) {
             return Ok(entries?.into_keys().collect());
         }
@@ -111,7 +113,9 @@ impl<'t> View<'t> {
     ///
     /// 404 if the node is missing, 510 if the storage fails.
     pub fn entries(&self, uri: &NodeUri) -> Result<Vec<(Text, Node)>, StatusCode> {
-        self.node(uri)?;
+        if !self.node(uri)?.is_interior() {
+            return Ok(Vec::new());
+        }
         if let Some(entries) = self.computed_children(uri) {
             return Ok(entries?.into_iter().collect());
         }

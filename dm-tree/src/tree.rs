@@ -6,8 +6,10 @@ use dm_proto::{StatusCode, message::Alert};
 
 use crate::{
     Acl, Edit, Node, NodeUri, UriLimits, View,
-    description::{Access, Described, NodeDescription},
+    ddf::Ddf,
+    description::{Access, CaseSense, Described, NodeDescription},
     object::{Decision, Job, ManagementObject, Outcome},
+    std_objects::{DmAcc, Inbox},
     store::{Batch, Kind, Store, StoreError, StoreErrorKind},
     transaction::RawEdit,
 };
@@ -17,6 +19,7 @@ pub struct Tree {
     store: Box<dyn Store>,
     mounts: Vec<Mount>,
     limits: UriLimits,
+    options: TreeOptions,
     /// The time last heard of.
     now: u64,
 }
@@ -27,6 +30,38 @@ pub(crate) struct Mount {
     pub(crate) object: Box<dyn ManagementObject>,
     /// Whether part of its subtree is computed.
     computes: bool,
+    /// Whether the description says somewhere that case does not count.
+    pub(crate) ignores_case: bool,
+    pub(crate) is_inbox: bool,
+    /// Whether there are accounts of servers in it.
+    pub(crate) has_accounts: bool,
+}
+
+/// What a tree does where the documents leave a choice.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct TreeOptions {
+    /// Whether an Add makes the interior nodes that are missing on the way, where description and ACL
+    /// allow each of them. Default no: 404. OMA-TS-DM_RepPro, Add.
+    pub implicit_add: bool,
+    /// The ACL of an interior node whose creator may not Replace its parent.
+    pub creator_acl: CreatorAcl,
+    /// The largest value in octets that a server may set; larger ones are answered 413. Default `None`:
+    /// what a message can carry.
+    pub max_value: Option<usize>,
+}
+
+/// The ACL that a server gets on an interior node that it adds where it may not Replace the parent.
+/// OMA-TS-DM_TND, ACL.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "complete by definition")]
+pub enum CreatorAcl {
+    /// Add, Delete and Replace, and Exec and Get where it had them before: its own ACL would take
+    /// them away.
+    #[default]
+    Keeping,
+    /// Add, Delete and Replace, as the text says.
+    Literal,
 }
 
 /// Why the tree cannot be set up.
@@ -56,6 +91,7 @@ impl Tree {
             store,
             mounts: Vec::new(),
             limits: UriLimits::default(),
+            options: TreeOptions::default(),
             now: 0,
         }
     }
@@ -84,11 +120,7 @@ impl Tree {
         if root == NodeUri::ROOT || self.mounts.iter().any(overlaps) {
             return Err(TreeError::Overlap(root));
         }
-        self.mounts.push(Mount {
-            computes: object.description().computes(),
-            root,
-            object,
-        });
+        self.mounts.push(Mount::new(root, object));
         let set_up = self.set_up(self.mounts.len() - 1);
         if set_up.is_err() {
             self.mounts.pop();
@@ -102,6 +134,17 @@ impl Tree {
         self.limits = limits;
     }
 
+    /// Sets what the tree does where there is a choice.
+    pub fn set_options(&mut self, options: TreeOptions) {
+        self.options = options;
+    }
+
+    /// The description of every mounted object. OMA-TS-DM_TND, device description framework.
+    pub fn ddf(&self) -> Ddf {
+        let described = |mount: &Mount| (mount.root.clone(), mount.object.description().clone());
+        Ddf::of(self.mounts.iter().map(described))
+    }
+
     /// Begins a transaction at `now` (seconds since 1970). Dropping it undoes it.
     pub fn begin(&mut self, now: u64) -> Transaction<'_> {
         self.now = now;
@@ -109,6 +152,7 @@ impl Tree {
             store: &mut *self.store,
             mounts: &self.mounts,
             limits: self.limits,
+            options: self.options,
             layers: vec![Batch::default()],
             now,
             met: Cell::new(None),
@@ -191,6 +235,7 @@ pub struct Transaction<'t> {
     store: &'t mut dyn Store,
     pub(crate) mounts: &'t [Mount],
     pub(crate) limits: UriLimits,
+    pub(crate) options: TreeOptions,
     /// The changes, and above them those since each open savepoint.
     layers: Vec<Batch>,
     now: u64,
@@ -430,6 +475,22 @@ impl core::fmt::Debug for Transaction<'_> {
 }
 
 impl Mount {
+    fn new(root: NodeUri, object: Box<dyn ManagementObject>) -> Self {
+        let description = object.description();
+        Self {
+            computes: description.computes(),
+            ignores_case: description.ignores_case(),
+            is_inbox: description.has_type(Inbox::TYPE),
+            has_accounts: description.has_type(DmAcc::TYPE)
+                || description
+                    .children()
+                    .iter()
+                    .any(|child| child.has_type(DmAcc::TYPE)),
+            root,
+            object,
+        }
+    }
+
     /// Whether the children of a node are computed.
     pub(crate) fn computes_below(&self, node: &NodeUri) -> bool {
         self.computes
@@ -451,6 +512,14 @@ impl Mount {
         match node.below(&self.root) {
             Some(path) => self.object.description().lookup(path),
             None => Described::Nothing,
+        }
+    }
+
+    /// Whether the names directly below a node of its own differ by case.
+    pub(crate) fn case_below(&self, node: &NodeUri) -> CaseSense {
+        match node.below(&self.root) {
+            Some(path) => self.object.description().lookup_with_case(path).1,
+            None => CaseSense::Sensitive,
         }
     }
 }

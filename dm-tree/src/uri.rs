@@ -1,4 +1,4 @@
-//! [`NodeUri`], the address of a node, and [`Address`], which may name a property or a list of it.
+//! [`NodeUri`], the address of a node.
 #![warn(
     clippy::indexing_slicing,
     clippy::unwrap_used,
@@ -327,114 +327,6 @@ impl UriLimits {
     }
 }
 
-/// A node URI with its query, as a LocURI carries it.
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[expect(clippy::exhaustive_structs, reason = "complete by definition")]
-pub struct Address {
-    /// The node.
-    pub uri: NodeUri,
-    /// What of it.
-    pub query: Option<Query>,
-}
-
-/// The query part of a LocURI.
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[expect(clippy::exhaustive_enums, reason = "complete by definition")]
-pub enum Query {
-    /// `?prop=`
-    Property(Property),
-    /// `?list=`
-    List(ListKind),
-}
-
-/// A run-time property of a node. OMA-TS-DM_TND, properties.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[expect(clippy::exhaustive_enums, reason = "the standard's list is complete")]
-pub enum Property {
-    /// Who may do what.
-    Acl,
-    /// The format of the value.
-    Format,
-    /// The last segment of the URI.
-    Name,
-    /// Octets of the value.
-    Size,
-    /// A title for people.
-    Title,
-    /// When it changed last.
-    TStamp,
-    /// MIME type, or identifier of the management object.
-    Type,
-    /// Counts changes.
-    VerNo,
-}
-
-/// What a `?list=` query returns.
-#[non_exhaustive]
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum ListKind {
-    /// The nodes without data.
-    Struct,
-    /// The nodes with data.
-    StructData,
-    /// Serialized.
-    Tnds,
-}
-
-impl Address {
-    /// Reads a LocURI.
-    ///
-    /// # Errors
-    ///
-    /// If it is not an address in a tree.
-    pub fn parse(loc_uri: &str) -> Result<Self, UriError> {
-        let loc_uri = loc_uri.trim();
-        let (uri, query) = match loc_uri.split_once('?') {
-            Some((uri, query)) => (uri, Some(query)),
-            None => (loc_uri, None),
-        };
-        // A malformed path is 400 whatever the query says, so the path comes first.
-        let uri = NodeUri::parse(uri)?;
-        let query = query
-            .map(|query| Query::parse(query).ok_or_else(|| UriError::Query(query.into())))
-            .transpose()?;
-        Ok(Self { uri, query })
-    }
-}
-
-impl Query {
-    fn parse(query: &str) -> Option<Self> {
-        match query.split_once('=')? {
-            ("prop", name) => Property::parse(name).map(Self::Property),
-            ("list", "Struct") => Some(Self::List(ListKind::Struct)),
-            ("list", "StructData") => Some(Self::List(ListKind::StructData)),
-            ("list", list) => {
-                // The selection of properties behind it is read where TNDS is written.
-                let rest = list.strip_prefix("TNDS")?;
-                (rest.is_empty() || rest.starts_with(['+', '-']))
-                    .then_some(Self::List(ListKind::Tnds))
-            }
-            _ => None,
-        }
-    }
-}
-
-impl Property {
-    fn parse(name: &str) -> Option<Self> {
-        Some(match name {
-            "ACL" => Self::Acl,
-            "Format" => Self::Format,
-            "Name" => Self::Name,
-            "Size" => Self::Size,
-            "Title" => Self::Title,
-            "TStamp" => Self::TStamp,
-            "Type" => Self::Type,
-            "VerNo" => Self::VerNo,
-            _ => return None,
-        })
-    }
-}
-
 #[cfg(test)]
 #[allow(
     clippy::indexing_slicing,
@@ -580,47 +472,6 @@ mod tests {
     }
 
     #[test]
-    fn a_query_names_a_property_or_a_list() {
-        let query = |uri| Address::parse(uri).map(|address| address.query);
-        assert_eq!(query("./A"), Ok(None));
-        assert_eq!(
-            query("./A?prop=ACL"),
-            Ok(Some(Query::Property(Property::Acl)))
-        );
-        assert_eq!(
-            query(".?list=Struct"),
-            Ok(Some(Query::List(ListKind::Struct)))
-        );
-        assert_eq!(
-            query("A?list=StructData"),
-            Ok(Some(Query::List(ListKind::StructData)))
-        );
-        assert_eq!(
-            query("A?list=TNDS-ACL"),
-            Ok(Some(Query::List(ListKind::Tnds)))
-        );
-        for unknown in [
-            "A?",
-            "A?foo=bar",
-            "A?prop=acl",
-            "A?prop=",
-            "A?list=TNDSx",
-            "A?prop=ACL?x",
-        ] {
-            let error = Address::parse(unknown).unwrap_err();
-            assert_eq!(
-                StatusCode::from(&error),
-                StatusCode::OPTIONAL_FEATURE_NOT_SUPPORTED,
-                "{unknown}"
-            );
-        }
-        assert_eq!(
-            Address::parse("A//B?foo=bar"),
-            Err(UriError::EmptySegment("A//B".into()))
-        );
-    }
-
-    #[test]
     fn relatives_are_found_by_whole_segments() {
         let uri = NodeUri::parse("./A/B/C").unwrap();
         assert_eq!(uri.name(), "C");
@@ -664,7 +515,6 @@ mod tests {
             if let Ok(uri) = NodeUri::parse(&text) {
                 prop_assert_eq!(NodeUri::parse(uri.as_str()), Ok(uri));
             }
-            let _ = Address::parse(&text);
         }
 
         #[test]

@@ -104,6 +104,21 @@ fn compare(rounds: usize, name: &str, message: &SyncMl) {
             },
         ),
     );
+    let convert = codec::ConvertOptions::default();
+    row(
+        "wbxml to xml as a stream, libwbxml's conversion",
+        interleaved(
+            rounds,
+            || {
+                black_box(
+                    codec::wbxml_to_xml(black_box(&wbxml), &convert).expect("an input converts"),
+                );
+            },
+            || {
+                black_box(libwbxml::wbxml_to_xml(&wbxml));
+            },
+        ),
+    );
     row(
         "xml decode, NsReader that resolves and unescapes",
         interleaved(

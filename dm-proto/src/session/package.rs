@@ -1,8 +1,8 @@
 //! [`Draft`]: a message of ours in the making, within the size that the peer takes.
 
-use alloc::{boxed::Box, collections::VecDeque, vec, vec::Vec};
+use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
 
-use super::CommandTag;
+use super::{CommandTag, config::ProtocolVersion};
 use crate::{
     CmdId, StatusCode, Text,
     codec::{Encoding, MessageBuilder, PushError},
@@ -33,12 +33,14 @@ pub(super) enum Unfit {
 }
 
 /// What the header of a message says besides the addresses.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Opening {
     pub(super) name: Option<Text>,
     pub(super) cred: Option<Box<Cred>>,
     pub(super) max_msg_size: u64,
     pub(super) max_obj_size: u64,
+    /// The versions that a peer is told of who speaks another.
+    pub(super) versions: Vec<ProtocolVersion>,
 }
 
 /// A message in the making.
@@ -158,12 +160,11 @@ pub(super) fn put_first(queue: &mut VecDeque<Parcel>, parcels: Vec<Parcel>) {
 
 /// Numbers a command and those in it, depth first.
 fn number(command: &mut Command, next: &mut u32) -> Vec<u32> {
-    let mut ids = Vec::new();
-    let mut stack = vec![command];
-    while let Some(command) = stack.pop() {
-        let id = *next;
-        *next = next.saturating_add(1);
-        ids.push(id);
+    let first = *next;
+    // Most have nothing inside: then there is no stack to make.
+    let mut current = Some(command);
+    let mut stack = Vec::new();
+    while let Some(command) = current {
         let (cmd_id, children): (_, &mut [Command]) = match command {
             Command::Add(command) => (&mut command.cmd_id, &mut []),
             Command::Alert(command) => (&mut command.cmd_id, &mut []),
@@ -178,10 +179,12 @@ fn number(command: &mut Command, next: &mut u32) -> Vec<u32> {
             Command::Status(command) => (&mut command.cmd_id, &mut []),
             Command::Unsupported(command) => (&mut command.cmd_id, &mut []),
         };
-        *cmd_id = CmdId::from(id);
+        *cmd_id = CmdId::from(*next);
+        *next = next.saturating_add(1);
         stack.extend(children.iter_mut().rev());
+        current = stack.pop();
     }
-    ids
+    (first..*next).collect()
 }
 
 /// Leaves out of a status what is not needed to understand it. Whether there was something.

@@ -7,7 +7,7 @@
 use alloc::{boxed::Box, collections::BTreeSet, vec, vec::Vec};
 
 use super::{
-    config::SequencePolicy,
+    config::{ClientConfig, SequencePolicy},
     event::{Answer, Prompt, Verb},
     meta::complete_meta,
     package::Unfit,
@@ -125,7 +125,7 @@ enum Walk {
 
 impl Plan {
     /// The commands of a message. Statuses are not among them.
-    pub(super) fn new(msg_id: MsgId, commands: Vec<Command>, user_interaction: bool) -> Self {
+    pub(super) fn new(msg_id: MsgId, commands: Vec<Command>, config: &ClientConfig) -> Self {
         let mut steps: Vec<Step> = Vec::new();
         let mut seen = BTreeSet::new();
         let mut walk: Vec<Walk> = commands
@@ -151,18 +151,20 @@ impl Plan {
                 !cmd_id.as_str().is_empty() && cmd_id != "0" && seen.insert(cmd_id.clone());
             let index = steps.len();
             let name = command.name();
-            let (kind, children) = sort(command, parent.is_none(), user_interaction);
+            let (kind, children) = sort(command, parent.is_none(), config.user_interaction);
+            let refusal = match kind {
+                _ if !is_proper => Some(StatusCode::BAD_REQUEST),
+                Kind::Atomic if !config.atomic => Some(StatusCode::OPTIONAL_FEATURE_NOT_SUPPORTED),
+                _ => None,
+            };
             steps.push(Step {
                 cmd_id,
                 name,
                 parent,
                 end: index.saturating_add(1),
-                kind: if is_proper {
-                    kind
-                } else {
-                    Kind::refused(StatusCode::BAD_REQUEST)
-                },
-                is_halted: !is_proper,
+                kind: refusal.map_or(kind, Kind::refused),
+                // What is in a refused container is not looked at.
+                is_halted: refusal.is_some(),
                 answers: Vec::new(),
             });
             if !children.is_empty() {
@@ -192,6 +194,12 @@ impl Plan {
             step.answers = vec![code.into()];
         }
         self.cursor = self.steps.len();
+    }
+
+    /// The longest identifier of a command; none if there is no command.
+    pub(super) fn longest_id(&self) -> Option<&CmdId> {
+        let ids = self.steps.iter().map(|step| &step.cmd_id);
+        ids.max_by_key(|id| id.as_str().len())
     }
 
     /// Whether the message holds no command at all.
@@ -250,6 +258,17 @@ impl Plan {
                 Kind::Question(_) => self.wait = Some(Wait::Ask(index)),
                 Kind::Items { .. } => self.run_items(index, policy),
             }
+        }
+    }
+
+    /// Nothing more is run. What an open Atomic has changed is undone by who leaves, so that its answers
+    /// say nothing.
+    pub(super) fn abandon(&mut self) {
+        let Some(atomic) = self.atomic.take() else {
+            return;
+        };
+        for step in self.inside(atomic) {
+            step.answers.clear();
         }
     }
 

@@ -188,6 +188,7 @@ fn a_tiny_message_size_ends_the_session() {
         scene.server.max_msg_size = size;
         let mut pair = scene.pair();
         let end = pair.run();
+        pair.give_up();
 
         assert!(
             matches!(
@@ -279,4 +280,34 @@ fn a_status_loses_items_that_have_no_form_in_xml() {
         .run();
 
     assert_eq!(status_lines(&pair.server.manager.heard), ["1.0 500"]);
+}
+
+#[test]
+fn nothing_is_executed_where_no_status_would_fit() {
+    for encoding in ENCODINGS {
+        let mut smallest = None;
+        for size in (256..1500).step_by(16) {
+            let mut scene = Scene::new(encoding).send(exec("./Op"));
+            scene.server.max_msg_size = size;
+            let mut pair = scene.pair();
+            if pair.run().is_err() {
+                pair.give_up();
+            }
+            let has_run = !pair.client.device.executed.is_empty();
+            let is_told = pair
+                .server
+                .manager
+                .heard
+                .contains(&"status 1.0 200".to_owned());
+
+            assert_eq!(has_run, is_told, "{encoding} {size}");
+            if has_run {
+                smallest = smallest.or(Some(size));
+            } else {
+                assert_eq!(smallest, None, "{encoding} {size}");
+            }
+        }
+        // With the addresses of this scene: what the page of the sessions says.
+        assert!(smallest.is_some_and(|size| size <= 1024), "{smallest:?}");
+    }
 }

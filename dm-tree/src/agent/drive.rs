@@ -6,7 +6,7 @@ use dm_proto::{
     codec::{self, DecodeOptions},
     session::{
         Answer, ClientEvent, ClientSession, CommandTag, Ending, Execute, SessionError, Ticket,
-        Transmit, Verb,
+        Transmit, Trigger, Verb,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -27,6 +27,8 @@ use crate::{
 pub(super) struct Active {
     pub(super) session: ClientSession,
     pub(super) server: Text,
+    /// Who asked for the session.
+    pub(super) trigger: Trigger,
     /// The reports that the session has.
     pub(super) alerted: BTreeSet<u64>,
     pub(super) ended: Option<Ending>,
@@ -49,16 +51,18 @@ pub(super) enum Hold {
 #[derive(Deserialize, Serialize)]
 pub(super) struct SessionRecord {
     pub(super) server: Text,
+    pub(super) trigger: Trigger,
     pub(super) saved: dm_proto::session::Saved,
     pub(super) alerted: BTreeSet<u64>,
     pub(super) ended: Option<Ending>,
 }
 
 impl Active {
-    pub(super) fn new(session: ClientSession, server: Text) -> Self {
+    pub(super) fn new(session: ClientSession, server: Text, trigger: Trigger) -> Self {
         Self {
             session,
             server,
+            trigger,
             alerted: BTreeSet::new(),
             ended: None,
             is_waiting: false,
@@ -71,6 +75,7 @@ impl Active {
     fn record(&self) -> SessionRecord {
         SessionRecord {
             server: self.server.clone(),
+            trigger: self.trigger,
             saved: self.session.save(),
             alerted: self.alerted.clone(),
             ended: self.ended.clone(),
@@ -162,6 +167,11 @@ impl Agent {
             .clone()
             .unwrap_or(Ending::Failed(SessionError::Over));
         self.ledger.session_over();
+        if active.trigger == Trigger::Server && ending == Ending::Complete {
+            // Its notification may come again; it leads nowhere any more.
+            let session_id = active.session.session_id();
+            self.ledger.completed(&active.server, session_id);
+        }
         let mut transaction = self.tree.begin(now);
         seal(&mut transaction, &mut self.ledger, None)?;
         transaction.commit()?;

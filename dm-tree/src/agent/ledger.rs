@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use dm_proto::{
     Correlator, Data, MsgId, SessionId, StatusCode, Text,
     message::{Alert, Command, CommandName, SyncMl},
+    notification::SessionLog,
     session::Origin,
 };
 use serde::{Deserialize, Serialize};
 
+use super::Notified;
 use crate::{
     Address, NodeUri, Transaction,
     object::{Job, JobId},
@@ -25,6 +27,8 @@ pub(super) struct Ledger {
     pub(super) reports: BTreeMap<u64, Report>,
     /// The next id of a job or report. Ids are not used again.
     next: u64,
+    /// The sessions that notifications have led to.
+    log: SessionLog,
     changed: BTreeSet<(Kind, u64)>,
 }
 
@@ -105,6 +109,9 @@ impl Ledger {
         if let Some(record) = store.record(Kind::Agent, COUNTER)? {
             ledger.next = decode(&record)?;
         }
+        if let Some(record) = store.record(Kind::Agent, LOG)? {
+            ledger.log = decode(&record)?;
+        }
         let mut failure = None;
         store.records(
             Kind::Job,
@@ -128,12 +135,24 @@ impl Ledger {
         failure.map_or(Ok(ledger), Err)
     }
 
+    /// Whether a notification asks for a session that was completed.
+    pub(super) fn has_completed(&self, notified: &Notified) -> bool {
+        self.log.contains(&notified.server_id, &notified.session_id)
+    }
+
+    /// A session that a notification asked for is complete.
+    pub(super) fn completed(&mut self, server_id: &str, session_id: &SessionId) {
+        self.log.remember(server_id, session_id);
+        self.changed.insert((Kind::Agent, LOG));
+    }
+
     /// Writes down what changed.
     pub(super) fn flush(&mut self, transaction: &mut Transaction<'_>) -> Result<(), StoreError> {
         for (kind, id) in core::mem::take(&mut self.changed) {
             let record = match kind {
                 Kind::Job => self.jobs.get(&id).map(encode).transpose()?,
                 Kind::Report => self.reports.get(&id).map(encode).transpose()?,
+                _ if id == LOG => Some(encode(&self.log)?),
                 _ => Some(encode(&self.next)?),
             };
             transaction.put(kind, id, record);
@@ -469,6 +488,9 @@ fn change_format(alert: &mut Alert) -> bool {
     }
     has_changed
 }
+
+/// The record of [`Kind::Agent`] that holds the sessions of notifications.
+const LOG: u64 = 1;
 
 /// The record of [`Kind::Agent`] that holds the next id.
 const COUNTER: u64 = 0;

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     Acl, ListKind, Node, NodeFormat, NodeUri, Property, Query, Right, Transaction,
-    description::Access, node::tstamp_text,
+    description::Access, node::tstamp_text, std_objects::inbox_of,
 };
 
 impl Transaction<'_> {
@@ -21,11 +21,21 @@ impl Transaction<'_> {
         let asked = item.target_uri();
         let address = self.address(asked)?;
         let source = asked.map_or("", |asked| asked.as_str()).trim();
+        // OMA-TS-DM_StdObj, Inbox: whatever is asked, of whatever is there or not.
+        if inbox_of(self.mounts, &address.uri).is_some() {
+            return Err(StatusCode::COMMAND_NOT_ALLOWED.into());
+        }
         let node = self.view().node(&address.uri)?;
         if let Some(Query::List(kind)) = address.query {
             // The query is not part of the addresses of the nodes.
             let base = source.split('?').next().unwrap_or(source);
-            return self.list(server, kind, base, &address.uri, node);
+            return match kind {
+                ListKind::Tnds(properties) => {
+                    self.serialized(server, properties, item, base, &address.uri, node)
+                }
+                ListKind::Struct => self.list(server, false, base, &address.uri, node),
+                ListKind::StructData => self.list(server, true, base, &address.uri, node),
+            };
         }
         self.permit(server, Right::Get, &address.uri)?;
         let mut result = Item::for_source(source);
@@ -85,16 +95,11 @@ impl Transaction<'_> {
     fn list(
         &self,
         server: &str,
-        kind: ListKind,
+        with_data: bool,
         base: &str,
         start: &NodeUri,
         node: Node,
     ) -> Executed {
-        let with_data = match kind {
-            ListKind::Struct => false,
-            ListKind::StructData => true,
-            ListKind::Tnds => return Err(StatusCode::OPTIONAL_FEATURE_NOT_SUPPORTED.into()),
-        };
         let inherited = self.view().effective_acl(start)?;
         let mut results = Vec::new();
         let mut pending: Vec<(NodeUri, Node, Acl)> = vec![(start.clone(), node, inherited)];

@@ -243,7 +243,11 @@ impl Model {
             return Err(425);
         }
         let acl = acl.ok_or(400_u16)?;
-        if acl.is_empty() && place.is_empty() {
+        // Everybody may add below the root.
+        let has_add = acl
+            .iter()
+            .any(|(right, servers)| *right == "Add" && servers.contains(&"*"));
+        if place.is_empty() && !has_add {
             return Err(405);
         }
         let node = self.at_mut(place)?;

@@ -455,6 +455,7 @@ pub(crate) struct Setting {
     pub(crate) is_wanted: bool,
     /// Every session has the same id, as the documents recommend for one that is triggered again.
     pub(crate) has_one_id: bool,
+    pub(crate) config: AgentConfig,
     session: u32,
 }
 
@@ -482,6 +483,7 @@ impl Setting {
             trace: String::new(),
             is_wanted: true,
             has_one_id: false,
+            config: AgentConfig::default(),
             session: 0,
         }
     }
@@ -512,7 +514,7 @@ impl Setting {
         Agent::open(
             Box::new(self.store.clone()),
             objects,
-            AgentConfig::default(),
+            self.config.clone(),
             1000,
         )
     }
@@ -534,7 +536,8 @@ impl Setting {
                 Output::Run(_) => break,
                 Output::Transmit(request) => {
                     let answer = self.server.exchange(&request).unwrap();
-                    let headers = Headers::new(answer.encoding.media_type());
+                    let headers = Headers::new(answer.encoding.media_type())
+                        .with_hmac(answer.hmac.as_deref());
                     agent
                         .handle(answer.body, headers, Nonce::from([9; 16]))
                         .unwrap();
@@ -590,7 +593,8 @@ impl Setting {
                 }
                 match self.server.exchange(&request) {
                     Ok(answer) if loss.is_none() => {
-                        let headers = Headers::new(answer.encoding.media_type());
+                        let headers = Headers::new(answer.encoding.media_type())
+                            .with_hmac(answer.hmac.as_deref());
                         let nonce = Nonce::from([self.session as u8; 16]);
                         agent.handle(answer.body, headers, nonce)?;
                     }

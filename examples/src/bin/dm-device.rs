@@ -15,7 +15,7 @@ use dm_examples::device::{
     user::{Decided, Terminal},
 };
 use dm_proto::{
-    auth::{Account, Scheme},
+    auth::{Account, Resynchronization, Scheme},
     codec::Encoding,
     session::UserReply,
 };
@@ -71,6 +71,10 @@ struct Arguments {
     /// One session, or the one that the first notification asks for, and what is due after it; then end
     #[arg(long)]
     once: bool,
+    /// Take notifications that are signed with the nonce of nobody, as a server sends them to a device that
+    /// may have lost its own; only where something else authenticates the server
+    #[arg(long)]
+    resynchronize: bool,
     /// Where notifications come in, as UDP
     #[arg(long, value_name = "ADDR")]
     notify: Option<String>,
@@ -118,7 +122,7 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn core::error::Error>> {
         Auth::None => Scheme::Transport,
         Auth::Basic => Scheme::Basic,
         Auth::Md5 => Scheme::Md5,
-        Auth::Hmac => return Err("--auth hmac is not supported yet".into()),
+        Auth::Hmac => Scheme::Hmac,
     };
     let account = Account {
         server_id: arguments.server_id.into(),
@@ -132,6 +136,9 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn core::error::Error>> {
         EncodingName::Xml => Encoding::Xml,
         EncodingName::Wbxml => Encoding::Wbxml,
     };
+    if arguments.resynchronize {
+        config.resynchronization = Resynchronization::Allowed;
+    }
     // Bound first: a notification that comes while the device starts waits in it.
     let bind = |address: &String| {
         UdpSocket::bind(address).map_err(|error| format!("--notify {address}: {error}"))

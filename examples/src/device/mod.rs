@@ -26,7 +26,7 @@ use std::{
 
 use dm_proto::{
     Secret, SessionId, StatusCode, Text,
-    auth::{Account, Credentials, Nonce, Scheme},
+    auth::{Account, Credentials, Nonce, Resynchronization, Scheme},
     codec::Encoding,
     message::Alert,
     session::{Ending, Headers, Trigger},
@@ -85,6 +85,9 @@ pub struct Config {
     pub limits: PackageLimits,
     /// How long it waits before it sends a message again; twice as long each time. Default 1 second.
     pub retry_after: Duration,
+    /// Whether a notification may be signed with the special nonce, where the stored one fails. Default
+    /// [`Resynchronization::Refused`]: allow it only over TLS.
+    pub resynchronization: Resynchronization,
 }
 
 impl Config {
@@ -99,6 +102,7 @@ impl Config {
             categories: Category::usual(),
             limits: PackageLimits::default(),
             retry_after: Duration::from_secs(1),
+            resynchronization: Resynchronization::Refused,
         }
     }
 }
@@ -222,6 +226,7 @@ impl Device {
         let objects = objects(&config, &root, &factory, &packages, &user)?;
         let mut agent_config = AgentConfig::default();
         agent_config.session.encoding = config.encoding;
+        agent_config.resynchronization = config.resynchronization;
         let store = Box::new(Redb::open(&tree)?);
         let mut agent = Agent::open(store, objects, agent_config, now())?;
         keep_account(&mut agent, &factory, &config.account)?;
@@ -387,7 +392,8 @@ impl Device {
                     match self.transport.exchange(&message) {
                         Ok(answer) => {
                             self.at(Moment::Answered)?;
-                            let headers = Headers::new(&answer.content_type);
+                            let headers = Headers::new(&answer.content_type)
+                                .with_hmac(answer.hmac.as_deref());
                             match self.agent.handle(answer.body, headers, nonce()?) {
                                 Ok(()) => self.at(Moment::Handled)?,
                                 // Something on the way answered in the server's place.

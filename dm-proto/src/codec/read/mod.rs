@@ -17,7 +17,9 @@ use super::{
 };
 use crate::{
     DecodeError, DecodeErrorKind, Extra, ForeignAttribute, Fragment, Name, Piece, Text,
-    error::excerpt, message::SyncMl, text::INLINE,
+    error::excerpt,
+    message::{SyncHdr, SyncMl},
+    text::INLINE,
 };
 
 /// Reads a whole message.
@@ -27,6 +29,25 @@ pub(super) fn document<'i, S: Source<'i>>(
     options: &DecodeOptions,
 ) -> Result<Decoded> {
     Parser::new(source, octets, options).document()
+}
+
+/// Reads the header of a message, and nothing after it.
+pub(super) fn header<'i, S: Source<'i>>(
+    source: S,
+    octets: &'i Bytes,
+    options: &DecodeOptions,
+) -> Result<SyncHdr> {
+    let mut parser = Parser::new(source, octets, options);
+    match parser.next()? {
+        Input::Start(Tag::Known(Element::SyncMl)) => {}
+        _ => return Err(parser.fail(DecodeErrorKind::NoRoot)),
+    }
+    let (mut header, mut extra) = (SyncHdr::default(), Extra::NONE);
+    match parser.child("", &mut extra)? {
+        Some(Tag::Known(Element::SyncHdr)) => parser.header(&mut header)?,
+        _ => return Err(parser.fail(DecodeErrorKind::MissingHeader)),
+    }
+    Ok(header)
 }
 
 /// Reads a whole document without the grammar.

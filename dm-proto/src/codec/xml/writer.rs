@@ -407,7 +407,7 @@ fn invalid(name: &Name) -> EncodeError {
     }
 }
 
-pub(in crate::codec) fn escape_text(out: &mut String, text: &str) {
+fn escape_text(out: &mut String, text: &str) {
     escape(out, text, |octet| match octet {
         b'&' => Some("&amp;"),
         b'<' => Some("&lt;"),
@@ -418,7 +418,7 @@ pub(in crate::codec) fn escape_text(out: &mut String, text: &str) {
     });
 }
 
-pub(in crate::codec) fn escape_attribute(out: &mut String, text: &str) {
+fn escape_attribute(out: &mut String, text: &str) {
     escape(out, text, |octet| match octet {
         b'&' => Some("&amp;"),
         b'<' => Some("&lt;"),
