@@ -112,10 +112,8 @@ impl Transaction<'_> {
                 node.acl.clone()
             };
             if node.is_interior() {
-                for name in self.view().children(&uri)?.into_iter().rev() {
-                    let child = uri.child_named(&name);
-                    let node = self.view().node(&child)?;
-                    pending.push((child, node, acl.clone()));
+                for (name, node) in self.view().entries(&uri)?.into_iter().rev() {
+                    pending.push((uri.child_named(&name), node, acl.clone()));
                 }
             }
             if acl.allows(Right::Get, server) {

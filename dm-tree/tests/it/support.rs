@@ -28,6 +28,25 @@ pub(crate) fn uri(uri: &str) -> NodeUri {
     NodeUri::parse(uri).unwrap()
 }
 
+/// Numbers that are the same at each run.
+#[derive(Clone, Debug)]
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// A number below `end`.
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % end
+    }
+}
+
 // ---- commands straight to a tree ------------------------------------------------------------------
 
 pub(crate) fn command(verb: Verb, item: Item) -> Execute {
