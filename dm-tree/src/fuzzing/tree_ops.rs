@@ -234,7 +234,7 @@ fn compare(view: View<'_>, model: &Model) {
 fn valued(uri: &str, value: Value<'_>) -> Item {
     let mut item = Item::for_target(uri);
     if value.format.is_some() || value.type_.is_some() {
-        item.meta = Some(Box::new(Meta {
+        item.meta = Some(std::sync::Arc::new(Meta {
             format: value.format.map(Into::into),
             type_: value.type_.map(Into::into),
             ..Meta::default()
