@@ -384,15 +384,19 @@ impl ClientSession {
             digest: &digest,
         };
         let mut verdict = self.verify(evidence, !to_run.is_empty(), nonce)?;
-        if self.is_authenticated() {
-            let believed = core::mem::take(&mut self.state.unbelieved);
-            self.state.notices.extend(believed);
-        }
         self.redirect(header.resp_uri.as_deref());
         // A status of a header alone is not sent, so a server whose credentials are wrong and who wants
         // nothing else is challenged with the alerts that it answered: its answers are not believed.
         self.state.is_insisting = !verdict.is_accepted() && to_run.is_empty();
+        let told = self.state.notices.len();
         let is_challenged = self.take_statuses(&statuses)?;
+        if self.is_authenticated() {
+            // What was said earlier, and is not to be said again, is believed now.
+            let later = self.state.notices.split_off(told);
+            let believed = core::mem::take(&mut self.state.unbelieved);
+            self.state.notices.extend(believed);
+            self.state.notices.extend(later);
+        }
         if is_abort {
             self.end(Ending::AbortedByPeer);
             return Ok(Arrival::Next);
@@ -503,8 +507,7 @@ impl ClientSession {
                 }
                 let (alerts, rest) = again.into_iter().partition(|parcel| parcel.tag.is_some());
                 self.state.link.post_first(rest);
-                put_first(&mut self.state.alerts, alerts);
-                self.state.sent_alerts.retain(|(msg, ..)| *msg != sent);
+                self.say_again(alerts);
                 Ok(true)
             }
             Reception::Accepted if status.data.as_u16() >= 300 => {
@@ -518,8 +521,7 @@ impl ClientSession {
                     .into_iter()
                     .partition(|parcel| parcel.tag.is_some());
                 self.state.is_insisting = !alerts.is_empty();
-                put_first(&mut self.state.alerts, alerts);
-                self.state.sent_alerts.retain(|(msg, ..)| *msg != sent);
+                self.say_again(alerts);
                 self.tell(Notice::Delivered(MsgId::from(sent)));
                 Ok(false)
             }
@@ -529,6 +531,18 @@ impl ClientSession {
                 Ok(false)
             }
         }
+    }
+
+    /// Alerts of our last message go out again. What was said about them by somebody who is not believed
+    /// is never told: the answer to come is.
+    fn say_again(&mut self, alerts: Vec<Parcel>) {
+        let sent = self.state.link.sent;
+        self.state.sent_alerts.retain(|(msg, ..)| *msg != sent);
+        self.state.unbelieved.retain(|notice| match notice {
+            Notice::Answered(tag, _) => alerts.iter().all(|alert| alert.tag != Some(*tag)),
+            _ => true,
+        });
+        put_first(&mut self.state.alerts, alerts);
     }
 
     /// The alert that a status answers: its place among those that were sent.
@@ -543,6 +557,9 @@ impl ClientSession {
             && status.data != StatusCode::IN_PROGRESS
         {
             let (.., tag) = self.state.sent_alerts.remove(place);
+            if self.is_authenticated() {
+                self.state.link.forget_tagged(tag);
+            }
             self.tell(Notice::Answered(tag, status.data));
         }
     }

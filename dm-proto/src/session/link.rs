@@ -238,6 +238,11 @@ impl Link {
         put_first(&mut self.outbox, parcels);
     }
 
+    /// This has arrived for good, whatever becomes of the rest of its message.
+    pub(super) fn forget_tagged(&mut self, tag: super::CommandTag) {
+        self.in_flight.retain(|parcel| parcel.tag != Some(tag));
+    }
+
     /// Our last message has arrived for good.
     pub(super) fn forget_in_flight(&mut self) {
         self.in_flight.clear();
