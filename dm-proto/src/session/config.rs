@@ -15,8 +15,15 @@ pub struct ClientConfig {
     pub encoding: Encoding,
     /// `MaxMsgSize` that we declare, in octets. Default 64 KiB.
     pub max_msg_size: u64,
-    /// `MaxObjSize` that we declare, in octets. Default 1 MiB.
+    /// `MaxObjSize` that we declare, in octets: the largest object that is taken, and so the memory
+    /// that one under way takes. Default 1 MiB.
     pub max_obj_size: u64,
+    /// Whether data that fits into no message of the peer's is split, and such data is taken. If not,
+    /// it is 413. Default yes.
+    pub large_objects: bool,
+    /// Whether large objects come piece by piece, for a caller who stores them. If not, the session
+    /// holds what came of one until it is whole, and so does [`Saved`](super::Saved). Default no.
+    pub chunks: bool,
     /// How often either side may be challenged before the session ends. Default 3.
     pub challenges: u8,
     /// What a failed command does to the rest of its Sequence. Default [`SequencePolicy::Stop`].
@@ -32,6 +39,8 @@ impl Default for ClientConfig {
             encoding: Encoding::Wbxml,
             max_msg_size: 64 << 10,
             max_obj_size: 1 << 20,
+            large_objects: true,
+            chunks: false,
             challenges: 3,
             sequence: SequencePolicy::Stop,
             user_interaction: true,
@@ -93,8 +102,15 @@ pub struct ServerConfig {
     pub limits: Limits,
     /// `MaxMsgSize` that we declare, in octets. Default 64 KiB.
     pub max_msg_size: u64,
-    /// `MaxObjSize` that we declare, in octets. Default 1 MiB.
+    /// `MaxObjSize` that we declare, in octets: the largest object that is taken, and so the memory
+    /// that one under way takes. Default 1 MiB.
     pub max_obj_size: u64,
+    /// Whether data that fits into no message of the peer's is split, and such data is taken. If not,
+    /// it is 413. Default yes.
+    pub large_objects: bool,
+    /// Whether large objects come piece by piece, for a caller who stores them. If not, the session
+    /// holds what came of one until it is whole, and so does [`Saved`](super::Saved). Default no.
+    pub chunks: bool,
     /// How often either side may be challenged before the session ends. Default 3.
     pub challenges: u8,
 }
@@ -105,6 +121,8 @@ impl Default for ServerConfig {
             limits: Limits::DEFAULT,
             max_msg_size: 64 << 10,
             max_obj_size: 1 << 20,
+            large_objects: true,
+            chunks: false,
             challenges: 3,
         }
     }

@@ -86,6 +86,7 @@ mod error;
 mod event;
 mod link;
 mod meta;
+mod object;
 mod package;
 mod pending;
 mod phase;
@@ -102,6 +103,7 @@ pub use self::{
     config::{ClientConfig, DeviceProfile, SequencePolicy, ServerConfig, Start, Trigger},
     error::{Incompatibility, Misbehaviour, Misuse, SessionError},
     event::{Answer, ClientEvent, Execute, Origin, Prompt, ServerEvent, UserReply, Verb},
+    object::{Chunk, Source},
     received::{Headers, ReceiveError, Received},
     saved::{Disposition, Saved},
     server::ServerSession,

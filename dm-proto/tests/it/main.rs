@@ -12,6 +12,7 @@ mod session_bad_input;
 mod session_execution;
 mod session_faults;
 mod session_flows;
+mod session_objects;
 mod session_packages;
 mod session_properties;
 mod session_support;

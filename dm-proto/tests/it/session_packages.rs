@@ -74,10 +74,11 @@ fn statuses_keep_the_order_of_their_commands_over_messages() {
 }
 
 #[test]
-fn a_result_that_fits_into_no_message_is_413() {
+fn without_large_objects_a_result_that_fits_into_no_message_is_413() {
     for encoding in ENCODINGS {
         let value = "x".repeat(3000);
         let mut scene = Scene::new(encoding).send(get(&["./Small", "./Big"]));
+        scene.client.large_objects = false;
         scene.server.max_msg_size = 2000;
         let results = vec![Item::for_source("./Big").with_data(value.as_str())];
         let pair = scene.answer("./Big", Answer::results(results)).run();
@@ -132,7 +133,7 @@ fn commands_that_do_not_fit_wait_for_the_statuses_of_those_before() {
 }
 
 #[test]
-fn a_command_that_fits_into_no_message_is_413_and_not_sent() {
+fn without_large_objects_a_command_that_fits_into_no_message_is_413_and_not_sent() {
     for encoding in ENCODINGS {
         let mut scene = Scene::new(encoding).batch([
             replace(&["./A"]),
@@ -142,6 +143,7 @@ fn a_command_that_fits_into_no_message_is_413_and_not_sent() {
             }),
             replace(&["./C"]),
         ]);
+        scene.server.large_objects = false;
         scene.client.max_msg_size = 2000;
         let pair = scene.run();
 
@@ -154,11 +156,12 @@ fn a_command_that_fits_into_no_message_is_413_and_not_sent() {
 }
 
 #[test]
-fn a_report_that_fits_into_no_message_is_413() {
+fn without_large_objects_a_report_that_fits_into_no_message_is_413() {
     let mut scene =
         Scene::new(ENCODINGS[0])
             .send(exec("./Op"))
             .alert(1, report(&"x".repeat(3000)), 7);
+    scene.client.large_objects = false;
     scene.server.max_msg_size = 2000;
     let pair = scene.run();
 
@@ -168,9 +171,8 @@ fn a_report_that_fits_into_no_message_is_413() {
 #[test]
 fn a_status_is_shortened_rather_than_lost() {
     let failing = Answer {
-        status: StatusCode::COMMAND_FAILED,
         items: vec![Item::default().with_data("x".repeat(3000).as_str())],
-        results: Vec::new(),
+        ..StatusCode::COMMAND_FAILED.into()
     };
     let mut scene = Scene::new(ENCODINGS[1])
         .answer("./Op", failing)
@@ -269,9 +271,8 @@ fn a_command_that_has_no_form_in_xml_is_400_and_not_sent() {
 #[test]
 fn a_status_loses_items_that_have_no_form_in_xml() {
     let failing = Answer {
-        status: StatusCode::COMMAND_FAILED,
         items: vec![Item::for_target("./A\u{1}")],
-        results: Vec::new(),
+        ..StatusCode::COMMAND_FAILED.into()
     };
     let pair = Scene::new(ENCODINGS[0])
         .answer("./Op", failing)
