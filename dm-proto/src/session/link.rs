@@ -356,7 +356,7 @@ impl Link {
             }
             self.begin(parcel, draft)
                 .and_then(|()| self.go_on(draft))
-                .map_err(|(_, why)| unfit(why))?;
+                .map_err(|refused| unfit(refused.1))?;
             if self.is_sending() {
                 return Ok(());
             }
@@ -407,7 +407,7 @@ impl Link {
                 }
             }
             for unfit in unfit {
-                tags.take(Err(unfit));
+                tags.take(Err(Box::new(unfit)));
             }
             let Some(parcel) = large else { break };
             let is_asked_for = parcel.source.is_some() && !tags.sent.is_empty();
@@ -444,14 +444,15 @@ impl Link {
     }
 
     /// Begins to send a large object.
-    pub(super) fn begin(&mut self, parcel: Parcel, draft: &Draft) -> Result<(), (Parcel, Unfit)> {
+    pub(super) fn begin(&mut self, parcel: Parcel, draft: &Draft) -> Result<(), Refused> {
         if !self.splits && parcel.source.is_none() {
-            return Err((parcel, Unfit::Ever));
+            return Err(Box::new((parcel, Unfit::Ever)));
         }
-        let outgoing = Outgoing::begin(parcel, draft).map_err(|parcel| (*parcel, Unfit::Ever))?;
+        let outgoing =
+            Outgoing::begin(parcel, draft).map_err(|parcel| Box::new((*parcel, Unfit::Ever)))?;
         let largest = self.peer_max_obj_size.unwrap_or(u64::MAX);
         if outgoing.size() > largest {
-            return Err((outgoing.into_parcel(), Unfit::Ever));
+            return Err(Box::new((outgoing.into_parcel(), Unfit::Ever)));
         }
         self.outgoing = Some(outgoing);
         Ok(())
@@ -481,7 +482,7 @@ impl Link {
     }
 
     /// Adds the next chunk of a large object to a message.
-    pub(super) fn go_on(&mut self, draft: &mut Draft) -> Result<Gone, (Parcel, Unfit)> {
+    pub(super) fn go_on(&mut self, draft: &mut Draft) -> Result<Gone, Refused> {
         let Some(outgoing) = &mut self.outgoing else {
             return Ok(Gone::default());
         };
@@ -498,7 +499,7 @@ impl Link {
                 },
             }),
             Err(why) => match self.outgoing.take() {
-                Some(outgoing) => Err((outgoing.into_parcel(), why)),
+                Some(outgoing) => Err(Box::new((outgoing.into_parcel(), why))),
                 None => Ok(Gone::default()),
             },
         }
@@ -600,6 +601,9 @@ impl Link {
     }
 }
 
+/// A command of which nothing can be sent, and why.
+type Refused = Box<(Parcel, Unfit)>;
+
 /// What goes into a message of a large object.
 #[derive(Debug, Default)]
 pub(super) struct Gone {
@@ -610,13 +614,14 @@ pub(super) struct Gone {
 }
 
 impl LoadedTags {
-    fn take(&mut self, pushed: Result<Gone, (Parcel, Unfit)>) {
+    fn take(&mut self, pushed: Result<Gone, Refused>) {
         match pushed {
             Ok(gone) => {
                 self.is_chunked |= gone.is_chunked;
                 self.sent.extend(gone.last);
             }
-            Err((parcel, why)) => {
+            Err(refused) => {
+                let (parcel, why) = *refused;
                 let code = match why {
                     Unfit::NotEncodable => StatusCode::BAD_REQUEST,
                     Unfit::Ever | Unfit::ForNow => StatusCode::REQUEST_ENTITY_TOO_LARGE,

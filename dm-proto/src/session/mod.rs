@@ -60,10 +60,20 @@
 //! once for the session (status 212): what keeps others out of the messages that follow, and what
 //! keeps them secret, is TLS. Passwords stand in the account alone, never in what is saved.
 //!
+//! # Large objects
+//!
+//! Data that does not fit into one of the peer's messages goes out in as many as it takes, each filled
+//! to the octet, and what comes in pieces is put together: the caller sees whole items on both sides.
+//! The session holds them meanwhile, and so does [`Saved`].
+//!
+//! Who does not want them in memory has [`ClientConfig::chunks`] and [`ServerConfig::chunks`] for what
+//! comes in, [`ServerSession::send_from`] and [`Answer::from_source`] for what goes out: then the
+//! session keeps nothing but how far it is.
+//!
 //! # What is not here
 //!
-//! - Large objects: an item that goes on in the next message (`MoreData`) is answered 413 on both
-//!   sides, and no data is split. What does not fit into a message of the peer's is 413 too.
+//! - A large object inside of a Sequence or Atomic, and in an alert with several items: 413. Nor is
+//!   what is not data split: a command that fits into no message without its data is 413 too.
 //! - `syncml:auth-MAC` (HMAC), and schemes outside the message but [`Scheme::Transport`].
 //! - Resynchronization of nonces after a notification with the special nonce.
 //!

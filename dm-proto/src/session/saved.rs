@@ -13,7 +13,7 @@ use super::{
 use crate::SessionId;
 
 /// The version of the saved form. Raise it with every change of what is in it.
-const VERSION: u16 = 2;
+const VERSION: u16 = 3;
 
 /// A saved session: what must survive a restart between two messages, or between an event and its
 /// answer. Holds no password and no configuration. Opaque; its form carries a version.

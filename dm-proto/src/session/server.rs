@@ -256,8 +256,9 @@ impl ServerSession {
             Decision::Made(_) => None,
         });
         let Some((place, alert)) = asked else {
-            let (id, offset, len) = self.need()?;
-            return Some(ServerEvent::NeedPayload { id, offset, len });
+            let need = self.need();
+            let need = need.map(|(id, offset, len)| ServerEvent::NeedPayload { id, offset, len });
+            return need.or_else(|| Some(self.state.notices.pop_front()?.into()));
         };
         self.asked = place.saturating_add(1);
         let ticket = self.state.link.ticket();
@@ -507,17 +508,23 @@ impl ServerSession {
         self.state.link.forget_sent_object();
         // What comes from a source begins a message, so that the caller can be asked first.
         if !self.state.link.is_sending()
-            && let Some(parcel) = self
+            && self
                 .state
                 .commands
-                .pop_front_if(|first| first.source.is_some())
+                .front()
+                .is_some_and(|first| first.source.is_some())
+            && let Some(parcel) = self.state.commands.pop_front()
         {
             let begun = match self.state.link.draft(self.opening()) {
                 Ok(draft) => self.state.link.begin(parcel, &draft),
                 // It is told of when the message is made.
-                Err(_) => return None,
+                Err(_) => {
+                    self.state.commands.push_front(parcel);
+                    return None;
+                }
             };
-            if let Err((parcel, _)) = begun {
+            if let Err(refused) = begun {
+                let parcel = refused.0;
                 let status = StatusCode::REQUEST_ENTITY_TOO_LARGE;
                 self.refuse(parcel.tag, parcel.target(), status);
             }

@@ -51,7 +51,7 @@ impl Device for Values {
             _ => {
                 let value = match &execute.item.data {
                     Some(data) => data.as_bytes().unwrap().to_vec(),
-                    None => std::mem::take(&mut self.spool),
+                    None => core::mem::take(&mut self.spool),
                 };
                 let is_base64 = execute
                     .item
@@ -78,7 +78,11 @@ impl Device for Values {
     }
 
     fn payload(&mut self, _: u64, offset: u64, len: u64) -> Bytes {
-        let value = self.nodes.values().next().unwrap();
+        let value = self
+            .nodes
+            .get("./There")
+            .or_else(|| self.nodes.get("./Large"))
+            .unwrap();
         piece(value, offset, len)
     }
 
@@ -96,7 +100,7 @@ impl Device for Values {
     }
 
     fn alerts(&mut self) -> Vec<(Alert, CommandTag)> {
-        std::mem::take(&mut self.alerts)
+        core::mem::take(&mut self.alerts)
     }
 }
 
@@ -107,7 +111,7 @@ fn piece(value: &[u8], offset: u64, len: u64) -> Bytes {
 }
 
 fn data(value: &[u8]) -> Data {
-    match std::str::from_utf8(value) {
+    match core::str::from_utf8(value) {
         Ok(text) => Data::text(text),
         Err(_) => Data::binary(value.to_vec()),
     }
@@ -149,7 +153,7 @@ struct Sender {
 
 impl Manager for Sender {
     fn ready(&mut self) -> Vec<(Command, CommandTag)> {
-        let commands = std::mem::take(&mut self.commands);
+        let commands = core::mem::take(&mut self.commands);
         (1..)
             .map(CommandTag)
             .zip(commands)
@@ -166,7 +170,7 @@ impl Manager for Sender {
             let source = Source {
                 id,
                 len: value.len() as u64,
-                is_text: std::str::from_utf8(value).is_ok(),
+                is_text: core::str::from_utf8(value).is_ok(),
             };
             (command.clone(), source, CommandTag(id))
         })
@@ -209,7 +213,7 @@ impl Manager for Sender {
                         .is_some_and(|meta| meta.format.as_deref() == Some("b64"));
                     let value = match &item.data {
                         Some(data) => data.as_bytes().unwrap().to_vec(),
-                        None => std::mem::take(&mut self.spool),
+                        None => core::mem::take(&mut self.spool),
                     };
                     let value = if is_base64 { unbase64(&value) } else { value };
                     self.results.push((tag.0, value));

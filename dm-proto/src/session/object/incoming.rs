@@ -211,7 +211,15 @@ impl Behind {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may panic"
+)]
 mod tests {
+    use std::string::String;
+
     use super::*;
 
     const HERE: Rules = Rules {

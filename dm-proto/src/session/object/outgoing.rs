@@ -288,7 +288,7 @@ impl Outgoing {
         };
         let mut guess = room.saturating_sub(overhead);
         if self.is_base64 {
-            guess = guess / 4 * 3;
+            guess = (guess / 4).saturating_mul(3);
         }
         for round in 0..ROUNDS {
             let len = self.cut(octets, guess.min(fails.saturating_sub(1)));
