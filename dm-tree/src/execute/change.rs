@@ -1,13 +1,17 @@
 //! Add, Replace, Delete, Copy.
 
-use dm_proto::{Data, StatusCode, message::Item, session::Answer};
+use dm_proto::{
+    Data, StatusCode,
+    message::Item,
+    session::{Answer, Verb},
+};
 
 use super::{
     Executed,
     value::{declared_format, declared_type, is_tnds, value},
 };
 use crate::{
-    Acl, Node, NodeFormat, NodeUri, Property, Query, Right, Transaction,
+    Acl, Address, Node, NodeFormat, NodeUri, Property, Query, Right, Transaction,
     description::{Access, Described},
     object::Change,
 };
@@ -103,6 +107,31 @@ impl Transaction<'_> {
         };
         self.overwrite(&uri, node, &known)?;
         Ok(StatusCode::OK.into())
+    }
+
+    /// Whether a server may write to an address, whatever the value.
+    pub(crate) fn may_write(
+        &self,
+        server: &str,
+        verb: Verb,
+        address: &Address,
+    ) -> Result<(), StatusCode> {
+        let uri = &address.uri;
+        match verb {
+            Verb::Add => self.may_create(server, uri).map_err(|answer| answer.status),
+            Verb::Replace => {
+                self.view().node(uri)?;
+                match address.query {
+                    None => self.permit(server, Right::Replace, uri),
+                    // Rights on properties have rules of their own.
+                    Some(_) => Ok(()),
+                }
+            }
+            _ => {
+                self.view().node(uri)?;
+                Ok(())
+            }
+        }
     }
 
     /// Whether a server may make a node here: it is missing, its parent is not, and both ACL and

@@ -30,8 +30,8 @@ impl Redb {
         Self::with_database(Database::create(path).map_err(database_error)?)
     }
 
-    /// A store in a database that is open already. Its tables are `dm-nodes`, `dm-records` and
-    /// `dm-format`.
+    /// A store in a database that is open already. Its tables are `dm-nodes`, `dm-records`, `dm-parts`
+    /// and `dm-format`.
     ///
     /// # Errors
     ///
@@ -41,6 +41,7 @@ impl Redb {
         {
             write.open_table(NODES).map_err(error)?;
             write.open_table(RECORDS).map_err(error)?;
+            write.open_table(PARTS).map_err(error)?;
             let mut format = write.open_table(FORMAT).map_err(error)?;
             let known = format.get(()).map_err(error)?.map(|known| known.value());
             match known {
@@ -60,11 +61,21 @@ impl Store for Redb {
     fn node(&self, uri: &NodeUri) -> Result<Option<Node>, StoreError> {
         let read = self.database.begin_read().map_err(error)?;
         let nodes = read.open_table(NODES).map_err(error)?;
-        nodes
-            .get(split(uri))
-            .map_err(error)?
-            .map(|node| decode(node.value()))
-            .transpose()
+        let Some(node) = nodes.get(split(uri)).map_err(error)? else {
+            return Ok(None);
+        };
+        let mut node: Node = decode(node.value())?;
+        let parts = read.open_table(PARTS).map_err(error)?;
+        if let Some(parts) = parts.get(split(uri)).map_err(error)? {
+            let records = read.open_table(RECORDS).map_err(error)?;
+            let mut value = Vec::new();
+            for record in records.range(spool(parts.value())).map_err(error)? {
+                let (_, record) = record.map_err(error)?;
+                value.extend_from_slice(record.value());
+            }
+            node.value = value.into();
+        }
+        Ok(Some(node))
     }
 
     fn children(&self, uri: &NodeUri, each: &mut dyn FnMut(Text)) -> Result<(), StoreError> {
@@ -91,10 +102,23 @@ impl Store for Redb {
     fn records(&self, kind: Kind, each: &mut dyn FnMut(u64, Vec<u8>)) -> Result<(), StoreError> {
         let read = self.database.begin_read().map_err(error)?;
         let records = read.open_table(RECORDS).map_err(error)?;
+        // What is the value of a node is no record any more.
+        let mut values = Vec::new();
+        if kind == Kind::Spool {
+            let parts = read.open_table(PARTS).map_err(error)?;
+            for entry in parts.iter().map_err(error)? {
+                let (_, range) = entry.map_err(error)?;
+                let (first, end) = range.value();
+                values.push(first..end);
+            }
+        }
         let kind = kind as u8;
         for entry in records.range((kind, 0)..=(kind, u64::MAX)).map_err(error)? {
             let (key, record) = entry.map_err(error)?;
-            each(key.value().1, record.value().to_vec());
+            let id = key.value().1;
+            if !values.iter().any(|range| range.contains(&id)) {
+                each(id, record.value().to_vec());
+            }
         }
         Ok(())
     }
@@ -103,14 +127,32 @@ impl Store for Redb {
         let write = self.database.begin_write().map_err(error)?;
         {
             let mut nodes = write.open_table(NODES).map_err(error)?;
+            let mut records = write.open_table(RECORDS).map_err(error)?;
+            let mut parts = write.open_table(PARTS).map_err(error)?;
             for (uri, node) in &batch.nodes {
-                match node {
-                    Some(node) => nodes.insert(split(uri), encode(node)?.as_slice()),
+                let adopted = batch.adopted.get(uri);
+                let encoded = match (node, adopted) {
+                    (None, _) => None,
+                    (Some(node), None) => Some(encode(node)?),
+                    (Some(node), Some(_)) => Some(encode(&Node {
+                        value: bytes::Bytes::new(),
+                        ..node.clone()
+                    })?),
+                };
+                match encoded {
+                    Some(node) => nodes.insert(split(uri), node.as_slice()),
                     None => nodes.remove(split(uri)),
                 }
                 .map_err(error)?;
+                let old = parts.remove(split(uri)).map_err(error)?;
+                if let Some(old) = old.map(|old| old.value()) {
+                    records.retain_in(spool(old), |_, _| false).map_err(error)?;
+                }
+                if let Some(range) = adopted {
+                    let range = (range.start, range.end);
+                    parts.insert(split(uri), range).map_err(error)?;
+                }
             }
-            let mut records = write.open_table(RECORDS).map_err(error)?;
             for ((kind, id), record) in &batch.records {
                 match record {
                     Some(record) => records.insert((*kind as u8, *id), record.as_slice()),
@@ -127,10 +169,17 @@ impl Store for Redb {
         let write = self.database.begin_write().map_err(error)?;
         write.delete_table(NODES).map_err(error)?;
         write.delete_table(RECORDS).map_err(error)?;
+        write.delete_table(PARTS).map_err(error)?;
         write.open_table(NODES).map_err(error)?;
         write.open_table(RECORDS).map_err(error)?;
+        write.open_table(PARTS).map_err(error)?;
         write.commit().map_err(error)
     }
+}
+
+/// The records that hold a value.
+fn spool((first, end): (u64, u64)) -> core::ops::Range<(u8, u64)> {
+    (Kind::Spool as u8, first)..(Kind::Spool as u8, end)
 }
 
 fn database_error(cause: redb::DatabaseError) -> StoreError {
@@ -175,6 +224,9 @@ fn kind_of_io(io: &std::io::Error) -> StoreErrorKind {
 const NODES: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinition::new("dm-nodes");
 /// Records by kind and id.
 const RECORDS: TableDefinition<'_, (u8, u64), &[u8]> = TableDefinition::new("dm-records");
+/// Large values, by parent and name of their node: the first of their records and the one behind the
+/// last.
+const PARTS: TableDefinition<'_, (&str, &str), (u64, u64)> = TableDefinition::new("dm-parts");
 /// The version of the format of the tables.
 const FORMAT: TableDefinition<'_, (), u32> = TableDefinition::new("dm-format");
 const FORMAT_VERSION: u32 = 1;

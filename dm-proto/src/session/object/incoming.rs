@@ -115,6 +115,7 @@ impl Incoming {
             held.extend_from_slice(&bytes);
         }
         Ok(Chunk {
+            command: self.command.clone(),
             item: self.item(),
             offset,
             bytes,

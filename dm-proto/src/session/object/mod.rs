@@ -16,7 +16,7 @@
 
 use bytes::Bytes;
 
-use crate::message::Item;
+use crate::message::{CommandName, Item};
 
 mod incoming;
 mod outgoing;
@@ -33,6 +33,8 @@ pub(super) use self::{
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub struct Chunk {
+    /// The command whose data it is.
+    pub command: CommandName,
     /// What the object is of: addresses and meta, without data.
     pub item: Item,
     /// The octets before this piece; 0 begins an object, and ends one that was not finished.
