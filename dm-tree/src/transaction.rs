@@ -280,7 +280,7 @@ impl RawEdit<'_> {
 
     fn place(&mut self, uri: NodeUri, node: Option<Node>) {
         if let Some(layer) = self.layers.last_mut() {
-            layer.adopted.remove(&uri);
+            layer.disown(&uri);
             layer.nodes.insert(uri, node);
         }
     }

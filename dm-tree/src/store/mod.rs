@@ -93,11 +93,18 @@ impl Batch {
     pub(crate) fn append(&mut self, later: Self) {
         // Not `BTreeMap::append`, which walks all of both: each command of thousands ends here.
         for uri in later.nodes.keys() {
-            self.adopted.remove(uri);
+            self.disown(uri);
         }
         self.adopted.extend(later.adopted);
         self.nodes.extend(later.nodes);
         self.records.extend(later.records);
+    }
+
+    /// A node that was to keep its value in records is written or removed after all.
+    pub(crate) fn disown(&mut self, uri: &NodeUri) {
+        for id in self.adopted.remove(uri).into_iter().flatten() {
+            self.records.insert((Kind::Spool, id), None);
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {

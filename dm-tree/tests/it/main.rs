@@ -5,5 +5,6 @@ mod agent;
 mod atomic;
 mod crash;
 mod execute;
+mod large;
 mod std_objects;
 mod support;
