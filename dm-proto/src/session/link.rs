@@ -334,16 +334,25 @@ impl Link {
         answer
     }
 
-    /// Moves what waits into the draft, as much as fits; only the statuses for the peer's last message
-    /// while a large object is under way.
+    /// Moves what waits into the draft, as much as fits. While a large object is under way that is
+    /// only what keeps the exchange going: all else keeps its order behind the object.
     ///
     /// # Errors
     ///
     /// If something fits into no message at all.
     pub(super) fn load(&mut self, draft: &mut Draft, keep: bool) -> Result<(), SessionError> {
-        if self.is_sending() {
-            return self.load_statuses(draft, keep);
+        match self.is_sending() {
+            true => self.load_statuses(draft, keep),
+            false => self.load_all(draft, keep),
         }
+    }
+
+    /// Moves what waits into the draft, as much as fits.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load).
+    pub(super) fn load_all(&mut self, draft: &mut Draft, keep: bool) -> Result<(), SessionError> {
         loop {
             let mut loaded = draft.load(&mut self.outbox);
             let large = loaded.large.take();
@@ -364,10 +373,14 @@ impl Link {
     }
 
     fn load_statuses(&mut self, draft: &mut Draft, keep: bool) -> Result<(), SessionError> {
-        let (mut now, later): (VecDeque<_>, VecDeque<_>) =
-            core::mem::take(&mut self.outbox).into_iter().partition(
-                |parcel| matches!(&parcel.command, Command::Status(status) if reference(status.msg_ref.as_str()) == Some(self.received)),
-            );
+        let is_urgent = |parcel: &Parcel| match &parcel.command {
+            Command::Status(status) => {
+                status.data == StatusCode::CHUNK_ACCEPTED || status.cmd == CommandName::ALERT
+            }
+            _ => false,
+        };
+        let outbox = core::mem::take(&mut self.outbox);
+        let (mut now, later): (VecDeque<_>, VecDeque<_>) = outbox.into_iter().partition(is_urgent);
         let loaded = draft.load(&mut now);
         self.outbox = later;
         put_first(&mut self.outbox, now.into());
@@ -569,7 +582,7 @@ impl Link {
         last_word: Option<Alert>,
     ) -> Result<Transmit, SessionError> {
         let mut draft = self.draft(opening)?;
-        self.load(&mut draft, false)?;
+        self.load_all(&mut draft, false)?;
         if let Some(alert) = last_word {
             // Full or not encodable: then the statuses have to do.
             let _ = draft.push(&mut alert.into());

@@ -1,6 +1,6 @@
 //! [`ServerSession`]: the server's side.
 
-use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec::Vec};
 use core::fmt;
 
 use bytes::Bytes;
@@ -85,7 +85,7 @@ enum Notice {
         items: Vec<Item>,
     },
     Results(CommandTag, u32, Vec<Item>),
-    Chunk(CommandTag, u32, Chunk),
+    Chunk(CommandTag, u32, Box<Chunk>),
     NoStatus(CommandTag, u32),
     Ready,
     NonceChanged(Side, Nonce),
@@ -470,7 +470,7 @@ impl ServerSession {
             },
             (Command::Results(results), Some(chunk)) => {
                 let part = part_of(sent, results);
-                notices.extend(part.map(|(tag, part)| Notice::Chunk(tag, part, chunk)));
+                notices.extend(part.map(|(tag, part)| Notice::Chunk(tag, part, Box::new(chunk))));
                 rules
             }
             _ => rules,
@@ -695,7 +695,8 @@ impl ServerSession {
         self.post_replies();
         self.state.link.forget_sent_object();
         let mut draft = self.state.link.draft(self.opening())?;
-        self.state.link.load(&mut draft, false)?;
+        // Statuses, which do not wait for the rest of a large object of ours.
+        self.state.link.load_all(&mut draft, false)?;
         let mut has_commands = false;
         if !self.state.link.peer_ended {
             // OMA-TS-DM_Protocol: what asks for the rest of a package holds nothing else.
@@ -815,7 +816,11 @@ impl From<Notice> for ServerEvent {
                 items,
             },
             Notice::Results(tag, part, items) => Self::Results { tag, part, items },
-            Notice::Chunk(tag, part, chunk) => Self::Chunk { tag, part, chunk },
+            Notice::Chunk(tag, part, chunk) => Self::Chunk {
+                tag,
+                part,
+                chunk: *chunk,
+            },
             Notice::NoStatus(tag, part) => Self::NoStatus { tag, part },
             Notice::Ready => Self::Ready,
             Notice::NonceChanged(side, nonce) => Self::NonceChanged { side, nonce },

@@ -13,6 +13,7 @@ mod session_execution;
 mod session_faults;
 mod session_flows;
 mod session_objects;
+mod session_objects_bad_input;
 mod session_packages;
 mod session_properties;
 mod session_support;
