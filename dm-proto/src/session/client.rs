@@ -6,7 +6,7 @@ use core::fmt;
 use bytes::Bytes;
 
 use super::{
-    CommandTag, Ending, Ticket, Transmit,
+    CommandTag, Ending, SMALLEST_MESSAGE, Ticket, Transmit,
     config::{ClientConfig, Start, Trigger},
     error::{Misuse, SessionError},
     event::{Answer, ClientEvent, Execute, Origin, UserReply},
@@ -82,6 +82,8 @@ enum Notice {
 
 impl ClientSession {
     /// Begins a session. The first transmit is package 1.
+    ///
+    /// With a [`ClientConfig::max_msg_size`] below [`SMALLEST_MESSAGE`] it is over at once.
     pub fn start(config: Arc<ClientConfig>, account: &Account, start: Start) -> Self {
         let mut link = Link::new(
             start.session_id,
@@ -103,7 +105,8 @@ impl ClientSession {
             items: start.dev_info,
             ..Replace::default()
         });
-        Self::new(
+        let size = config.max_msg_size;
+        let mut session = Self::new(
             config,
             account,
             State {
@@ -120,7 +123,11 @@ impl ClientSession {
                 is_refusing: false,
                 is_insisting: false,
             },
-        )
+        );
+        if size < SMALLEST_MESSAGE {
+            session.end(Ending::Failed(Misuse::MaxMsgSize(size).into()));
+        }
+        session
     }
 
     /// Takes up a saved session. Every event that was not answered comes again with a new ticket;

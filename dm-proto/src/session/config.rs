@@ -4,6 +4,15 @@ use alloc::vec::Vec;
 
 use crate::{Limits, SessionId, codec::Encoding, message::Item};
 
+/// The smallest `MaxMsgSize` that sessions declare and keep to, in octets: a header with credentials,
+/// statuses, and some data of a large object, in WBXML and with addresses of up to about 50 octets. XML
+/// needs about 1100.
+///
+/// A session with a configuration below it does not begin: [`Misuse::MaxMsgSize`](super::Misuse). With
+/// a peer that declares less it ends: [`Incompatibility::MaxMsgSize`](super::Incompatibility). So it
+/// does if what must be said fits into none of the peer's messages.
+pub const SMALLEST_MESSAGE: u64 = 600;
+
 /// How a client session behaves.
 #[non_exhaustive]
 #[derive(Clone, Debug)]
@@ -13,7 +22,7 @@ pub struct ClientConfig {
     pub limits: Limits,
     /// The encoding of our messages. Default WBXML.
     pub encoding: Encoding,
-    /// `MaxMsgSize` that we declare, in octets. Default 64 KiB.
+    /// `MaxMsgSize` that we declare, in octets; at least [`SMALLEST_MESSAGE`]. Default 64 KiB.
     pub max_msg_size: u64,
     /// `MaxObjSize` that we declare, in octets: the largest object that is taken, and so the memory
     /// that one under way takes. Default 1 MiB.
@@ -100,7 +109,7 @@ pub struct ServerConfig {
     /// Caps on what the client controls. Messages are read by the caller, who gives them to
     /// [`DecodeOptions`](crate::codec::DecodeOptions).
     pub limits: Limits,
-    /// `MaxMsgSize` that we declare, in octets. Default 64 KiB.
+    /// `MaxMsgSize` that we declare, in octets; at least [`SMALLEST_MESSAGE`]. Default 64 KiB.
     pub max_msg_size: u64,
     /// `MaxObjSize` that we declare, in octets: the largest object that is taken, and so the memory
     /// that one under way takes. Default 1 MiB.

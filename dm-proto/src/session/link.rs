@@ -3,7 +3,7 @@
 use alloc::{boxed::Box, collections::VecDeque, vec, vec::Vec};
 
 use super::{
-    CommandTag, Transmit,
+    CommandTag, SMALLEST_MESSAGE, Transmit,
     error::{Incompatibility, Misbehaviour, SessionError},
     object::{Chunked, Outgoing, Verdict as ChunkVerdict},
     package::{Draft, Loaded, LoadedTags, Opening, Parcel, Unfit, put_first},
@@ -20,9 +20,6 @@ use crate::{
 
 /// Messages in a row that neither say anything nor end the package. A peer needs one or two.
 const IDLE_MESSAGES: u8 = 16;
-
-/// The smallest `MaxMsgSize` that is taken for one: below, no header fits.
-const SMALLEST_MESSAGE: u64 = 256;
 
 /// The largest message to a peer that declares none: what peers like us read.
 const UNDECLARED: usize = crate::Limits::DEFAULT.message_size;

@@ -110,7 +110,9 @@ mod server;
 
 pub use self::{
     client::ClientSession,
-    config::{ClientConfig, DeviceProfile, SequencePolicy, ServerConfig, Start, Trigger},
+    config::{
+        ClientConfig, DeviceProfile, SMALLEST_MESSAGE, SequencePolicy, ServerConfig, Start, Trigger,
+    },
     error::{Incompatibility, Misbehaviour, Misuse, SessionError},
     event::{Answer, ClientEvent, Execute, Origin, Prompt, ServerEvent, UserReply, Verb},
     object::{Chunk, Source},

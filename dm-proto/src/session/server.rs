@@ -6,7 +6,7 @@ use core::fmt;
 use bytes::Bytes;
 
 use super::{
-    Chunk, CommandTag, Ending, Ticket, Transmit,
+    Chunk, CommandTag, Ending, SMALLEST_MESSAGE, Ticket, Transmit,
     config::ServerConfig,
     error::{Misbehaviour, Misuse, SessionError},
     event::ServerEvent,
@@ -97,12 +97,16 @@ impl ServerSession {
     ///
     /// # Errors
     ///
-    /// If the message is not the first of a session (MsgID 1).
+    /// If the message is not the first of a session (MsgID 1), or [`ServerConfig::max_msg_size`] is
+    /// below [`SMALLEST_MESSAGE`].
     pub fn accept(
         first: &Received,
         config: Arc<ServerConfig>,
         account: &Account,
     ) -> Result<Self, SessionError> {
+        if config.max_msg_size < SMALLEST_MESSAGE {
+            return Err(Misuse::MaxMsgSize(config.max_msg_size).into());
+        }
         let header = first.header();
         if first.number() != Some(1) {
             return Err(Misbehaviour::MessageOrder(header.msg_id.clone().into()).into());

@@ -714,17 +714,21 @@ fn arrives(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
     fn values_of_any_size_arrive_in_messages_of_any_size(
-        lens in prop::collection::vec(prop_oneof![0..5000_usize, 0..50_000_usize], 1..4),
-        sizes in (prop_oneof![1600..3000_u64, 1600..70_000_u64], prop_oneof![1600..3000_u64, 1600..70_000_u64]),
+        lens in prop::collection::vec(prop_oneof![4 => 0..5000_usize, 4 => 0..50_000_usize, 1 => 0..200_000_usize], 1..4),
+        sizes in (prop_oneof![0..2000_u64, 0..69_000_u64], prop_oneof![0..2000_u64, 0..69_000_u64]),
         is_xml: bool,
         is_text: bool,
         chunks: bool,
     ) {
-        let encoding = if is_xml { Encoding::Xml } else { Encoding::Wbxml };
+        let (encoding, least) = match is_xml {
+            true => (Encoding::Xml, 1100),
+            false => (Encoding::Wbxml, 600),
+        };
+        let sizes = (least + sizes.0, least + sizes.1);
         arrives(encoding, &lens, sizes, is_text, chunks)?;
     }
 }

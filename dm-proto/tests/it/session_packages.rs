@@ -6,8 +6,11 @@ use dm_proto::{
     auth::{Nonce, Side},
     codec::DecodeOptions,
     message::{Command, Item},
-    session::{Answer, ClientEvent, Ending, Received, SessionError, Transmit},
-    testing::{PairError, message, read},
+    session::{
+        Answer, ClientEvent, Ending, Incompatibility, Misuse, Received, SMALLEST_MESSAGE,
+        SessionError, Transmit,
+    },
+    testing::{NoAnswer, PairError, message, read},
 };
 
 use crate::session_support::*;
@@ -184,23 +187,42 @@ fn a_status_is_shortened_rather_than_lost() {
 }
 
 #[test]
-fn a_tiny_message_size_ends_the_session() {
-    for size in [0, 1, 255, 256] {
-        let mut scene = Scene::new(ENCODINGS[0]).send(exec("./Op"));
-        scene.server.max_msg_size = size;
-        let mut pair = scene.pair();
-        let end = pair.run();
+fn a_peer_with_a_tiny_message_size_ends_the_session() {
+    for size in [0, 1, 255, 256, SMALLEST_MESSAGE - 1] {
+        let with_size = |transmit: &Transmit| {
+            let mut tiny = message(transmit).expect("a message");
+            tiny.header.meta.get_or_insert_default().max_msg_size = Some(size);
+            with_message(transmit, &tiny)
+        };
+        let mut pair = Scene::new(ENCODINGS[0]).send(exec("./Op")).pair();
+        let request = pair.client.transmit().expect("package 1");
+        let answer = pair.server.exchange(&request).expect("package 2");
+        deliver(&mut pair.client, &with_size(&answer));
 
-        assert!(
-            matches!(
-                pair.client.ending,
-                Some(Ending::Failed(SessionError::PeerIncompatible(_)))
-            ),
-            "{size}: {end:?} {:?}",
-            pair.client.ending
-        );
-        assert_ne!(end, Err(PairError::Endless));
+        assert_eq!(pair.client.transmit(), None);
+        let tiny = SessionError::from(Incompatibility::MaxMsgSize);
+        assert_eq!(pair.client.ending, Some(Ending::Failed(tiny.clone())));
+
+        let mut pair = Scene::new(ENCODINGS[0]).send(exec("./Op")).pair();
+        let request = pair.client.transmit().expect("package 1");
+        assert!(pair.server.exchange(&with_size(&request)).is_err());
+        assert_eq!(pair.server.ending, Some(Ending::Failed(tiny)));
     }
+}
+
+#[test]
+fn a_session_with_a_tiny_message_size_of_our_own_does_not_begin() {
+    let tiny = || SessionError::from(Misuse::MaxMsgSize(SMALLEST_MESSAGE - 1));
+    let mut scene = Scene::new(ENCODINGS[0]);
+    scene.client.max_msg_size = SMALLEST_MESSAGE - 1;
+    let mut pair = scene.pair();
+    assert_eq!(pair.client.transmit(), None);
+    assert_eq!(pair.client.ending, Some(Ending::Failed(tiny())));
+
+    let mut scene = Scene::new(ENCODINGS[0]);
+    scene.server.max_msg_size = SMALLEST_MESSAGE - 1;
+    let end = scene.pair().run();
+    assert_eq!(end, Err(PairError::Server(NoAnswer::Session(tiny()))));
 }
 
 #[test]
