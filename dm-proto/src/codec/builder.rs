@@ -154,16 +154,13 @@ impl MessageBuilder {
     /// Whether octets travel as Base64, and text too that has characters without a form in XML.
     #[cfg(feature = "session")]
     pub(crate) fn needs_base64(&self, data: &crate::Data) -> bool {
-        match &self.writer {
-            Writer::Wbxml(_) => false,
-            #[cfg(feature = "xml")]
-            Writer::Xml(_) => {
-                let is_plain = data
-                    .as_str()
-                    .is_some_and(<xml::Writer as super::event::Sink>::can_hold);
-                !is_plain && data.as_markup().is_none()
-            }
+        #[cfg(feature = "xml")]
+        if let Writer::Xml(_) = &self.writer {
+            let can_hold = <xml::Writer as super::event::Sink>::can_hold;
+            return data.as_markup().is_none() && !data.as_str().is_some_and(can_hold);
         }
+        let _ = data;
+        false
     }
 
     /// The octets left for commands, with those for `Final` and the end already set aside.
