@@ -102,14 +102,6 @@ pub enum DecodeErrorKind {
     /// Conversion: neither the document nor the caller says what type of document it is.
     #[error("the type of the document is not known")]
     UnknownDocument,
-    /// Conversion: a token that the tables of the document type do not have.
-    #[error("unknown token 0x{token:02X} on code page {page}")]
-    UnknownToken {
-        /// The code page.
-        page: u8,
-        /// The token, without the bits for attributes and content.
-        token: u8,
-    },
     /// Conversion: text or octets that XML has no form for, outside `Data`.
     #[error("text that xml cannot represent")]
     NotRepresentable,

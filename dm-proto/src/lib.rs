@@ -7,6 +7,8 @@ extern crate std;
 
 #[cfg(feature = "session")]
 pub mod auth;
+#[cfg(feature = "bootstrap")]
+pub mod bootstrap;
 pub mod codec;
 #[cfg(all(feature = "xml", any(fuzzing, test)))]
 pub mod fuzzing;
@@ -17,10 +19,13 @@ pub mod notification;
 pub mod session;
 #[cfg(feature = "testing")]
 pub mod testing;
+#[cfg(feature = "session")]
+pub mod wap_push;
 
 mod alert_code;
 mod data;
 mod error;
+mod importance;
 mod limits;
 mod secret;
 mod status_code;
@@ -30,6 +35,7 @@ pub use self::{
     alert_code::AlertCode,
     data::{Data, Extra, ForeignAttribute, Fragment, Name, Piece},
     error::{DecodeError, DecodeErrorKind, EncodeError},
+    importance::Importance,
     limits::Limits,
     secret::Secret,
     status_code::StatusCode,

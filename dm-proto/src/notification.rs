@@ -3,7 +3,7 @@
 //! OMA-TS-DM_Notification. Notifications conforming to DM 1.2 carry version 1.1. The digest protects
 //! the device against sessions begun for nothing: a notification with a wrong one is ignored.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{collections::VecDeque, string::String, vec::Vec};
 
 use nom::{
     Finish as _, IResult, Parser as _,
@@ -13,10 +13,16 @@ use nom::{
 };
 use subtle::ConstantTimeEq as _;
 
+pub use crate::auth::{Resynchronization, SpecialNonce};
 use crate::{
     SessionId, Text,
     auth::{Account, Nonce, md5},
+    session::DeviceProfile,
+    wap_push::{APPLICATION_DM, Push},
 };
+
+/// The media type of a notification.
+pub const MEDIA_TYPE: &str = "application/vnd.syncml.notification";
 
 /// How the device is asked to involve its user.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -78,21 +84,19 @@ pub struct Received {
 pub enum Verified {
     /// With the nonce of the account.
     StoredNonce,
-    /// With the special nonce of four zero octets: the nonces of both sides have to be made anew, and
-    /// the session's first credentials use the special nonce too.
-    ZeroNonce,
+    /// With the special nonce: the nonces of both sides have to be made anew, and the session's first
+    /// credentials use it too ([`Start::with_special_nonce`](crate::session::Start::with_special_nonce)).
+    SpecialNonce(SpecialNonce),
 }
 
-/// Which nonces a notification may be verified with.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-#[expect(clippy::exhaustive_enums, reason = "complete by definition")]
-pub enum Resynchronization {
-    /// The account's own nonce only.
-    #[default]
-    Refused,
-    /// If that fails, the special nonce too. It weakens authentication, since it is no secret: allow
-    /// it only where TLS authenticates the server, and limit attempts.
-    Allowed,
+impl Verified {
+    /// The special nonce, if it was that.
+    pub fn special_nonce(self) -> Option<SpecialNonce> {
+        match self {
+            Self::StoredNonce => None,
+            Self::SpecialNonce(special) => Some(special),
+        }
+    }
 }
 
 /// Why octets are not a notification, or one cannot be built.
@@ -113,6 +117,9 @@ pub enum NotificationError {
         /// The version in tenths.
         version: u16,
     },
+    /// A push of another type, or for another application.
+    #[error("the push is not a notification of device management")]
+    NotAPushOfDm,
     /// The session id is 0.
     #[error("notification byte {offset}: session id 0")]
     SessionId {
@@ -146,13 +153,58 @@ impl Notification {
     ///
     /// If the session id is 0 or the server identifier has a length that cannot be written.
     pub fn to_octets(&self, account: &Account) -> Result<Vec<u8>, NotificationError> {
+        self.signed(account, &self.server_id, &account.server.nonce)
+    }
+
+    /// The octets for a kind of device that has ways of its own: with the user name that it takes, and, if
+    /// `is_special`, the special nonce as it has it.
+    ///
+    /// # Errors
+    ///
+    /// As [`to_octets`](Self::to_octets), and if the device takes no server identifier of that length.
+    pub fn to_octets_for(
+        &self,
+        account: &Account,
+        profile: &DeviceProfile,
+        is_special: bool,
+    ) -> Result<Vec<u8>, NotificationError> {
+        if self.server_id.len() > usize::from(profile.server_id_octets) {
+            return Err(NotificationError::ServerId { offset: SERVER_ID });
+        }
+        let name = match profile.notified_by_name && !account.server.name.is_empty() {
+            true => &account.server.name,
+            false => &self.server_id,
+        };
+        match is_special {
+            true => self.signed(account, name, &profile.special_nonce.nonce()),
+            false => self.signed(account, name, &account.server.nonce),
+        }
+    }
+
+    /// The same with the special nonce: for a device that may have lost the account's, say by a factory
+    /// reset, and lets notifications with the stored one lie. The session that it begins needs
+    /// [`ServerConfig::resynchronization`](crate::session::ServerConfig::resynchronization).
+    ///
+    /// # Errors
+    ///
+    /// As [`to_octets`](Self::to_octets).
+    pub fn to_octets_with(
+        &self,
+        account: &Account,
+        special: SpecialNonce,
+    ) -> Result<Vec<u8>, NotificationError> {
+        self.signed(account, &self.server_id, &special.nonce())
+    }
+
+    fn signed(
+        &self,
+        account: &Account,
+        name: &str,
+        nonce: &Nonce,
+    ) -> Result<Vec<u8>, NotificationError> {
         let trigger = self.trigger()?;
-        let digest = md5::digest_with_body(
-            &self.server_id,
-            account.server.secret.expose(),
-            &account.server.nonce,
-            &trigger,
-        );
+        let secret = account.server.secret.expose();
+        let digest = md5::digest_with_body(name, secret, nonce, &trigger);
         Ok([digest.as_slice(), &trigger].concat())
     }
 
@@ -252,6 +304,22 @@ impl Received {
         })
     }
 
+    /// Reads a notification that came by WAP push. OMA-TS-DM_Notification, WAP push: the content type and the
+    /// application identifier of device management.
+    ///
+    /// # Errors
+    ///
+    /// If the push is for something else or its body is not a notification.
+    pub fn from_push(push: &Push) -> Result<Self, NotificationError> {
+        let media_type = push.content_type.split(';').next().unwrap_or_default();
+        if !media_type.trim().eq_ignore_ascii_case(MEDIA_TYPE)
+            || push.application != Some(APPLICATION_DM)
+        {
+            return Err(NotificationError::NotAPushOfDm);
+        }
+        Self::read(&push.body)
+    }
+
     /// Whether the notification is from the server of `account`, and by which nonce that is known.
     /// Compares in constant time.
     ///
@@ -268,9 +336,9 @@ impl Received {
         if self.is_signed(account, &account.server.nonce) {
             return Some(Verified::StoredNonce);
         }
-        let is_allowed = resynchronization == Resynchronization::Allowed;
-        (is_allowed && self.is_signed(account, &Nonce::from(&[0; 4][..])))
-            .then_some(Verified::ZeroNonce)
+        let mut forms = resynchronization.forms().iter();
+        let special = forms.find(|form| self.is_signed(account, &form.nonce()));
+        special.copied().map(Verified::SpecialNonce)
     }
 
     fn is_signed(&self, account: &Account, nonce: &Nonce) -> bool {
@@ -281,6 +349,48 @@ impl Received {
                 let expected = md5::digest_with_body(name, secret, nonce, &self.trigger);
                 bool::from(expected.ct_eq(&self.digest))
             })
+    }
+}
+
+/// The sessions that notifications have led to: what a device remembers, so that a notification that
+/// comes again begins nothing.
+///
+/// OMA-TS-DM_Notification, `sessionid`: notifications for one session have one identifier, and lead to one
+/// session. A digest over the nonce of the account protects against those of earlier sessions, since that
+/// nonce changes; one over the [special nonce](SpecialNonce) never does. Remember a session when it is
+/// complete: a server whose session failed asks for it again under its identifier.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+pub struct SessionLog(VecDeque<(Text, SessionId)>);
+
+impl SessionLog {
+    /// How many sessions of one server are remembered.
+    pub const PER_SERVER: usize = 16;
+    /// How many sessions are remembered in all.
+    pub const TOTAL: usize = 256;
+
+    /// Whether a session of this server was completed, as far as is remembered.
+    pub fn contains(&self, server_id: &str, session_id: &SessionId) -> bool {
+        let mut known = self.0.iter();
+        known.any(|(server, session)| server == server_id && session == session_id)
+    }
+
+    /// Remembers a completed session, and forgets the oldest where there are too many.
+    pub fn remember(&mut self, server_id: &str, session_id: &SessionId) {
+        if self.contains(server_id, session_id) {
+            return;
+        }
+        let of_server = |entry: &(Text, SessionId)| entry.0 == server_id;
+        let count = self.0.iter().filter(|entry| of_server(entry)).count();
+        let oldest = match (count >= Self::PER_SERVER, self.0.len() >= Self::TOTAL) {
+            (true, _) => self.0.iter().position(of_server),
+            (false, true) => Some(0),
+            (false, false) => None,
+        };
+        if let Some(oldest) = oldest {
+            self.0.remove(oldest);
+        }
+        self.0.push_back((server_id.into(), session_id.clone()));
     }
 }
 
@@ -305,22 +415,6 @@ fn bits(header: u64, shift: u32, mask: u16) -> u16 {
     u16::from_be_bytes([high, low]) & mask
 }
 
-/// The WAP push headers of a notification sent by SMS to port 2948: what stands before it in the user
-/// data, its header for the ports included.
-///
-/// OMA-TS-DM_Notification, WAP push: content type 0x44 and application id 7. `source_port` is free,
-/// `push_id` names the push.
-pub fn wap_push_header(source_port: u16, push_id: u8) -> Vec<u8> {
-    let [high, low] = source_port.to_be_bytes();
-    [
-        // User data header: length, 16-bit ports, their length, destination 2948, source.
-        [0x06, 0x05, 0x04, 0x0B, 0x84, high, low].as_slice(),
-        // WSP: push id, PDU type Push, length of headers, content type, application id.
-        &[push_id, 0x06, 0x03, 0xC4, 0xAF, 0x87],
-    ]
-    .concat()
-}
-
 impl core::fmt::Display for Notification {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         let body: String = self
@@ -342,7 +436,7 @@ impl core::fmt::Display for Notification {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::Credentials;
+    use crate::{auth::Credentials, wap_push::Push};
 
     /// Version 1.1, background, client, session 0x1234, "com.mgmtsrv.manage".
     const TRIGGER: &str = "02d0000000 1234 12 636f6d2e6d676d747372762e6d616e616765";
@@ -501,7 +595,7 @@ mod tests {
         assert_eq!(received.verify(&account, Resynchronization::Refused), None);
         assert_eq!(
             received.verify(&account, Resynchronization::Allowed),
-            Some(Verified::ZeroNonce)
+            Some(Verified::SpecialNonce(SpecialNonce::Octets))
         );
     }
 
@@ -533,11 +627,51 @@ mod tests {
     }
 
     #[test]
-    fn the_wap_push_header_is_that_of_the_vector() {
-        assert_eq!(
-            wap_push_header(0xC002, 1),
-            octets("06 05 04 0b84 c002 01 06 03 c4 af87")
+    fn as_many_completed_sessions_are_remembered_as_fit() {
+        let id = |number: u32| SessionId::from(number);
+        let mut log = SessionLog::default();
+        log.remember("other", &id(1));
+        for number in 1..=20 {
+            log.remember("srv", &id(number));
+            log.remember("srv", &id(number));
+        }
+        assert!(
+            log.contains("other", &id(1)),
+            "one server forgets its own only"
         );
+        assert!(!log.contains("other", &id(2)));
+        for number in 1..=20 {
+            assert_eq!(log.contains("srv", &id(number)), number > 4, "{number}");
+        }
+        for server in 0..300 {
+            log.remember(&alloc::format!("srv{server}"), &id(1));
+        }
+        assert_eq!(log.0.len(), SessionLog::TOTAL);
+        assert!(!log.contains("other", &id(1)));
+    }
+
+    #[test]
+    fn a_push_is_a_notification_by_its_type_and_application() {
+        let account = manage(b"Nonce");
+        let sent = published().to_octets(&account).expect("a notification");
+        let push = Push::new(1, MEDIA_TYPE, sent.clone());
+        assert_eq!(Received::from_push(&push), Received::read(&sent));
+        for other in [
+            Push::new(1, "application/octet-stream", sent.clone()),
+            Push {
+                application: Some(5),
+                ..push.clone()
+            },
+            Push {
+                application: None,
+                ..push
+            },
+        ] {
+            assert_eq!(
+                Received::from_push(&other),
+                Err(NotificationError::NotAPushOfDm)
+            );
+        }
     }
 
     #[test]

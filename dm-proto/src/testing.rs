@@ -63,6 +63,11 @@ pub trait Device {
     fn alerts(&mut self) -> Vec<(Alert, CommandTag)> {
         Vec::new()
     }
+
+    /// Whether the device aborts the session; asked before each message, once all is executed.
+    fn leaves(&mut self) -> bool {
+        false
+    }
 }
 
 /// What stands behind a server session. By default a server that has nothing to say and takes every
@@ -88,6 +93,11 @@ pub trait Manager {
     fn alert(&mut self, alert: &Alert) -> StatusCode {
         let _ = alert;
         StatusCode::OK
+    }
+
+    /// Whether the server aborts the session; asked before each answer.
+    fn leaves(&mut self) -> bool {
+        false
     }
 
     /// Hears of an event that needs no answer.
@@ -186,6 +196,9 @@ impl<D: Device> Client<D> {
     pub fn transmit(&mut self) -> Option<Transmit> {
         self.settle();
         self.step();
+        if self.device.leaves() {
+            self.session.abort();
+        }
         let transmit = match self.speak() {
             // The session is complete; a report may still continue it.
             None => {
@@ -292,7 +305,8 @@ impl<D: Device> Client<D> {
     }
 }
 
-/// The server's half: one session at a time.
+/// The server's half: one session, which another one with the same device ends once the device has
+/// authenticated in it.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Server<M> {
@@ -306,6 +320,8 @@ pub struct Server<M> {
     pub ending: Option<Ending>,
     config: Arc<ServerConfig>,
     last_sent: Option<Transmit>,
+    /// A session that began while there was one, and in which the device has not authenticated.
+    rival: Option<(ServerSession, Option<Transmit>)>,
     nonces: Nonces,
     restarts: Restarts,
 }
@@ -335,6 +351,7 @@ impl<M: Manager> Server<M> {
             ending: None,
             config: Arc::new(config),
             last_sent: None,
+            rival: None,
             nonces: Nonces(0x80),
             restarts: Restarts::never(),
         }
@@ -348,20 +365,63 @@ impl<M: Manager> Server<M> {
     pub fn exchange(&mut self, request: &Transmit) -> Result<Transmit, NoAnswer> {
         let options = DecodeOptions::lenient(self.config.limits.clone());
         let message = read(request, &options)?;
-        let nonce = self.nonces.next();
-        let session = match &mut self.session {
-            Some(session) if session.save().disposition(&message) != Disposition::NewSession => {
-                session
-            }
-            other => other.insert(ServerSession::accept(
-                &message,
-                Arc::clone(&self.config),
-                &self.account,
-            )?),
+        let is_of = |session: &ServerSession| match session.disposition(&message) {
+            Disposition::Next | Disposition::Repeat => true,
+            Disposition::NewSession | Disposition::OutOfOrder => false,
         };
-        let handled = session.handle(message, nonce);
+        let is_rival = match (&self.session, &self.rival) {
+            (None, _) => {
+                self.session = Some(self.accept(&message)?);
+                false
+            }
+            (Some(session), _) if is_of(session) => false,
+            (_, Some((rival, _))) if is_of(rival) => true,
+            (Some(session), _) if session.disposition(&message) == Disposition::NewSession => {
+                self.rival = Some((self.accept(&message)?, None));
+                true
+            }
+            _ => false,
+        };
+        if !is_rival {
+            return self.answer(message);
+        }
+        self.swap();
+        let ending = self.ending.take();
+        let answer = self.answer(message);
+        // Who has not authenticated ends nothing.
+        if !self.is_authenticated() {
+            self.swap();
+            self.ending = ending;
+        } else if let Some((old, _)) = self.rival.take() {
+            self.retire(old);
+        }
+        answer
+    }
+
+    fn accept(&self, message: &Received) -> Result<ServerSession, SessionError> {
+        ServerSession::accept(message, Arc::clone(&self.config), &self.account)
+    }
+
+    fn answer(&mut self, message: Received) -> Result<Transmit, NoAnswer> {
+        let nonce = self.nonces.next();
+        let handled = match &mut self.session {
+            Some(session) => {
+                let is_next = session.disposition(&message) == Disposition::Next;
+                let handled = session.handle(message, nonce);
+                if is_next && handled.is_ok() {
+                    // If it was over, it is not after all.
+                    self.ending = None;
+                }
+                handled
+            }
+            None => return Err(NoAnswer::Silent),
+        };
         self.step();
         self.settle();
+        if self.manager.leaves() {
+            self.with(ServerSession::abort);
+            self.settle();
+        }
         let answer = self.session.as_mut().and_then(ServerSession::poll_transmit);
         if answer.is_some() {
             self.last_sent.clone_from(&answer);
@@ -372,6 +432,36 @@ impl<M: Manager> Server<M> {
             Some(answer) => Ok(answer),
             None => handled.map_err(NoAnswer::from).and(Err(NoAnswer::Silent)),
         }
+    }
+
+    fn is_authenticated(&self) -> bool {
+        let session = self.session.as_ref();
+        session.is_some_and(ServerSession::is_authenticated)
+    }
+
+    /// The other session is the one that messages are for, if there are two.
+    fn swap(&mut self) {
+        if let Some((rival, last_sent)) = self.rival.take() {
+            let last_sent = core::mem::replace(&mut self.last_sent, last_sent);
+            self.rival = self.session.replace(rival).map(|old| (old, last_sent));
+        }
+    }
+
+    /// Ends a session in whose place another one is.
+    fn retire(&mut self, mut old: ServerSession) {
+        old.abort();
+        let _ = old.poll_transmit();
+        while let Some(event) = old.poll_event() {
+            self.manager.hear(&event);
+        }
+    }
+
+    /// Gives the session up, as for a device of which nothing is heard any more.
+    pub fn abort(&mut self) {
+        self.with(ServerSession::abort);
+        self.settle();
+        let _ = self.session.as_mut().and_then(ServerSession::poll_transmit);
+        self.settle();
     }
 
     fn settle(&mut self) {
@@ -451,10 +541,19 @@ pub enum Fault {
     RepeatRequest,
     /// The answer arrives twice.
     RepeatAnswer,
+    /// The request arrives, and once more after the next one was answered. The late answer is lost.
+    DelayRequest,
+    /// The answer arrives, and once more before that to the next request.
+    DelayAnswer,
     /// The last half of the request is missing.
     CutRequest,
     /// The last half of the answer is missing.
     CutAnswer,
+    /// One bit of the request is another: bit n of the message, counted from its start and round again.
+    /// What still is a message is taken for one.
+    CorruptRequest(usize),
+    /// The same with the answer.
+    CorruptAnswer(usize),
 }
 
 /// A client and a server session joined in memory.
@@ -469,6 +568,10 @@ pub struct Pair<D, M> {
     pub transcript: Vec<(Side, Transmit)>,
     faults: BTreeMap<usize, Fault>,
     requests: usize,
+    /// A request on its way that was answered already.
+    late_request: Option<Transmit>,
+    /// An answer on its way that arrived already.
+    late_answer: Option<Transmit>,
 }
 
 /// Why a run did not come to its end.
@@ -501,6 +604,8 @@ impl<D: Device, M: Manager> Pair<D, M> {
             transcript: Vec::new(),
             faults: BTreeMap::new(),
             requests: 0,
+            late_request: None,
+            late_answer: None,
         }
     }
 
@@ -544,7 +649,28 @@ impl<D: Device, M: Manager> Pair<D, M> {
                 self.client.handle(answer).map_err(PairError::Client)?;
             }
         }
+        if let Some(late) = self.late_request.take() {
+            let _ = self.server.exchange(&late);
+        }
         Ok(())
+    }
+
+    /// Ends what [`run`](Self::run) could not: a client that has failed says so if it can, then each
+    /// side that still waits gives up, as whoever has the transport does in time.
+    pub fn give_up(&mut self) {
+        // One that has ended has nothing more to say: what it said now would begin it again.
+        if self.client.ending.is_none() {
+            self.client.session.abort();
+            if let Some(request) = self.client.transmit() {
+                let answer = self.server.exchange(&request).ok();
+                self.transcript.push((Side::Client, request));
+                let answer = answer.map(|answer| (Side::Server, answer));
+                self.transcript.extend(answer);
+            }
+        }
+        if self.server.ending.is_none() {
+            self.server.abort();
+        }
     }
 
     /// Carries a request to the server until an answer comes back. An abort needs none.
@@ -552,11 +678,18 @@ impl<D: Device, M: Manager> Pair<D, M> {
         while self.requests < REQUESTS {
             self.requests = self.requests.saturating_add(1);
             let fault = self.faults.remove(&self.requests);
+            let late = self.late_request.take();
             let answer = match fault {
                 Some(Fault::LoseRequest) => continue,
                 Some(Fault::CutRequest) => {
                     let _ = self.server.exchange(&cut(request));
                     continue;
+                }
+                Some(Fault::CorruptRequest(bit)) => {
+                    match self.server.exchange(&corrupt(request, bit)) {
+                        Ok(answer) => answer,
+                        Err(_) => continue,
+                    }
                 }
                 Some(Fault::RepeatRequest) => {
                     self.server.exchange(request)?;
@@ -564,23 +697,41 @@ impl<D: Device, M: Manager> Pair<D, M> {
                 }
                 _ => self.server.exchange(request)?,
             };
+            if fault == Some(Fault::DelayRequest) {
+                self.late_request = Some(request.clone());
+            }
+            if let Some(late) = late {
+                let _ = self.server.exchange(&late);
+            }
             self.transcript.push((Side::Server, answer.clone()));
-            let options = DecodeOptions::default();
+            if let Some(late) = self.late_answer.take() {
+                let late = read(&late, &DecodeOptions::default())?;
+                self.client.handle(late).map_err(PairError::Client)?;
+                // It asks again, maybe; its question is answered already.
+                let _ = self.client.session.poll_transmit();
+            }
             match fault {
                 Some(Fault::LoseAnswer) => continue,
-                Some(Fault::CutAnswer) if read(&cut(&answer), &options).is_err() => continue,
-                Some(Fault::RepeatAnswer) => {
-                    let first = read(&answer, &options)?;
-                    self.client.handle(first).map_err(PairError::Client)?;
-                    return Ok(Some(read(&answer, &options)?));
+                Some(Fault::CutAnswer) if is_unread(&cut(&answer)) => continue,
+                Some(Fault::CorruptAnswer(bit)) if is_unread(&corrupt(&answer, bit)) => {
+                    continue;
                 }
+                Some(Fault::RepeatAnswer) => {
+                    let first = read(&answer, &DecodeOptions::default())?;
+                    self.client.handle(first).map_err(PairError::Client)?;
+                }
+                Some(Fault::DelayAnswer) => self.late_answer = Some(answer.clone()),
                 _ => {}
             }
             if self.client.ending.is_some() {
                 // Who has left does not listen.
                 return Ok(None);
             }
-            return Ok(Some(read(&answer, &options)?));
+            let answer = match fault {
+                Some(Fault::CorruptAnswer(bit)) => corrupt(&answer, bit),
+                _ => answer,
+            };
+            return Ok(Some(read(&answer, &DecodeOptions::default())?));
         }
         Err(PairError::Endless)
     }
@@ -615,8 +766,24 @@ pub fn message(transmit: &Transmit) -> Result<SyncMl, ReceiveError> {
 ///
 /// If it is not a message.
 pub fn read(transmit: &Transmit, options: &DecodeOptions) -> Result<Received, ReceiveError> {
-    let headers = Headers::new(transmit.encoding.media_type());
+    let headers = Headers::new(transmit.encoding.media_type()).with_hmac(transmit.hmac.as_deref());
     Received::read(transmit.body.clone(), headers, options)
+}
+
+fn is_unread(answer: &Transmit) -> bool {
+    read(answer, &DecodeOptions::default()).is_err()
+}
+
+fn corrupt(transmit: &Transmit, bit: usize) -> Transmit {
+    let mut octets = transmit.body.to_vec();
+    let place = (bit / 8).checked_rem(octets.len()).unwrap_or_default();
+    if let Some(octet) = octets.get_mut(place) {
+        *octet ^= 1 << (bit % 8);
+    }
+    Transmit {
+        body: octets.into(),
+        ..transmit.clone()
+    }
 }
 
 fn cut(transmit: &Transmit) -> Transmit {

@@ -30,16 +30,10 @@ impl Text {
         &self.0
     }
 
-    /// Replaces the text. Where it is short this writes to its place, which takes less time than
-    /// moving a text there that was made elsewhere just before.
+    /// Replaces the text.
     #[inline]
     pub(crate) fn set(&mut self, text: &str) {
-        if text.len() <= INLINE {
-            self.0.clear();
-            self.0.push_str(text);
-        } else {
-            *self = Self::from(text);
-        }
+        *self = Self::from(text);
     }
 
     /// Appends to the text.
@@ -163,7 +157,7 @@ macro_rules! identifiers {
 
         impl From<u32> for $name {
             fn from(number: u32) -> Self {
-                Self(Text(compact_str::format_compact!("{number}")))
+                Self(Text(compact_str::ToCompactString::to_compact_string(&number)))
             }
         }
 
@@ -241,5 +235,26 @@ impl From<Text> for Correlator {
 impl fmt::Display for Correlator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl LocUri {
+    /// The address with this port in its authority, where it has none. What is no URL stays as it is.
+    ///
+    /// OMA-TS-DM_StdObj, DMAcc: ports stand beside addresses.
+    #[must_use]
+    pub fn with_port(self, port: Option<&str>) -> Self {
+        let (Some(port), Some((scheme, rest))) = (port, self.as_str().split_once("://")) else {
+            return self;
+        };
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (authority, path) = rest.split_at(end);
+        // The colons of an IPv6 address stand in brackets.
+        let host_end = authority.rfind(']').unwrap_or(0);
+        let after_host = authority.get(host_end..).unwrap_or_default();
+        match after_host.contains(':') {
+            true => self,
+            false => Self::from(alloc::format!("{scheme}://{authority}:{port}{path}")),
+        }
     }
 }

@@ -1,13 +1,16 @@
 //! What a peer sends does not make us take more memory than the budget allows. A binary of its own whose
 //! tests take turns, since the allocator counts for the whole process.
 
+#[path = "memory/documents.rs"]
+mod documents;
+
 use std::sync::Mutex;
 
 use bytes::Bytes;
 use dm_proto::{
-    DecodeErrorKind, Limits, StatusCode,
+    DecodeError, DecodeErrorKind, Limits, StatusCode,
     auth::{Account, Credentials, Nonce},
-    codec::{DecodeOptions, Encoding, decode},
+    codec::{DecodeOptions, Encoding, decode, decode_fragment},
     session::{ClientConfig, ClientEvent, ClientSession, Headers, Received, Start, Trigger},
 };
 use peak_alloc::PeakAlloc;
@@ -167,43 +170,213 @@ fn peak_memory_stays_within_twice_the_budget() {
         ),
     ];
     let mut refused = 0;
-    for (name, encoding, octets) in inputs.into_iter().chain(large()) {
+    for (name, encoding, octets) in inputs.into_iter().chain(large()).chain(hostile()) {
         for memory in [256 << 10, Limits::DEFAULT.memory] {
-            let limits = Limits::DEFAULT.with_message_size(octets.len());
-            let options = DecodeOptions::lenient(limits.with_memory(memory));
-            ALLOCATOR.reset_peak_usage();
-            let before = ALLOCATOR.current_usage();
-            let result = decode(encoding, &octets, &options);
-            let peak = ALLOCATOR.peak_usage().saturating_sub(before);
-            assert!(
-                peak <= 2 * memory,
-                "{name}: {peak} octets with a budget of {memory}"
-            );
-            match result {
-                Ok(_) => {}
-                Err(error)
-                    if matches!(
-                        error.kind(),
-                        DecodeErrorKind::TooDeep { .. }
-                            | DecodeErrorKind::TooManyAttributes { .. }
-                            | DecodeErrorKind::UnexpectedEnd
-                            | DecodeErrorKind::UndefinedEntity { .. }
-                            | DecodeErrorKind::MismatchedEnd { .. }
-                            | DecodeErrorKind::DuplicateAttribute { .. }
-                    ) => {}
-                Err(error) => {
-                    assert_eq!(
-                        error.kind(),
-                        &DecodeErrorKind::TooMuchMemory { limit: memory },
-                        "{name}"
-                    );
+            let limits = Limits::DEFAULT
+                .with_message_size(octets.len())
+                .with_memory(memory);
+            for (reading, read) in READINGS {
+                ALLOCATOR.reset_peak_usage();
+                let before = ALLOCATOR.current_usage();
+                let result = read(encoding, &octets, &limits);
+                let peak = ALLOCATOR.peak_usage().saturating_sub(before);
+                assert!(
+                    peak <= 2 * memory,
+                    "{name}, {reading}: {peak} octets with a budget of {memory}"
+                );
+                let Some(error) = result else {
+                    continue;
+                };
+                if *error.kind() == (DecodeErrorKind::TooMuchMemory { limit: memory }) {
                     refused += 1;
+                } else {
+                    assert!(is_refusal(error.kind()), "{name}, {reading}: {error}");
                 }
             }
         }
     }
     assert!(refused > 0, "no input reached the budget");
     memory_grows_no_faster_than_the_input();
+}
+
+/// Whether that is what other limits and the grammar say of the inputs here.
+fn is_refusal(kind: &DecodeErrorKind) -> bool {
+    matches!(
+        kind,
+        DecodeErrorKind::TooDeep { .. }
+            | DecodeErrorKind::TooManyAttributes { .. }
+            | DecodeErrorKind::TooManyNamespaces { .. }
+            | DecodeErrorKind::UnexpectedEnd
+            | DecodeErrorKind::UndefinedEntity { .. }
+            | DecodeErrorKind::MismatchedEnd { .. }
+            | DecodeErrorKind::DuplicateAttribute { .. }
+            | DecodeErrorKind::InternalSubset
+            | DecodeErrorKind::LengthPastEnd { .. }
+            | DecodeErrorKind::InvalidCharacter { .. }
+            | DecodeErrorKind::NotSyncMl { .. }
+            | DecodeErrorKind::Strict(_)
+    )
+}
+
+type Reading = fn(Encoding, &Bytes, &Limits) -> Option<DecodeError>;
+
+/// The ways to read a document.
+const READINGS: [(&str, Reading); 3] = [
+    ("lenient", |encoding, octets, limits| {
+        decode(encoding, octets, &DecodeOptions::lenient(limits.clone())).err()
+    }),
+    ("strict", |encoding, octets, limits| {
+        decode(encoding, octets, &DecodeOptions::strict(limits.clone())).err()
+    }),
+    ("as a fragment", |encoding, octets, limits| {
+        decode_fragment(encoding, octets, &DecodeOptions::lenient(limits.clone())).err()
+    }),
+];
+
+/// Inputs made to take memory or time: each names what it tries.
+fn hostile() -> Vec<(&'static str, Encoding, Bytes)> {
+    let table = [b'x'; 60_000];
+    let declarations: String = (0..200_000)
+        .map(|number| format!(" xmlns:a{number}='u'"))
+        .collect();
+    let laughs: String = (1..20)
+        .map(|level| {
+            let below = format!("&lol{};", level - 1).repeat(10);
+            format!("<!ENTITY lol{level} '{below}'>")
+        })
+        .collect();
+    let latin_1 = [
+        &b"<?xml version='1.0' encoding='ISO-8859-1'?>"[..],
+        &xml("<Add><Item><Data>*</Data></Item></Add>"),
+    ]
+    .concat();
+    let star = latin_1.iter().position(|&octet| octet == b'*');
+    let (start, end) = latin_1.split_at(star.expect("it is there"));
+    let latin_1 = [start, &vec![0xE9; MIB], end].concat();
+    let without_mark: Vec<u8> = format!("<a>{}</a>", "€".repeat(MIB))
+        .encode_utf16()
+        .flat_map(u16::to_be_bytes)
+        .collect();
+    let length = [0x8F, 0xFF, 0xFF, 0xFF, 0x7F];
+    let in_data = |octets: &[u8]| [&[0x60, 0x54, 0x4F][..], octets].concat();
+    vec![
+        (
+            "billion laughs",
+            Encoding::Xml,
+            format!("<!DOCTYPE SyncML [<!ENTITY lol0 'lol'>{laughs}]><SyncML>&lol19;</SyncML>")
+                .into(),
+        ),
+        (
+            "200 000 declarations",
+            Encoding::Xml,
+            xml(&format!("<Add{declarations}/>")),
+        ),
+        (
+            "declarations in depth",
+            Encoding::Xml,
+            xml(&"<Sequence xmlns='urn:a' xmlns:b='urn:&#98;'>".repeat(100_000)),
+        ),
+        (
+            "200 000 attributes in wbxml",
+            Encoding::Wbxml,
+            wbxml(
+                b"a\0",
+                &[
+                    &[0xC5][..],
+                    &[0x04, 0x00, 0x03, b'v', 0].repeat(200_000),
+                    &[0x01; 2],
+                ]
+                .concat(),
+            ),
+        ),
+        (
+            "references in names",
+            Encoding::Wbxml,
+            wbxml(&table, &[0x04, 0x00].repeat(400_000)),
+        ),
+        (
+            "references in names of attributes",
+            Encoding::Wbxml,
+            wbxml(
+                &table,
+                &[&[0x85][..], &[0x04, 0x00].repeat(400_000), &[0x01]].concat(),
+            ),
+        ),
+        (
+            "references in instructions",
+            Encoding::Wbxml,
+            wbxml(
+                &table,
+                &[0x43, 0x04, 0x00, 0x83, 0x00, 0x01].repeat(100_000),
+            ),
+        ),
+        (
+            "a length of nearly 4 GiB",
+            Encoding::Wbxml,
+            wbxml(b"", &in_data(&[&[0xC3][..], &length].concat())),
+        ),
+        (
+            "a table of nearly 4 GiB",
+            Encoding::Wbxml,
+            [&[0x02, 0xA4, 0x01, 0x6A][..], &length].concat().into(),
+        ),
+        (
+            "an entity of nearly 2^32",
+            Encoding::Wbxml,
+            wbxml(b"", &in_data(&[&[0x02][..], &length].concat())),
+        ),
+        ("latin-1", Encoding::Xml, latin_1.into()),
+        ("utf-16 without a mark", Encoding::Xml, without_mark.into()),
+        (
+            "ends of sections in text",
+            Encoding::Xml,
+            xml(&format!(
+                "<Add><Item><Data>{}</Data></Item></Add>",
+                "]]>".repeat(MIB)
+            )),
+        ),
+        (
+            "ends of sections between elements",
+            Encoding::Xml,
+            xml(&"]]><Add/>".repeat(100_000)),
+        ),
+        (
+            "declarations of the document",
+            Encoding::Xml,
+            [&b"<?xml version='9.9'?>".repeat(100_000)[..], &xml("")]
+                .concat()
+                .into(),
+        ),
+        (
+            "comments and instructions",
+            Encoding::Xml,
+            xml(&"<!-- --><?a b?>".repeat(500_000)),
+        ),
+        (
+            "markup in data",
+            Encoding::Xml,
+            xml(&format!(
+                "<Add><Item><Data>{}</Data></Item></Add>",
+                "<a b='c'/>".repeat(100_000)
+            )),
+        ),
+        (
+            "octets that become Base64",
+            Encoding::Wbxml,
+            wbxml(
+                b"",
+                &[0x60, 0x54, 0x4F, 0xC3, 0x01, 0xFF, 0x01, 0x01, 0x01].repeat(100_000),
+            ),
+        ),
+        (
+            "text that is escaped",
+            Encoding::Wbxml,
+            wbxml(
+                b"",
+                &in_data(&[&[0x03][..], &vec![b'&'; MIB], &[0, 0x01, 0x01, 0x01]].concat()),
+            ),
+        ),
+    ]
 }
 
 /// Inputs above the default size of messages, or with one limit of their own.
@@ -316,7 +489,7 @@ fn memory_grows_no_faster_than_the_input() {
         )
     };
     type Make<'a> = &'a dyn Fn(usize) -> Bytes;
-    let makers: [(&str, Encoding, Make<'_>); 6] = [
+    let makers: [(&str, Encoding, Make<'_>); 13] = [
         ("items", Encoding::Wbxml, &|count| {
             wbxml(b"", &[&[0x60][..], &item.repeat(count), &[0x01]].concat())
         }),
@@ -336,6 +509,30 @@ fn memory_grows_no_faster_than_the_input() {
         }),
         ("xml items", Encoding::Xml, &|count| {
             xml(&format!("<Add>{}</Add>", "<Item/>".repeat(count)))
+        }),
+        ("elements that nobody knows", Encoding::Xml, &|count| {
+            xml(&"<a b='c'><d/></a>".repeat(count))
+        }),
+        ("declarations", Encoding::Xml, &|count| {
+            xml(&"<Add xmlns:a='b'/>".repeat(count))
+        }),
+        ("ends of sections", Encoding::Xml, &|count| {
+            xml(&"]]><Add/>".repeat(count))
+        }),
+        ("utf-16", Encoding::Xml, &|count| {
+            let text = xml(&"<Add/>".repeat(count));
+            let text = core::str::from_utf8(&text).unwrap_or_default();
+            let octets: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+            octets.into()
+        }),
+        ("references to a table", Encoding::Wbxml, &|count| {
+            wbxml(b"abc\0", &[0x45, 0x4B, 0x83, 0, 0x01, 0x01].repeat(count))
+        }),
+        ("literals", Encoding::Wbxml, &|count| {
+            wbxml(b"abc\0", &[0x04, 0x00].repeat(count))
+        }),
+        ("switches of pages", Encoding::Wbxml, &|count| {
+            wbxml(b"", &[0x00, 0x01, 0x00, 0x00, 0x05].repeat(count))
         }),
     ];
     for (name, encoding, make) in makers {
@@ -382,7 +579,7 @@ fn a_long_type_is_not_copied_to_each_item_of_its_command() {
     let mut executed = 0;
     while let Some(event) = session.poll_event() {
         if let ClientEvent::Execute(ticket, execute) = event {
-            let type_ = execute.item.meta.and_then(|meta| meta.type_);
+            let type_ = execute.item.meta.and_then(|meta| meta.type_.clone());
             assert_eq!(type_.map(|type_| type_.len()), Some(100_000));
             session.answer(ticket, StatusCode::OK.into());
             executed += 1;

@@ -145,6 +145,24 @@ impl Acl {
         self
     }
 
+    /// The same on the root of the tree, which inherits from nobody: a right that was this server's alone
+    /// becomes everybody's. OMA-TS-DM_TND, ACL, removal of a server.
+    #[must_use]
+    pub(crate) fn revoke_at_root(mut self, server: &str) -> Self {
+        for (_, servers) in &mut self.entries {
+            if servers.iter().all(|known| known == server) {
+                *servers = vec![Text::from_static(EVERYONE)];
+            }
+        }
+        self.revoke(server)
+    }
+
+    /// Whether an entry names `server`.
+    pub(crate) fn names(&self, server: &str) -> bool {
+        let mut servers = self.entries.iter().flat_map(|(_, servers)| servers);
+        servers.any(|known| known == server)
+    }
+
     /// Whether `server` has `right`.
     pub fn allows(&self, right: Right, server: &str) -> bool {
         self.entries
@@ -351,6 +369,11 @@ mod tests {
         let acl = Acl::all(["a", "b"]).grant(Right::Get, "*").revoke("a");
         assert_eq!(acl.to_string(), "Add=b&Delete=b&Exec=b&Get=*&Replace=b");
         assert!(Acl::all(["a"]).revoke("a").is_empty());
+        let root = Acl::parse("Add=*&Get=a+b&Replace=a").unwrap();
+        assert_eq!(
+            root.revoke_at_root("a").to_string(),
+            "Add=*&Get=b&Replace=*"
+        );
     }
 
     proptest! {

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use dm_proto::Text;
 
-use crate::{Node, NodeFormat};
+use crate::{Node, NodeFormat, Property, PropertySet};
 
 /// A node of the description framework, built in code. OMA-TS-DM_TND, device description framework.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +17,11 @@ pub struct NodeDescription {
     default: Option<Bytes>,
     children: Vec<Self>,
     open: bool,
+    computed: bool,
+    title: Option<Text>,
+    text: Option<Text>,
+    case: Option<CaseSense>,
+    properties: PropertySet,
 }
 
 /// The commands that a node supports, whatever the ACL says.
@@ -39,9 +44,33 @@ impl Access {
     /// Replace.
     pub const REPLACE: Self = Self(32);
 
+    /// Each command with its name, in the order of the standard.
+    const NAMES: [(Self, &str); 6] = [
+        (Self::ADD, "Add"),
+        (Self::COPY, "Copy"),
+        (Self::DELETE, "Delete"),
+        (Self::EXEC, "Exec"),
+        (Self::GET, "Get"),
+        (Self::REPLACE, "Replace"),
+    ];
+
     /// Whether all of `other` is in it.
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
+    }
+
+    /// The command of this name.
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        let named = Self::NAMES.into_iter().find(|(_, known)| *known == name);
+        named.map(|(access, _)| access)
+    }
+
+    /// The names of the commands in it.
+    pub(crate) fn names(self) -> impl Iterator<Item = &'static str> {
+        Self::NAMES
+            .into_iter()
+            .filter(move |(access, _)| self.contains(*access))
+            .map(|(_, name)| name)
     }
 }
 
@@ -62,6 +91,17 @@ pub enum Scope {
     Dynamic,
     /// There from the start; no server creates, deletes or renames it.
     Permanent,
+}
+
+/// Whether the names below a node differ by case. OMA-TS-DM_TND, CaseSense.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "the standard's list is complete")]
+pub enum CaseSense {
+    /// `CS`: they do.
+    Sensitive,
+    /// `CIS`: names that differ by the case of ASCII letters alone are the same; the spelling that a
+    /// node was made with is kept.
+    Insensitive,
 }
 
 /// How often a node occurs.
@@ -91,6 +131,11 @@ impl NodeDescription {
             default: None,
             children: Vec::new(),
             open: false,
+            computed: false,
+            title: None,
+            text: None,
+            case: None,
+            properties: PropertySet::ALL.without(Property::Size),
         }
     }
 
@@ -99,6 +144,7 @@ impl NodeDescription {
         Self {
             format,
             types: vec![Text::from_static("text/plain")],
+            properties: PropertySet::ALL,
             ..Self::interior(name)
         }
     }
@@ -171,6 +217,107 @@ impl NodeDescription {
         self
     }
 
+    /// The same, computed: what is below it is not stored, and its object is asked
+    /// ([`ManagementObject::list`](crate::object::ManagementObject::list)) whenever somebody looks. What
+    /// the children below it support is theirs to describe; what is not described supports Get.
+    #[must_use]
+    pub fn computed(mut self) -> Self {
+        self.computed = true;
+        self
+    }
+
+    /// The same with a title for people.
+    #[must_use]
+    pub fn title(mut self, title: impl Into<Text>) -> Self {
+        self.title = Some(title.into());
+        self
+    }
+
+    /// The same with a text that says what the node is for.
+    #[must_use]
+    pub fn text(mut self, text: impl Into<Text>) -> Self {
+        self.text = Some(text.into());
+        self
+    }
+
+    /// The same with one more type that it may have.
+    #[must_use]
+    pub fn or_type(mut self, type_: impl Into<Text>) -> Self {
+        self.types.push(type_.into());
+        self
+    }
+
+    /// The same with a rule for the names below it; without one that of the node above holds, and at
+    /// last that case counts.
+    #[must_use]
+    pub fn case_sense(mut self, case: CaseSense) -> Self {
+        self.case = Some(case);
+        self
+    }
+
+    /// The same with these run-time properties, and those that every node has. By default all of them,
+    /// since the tree keeps them; interior nodes have no Size.
+    #[must_use]
+    pub fn properties(mut self, properties: PropertySet) -> Self {
+        self.properties = properties.and(PropertySet::LEAST);
+        if self.format == NodeFormat::Node {
+            self.properties = self.properties.without(Property::Size);
+        }
+        self
+    }
+
+    /// The same under another name; `None` for a name that is chosen at run time.
+    #[must_use]
+    pub fn named(mut self, name: Option<Text>) -> Self {
+        self.name = name;
+        self
+    }
+
+    /// The commands that it supports.
+    pub fn supported(&self) -> Access {
+        self.access
+    }
+
+    /// Whether it comes with the object.
+    pub fn scope(&self) -> Scope {
+        self.scope
+    }
+
+    /// How often it occurs.
+    pub fn occurs(&self) -> Occurrence {
+        self.occurrence
+    }
+
+    /// The value with which it is created if none is given.
+    pub fn default_of(&self) -> Option<&Bytes> {
+        self.default.as_ref()
+    }
+
+    /// Its title for people.
+    pub fn title_of(&self) -> Option<&str> {
+        self.title.as_deref()
+    }
+
+    /// What it is for.
+    pub fn text_of(&self) -> Option<&str> {
+        self.text.as_deref()
+    }
+
+    /// Its own rule for the names below it.
+    pub fn case_of(&self) -> Option<CaseSense> {
+        self.case
+    }
+
+    /// Its run-time properties.
+    pub fn properties_of(&self) -> PropertySet {
+        self.properties
+    }
+
+    /// Whether there may be any nodes below it.
+    pub fn is_open(&self) -> bool {
+        self.open
+    }
+
     /// The name; `None` if it is chosen at run time.
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
@@ -202,31 +349,111 @@ impl NodeDescription {
 
     /// What is said of the node at `path` (segments joined by `/`) below this one.
     pub(crate) fn lookup(&self, path: &str) -> Described<'_> {
+        self.lookup_with_case(path).0
+    }
+
+    /// The same, and whether the names below that node differ by case.
+    pub(crate) fn lookup_with_case(&self, path: &str) -> (Described<'_>, CaseSense) {
         let mut description = self;
+        let mut case = self.case.unwrap_or(CaseSense::Sensitive);
         for segment in path.split('/').filter(|segment| !segment.is_empty()) {
-            match description.child_for(segment) {
-                Some(child) => description = child,
-                None if description.open => return Described::Open,
-                None => return Described::Nothing,
+            match description.child_for(segment, case) {
+                Some(child) => {
+                    description = child;
+                    case = child.case.unwrap_or(case);
+                }
+                None if description.open => return (Described::Open, case),
+                None => return (Described::Nothing, case),
             }
         }
-        Described::Node(description)
+        (Described::Node(description), case)
+    }
+
+    pub(crate) fn is_computed(&self) -> bool {
+        self.computed
+    }
+
+    /// Whether something at or below this one is computed.
+    pub(crate) fn computes(&self) -> bool {
+        let mut pending = vec![self];
+        while let Some(description) = pending.pop() {
+            if description.computed {
+                return true;
+            }
+            pending.extend(&description.children);
+        }
+        false
+    }
+
+    /// Whether the children of the node at `path` are computed: it, or a node that leads to it, is
+    /// described so.
+    pub(crate) fn computes_below(&self, path: &str) -> bool {
+        let mut description = self;
+        let mut case = self.case.unwrap_or(CaseSense::Sensitive);
+        for segment in path.split('/').filter(|segment| !segment.is_empty()) {
+            if description.computed {
+                return true;
+            }
+            match description.child_for(segment, case) {
+                Some(child) => {
+                    description = child;
+                    case = child.case.unwrap_or(case);
+                }
+                None => return false,
+            }
+        }
+        description.computed
     }
 
     /// The description of a child by its name: the one that has it, else the placeholder.
-    fn child_for(&self, name: &str) -> Option<&Self> {
-        self.children
-            .iter()
-            .find(|child| child.name() == Some(name))
-            .or_else(|| self.children.iter().find(|child| child.name.is_none()))
+    fn child_for(&self, name: &str, case: CaseSense) -> Option<&Self> {
+        let is_named = |child: &&Self| {
+            child.name.as_ref().is_some_and(|known| match case {
+                CaseSense::Sensitive => known == name,
+                CaseSense::Insensitive => known.eq_ignore_ascii_case(name),
+            })
+        };
+        let placeholder = || self.children.iter().find(|child| child.name.is_none());
+        self.children.iter().find(is_named).or_else(placeholder)
+    }
+
+    pub(crate) fn push_child(&mut self, child: Self) {
+        self.children.push(child);
+        // What is described is not any more whatever a server likes.
+        self.open = false;
+    }
+
+    /// The description at a path of names, where anything may stand for a placeholder.
+    pub(crate) fn descendant_mut(&mut self, path: &str) -> Option<&mut Self> {
+        let mut at = self;
+        for name in path.split('/').filter(|name| !name.is_empty()) {
+            let is_named = |child: &Self| child.name() == Some(name);
+            let place = at.children.iter().position(is_named);
+            let place =
+                place.or_else(|| at.children.iter().position(|child| child.name.is_none()))?;
+            at = at.children.get_mut(place)?;
+        }
+        Some(at)
+    }
+
+    /// Whether case does not count somewhere in the subtree.
+    pub(crate) fn ignores_case(&self) -> bool {
+        let mut pending = vec![self];
+        while let Some(description) = pending.pop() {
+            if description.case == Some(CaseSense::Insensitive) {
+                return true;
+            }
+            pending.extend(&description.children);
+        }
+        false
     }
 
     /// How many of `siblings` this description of a child of `self` stands for.
-    pub(crate) fn count(&self, child: &Self, siblings: &[Text]) -> usize {
+    pub(crate) fn count(&self, child: &Self, case: CaseSense, siblings: &[Text]) -> usize {
         siblings
             .iter()
             .filter(|name| {
-                self.child_for(name)
+                self.child_for(name, case)
                     .is_some_and(|found| core::ptr::eq(found, child))
             })
             .count()
@@ -236,8 +463,9 @@ impl NodeDescription {
         self.scope == Scope::Permanent
     }
 
-    pub(crate) fn occurs(&self) -> Occurrence {
-        self.occurrence
+    /// Whether it has this very type, among others or not.
+    pub(crate) fn has_type(&self, type_: &str) -> bool {
+        self.types.iter().any(|known| known == type_)
     }
 
     pub(crate) fn supports(&self, access: Access) -> bool {
@@ -277,6 +505,45 @@ impl Occurrence {
     }
 }
 
+/// A description without its children, as a document has it.
+pub(crate) struct Parts {
+    pub(crate) name: Option<Text>,
+    pub(crate) format: NodeFormat,
+    pub(crate) types: Vec<Text>,
+    pub(crate) access: Access,
+    pub(crate) scope: Scope,
+    pub(crate) occurrence: Occurrence,
+    pub(crate) default: Option<Bytes>,
+    pub(crate) open: bool,
+    pub(crate) title: Option<Text>,
+    pub(crate) text: Option<Text>,
+    pub(crate) case: Option<CaseSense>,
+    pub(crate) properties: PropertySet,
+}
+
+impl From<Parts> for NodeDescription {
+    fn from(parts: Parts) -> Self {
+        Self {
+            name: parts.name,
+            format: parts.format,
+            types: parts.types,
+            access: parts.access,
+            scope: parts.scope,
+            occurrence: parts.occurrence,
+            default: parts.default,
+            children: Vec::new(),
+            open: parts.open,
+            // A document cannot say it: it is how an object keeps its nodes.
+            computed: false,
+            title: parts.title,
+            text: parts.text,
+            case: parts.case,
+            properties: PropertySet::NONE,
+        }
+        .properties(parts.properties)
+    }
+}
+
 /// What descriptions say of a place in the tree.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Described<'d> {
@@ -309,7 +576,7 @@ impl Described<'_> {
 }
 
 /// A MIME type without parameters, in lower case.
-fn essence(type_: &str) -> String {
+pub(crate) fn essence(type_: &str) -> String {
     let essence = type_.split(';').next().unwrap_or_default();
     essence.trim().to_ascii_lowercase()
 }
@@ -341,7 +608,10 @@ mod tests {
             Some("open")
         );
         let siblings = ["Named", "x", "y", "Ext"].map(Text::from);
-        assert_eq!(description.count(&description.children[1], &siblings), 2);
+        assert_eq!(
+            description.count(&description.children[1], CaseSense::Sensitive, &siblings),
+            2
+        );
     }
 
     #[test]

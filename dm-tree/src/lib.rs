@@ -1,16 +1,22 @@
 #![doc = include_str!("../README.md")]
 
 pub mod agent;
+pub mod ddf;
 pub mod description;
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;
 pub mod object;
 pub mod remote;
 pub mod std_objects;
 pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod tnds;
 
 mod acl;
+mod address;
 mod execute;
+mod mgmt_tree;
 mod node;
 mod transaction;
 mod tree;
@@ -18,8 +24,10 @@ mod uri;
 
 pub use self::{
     acl::{Acl, AclError, Right},
+    address::{Address, ListKind, Property, PropertySet, Query},
+    mgmt_tree::DocumentError,
     node::{Node, NodeFormat},
     transaction::{Edit, View},
-    tree::{Transaction, Tree, TreeError},
-    uri::{Address, ListKind, NodeUri, Property, Query, UriError, UriLimits},
+    tree::{CreatorAcl, Transaction, Tree, TreeError, TreeOptions},
+    uri::{NodeUri, UriError, UriLimits},
 };

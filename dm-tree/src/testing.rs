@@ -468,7 +468,8 @@ impl<O: Operation> Bench<O> {
         match answer {
             Some(answer) if fault != Some(Fault::LoseAnswer) => {
                 let nonce = self.nonce();
-                let headers = Headers::new(answer.encoding.media_type());
+                let headers =
+                    Headers::new(answer.encoding.media_type()).with_hmac(answer.hmac.as_deref());
                 self.agent()?.handle(answer.body, headers, nonce)?;
             }
             _ => self.agent()?.transport_failed(now)?,

@@ -1,6 +1,7 @@
 //! Reading and writing inside a transaction: [`View`] and [`Edit`].
 
-use std::collections::BTreeSet;
+use core::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use dm_proto::{StatusCode, Text};
@@ -8,6 +9,7 @@ use dm_proto::{StatusCode, Text};
 use crate::{
     Acl, Node, NodeUri,
     store::{Batch, Store, StoreError, StoreErrorKind},
+    tree::Mount,
 };
 
 /// Read access to the tree as the transaction sees it: its own changes first, the store below.
@@ -16,11 +18,33 @@ pub struct View<'t> {
     store: &'t dyn Store,
     /// The changes of the transaction and of its savepoints, oldest first.
     layers: &'t [Batch],
+    /// The objects that may have computed nodes. Without them, it shows what is stored.
+    mounts: &'t [Mount],
+    /// Where a failure of the storage is noted.
+    met: Option<&'t Cell<Option<StoreErrorKind>>>,
 }
 
 impl<'t> View<'t> {
     pub(crate) fn new(store: &'t dyn Store, layers: &'t [Batch]) -> Self {
-        Self { store, layers }
+        Self {
+            store,
+            layers,
+            mounts: &[],
+            met: None,
+        }
+    }
+
+    /// The same with the nodes that objects compute.
+    pub(crate) fn with_mounts(self, mounts: &'t [Mount]) -> Self {
+        Self { mounts, ..self }
+    }
+
+    /// The same without them: what an object sees that computes.
+    fn stored(self) -> Self {
+        Self {
+            mounts: &[],
+            ..self
+        }
     }
 
     /// A node; 404 if there is none, 510 if the storage fails.
@@ -58,13 +82,67 @@ impl<'t> View<'t> {
     ///
     /// 404 if the node is missing, 510 if the storage fails.
     pub fn children(&self, uri: &NodeUri) -> Result<Vec<Text>, StatusCode> {
-        self.node(uri)?;
-        let mut names = BTreeSet::new();
+        if !self.node(uri)?.is_interior() {
+            return Ok(Vec::new());
+        }
+        if let Some(entries) = self.computed_children(uri) {
+            return Ok(entries?.into_keys().collect());
+        }
+        let mut names = Vec::new();
         self.store
-            .children(uri, &mut |name| {
-                names.insert(name);
-            })
-            .map_err(|error| status_of(&error))?;
+            .children(uri, &mut |name| names.push(name))
+            .map_err(|error| self.failed(&error))?;
+        let changes = self.changes_below(uri);
+        if changes.is_empty() {
+            return Ok(names);
+        }
+        let mut names: BTreeSet<Text> = names.into_iter().collect();
+        for (name, node) in changes {
+            if node.is_some() {
+                names.insert(name.into());
+            } else {
+                names.remove(name);
+            }
+        }
+        Ok(names.into_iter().collect())
+    }
+
+    /// The children with their names, sorted by these.
+    ///
+    /// # Errors
+    ///
+    /// 404 if the node is missing, 510 if the storage fails.
+    pub fn entries(&self, uri: &NodeUri) -> Result<Vec<(Text, Node)>, StatusCode> {
+        if !self.node(uri)?.is_interior() {
+            return Ok(Vec::new());
+        }
+        if let Some(entries) = self.computed_children(uri) {
+            return Ok(entries?.into_iter().collect());
+        }
+        let mut entries = Vec::new();
+        self.store
+            .entries(uri, &mut |name, node| entries.push((name, node)))
+            .map_err(|error| self.failed(&error))?;
+        let changes = self.changes_below(uri);
+        if changes.is_empty() {
+            return Ok(entries);
+        }
+        let mut entries: BTreeMap<Text, Node> = entries.into_iter().collect();
+        for (name, node) in changes {
+            match node {
+                Some(node) => entries.insert(name.into(), node.clone()),
+                None => entries.remove(name),
+            };
+        }
+        Ok(entries.into_iter().collect())
+    }
+
+    /// What the transaction did to the children of a node.
+    fn changes_below<'a>(&'a self, uri: &'a NodeUri) -> BTreeMap<&'a str, Option<&'a Node>> {
+        let mut changes = BTreeMap::new();
+        if self.layers.iter().all(|layer| layer.nodes.is_empty()) {
+            return changes;
+        }
         let first = uri.child_named("");
         for layer in self.layers {
             for (changed, node) in layer.nodes.range(&first..) {
@@ -72,16 +150,12 @@ impl<'t> View<'t> {
                     None => break,
                     Some(name) if name.contains('/') => {}
                     Some(name) => {
-                        if node.is_some() {
-                            names.insert(name.into());
-                        } else {
-                            names.remove(name);
-                        }
+                        changes.insert(name, node.as_ref());
                     }
                 }
             }
         }
-        Ok(names.into_iter().collect())
+        changes
     }
 
     /// The ACL that counts for a node: its own if it has one, else that of the nearest ancestor that
@@ -91,26 +165,92 @@ impl<'t> View<'t> {
     ///
     /// 404 if the node is missing, 510 if the storage fails.
     pub fn effective_acl(&self, uri: &NodeUri) -> Result<Acl, StatusCode> {
-        let mut acl = self.node(uri)?.acl;
-        let mut at = uri.clone();
-        while acl.is_empty() {
-            let Some(parent) = at.parent() else {
-                return Ok(Acl::of_root());
-            };
-            at = parent;
-            acl = self.node(&at)?.acl;
+        let mut at = Some(uri.clone());
+        while let Some(uri) = &at
+            && self.mounts.iter().any(|mount| mount.computes(uri))
+        {
+            let acl = self.node(uri)?.acl;
+            if !acl.is_empty() {
+                return Ok(acl);
+            }
+            at = uri.parent();
         }
-        Ok(acl)
+        let Some(uri) = &at else {
+            return Ok(Acl::of_root());
+        };
+        let levels = self.levels_changed(uri);
+        // The nodes that the transaction has touched, and what lies between them; above, the store.
+        for _ in 0..levels {
+            let Some(uri) = at else {
+                break;
+            };
+            let acl = self.node(&uri)?.acl;
+            if !acl.is_empty() {
+                return Ok(acl);
+            }
+            at = uri.parent();
+        }
+        let Some(uri) = at else {
+            return Ok(Acl::of_root());
+        };
+        let stored = self.store.effective_acl(&uri);
+        let acl = stored.map_err(|error| self.failed(&error))?;
+        let acl = acl.ok_or(StatusCode::NOT_FOUND)?;
+        Ok(if acl.is_empty() { Acl::of_root() } else { acl })
+    }
+
+    /// How many levels, from a node upwards, reach to the last that the transaction has touched.
+    fn levels_changed(&self, uri: &NodeUri) -> usize {
+        let changed = || self.layers.iter().filter(|layer| !layer.nodes.is_empty());
+        if changed().next().is_none() {
+            return 0;
+        }
+        let mut levels = 0;
+        let mut at = Some(uri.clone());
+        for level in 1.. {
+            let Some(uri) = at else {
+                break;
+            };
+            if changed().any(|layer| layer.nodes.contains_key(&uri)) {
+                levels = level;
+            }
+            at = uri.parent();
+        }
+        levels
     }
 
     /// A node; `None` if there is none.
     pub(crate) fn find(&self, uri: &NodeUri) -> Result<Option<Node>, StatusCode> {
+        if let Some(mount) = self.mounts.iter().find(|mount| mount.computes(uri)) {
+            return mount.object.look(&self.stored(), uri);
+        }
         for layer in self.layers.iter().rev() {
             if let Some(node) = layer.nodes.get(uri) {
                 return Ok(node.clone());
             }
         }
-        self.store.node(uri).map_err(|error| status_of(&error))
+        self.store.node(uri).map_err(|error| self.failed(&error))
+    }
+
+    /// The children of a node, if they are computed.
+    fn computed_children(&self, uri: &NodeUri) -> Option<Result<BTreeMap<Text, Node>, StatusCode>> {
+        let mut mounts = self.mounts.iter();
+        let mount = mounts.find(|mount| mount.computes_below(uri))?;
+        let listed = mount.object.list(&self.stored(), uri);
+        // A name that cannot stand in a URI is one that nobody could ask for.
+        let named = |(name, node): (Text, Node)| {
+            let child = uri.child(&name).ok()?;
+            Some((Text::from(child.name()), node))
+        };
+        Some(listed.map(|entries| entries.into_iter().filter_map(named).collect()))
+    }
+
+    /// The status of a failure of the storage, which is noted.
+    fn failed(&self, error: &StoreError) -> StatusCode {
+        if let Some(met) = self.met {
+            met.set(Some(error.kind));
+        }
+        status_of(error)
     }
 
     /// The node and everything below it, parents before children.
@@ -234,11 +374,15 @@ pub(crate) struct RawEdit<'t> {
     pub(crate) store: &'t dyn Store,
     pub(crate) layers: &'t mut Vec<Batch>,
     pub(crate) now: u64,
+    pub(crate) met: &'t Cell<Option<StoreErrorKind>>,
 }
 
 impl RawEdit<'_> {
     pub(crate) fn view(&self) -> View<'_> {
-        View::new(self.store, self.layers)
+        View {
+            met: Some(self.met),
+            ..View::new(self.store, self.layers)
+        }
     }
 
     /// Writes a node, counting the change on from what was there.

@@ -1,12 +1,16 @@
 //! [`Tree`] and [`Transaction`]: commands on the tree.
 
+use core::cell::Cell;
+
 use dm_proto::{StatusCode, message::Alert};
 
 use crate::{
     Acl, Edit, Node, NodeUri, UriLimits, View,
-    description::{Access, Described, NodeDescription},
+    ddf::Ddf,
+    description::{Access, CaseSense, Described, NodeDescription},
     object::{Decision, Job, ManagementObject, Outcome},
-    store::{Batch, Kind, Store, StoreError},
+    std_objects::{DmAcc, Inbox},
+    store::{Batch, Kind, Store, StoreError, StoreErrorKind},
     transaction::RawEdit,
 };
 
@@ -15,6 +19,7 @@ pub struct Tree {
     store: Box<dyn Store>,
     mounts: Vec<Mount>,
     limits: UriLimits,
+    options: TreeOptions,
     /// The time last heard of.
     now: u64,
 }
@@ -23,6 +28,40 @@ pub struct Tree {
 pub(crate) struct Mount {
     pub(crate) root: NodeUri,
     pub(crate) object: Box<dyn ManagementObject>,
+    /// Whether part of its subtree is computed.
+    computes: bool,
+    /// Whether the description says somewhere that case does not count.
+    pub(crate) ignores_case: bool,
+    pub(crate) is_inbox: bool,
+    /// Whether there are accounts of servers in it.
+    pub(crate) has_accounts: bool,
+}
+
+/// What a tree does where the documents leave a choice.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct TreeOptions {
+    /// Whether an Add makes the interior nodes that are missing on the way, where description and ACL
+    /// allow each of them. Default no: 404. OMA-TS-DM_RepPro, Add.
+    pub implicit_add: bool,
+    /// The ACL of an interior node whose creator may not Replace its parent.
+    pub creator_acl: CreatorAcl,
+    /// The largest value in octets that a server may set; larger ones are answered 413. Default `None`:
+    /// what a message can carry.
+    pub max_value: Option<usize>,
+}
+
+/// The ACL that a server gets on an interior node that it adds where it may not Replace the parent.
+/// OMA-TS-DM_TND, ACL.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "complete by definition")]
+pub enum CreatorAcl {
+    /// Add, Delete and Replace, and Exec and Get where it had them before: its own ACL would take
+    /// them away.
+    #[default]
+    Keeping,
+    /// Add, Delete and Replace, as the text says.
+    Literal,
 }
 
 /// Why the tree cannot be set up.
@@ -52,6 +91,7 @@ impl Tree {
             store,
             mounts: Vec::new(),
             limits: UriLimits::default(),
+            options: TreeOptions::default(),
             now: 0,
         }
     }
@@ -80,7 +120,7 @@ impl Tree {
         if root == NodeUri::ROOT || self.mounts.iter().any(overlaps) {
             return Err(TreeError::Overlap(root));
         }
-        self.mounts.push(Mount { root, object });
+        self.mounts.push(Mount::new(root, object));
         let set_up = self.set_up(self.mounts.len() - 1);
         if set_up.is_err() {
             self.mounts.pop();
@@ -94,6 +134,17 @@ impl Tree {
         self.limits = limits;
     }
 
+    /// Sets what the tree does where there is a choice.
+    pub fn set_options(&mut self, options: TreeOptions) {
+        self.options = options;
+    }
+
+    /// The description of every mounted object. OMA-TS-DM_TND, device description framework.
+    pub fn ddf(&self) -> Ddf {
+        let described = |mount: &Mount| (mount.root.clone(), mount.object.description().clone());
+        Ddf::of(self.mounts.iter().map(described))
+    }
+
     /// Begins a transaction at `now` (seconds since 1970). Dropping it undoes it.
     pub fn begin(&mut self, now: u64) -> Transaction<'_> {
         self.now = now;
@@ -101,14 +152,17 @@ impl Tree {
             store: &mut *self.store,
             mounts: &self.mounts,
             limits: self.limits,
+            options: self.options,
             layers: vec![Batch::default()],
             now,
+            met: Cell::new(None),
+            failure: None,
         }
     }
 
     /// Read access to what is committed.
     pub fn view(&self) -> View<'_> {
-        View::new(&*self.store, &[])
+        View::new(&*self.store, &[]).with_mounts(&self.mounts)
     }
 
     /// Removes everything and sets the tree up anew from its objects, as at the first start. The time is
@@ -181,15 +235,20 @@ pub struct Transaction<'t> {
     store: &'t mut dyn Store,
     pub(crate) mounts: &'t [Mount],
     pub(crate) limits: UriLimits,
+    pub(crate) options: TreeOptions,
     /// The changes, and above them those since each open savepoint.
     layers: Vec<Batch>,
     now: u64,
+    /// The last failure of the storage that an edit met.
+    met: Cell<Option<StoreErrorKind>>,
+    /// A failure of the storage that nobody could be told of: this must not be committed.
+    failure: Option<StoreErrorKind>,
 }
 
 impl<'t> Transaction<'t> {
     /// Read access.
     pub fn view(&self) -> View<'_> {
-        View::new(&*self.store, &self.layers)
+        View::new(&*self.store, &self.layers).with_mounts(self.mounts)
     }
 
     /// Decides on an Exec: existence (404), ACL (425), executability (405), then the object.
@@ -219,16 +278,37 @@ impl<'t> Transaction<'t> {
     }
 
     /// Lets the object of a job make its result part of the tree.
+    ///
+    /// The object cannot refuse: where the storage fails meanwhile, nothing of what it wrote is left, and
+    /// the [commit](Self::commit) fails with what the storage said.
     pub fn finish(&mut self, job: &Job, outcome: &Outcome) -> Option<Alert> {
         let mount = self.mount_of(&job.node)?;
-        mount.object.finish(&mut self.edit_of(mount), job, outcome)
+        self.whole(|transaction| {
+            let mut edit = transaction.edit_of(mount);
+            mount.object.finish(&mut edit, job, outcome)
+        })
     }
 
-    /// Lets the object of a job make a stage part of the tree.
+    /// Lets the object of a job make a stage part of the tree; as [`finish`](Self::finish).
     pub fn stage(&mut self, job: &Job) {
         if let Some(mount) = self.mount_of(&job.node) {
-            mount.object.stage(&mut self.edit_of(mount), job);
+            self.whole(|transaction| mount.object.stage(&mut transaction.edit_of(mount), job));
         }
+    }
+
+    /// Runs what cannot fail, in a savepoint of its own.
+    fn whole<T>(&mut self, run: impl FnOnce(&mut Self) -> T) -> T {
+        self.savepoint();
+        self.met.set(None);
+        let result = run(self);
+        match self.met.take() {
+            None => self.release(),
+            Some(kind) => {
+                self.rollback();
+                self.failure.get_or_insert(kind);
+            }
+        }
+        result
     }
 
     /// Lets an object repair what a restart left behind. `jobs` are those that are not finished; the
@@ -247,6 +327,14 @@ impl<'t> Transaction<'t> {
             .cloned()
             .collect();
         mount.object.restarted(&mut self.edit_of(mount), &own)
+    }
+
+    /// 405 for a node that is computed: there is nothing that could be changed.
+    pub(crate) fn stored(&self, uri: &NodeUri) -> Result<(), StatusCode> {
+        match self.mount_of(uri) {
+            Some(mount) if mount.computes(uri) => Err(StatusCode::COMMAND_NOT_ALLOWED),
+            _ => Ok(()),
+        }
     }
 
     /// Write access below a mounted root.
@@ -310,6 +398,9 @@ impl<'t> Transaction<'t> {
     ///
     /// If the storage fails; then nothing changed.
     pub fn commit(self) -> Result<(), StoreError> {
+        if let Some(kind) = self.failure {
+            return Err(StoreError::new(kind));
+        }
         let mut batch = Batch::default();
         for layer in self.layers {
             batch.append(layer);
@@ -342,6 +433,7 @@ impl<'t> Transaction<'t> {
             store: &*self.store,
             layers: &mut self.layers,
             now: self.now,
+            met: &self.met,
         }
     }
 
@@ -376,6 +468,9 @@ impl<'t> Transaction<'t> {
             if self.view().find(&uri)?.is_none() {
                 self.raw().write(uri.clone(), description.initial(), None);
             }
+            if description.is_computed() {
+                continue;
+            }
             for child in description.children() {
                 if let Some(name) = child.name()
                     && child.comes_with_parent()
@@ -399,11 +494,51 @@ impl core::fmt::Debug for Transaction<'_> {
 }
 
 impl Mount {
+    fn new(root: NodeUri, object: Box<dyn ManagementObject>) -> Self {
+        let description = object.description();
+        Self {
+            computes: description.computes(),
+            ignores_case: description.ignores_case(),
+            is_inbox: description.has_type(Inbox::TYPE),
+            has_accounts: description.has_type(DmAcc::TYPE)
+                || description
+                    .children()
+                    .iter()
+                    .any(|child| child.has_type(DmAcc::TYPE)),
+            root,
+            object,
+        }
+    }
+
+    /// Whether the children of a node are computed.
+    pub(crate) fn computes_below(&self, node: &NodeUri) -> bool {
+        self.computes
+            && node
+                .below(&self.root)
+                .is_some_and(|path| self.object.description().computes_below(path))
+    }
+
+    /// Whether a node is computed.
+    pub(crate) fn computes(&self, node: &NodeUri) -> bool {
+        self.computes
+            && node
+                .parent()
+                .is_some_and(|parent| self.computes_below(&parent))
+    }
+
     /// What the object says of a node of its own.
     pub(crate) fn describe(&self, node: &NodeUri) -> Described<'_> {
         match node.below(&self.root) {
             Some(path) => self.object.description().lookup(path),
             None => Described::Nothing,
+        }
+    }
+
+    /// Whether the names directly below a node of its own differ by case.
+    pub(crate) fn case_below(&self, node: &NodeUri) -> CaseSense {
+        match node.below(&self.root) {
+            Some(path) => self.object.description().lookup_with_case(path).1,
+            None => CaseSense::Sensitive,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! [`NodeUri`], the address of a node, and [`Address`], which may name a property or a list of it.
+//! [`NodeUri`], the address of a node.
 #![warn(
     clippy::indexing_slicing,
     clippy::unwrap_used,
@@ -38,6 +38,13 @@ impl NodeUri {
     ///
     /// If it is not the URI of a node.
     pub fn parse(uri: &str) -> Result<Self, UriError> {
+        if let Some(relative) = uri.strip_prefix("./")
+            && let Some(segments) = plain_segments(relative)
+            && segments <= Self::MAX_DEPTH
+            && uri.len() <= Self::MAX_LEN
+        {
+            return Ok(Self(uri.into()));
+        }
         let uri = uri.trim();
         match uri {
             "" => return Err(UriError::EmptySegment(uri.into())),
@@ -61,6 +68,15 @@ impl NodeUri {
         let mut canonical = String::with_capacity(self.0.len().saturating_add(relative.len()));
         canonical.push_str(self.as_str());
         let mut depth = self.depth();
+        if let Some(segments) = plain_segments(relative) {
+            canonical.push('/');
+            canonical.push_str(relative);
+            let is_too_deep = depth.saturating_add(segments) > Self::MAX_DEPTH;
+            if canonical.len() > Self::MAX_LEN || is_too_deep {
+                return Err(UriError::TooLong);
+            }
+            return Ok(Self(canonical.into()));
+        }
         for segment in relative.split('/') {
             canonical.push('/');
             push_segment(&mut canonical, segment, relative)?;
@@ -126,6 +142,53 @@ impl core::fmt::Display for NodeUri {
         f.write_str(self.as_str())
     }
 }
+
+/// How many segments there are, if they are canonical as they stand, as nearly all are: that takes one
+/// look.
+fn plain_segments(relative: &str) -> Option<usize> {
+    let mut segments = 1_usize;
+    // What a segment has but dots decides whether it is one; `...` is left to a closer look.
+    let mut is_name = false;
+    for &octet in relative.as_bytes() {
+        match PLAIN.get(usize::from(octet)) {
+            Some(Plain::Name) => is_name = true,
+            Some(Plain::Dot) => {}
+            Some(Plain::Slash) if is_name => {
+                segments = segments.saturating_add(1);
+                is_name = false;
+            }
+            _ => return None,
+        }
+    }
+    is_name.then_some(segments)
+}
+
+/// What an octet is to [`plain_segments`].
+#[derive(Clone, Copy)]
+enum Plain {
+    Name,
+    Dot,
+    Slash,
+    Other,
+}
+
+const PLAIN: [Plain; 256] = {
+    let mut plain = [Plain::Other; 256];
+    let mut octet = 0_u8;
+    #[expect(clippy::indexing_slicing, reason = "checked when this is compiled")]
+    while octet < 0x80 {
+        plain[octet as usize] = match octet {
+            b'.' => Plain::Dot,
+            b'/' => Plain::Slash,
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' => Plain::Name,
+            b'-' | b'_' | b'!' | b'~' | b'*' | b'\'' | b'(' | b')' => Plain::Name,
+            b':' | b'@' | b'&' | b'=' | b'+' | b'$' | b',' => Plain::Name,
+            _ => Plain::Other,
+        };
+        octet += 1;
+    }
+    plain
+};
 
 /// Appends the canonical form of one segment of `whole`.
 fn push_segment(canonical: &mut String, segment: &str, whole: &str) -> Result<(), UriError> {
@@ -255,119 +318,12 @@ impl UriLimits {
     /// Whether a URI keeps to the limits. If not, it is answered 414.
     pub fn allow(&self, uri: &NodeUri) -> bool {
         let within = |count: usize, limit: u16| limit == 0 || count <= usize::from(limit);
-        within(uri.depth().saturating_add(1), self.max_depth)
+        (self.max_depth == 0 || within(uri.depth().saturating_add(1), self.max_depth))
             && within(uri.as_str().len(), self.max_tot_len)
-            && uri
-                .segments()
-                .all(|segment| within(segment.len(), self.max_seg_len))
-    }
-}
-
-/// A node URI with its query, as a LocURI carries it.
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[expect(clippy::exhaustive_structs, reason = "complete by definition")]
-pub struct Address {
-    /// The node.
-    pub uri: NodeUri,
-    /// What of it.
-    pub query: Option<Query>,
-}
-
-/// The query part of a LocURI.
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[expect(clippy::exhaustive_enums, reason = "complete by definition")]
-pub enum Query {
-    /// `?prop=`
-    Property(Property),
-    /// `?list=`
-    List(ListKind),
-}
-
-/// A run-time property of a node. OMA-TS-DM_TND, properties.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[expect(clippy::exhaustive_enums, reason = "the standard's list is complete")]
-pub enum Property {
-    /// Who may do what.
-    Acl,
-    /// The format of the value.
-    Format,
-    /// The last segment of the URI.
-    Name,
-    /// Octets of the value.
-    Size,
-    /// A title for people.
-    Title,
-    /// When it changed last.
-    TStamp,
-    /// MIME type, or identifier of the management object.
-    Type,
-    /// Counts changes.
-    VerNo,
-}
-
-/// What a `?list=` query returns.
-#[non_exhaustive]
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum ListKind {
-    /// The nodes without data.
-    Struct,
-    /// The nodes with data.
-    StructData,
-    /// Serialized.
-    Tnds,
-}
-
-impl Address {
-    /// Reads a LocURI.
-    ///
-    /// # Errors
-    ///
-    /// If it is not an address in a tree.
-    pub fn parse(loc_uri: &str) -> Result<Self, UriError> {
-        let loc_uri = loc_uri.trim();
-        let (uri, query) = match loc_uri.split_once('?') {
-            Some((uri, query)) => (uri, Some(query)),
-            None => (loc_uri, None),
-        };
-        // A malformed path is 400 whatever the query says, so the path comes first.
-        let uri = NodeUri::parse(uri)?;
-        let query = query
-            .map(|query| Query::parse(query).ok_or_else(|| UriError::Query(query.into())))
-            .transpose()?;
-        Ok(Self { uri, query })
-    }
-}
-
-impl Query {
-    fn parse(query: &str) -> Option<Self> {
-        match query.split_once('=')? {
-            ("prop", name) => Property::parse(name).map(Self::Property),
-            ("list", "Struct") => Some(Self::List(ListKind::Struct)),
-            ("list", "StructData") => Some(Self::List(ListKind::StructData)),
-            ("list", list) => {
-                // The selection of properties behind it is read where TNDS is written.
-                let rest = list.strip_prefix("TNDS")?;
-                (rest.is_empty() || rest.starts_with(['+', '-']))
-                    .then_some(Self::List(ListKind::Tnds))
-            }
-            _ => None,
-        }
-    }
-}
-
-impl Property {
-    fn parse(name: &str) -> Option<Self> {
-        Some(match name {
-            "ACL" => Self::Acl,
-            "Format" => Self::Format,
-            "Name" => Self::Name,
-            "Size" => Self::Size,
-            "Title" => Self::Title,
-            "TStamp" => Self::TStamp,
-            "Type" => Self::Type,
-            "VerNo" => Self::VerNo,
-            _ => return None,
-        })
+            && (self.max_seg_len == 0
+                || uri
+                    .segments()
+                    .all(|segment| within(segment.len(), self.max_seg_len)))
     }
 }
 
@@ -400,6 +356,33 @@ mod tests {
             ("./x:@&=+$,;".trim_end_matches(';'), "./x:@&=+$,"),
         ] {
             assert_eq!(canonical(spelling).as_deref(), Ok(expected), "{spelling:?}");
+        }
+    }
+
+    #[test]
+    fn what_needs_one_look_is_what_is_canonical_as_it_stands() {
+        for octet in 0..=0x7F_u8 {
+            let segment = char::from(octet).to_string();
+            let mut canonical = String::new();
+            let is_segment = push_segment(&mut canonical, &segment, &segment).is_ok();
+            let is_plain = is_segment && canonical == segment;
+            assert_eq!(plain_segments(&segment).is_some(), is_plain, "{segment:?}");
+        }
+        for (relative, segments) in [
+            ("a", Some(1)),
+            ("a/b/c", Some(3)),
+            ("a/.../b", None),
+            (".a/b.", Some(2)),
+            ("a/./b", None),
+            ("a/..", None),
+            ("a//b", None),
+            ("a/", None),
+            ("/a", None),
+            ("", None),
+            ("%41", None),
+            ("\u{fc}", None),
+        ] {
+            assert_eq!(plain_segments(relative), segments, "{relative:?}");
         }
     }
 
@@ -489,47 +472,6 @@ mod tests {
     }
 
     #[test]
-    fn a_query_names_a_property_or_a_list() {
-        let query = |uri| Address::parse(uri).map(|address| address.query);
-        assert_eq!(query("./A"), Ok(None));
-        assert_eq!(
-            query("./A?prop=ACL"),
-            Ok(Some(Query::Property(Property::Acl)))
-        );
-        assert_eq!(
-            query(".?list=Struct"),
-            Ok(Some(Query::List(ListKind::Struct)))
-        );
-        assert_eq!(
-            query("A?list=StructData"),
-            Ok(Some(Query::List(ListKind::StructData)))
-        );
-        assert_eq!(
-            query("A?list=TNDS-ACL"),
-            Ok(Some(Query::List(ListKind::Tnds)))
-        );
-        for unknown in [
-            "A?",
-            "A?foo=bar",
-            "A?prop=acl",
-            "A?prop=",
-            "A?list=TNDSx",
-            "A?prop=ACL?x",
-        ] {
-            let error = Address::parse(unknown).unwrap_err();
-            assert_eq!(
-                StatusCode::from(&error),
-                StatusCode::OPTIONAL_FEATURE_NOT_SUPPORTED,
-                "{unknown}"
-            );
-        }
-        assert_eq!(
-            Address::parse("A//B?foo=bar"),
-            Err(UriError::EmptySegment("A//B".into()))
-        );
-    }
-
-    #[test]
     fn relatives_are_found_by_whole_segments() {
         let uri = NodeUri::parse("./A/B/C").unwrap();
         assert_eq!(uri.name(), "C");
@@ -573,7 +515,6 @@ mod tests {
             if let Ok(uri) = NodeUri::parse(&text) {
                 prop_assert_eq!(NodeUri::parse(uri.as_str()), Ok(uri));
             }
-            let _ = Address::parse(&text);
         }
 
         #[test]

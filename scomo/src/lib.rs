@@ -89,10 +89,10 @@
 //!
 //! # What is not implemented
 //!
-//! - Download descriptors: whoever implements [`device::Device::fetch`] reads them.
 //! - Packages delivered in the tree travel in one message and are handed over whole: no large objects.
 //! - `Ext` subtrees; of 1.1 the lists of components and the periodic update check.
 
+pub mod descriptor;
 pub mod device;
 pub mod nodes;
 pub mod server;

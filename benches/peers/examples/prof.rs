@@ -1,11 +1,11 @@
 //! Encodes or decodes one input over and over, for a profiler: `prof wd package 50000` decodes WBXML;
-//! `we`, `xd` and `xe` do the other three.
+//! `we`, `xd` and `xe` do the other three; `ws` converts WBXML to XML as a stream.
 
 use dm_proto::codec::{self, DecodeOptions, Encoding};
 fn main() {
     let mut args = std::env::args().skip(1);
     let (Some(what), Some(which), Some(times)) = (args.next(), args.next(), args.next()) else {
-        return eprintln!("prof (wd | we | xd | xe) INPUT TIMES");
+        return eprintln!("prof (wd | we | ws | xd | xe) INPUT TIMES");
     };
     let times: usize = times.parse().expect("a number of times");
     let input = dm_benches::codec_inputs()
@@ -20,7 +20,12 @@ fn main() {
     let octets = codec::encode(encoding, &input.message).expect("an input encodes");
     let options = DecodeOptions::default();
     for _ in 0..times {
-        if what.ends_with('d') {
+        if what.ends_with('s') {
+            std::hint::black_box(
+                codec::wbxml_to_xml(&octets, &codec::ConvertOptions::default())
+                    .expect("an input converts"),
+            );
+        } else if what.ends_with('d') {
             std::hint::black_box(
                 codec::decode(encoding, &octets, &options).expect("an input decodes"),
             );

@@ -27,12 +27,17 @@ pub(crate) fn digest(name: &str, secret: &str, nonce: &Nonce) -> Digest {
 
 /// The digest over name, password, nonce and a body: that of notifications, and of `x-syncml-hmac`.
 pub(crate) fn digest_with_body(name: &str, secret: &str, nonce: &Nonce, body: &[u8]) -> Digest {
+    digest_with(name, secret, nonce, &of(body))
+}
+
+/// The same over a body of which only its MD5 is at hand.
+pub(crate) fn digest_with(name: &str, secret: &str, nonce: &Nonce, body: &Digest) -> Digest {
     of(&[
         inner(name, secret).as_bytes(),
         b":",
         nonce.as_bytes(),
         b":",
-        base64::encode(&of(body)).as_bytes(),
+        base64::encode(body).as_bytes(),
     ]
     .concat())
 }

@@ -30,15 +30,16 @@
 //! - WBXML 1.0 to 1.3, and later ones as 1.3; UTF-8, US-ASCII, ISO-8859-1; public identifiers by number
 //!   or from the string table; all global tokens. Names without a token are literals: a namespace goes
 //!   as a first attribute `xmlns`, that of an attribute as `{namespace}name`.
-//! - XML 1.0 in UTF-8, or in UTF-16 with a byte order mark, under any prefix; the namespaces of SyncML
-//!   1.0 to 1.2 and none mean the same. A document type declaration may name an external subset, which
+//! - XML 1.0 in UTF-8, in UTF-16 with or without a byte order mark, and in the US-ASCII or ISO-8859-1
+//!   of its declaration, under any prefix; the namespaces of SyncML 1.0 to 1.2 and none mean the same. A document type declaration may name an external subset, which
 //!   is never fetched; one with an internal subset is refused.
 //!
 //! # What is not
 //!
-//! Other document types (DevInf, DM DDF and TNDS, OMA Client Provisioning) have no model, also where
-//! they stand in `Data`: they stay text, octets or markup. `wbxml_to_xml` and `xml_to_wbxml` convert
-//! all of them between the encodings. Character sets other than these are not read.
+//! Other document types (DevInf, DM DDF and TNDS, OMA Client Provisioning) have no model; in `Data`
+//! they stay text, octets or markup. `Document` reads and writes all of them as trees of elements, also
+//! those in `Data`; `wbxml_to_xml` and `xml_to_wbxml` convert them between the encodings as a stream.
+//! Character sets other than these are not read.
 
 #![warn(
     clippy::indexing_slicing,
@@ -66,13 +67,17 @@ use bytes::Bytes;
 
 #[cfg(feature = "xml")]
 pub use self::document::{
-    ConvertOptions, Converted, DocumentType, WbxmlVersion, wbxml_to_xml, xml_to_wbxml,
+    Children, ConvertOptions, Converted, Document, DocumentBuilder, DocumentOptions, DocumentType,
+    Element, WbxmlVersion, wbxml_to_xml, xml_to_wbxml,
 };
 pub use self::{
     builder::{MessageBuilder, PushError},
     tolerance::{Tolerance, ToleranceKind},
 };
-use crate::{DecodeError, DecodeErrorKind, EncodeError, Fragment, Limits, message::SyncMl};
+use crate::{
+    DecodeError, DecodeErrorKind, EncodeError, Fragment, Limits,
+    message::{SyncHdr, SyncMl},
+};
 
 /// How a message is encoded.
 #[non_exhaustive]
@@ -102,10 +107,15 @@ impl Encoding {
             .find(|encoding| encoding.media_type().eq_ignore_ascii_case(essence))
     }
 
-    /// The encoding that octets seem to be in: WBXML begins with a version octet, XML with `<` or a byte
-    /// order mark, perhaps after white space.
+    /// The encoding that octets seem to be in: WBXML begins with a version octet, XML with `<`, in two
+    /// octets or one, or a byte order mark, perhaps after white space.
     pub fn detect(octets: &[u8]) -> Option<Self> {
-        if let [0xEF, 0xBB, 0xBF, ..] | [0xFE, 0xFF, ..] | [0xFF, 0xFE, ..] = octets {
+        // No WBXML 1.0 begins like the last: there is no public identifier 0x3C.
+        if let [0xEF, 0xBB, 0xBF, ..]
+        | [0xFE, 0xFF, ..]
+        | [0xFF, 0xFE, ..]
+        | [0x00, b'<', 0x00, ..] = octets
+        {
             return Some(Self::Xml);
         }
         match (octets.trim_ascii_start().first(), octets.first()) {
@@ -214,6 +224,31 @@ pub fn decode(
     }
 }
 
+/// Reads the header of a message, whatever follows it: for an answer to who sent a message that cannot be
+/// read as a whole.
+///
+/// # Errors
+///
+/// As [`decode`], for what comes up to the end of the header.
+pub fn decode_header(
+    encoding: Encoding,
+    octets: &Bytes,
+    options: &DecodeOptions,
+) -> Result<SyncHdr, DecodeError> {
+    check_size(encoding, octets, options)?;
+    match encoding {
+        Encoding::Wbxml => read::header(wbxml_reader(octets, options)?, octets, options),
+        #[cfg(feature = "xml")]
+        Encoding::Xml => {
+            let input = xml_input(octets, options)?;
+            read::header(xml::Reader::new(&input), octets, options)
+                .map_err(|error| error.with_offset(|offset| input.offsets().offset(offset)))
+        }
+        #[cfg(not(feature = "xml"))]
+        Encoding::Xml => Err(not_built()),
+    }
+}
+
 /// Reads a document element by element, whatever they are: for tools that show or convert what is no
 /// message, or not one that [`decode`] takes. Tokens and names are known as far as the table has them.
 ///
@@ -299,16 +334,51 @@ fn not_built() -> DecodeError {
 ///
 /// If the message holds what the encoding cannot represent.
 pub fn encode(encoding: Encoding, message: &SyncMl) -> Result<Bytes, EncodeError> {
+    encode_with(encoding, message, &EncodeOptions::default())
+}
+
+/// How to encode.
+#[non_exhaustive]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct EncodeOptions {
+    /// WBXML: whether a string that the message repeats goes into the string table, wherever that makes
+    /// the message shorter. Off by default: it takes longer, and each use of such a string counts
+    /// against the reader's budget of memory.
+    pub string_table: bool,
+}
+
+impl EncodeOptions {
+    /// The same with or without a string table.
+    #[must_use]
+    pub fn with_string_table(mut self, string_table: bool) -> Self {
+        self.string_table = string_table;
+        self
+    }
+}
+
+/// Writes a message as [`encode`] does, with options. Deterministic as well.
+///
+/// # Errors
+///
+/// As [`encode`].
+pub fn encode_with(
+    encoding: Encoding,
+    message: &SyncMl,
+    options: &EncodeOptions,
+) -> Result<Bytes, EncodeError> {
     match encoding {
         Encoding::Wbxml => {
             let mut writer = wbxml::Writer::new(&message.header.ver_dtd);
-            write::document(&mut writer, message)?;
-            writer.finish().map(Bytes::from)
+            write::document(&mut writer, message).map_err(|error| *error)?;
+            if options.string_table {
+                writer.share_strings();
+            }
+            writer.finish().map(Bytes::from).map_err(|error| *error)
         }
         #[cfg(feature = "xml")]
         Encoding::Xml => {
             let mut writer = xml::Writer::new(&message.header.ver_dtd);
-            write::document(&mut writer, message)?;
+            write::document(&mut writer, message).map_err(|error| *error)?;
             Ok(Bytes::from(writer.finish()))
         }
         #[cfg(not(feature = "xml"))]
@@ -326,13 +396,15 @@ pub fn encode_fragment(encoding: Encoding, fragment: &Fragment) -> Result<Bytes,
     match encoding {
         Encoding::Wbxml => {
             let mut writer = wbxml::Writer::new("1.2");
-            write::fragment(&mut writer, fragment)?;
-            writer.finish().map(Bytes::from)
+            write::fragment(&mut writer, fragment)
+                .and_then(|()| writer.finish())
+                .map(Bytes::from)
+                .map_err(|error| *error)
         }
         #[cfg(feature = "xml")]
         Encoding::Xml => {
             let mut writer = xml::Writer::new("1.2");
-            write::fragment(&mut writer, fragment)?;
+            write::fragment(&mut writer, fragment).map_err(|error| *error)?;
             Ok(Bytes::from(writer.finish()))
         }
         #[cfg(not(feature = "xml"))]

@@ -109,6 +109,18 @@ pub enum ToleranceKind {
         /// How many.
         count: usize,
     },
+    /// XML: `]]>` stands in text outside a CDATA section; read as it is.
+    SectionEnd,
+    /// XML: UTF-16 without a byte order mark, and without `UTF-16LE` or `UTF-16BE` in the declaration.
+    MissingByteOrderMark,
+    /// XML: the declaration names an encoding that the octets are not in; they are read as what they are.
+    DeclaredEncoding {
+        /// What the declaration says.
+        name: Text,
+    },
+    /// XML: a declaration that is not where the document begins, or is not of version 1; passed over but
+    /// for its encoding.
+    Declaration,
     /// Code page 1 was left active where an element of page 0 must follow.
     LeftoverPage,
     /// A token that the tables do not have.
@@ -122,6 +134,11 @@ pub enum ToleranceKind {
     ExtensionToken {
         /// The token.
         token: u8,
+    },
+    /// Conversion: a document inside `Data` that cannot be read; it stays octets.
+    UnreadableDocument {
+        /// Why.
+        reason: alloc::boxed::Box<crate::DecodeErrorKind>,
     },
     /// A WBXML version after 1.3, read as 1.3.
     UnknownVersion {
@@ -155,11 +172,22 @@ impl fmt::Display for ToleranceKind {
             Self::StatusCode => f.write_str("a Status without a numeric code"),
             Self::InvalidNumber { element } => write!(f, "{element} is not a number"),
             Self::TrailingBytes { count } => write!(f, "{count} octets after the root element"),
+            Self::SectionEnd => f.write_str("]]> outside a section"),
+            Self::MissingByteOrderMark => f.write_str("utf-16 without a byte order mark"),
+            Self::DeclaredEncoding { name } => {
+                write!(f, "the octets are not in the declared encoding {name:?}")
+            }
+            Self::Declaration => {
+                f.write_str("an xml declaration that is late or of another version")
+            }
             Self::LeftoverPage => f.write_str("code page 1 is still active"),
             Self::UnknownToken { page, token } => {
                 write!(f, "unknown token 0x{token:02X} on code page {page}")
             }
             Self::ExtensionToken { token } => write!(f, "extension token 0x{token:02X}"),
+            Self::UnreadableDocument { reason } => {
+                write!(f, "an unreadable document in Data: {reason}")
+            }
             Self::UnknownVersion { version } => write!(f, "wbxml version octet 0x{version:02X}"),
         }
     }

@@ -1,6 +1,8 @@
 //! Bodies of the fuzz targets in `fuzz/`, here so that they are compiled, linted and changed with the
 //! code. Each states the properties that it enforces; breaking one panics.
 
+mod convert;
+mod cross_codec;
 #[cfg(feature = "session")]
 mod notification;
 #[cfg(feature = "testing")]
@@ -12,6 +14,7 @@ use bytes::Bytes;
 pub use self::notification::notification;
 #[cfg(feature = "testing")]
 pub use self::sessions::{client_session, server_session};
+pub use self::{convert::convert, cross_codec::cross_codec};
 use crate::{
     EncodeError, Fragment, Limits,
     codec::{DecodeOptions, Encoding, decode, decode_fragment, encode, encode_fragment},
@@ -158,22 +161,70 @@ fn is_octets_called_base64(item: &Item, command: Option<&Meta>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, path::Path, vec::Vec};
+    use std::{
+        fs,
+        path::{Path, PathBuf},
+        vec::Vec,
+    };
 
     use super::*;
 
-    fn replay(target: &str, body: fn(&[u8])) {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("../fuzz/corpus")
-            .join(target);
-        let mut seeds: Vec<_> = fs::read_dir(&folder)
+    fn root() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+    }
+
+    /// What is in a folder, in order.
+    fn entries(folder: &Path) -> Vec<PathBuf> {
+        let mut entries: Vec<_> = fs::read_dir(folder)
             .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
             .map(|entry| entry.expect("a readable folder").path())
             .collect();
-        seeds.sort();
+        entries.sort();
+        entries
+    }
+
+    fn replay(target: &str, body: fn(&[u8])) {
+        let folder = root().join("fuzz/corpus").join(target);
+        let seeds = entries(&folder);
         assert!(!seeds.is_empty(), "{} has no seeds", folder.display());
         for seed in seeds {
             body(&fs::read(seed).expect("a readable seed"));
+        }
+    }
+
+    #[test]
+    fn every_target_has_seeds_that_are_replayed() {
+        let crates = ["dm-proto", "dm-tree"].map(|name| {
+            let path = root().join(name).join("src/fuzzing/mod.rs");
+            fs::read_to_string(path).expect("the bodies of targets")
+        });
+        let targets = entries(&root().join("fuzz/fuzz_targets"));
+        assert_eq!(targets.len(), entries(&root().join("fuzz/corpus")).len());
+        for target in targets {
+            let name = target.file_stem().expect("a name").to_string_lossy();
+            let replay = alloc::format!("replay(\"{name}\", ");
+            assert!(
+                crates.iter().any(|bodies| bodies.contains(&replay)),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_class_of_hazards_has_the_seeds_that_its_row_names() {
+        let text = fs::read_to_string(root().join("SECURITY.md")).expect("it is there");
+        for class in 1..=12 {
+            let row = text
+                .lines()
+                .find(|line| line.starts_with(&alloc::format!("| {class} |")))
+                .unwrap_or_else(|| panic!("no row for class {class}"));
+            let seeds = row.rsplit('|').nth(1).expect("a last column");
+            let seeds: Vec<&str> = seeds.split_whitespace().collect();
+            assert!(!seeds.is_empty(), "class {class}");
+            for seed in seeds {
+                let path = root().join("fuzz/corpus").join(seed.trim_matches('`'));
+                assert!(path.is_file(), "{seed} of class {class}");
+            }
         }
     }
 
@@ -190,6 +241,16 @@ mod tests {
     #[test]
     fn seeds_of_round_trip_hold_its_properties() {
         replay("round_trip", round_trip);
+    }
+
+    #[test]
+    fn seeds_of_cross_codec_hold_its_properties() {
+        replay("cross_codec", cross_codec);
+    }
+
+    #[test]
+    fn seeds_of_convert_hold_its_properties() {
+        replay("convert", convert);
     }
 
     #[cfg(feature = "session")]

@@ -25,7 +25,8 @@ use crate::{
 /// Any messages into a client session.
 ///
 /// Nothing is executed or asked before the server has authenticated, and never for a server that does
-/// not know its secret. What is executed has its status by the end of the package. An honest server
+/// not know its secret, and nothing twice. What is executed has its status by the end of the package,
+/// `NoResp` or not. An honest server
 /// with nothing to say brings the session to its end, whatever came before.
 pub fn client_session(octets: &[u8]) {
     let mut steps = Steps(octets);
@@ -43,7 +44,7 @@ pub fn client_session(octets: &[u8]) {
     };
     let mut server = Server::new(ServerConfig::default(), known, Queue::default());
     let mut device = ClientUnderTest::new(config, account, flags);
-    let mut delivered = None;
+    let mut delivered = Vec::new();
     while let Some(request) = device.transmit() {
         let honest = server.exchange(&request).ok();
         if device.is_ended {
@@ -62,11 +63,11 @@ pub fn client_session(octets: &[u8]) {
                 }
                 Some(step) => step,
             };
-            let Some(octets) = step.message(honest.as_ref(), delivered.as_ref()) else {
+            let Some(octets) = step.message(honest.as_ref(), &delivered) else {
                 continue;
             };
             if device.take(&octets) {
-                delivered = Some(octets);
+                delivered.push(octets);
                 break Some(());
             }
         };
@@ -78,6 +79,7 @@ pub fn client_session(octets: &[u8]) {
             device.rounds += 1;
             assert!(device.rounds < ROUNDS, "the session does not end");
             device.take(&octets.body);
+            delivered.push(octets.body);
         }
     }
     assert!(device.is_ended);
@@ -107,20 +109,21 @@ pub fn server_session(octets: &[u8]) {
     let mut client = Client::new(config, known, start, Obliging);
     let mut server = ServerUnderTest::new(account, flags);
     let mut honest = client.transmit();
-    let mut delivered = None;
+    let mut delivered = Vec::new();
     for step in core::iter::from_fn(|| steps.next()) {
         match step {
             Step::Restart => server.restart(),
             Step::Send(commands) => server.to_send.extend(commands),
             step => {
-                let Some(octets) = step.message(honest.as_ref(), delivered.as_ref()) else {
+                let Some(octets) = step.message(honest.as_ref(), &delivered) else {
                     continue;
                 };
                 let Some(answer) = server.exchange(&octets) else {
                     continue;
                 };
-                delivered = Some(octets);
-                let headers = Headers::new(answer.encoding.media_type());
+                delivered.push(octets);
+                let headers =
+                    Headers::new(answer.encoding.media_type()).with_hmac(answer.hmac.as_deref());
                 let options = DecodeOptions::lenient(wide_limits());
                 let answer = Received::read(answer.body, headers, &options)
                     .expect("what was written can be read");
@@ -225,6 +228,8 @@ enum Step {
     Any(Bytes),
     /// What it sent last.
     Again,
+    /// What it, or the real session, sent some time before.
+    Earlier(usize),
     /// What it should, with other commands behind the statuses.
     With(Vec<Command>),
     /// Nothing: the session under test is saved and restored.
@@ -270,7 +275,7 @@ impl Steps<'_> {
     }
 
     fn next(&mut self) -> Option<Step> {
-        Some(match self.octet()? % 7 {
+        Some(match self.octet()? % 8 {
             0 => Step::Honest,
             1 => Step::Broken {
                 at: self.number(),
@@ -281,6 +286,7 @@ impl Steps<'_> {
             3 => Step::Again,
             4 => Step::With(self.commands()),
             5 => Step::Restart,
+            7 => Step::Earlier(self.number()),
             _ => {
                 let mut commands = self.commands();
                 commands.retain(|command| {
@@ -297,7 +303,7 @@ impl Steps<'_> {
 
 impl Step {
     /// The octets to send; `None` if there is nothing to make them from.
-    fn message(self, honest: Option<&Transmit>, last: Option<&Bytes>) -> Option<Bytes> {
+    fn message(self, honest: Option<&Transmit>, sent: &[Bytes]) -> Option<Bytes> {
         match self {
             Self::Honest => honest.map(|transmit| transmit.body.clone()),
             Self::Broken {
@@ -312,7 +318,8 @@ impl Step {
                 Some(octets.into())
             }
             Self::Any(octets) => Some(octets),
-            Self::Again => last.cloned(),
+            Self::Again => sent.last().cloned(),
+            Self::Earlier(place) => sent.get(place.checked_rem(sent.len())?).cloned(),
             Self::With(commands) => {
                 let honest = honest?;
                 let mut message = message(honest).ok()?;
@@ -370,9 +377,9 @@ struct ClientUnderTest {
     account: Account,
     flags: Flags,
     executed: BTreeSet<(MsgId, CmdId)>,
+    /// The same, item by item.
+    items: BTreeSet<((MsgId, CmdId), u32)>,
     answered: BTreeSet<(MsgId, CmdId)>,
-    /// Whether some message asked for no responses.
-    is_quiet: bool,
     is_ended: bool,
     rounds: usize,
     nonces: u8,
@@ -388,8 +395,8 @@ impl ClientUnderTest {
             account,
             flags,
             executed: BTreeSet::new(),
+            items: BTreeSet::new(),
             answered: BTreeSet::new(),
-            is_quiet: false,
             is_ended: false,
             rounds: 0,
             nonces: 0x40,
@@ -401,8 +408,6 @@ impl ClientUnderTest {
         let Some(received) = receive(octets, self.config.encoding) else {
             return false;
         };
-        let message = received.message();
-        self.is_quiet |= message.header.no_resp || message.commands.iter().any(is_quiet);
         self.nonces = self.nonces.wrapping_add(1);
         let handled = self
             .session
@@ -426,7 +431,7 @@ impl ClientUnderTest {
             .message;
         self.answered
             .extend(message.commands.iter().filter_map(answered));
-        if message.is_final && !self.is_quiet && !is_abort(&message) && !self.is_ended {
+        if message.is_final && !is_abort(&message) && !self.is_ended {
             let missing: Vec<_> = self.executed.difference(&self.answered).collect();
             assert!(missing.is_empty(), "executed without a status: {missing:?}");
         }
@@ -441,8 +446,11 @@ impl ClientUnderTest {
             match event {
                 ClientEvent::Execute(ticket, execute) => {
                     self.must_be_trusted();
-                    self.executed
-                        .insert((execute.origin.msg_id.clone(), execute.origin.cmd_id.clone()));
+                    let origin = &execute.origin;
+                    let place = (origin.msg_id.clone(), origin.cmd_id.clone());
+                    let is_new = self.items.insert((place.clone(), origin.item));
+                    assert!(is_new, "executed twice: {origin:?}");
+                    self.executed.insert(place);
                     self.session.answer(ticket, oblige(&execute));
                 }
                 ClientEvent::Ask(ticket, prompt) => {
@@ -482,22 +490,6 @@ impl ClientUnderTest {
         )
         .expect("it was saved by the same version");
     }
-}
-
-fn is_quiet(command: &Command) -> bool {
-    let is_quiet_itself = match command {
-        Command::Add(command) => command.no_resp,
-        Command::Alert(command) => command.no_resp,
-        Command::Atomic(command) => command.no_resp,
-        Command::Copy(command) => command.no_resp,
-        Command::Delete(command) => command.no_resp,
-        Command::Exec(command) => command.no_resp,
-        Command::Get(command) => command.no_resp,
-        Command::Replace(command) => command.no_resp,
-        Command::Sequence(command) => command.no_resp,
-        Command::Results(_) | Command::Status(_) | Command::Unsupported(_) => false,
-    };
-    is_quiet_itself || command.children().iter().any(is_quiet)
 }
 
 fn answered(command: &Command) -> Option<(MsgId, CmdId)> {

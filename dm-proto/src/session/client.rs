@@ -7,25 +7,25 @@ use bytes::Bytes;
 
 use super::{
     CommandTag, Ending, SMALLEST_MESSAGE, Ticket, Transmit,
-    config::{ClientConfig, Start, Trigger},
+    config::{ClientConfig, ProtocolVersion, Start, Trigger},
     error::{Misuse, SessionError},
     event::{Answer, ClientEvent, Execute, Origin, UserReply},
     link::{
         Arrival, HeaderStatus, Link, is_abort, no_end_of_data, reference, same_origin,
         says_nothing, session_abort,
     },
-    object::{Incoming, Rules},
+    object::Incoming,
     package::{LoadedTags, Opening, Parcel, put_first},
     phase::Phase,
     plan::{Note, Plan, Wait},
-    proof::{Check, Proof, Reception, Verdict},
+    proof::{Check, Evidence, Proof, Reception, Terms, Verdict},
     received::Received,
     saved::{Disposition, Saved},
 };
 use crate::{
     AlertCode, LocUri, MsgId, SessionId, StatusCode, Text,
-    auth::{Account, Nonce, Scheme, Side},
-    message::{Alert, Command, Cred, Replace, Status, SyncMl},
+    auth::{Account, Nonce, Resynchronization, Scheme, Side, SpecialNonce},
+    message::{Alert, Command, Replace, Status, SyncMl},
 };
 
 /// The device's side of a session.
@@ -93,6 +93,7 @@ impl ClientSession {
             account.server_uri.clone(),
         )
         .splitting(config.large_objects);
+        link.speak(config.version);
         // OMA-TS-DM_Protocol, package 1: the alert, DevInfo, then alerts of the device.
         link.post(Alert {
             code: Some(match start.trigger {
@@ -105,14 +106,23 @@ impl ClientSession {
             items: start.dev_info,
             ..Replace::default()
         });
+        let mut proof = Proof::new(&account.client);
+        if let Some(special) = start.special_nonce {
+            proof.resynchronize(special);
+        }
+        let resynchronization = match start.special_nonce {
+            None => Resynchronization::Refused,
+            Some(SpecialNonce::Octets) => Resynchronization::Allowed,
+            Some(SpecialNonce::Text) => Resynchronization::AllowedWithText,
+        };
         let size = config.max_msg_size;
         let mut session = Self::new(
             config,
             account,
             State {
                 link,
-                proof: Proof::new(&account.client),
-                check: Check::new(&account.server),
+                proof,
+                check: Check::new(&account.server, resynchronization),
                 phase: Phase::Ours,
                 plan: None,
                 object: None,
@@ -300,22 +310,27 @@ impl ClientSession {
         }
     }
 
-    /// Ends the session: the next transmit is an Alert 1223, and what was not answered never is.
-    /// Before the first message nothing is sent.
+    /// Ends the session: the next transmit is an Alert 1223. With it go the statuses and results of what
+    /// was executed, as far as they fit; what was not answered yet never is. Before the first message
+    /// nothing is sent.
     ///
     /// No [`ClientEvent::Rollback`] comes for an Atomic that is open: whoever aborts inside one undoes
-    /// it too.
+    /// it too, and the server is told nothing of what is in it.
     pub fn abort(&mut self) {
+        self.discard();
         match self.state.phase {
             Phase::Ours if self.state.link.sent == 0 => self.end(Ending::Aborted),
             Phase::Ours | Phase::Theirs => {
+                if let Some(mut plan) = self.state.plan.take() {
+                    plan.abandon();
+                    self.post_replies(plan);
+                }
+                self.state.link.forget_in_flight();
                 self.state.phase = Phase::Leaving(Ending::Aborted);
-                self.state.link.clear();
             }
             Phase::Leaving(_) | Phase::Over(_) => {}
         }
         self.state.plan = None;
-        self.discard();
         self.issued = None;
         self.is_again = false;
     }
@@ -323,8 +338,8 @@ impl ClientSession {
     /// The message to send, once all events are polled and answered; `None` until then.
     ///
     /// `None` with no event left means that there is nothing to say: the session is over, and
-    /// [`ClientEvent::Ended`] has come or comes next. Events may come after a transmit too: an
-    /// alert that cannot be sent, the end of an aborted session.
+    /// [`ClientEvent::Ended`] has come or comes next. Events may come after a transmit too: the nonce that
+    /// the message gives the server, an alert that cannot be sent, the end of an aborted session.
     #[must_use]
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
         if core::mem::take(&mut self.is_again) {
@@ -335,6 +350,7 @@ impl ClientSession {
                 let ending = ending.clone();
                 let opening = self.opening();
                 let made = self.state.link.farewell(opening, Some(session_abort()));
+                let made = made.and_then(|transmit| self.sign(transmit));
                 self.end(ending);
                 made.ok()
             }
@@ -372,8 +388,15 @@ impl ClientSession {
             self.state.link.count_idle(true)?;
             return Ok(Arrival::Repeat);
         }
-        let message = received.message;
-        self.state.link.check_version(&message.header)?;
+        let Received {
+            message,
+            mac,
+            digest,
+            ..
+        } = received;
+        self.state
+            .link
+            .check_version(&message.header, ProtocolVersion::ALL)?;
         let is_awaited = |status: &Status| {
             self.alert_of(status).is_some() || self.state.link.is_of_chunk(status)
         };
@@ -394,7 +417,12 @@ impl ClientSession {
         }
 
         let was_authenticated = self.is_authenticated();
-        let mut verdict = self.verify(header.cred.as_deref(), !to_run.is_empty(), nonce)?;
+        let evidence = Evidence {
+            cred: header.cred.as_deref(),
+            mac: &mac,
+            digest: &digest,
+        };
+        let mut verdict = self.verify(evidence, !to_run.is_empty(), nonce)?;
         if self.is_authenticated() {
             let believed = core::mem::take(&mut self.state.unbelieved);
             self.state.notices.extend(believed);
@@ -415,57 +443,63 @@ impl ClientSession {
         if is_unheard && verdict.is_accepted() {
             self.drop_object(StatusCode::COMMAND_FAILED);
         }
-        let rules = Rules {
-            are_taken: self.config.large_objects,
-            max_size: self.config.max_obj_size,
-            to_sink: self.config.chunks,
-        };
-        let mut plan = Plan::new(
-            header.msg_id,
-            to_run,
-            self.config.user_interaction,
-            rules,
-            self.state.object.take(),
-        );
+        let object = self.state.object.take();
+        let mut plan = Plan::new(header.msg_id, to_run, &self.config, object);
         self.state.is_refusing = !verdict.is_accepted();
         if self.state.is_refusing {
             plan.refuse(verdict.code);
         } else if is_challenged {
             // Who does not believe us has nothing to command: OMA-TS-DM_Security allows statuses only.
             plan.refuse(StatusCode::BAD_REQUEST);
-        } else if !was_authenticated && self.is_authenticated() && !plan.is_empty() {
-            // Without a command there may be no answer that could carry the nonce.
-            let next = self.state.check.rotate(&mut verdict, nonce);
-            self.state
-                .notices
-                .extend(next.map(|nonce| Notice::NonceChanged(Side::Server, nonce)));
+        }
+        // Without a command there may be no answer that could carry the nonce: it counts once the answer
+        // is made.
+        if !was_authenticated && !plan.is_empty() && !is_challenged || verdict.is_of_signature() {
+            verdict.offer(nonce);
         }
         self.state.link.header_status = Some(HeaderStatus::Verdict(verdict));
+        let longest_id = plan.longest_id().cloned();
         self.state.plan = Some(plan);
+        if let Some(cmd_id) = longest_id {
+            self.state.link.check_room(self.opening(), &cmd_id)?;
+        }
         self.state.phase = Phase::Ours;
         Ok(Arrival::Next)
     }
 
+    /// Signs a message, where messages are signed.
+    fn sign(&mut self, mut transmit: Transmit) -> Result<Transmit, SessionError> {
+        if !self.gives_credentials() {
+            return Ok(transmit);
+        }
+        let proof = &mut self.state.proof;
+        proof.sign(&mut transmit, &self.account.client)?;
+        Ok(transmit)
+    }
+
     fn verify(
         &mut self,
-        cred: Option<&Cred>,
+        evidence: Evidence<'_>,
         has_commands: bool,
         nonce: &Nonce,
     ) -> Result<Verdict, SessionError> {
-        let allowed = self.config.challenges;
-        if cred.is_none() && !has_commands && !self.is_authenticated() {
+        let terms = Terms {
+            challenges: self.config.challenges,
+            schemes: &self.config.schemes,
+        };
+        if evidence.is_none() && !has_commands && !self.state.check.is_known() {
             // OMA-TS-DM_Protocol: a server that wants nothing is not challenged.
             return Ok(Verdict::not_needed());
         }
         let verdict = self.state.check.verify(
-            cred,
+            evidence,
             &self.account.server,
             // Some servers use their ServerID as user name.
             Some(&self.account.server_id),
             nonce,
-            allowed,
+            terms,
         );
-        if self.state.check.is_exhausted(allowed) {
+        if self.state.check.is_exhausted(terms.challenges) {
             return Err(SessionError::NotAuthenticated);
         }
         Ok(verdict)
@@ -501,10 +535,14 @@ impl ClientSession {
 
     fn take_header_status(&mut self, status: &Status) -> Result<bool, SessionError> {
         let sent = self.state.link.sent;
-        let (reception, nonce) =
-            self.state
-                .proof
-                .answered(status, &self.account.client, self.config.challenges)?;
+        let terms = Terms {
+            challenges: self.config.challenges,
+            schemes: &self.config.schemes,
+        };
+        let (reception, nonce) = self
+            .state
+            .proof
+            .answered(status, &self.account.client, terms)?;
         if let Some(nonce) = nonce {
             self.tell(Notice::NonceChanged(Side::Client, nonce));
         }
@@ -586,7 +624,9 @@ impl ClientSession {
 
     /// The large object that was coming in has no future.
     fn discard(&mut self) {
-        let open = self.state.object.take();
+        let plan = self.state.plan.as_mut();
+        let in_plan = plan.and_then(Plan::drop_object);
+        let open = self.state.object.take().or(in_plan);
         if open.is_some_and(|object| object.is_in_sink()) {
             self.state.notices.push_back(Notice::Discard);
         }
@@ -668,16 +708,22 @@ impl ClientSession {
         }
         let (open, broken) = plan.take_objects(self.state.link.peer_ended, &mut note);
         self.state.object = open;
-        let Some(plan) = self.state.plan.take() else {
-            return;
-        };
-        let replies =
-            plan.into_replies(&mut |parcel| self.state.link.try_out(parcel, self.opening()));
-        for reply in replies {
-            self.state.link.post(reply);
+        if let Some(plan) = self.state.plan.take() {
+            self.post_replies(plan);
         }
         for item in broken {
             self.state.link.post(no_end_of_data(item));
+        }
+    }
+
+    fn post_replies(&mut self, plan: Plan) {
+        let mut trial = None;
+        let replies = plan.into_replies(&mut |parcel| {
+            let opening = || self.opening();
+            self.state.link.try_out(&mut trial, parcel, opening)
+        });
+        for reply in replies {
+            self.state.link.post(reply);
         }
     }
 
@@ -735,7 +781,20 @@ impl ClientSession {
                 .into(),
             );
         }
-        Ok(self.state.link.seal(draft, is_final))
+        // From here on it is the nonce of the server's next proof.
+        if let Some(nonce) = self.state.link.offered_nonce() {
+            self.state.check.expect(&nonce);
+            self.state
+                .notices
+                .push_back(Notice::NonceChanged(Side::Server, nonce));
+        }
+        let transmit = self.state.link.seal(draft, is_final);
+        self.sign(transmit)
+    }
+
+    /// Whether the server gets to see who we are, before it has asked or since.
+    fn gives_credentials(&self) -> bool {
+        self.config.unasked_credentials || self.state.proof.is_asked()
     }
 
     /// Notes which alerts are in our message, and tells of those that never can be.
@@ -751,16 +810,23 @@ impl ClientSession {
 
     fn opening(&self) -> Opening {
         let credentials = &self.account.client;
+        let is_given = self.gives_credentials();
+        let has_name = is_given && credentials.scheme != Scheme::Transport;
         Opening {
-            name: (credentials.scheme != Scheme::Transport).then(|| Text::from(&credentials.name)),
-            cred: self.state.proof.cred(credentials),
+            name: has_name.then(|| Text::from(&credentials.name)),
+            cred: match is_given {
+                true => self.state.proof.cred(credentials),
+                false => None,
+            },
             max_msg_size: self.config.max_msg_size,
             max_obj_size: self.config.max_obj_size,
+            versions: ProtocolVersion::ALL.to_vec(),
         }
     }
 
     /// Ends with an error, of which the server is told if it can do something about it.
     fn fail(&mut self, error: SessionError) {
+        self.discard();
         self.state.plan = None;
         self.state.link.clear();
         match error {

@@ -48,8 +48,11 @@ pub enum Misbehaviour {
     /// The message is from someone else than those before it.
     #[error("the message is from {0:?}")]
     Source(Text),
-    /// Messages without content come and come, and the package does not end.
-    #[error("the package does not end")]
+    /// A message that we signed was accepted otherwise than with 200 and the nonce of the next.
+    #[error("a signed message is accepted without the nonce of the next")]
+    NoNextNonce,
+    /// Messages come and come: either without content, or a million of them.
+    #[error("the session does not end")]
     Endless,
 }
 
@@ -89,9 +92,6 @@ pub enum Misuse {
     /// The configured `MaxMsgSize` is below [`SMALLEST_MESSAGE`](super::SMALLEST_MESSAGE).
     #[error("a MaxMsgSize of {0} holds no message")]
     MaxMsgSize(u64),
-    /// What was saved is of another version.
-    #[error("saved version {0} is unknown")]
-    SavedVersion(u16),
     /// What was saved is of the other side.
     #[error("the session was saved by the other side")]
     SavedSide,

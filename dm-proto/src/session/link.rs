@@ -1,9 +1,10 @@
 //! What both sides keep of a session: its numbers, addresses and sizes, and what is in flight.
 
-use alloc::{boxed::Box, collections::VecDeque, vec, vec::Vec};
+use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec, vec::Vec};
 
 use super::{
     CommandTag, SMALLEST_MESSAGE, Transmit,
+    config::ProtocolVersion,
     error::{Incompatibility, Misbehaviour, SessionError},
     object::{Chunked, Outgoing, Verdict as ChunkVerdict},
     package::{Draft, Loaded, LoadedTags, Opening, Parcel, Unfit, put_first},
@@ -13,7 +14,7 @@ use super::{
 };
 use crate::{
     AlertCode, CmdId, Data, LocUri, MsgId, SessionId, StatusCode, Text,
-    auth::md5,
+    auth::{Nonce, md5},
     codec::{Encoding, PushError},
     message::{Alert, Command, CommandName, Item, Location, Meta, Status, SyncHdr, SyncMl},
 };
@@ -24,8 +25,12 @@ const IDLE_MESSAGES: u8 = 16;
 /// The largest message to a peer that declares none: what peers like us read.
 const UNDECLARED: usize = crate::Limits::DEFAULT.message_size;
 
-/// The versions understood: `VerDTD`, `VerProto`. A server answers in the device's own.
-const VERSIONS: [(&str, &str); 3] = [("1.2", "DM/1.2"), ("1.2", "DM/1.3"), ("1.1", "DM/1.1")];
+/// Messages of one side in a session. A large object takes thousands; a peer that never comes to an end
+/// is left.
+const MESSAGES: u32 = 1_000_000;
+
+/// A `MaxMsgSize` from which on a header and some statuses fit for sure.
+const ROOMY_MESSAGE: usize = 16 << 10;
 
 /// One side's view of the exchange.
 #[derive(Clone, Debug)]
@@ -88,12 +93,12 @@ impl Link {
         remote: LocUri,
         uri: LocUri,
     ) -> Self {
-        let (ver_dtd, ver_proto) = ("1.2", "DM/1.2");
+        let version = ProtocolVersion::Dm1_2;
         Self {
             session_id,
             encoding,
-            ver_dtd: Text::from_static(ver_dtd),
-            ver_proto: Text::from_static(ver_proto),
+            ver_dtd: Text::from_static(version.ver_dtd()),
+            ver_proto: Text::from_static(version.ver_proto()),
             local,
             remote,
             uri,
@@ -172,12 +177,18 @@ impl Link {
     /// # Errors
     ///
     /// If they are not spoken; the status that says so is set.
-    pub(super) fn check_version(&mut self, header: &SyncHdr) -> Result<(), SessionError> {
+    pub(super) fn check_version(
+        &mut self,
+        header: &SyncHdr,
+        known: &[ProtocolVersion],
+    ) -> Result<(), SessionError> {
         let (dtd, proto) = (header.ver_dtd.trim(), header.ver_proto.trim());
-        if VERSIONS.contains(&(dtd, proto)) {
+        let is_spoken =
+            |version: &ProtocolVersion| (version.ver_dtd(), version.ver_proto()) == (dtd, proto);
+        if known.iter().any(is_spoken) {
             return Ok(());
         }
-        let cause = if VERSIONS.iter().any(|known| known.0 == dtd) {
+        let cause = if known.iter().any(|version| version.ver_dtd() == dtd) {
             Incompatibility::VerProto(header.ver_proto.clone())
         } else {
             Incompatibility::VerDtd(header.ver_dtd.clone())
@@ -187,19 +198,25 @@ impl Link {
         Err(error)
     }
 
+    /// Speaks a version from now on.
+    pub(super) fn speak(&mut self, version: ProtocolVersion) {
+        self.ver_dtd = Text::from_static(version.ver_dtd());
+        self.ver_proto = Text::from_static(version.ver_proto());
+    }
+
     /// Speaks the version of a message from now on.
     pub(super) fn adopt_version(&mut self, header: &SyncHdr) {
         self.ver_dtd = header.ver_dtd.trim().into();
         self.ver_proto = header.ver_proto.trim().into();
     }
 
-    /// Counts messages that say nothing, so that their exchange ends.
+    /// Counts messages, and those that say nothing, so that their exchange ends.
     pub(super) fn count_idle(&mut self, is_idle: bool) -> Result<(), SessionError> {
         self.idle = match is_idle {
             true => self.idle.saturating_add(1),
             false => 0,
         };
-        if self.idle > IDLE_MESSAGES {
+        if self.idle > IDLE_MESSAGES || self.received > MESSAGES {
             return Err(Misbehaviour::Endless.into());
         }
         Ok(())
@@ -268,6 +285,24 @@ impl Link {
         }
     }
 
+    /// Looks whether the peer's messages have room for a status of a command with this identifier, before
+    /// anything is executed that could then not be told of.
+    ///
+    /// # Errors
+    ///
+    /// If they have not.
+    pub(super) fn check_room(&self, opening: Opening, cmd_id: &CmdId) -> Result<(), SessionError> {
+        if self.budget()? >= ROOMY_MESSAGE {
+            return Ok(());
+        }
+        let status = self.status(cmd_id, CommandName::SEQUENCE, StatusCode::OK);
+        let mut draft = self.draft(opening)?;
+        match draft.push(&mut status.into()) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(Incompatibility::MaxMsgSize.into()),
+        }
+    }
+
     /// Begins our next message, with the status of the peer's header in it.
     pub(super) fn draft(&self, opening: Opening) -> Result<Draft, SessionError> {
         let msg_id = self.sent.saturating_add(1);
@@ -282,7 +317,7 @@ impl Link {
                 ..Location::from(self.local.clone())
             },
             cred: opening.cred,
-            meta: Some(Box::new(Meta {
+            meta: Some(Arc::new(Meta {
                 max_msg_size: Some(opening.max_msg_size),
                 max_obj_size: Some(opening.max_obj_size),
                 ..Meta::default()
@@ -292,15 +327,23 @@ impl Link {
         let status = self
             .header_status
             .as_ref()
-            .map(|status| self.status_of_header(status));
+            .map(|status| self.status_of_header(status, &opening.versions));
         let draft = Draft::new(self.encoding, &header, msg_id, self.budget()?, status);
         Ok(draft
             .map_err(fatal)?
             .for_objects_up_to(self.peer_max_obj_size))
     }
 
+    /// The nonce that the status of the peer's header gives it for its next proof.
+    pub(super) fn offered_nonce(&self) -> Option<Nonce> {
+        match &self.header_status {
+            Some(HeaderStatus::Verdict(verdict)) => verdict.offered(),
+            Some(HeaderStatus::Version(_)) | None => None,
+        }
+    }
+
     /// OMA-TS-DM_Protocol: the first status of every message is that of the header.
-    fn status_of_header(&self, status: &HeaderStatus) -> Status {
+    fn status_of_header(&self, status: &HeaderStatus, versions: &[ProtocolVersion]) -> Status {
         let mut answer = Status {
             msg_ref: MsgId::from(self.received),
             cmd_ref: CmdId::from("0"),
@@ -317,9 +360,12 @@ impl Link {
             HeaderStatus::Version(code) => {
                 answer.data = *code;
                 let is_dtd = *code == StatusCode::DTD_VERSION_NOT_SUPPORTED;
-                let mut known: Vec<&str> = VERSIONS
+                let mut known: Vec<&str> = versions
                     .iter()
-                    .map(|(dtd, proto)| if is_dtd { *dtd } else { *proto })
+                    .map(|version| match is_dtd {
+                        true => version.ver_dtd(),
+                        false => version.ver_proto(),
+                    })
                     .collect();
                 known.dedup();
                 answer.items = known
@@ -469,19 +515,31 @@ impl Link {
     }
 
     /// Why a command of ours can never be sent, if so.
-    pub(super) fn try_out(&self, parcel: &Parcel, opening: Opening) -> Option<Unfit> {
+    ///
+    /// One draft is there for all that is tried out: what no longer fits into it still fits into the
+    /// next message.
+    pub(super) fn try_out(
+        &self,
+        trial: &mut Option<Draft>,
+        parcel: &mut Parcel,
+        opening: impl Fn() -> Opening,
+    ) -> Option<Unfit> {
         // A message that cannot even begin is told of when it is made.
-        let mut draft = self.draft(opening).ok()?;
+        if trial.is_none() {
+            *trial = Some(self.draft(opening()).ok()?);
+        }
+        let draft = trial.as_mut()?;
         if draft.is_too_large(&parcel.command) {
             return Some(Unfit::Ever);
         }
         if parcel.source.is_none() {
-            match draft.push(&mut parcel.command.clone()) {
+            match draft.push(&mut parcel.command) {
                 Ok(_) | Err(Unfit::ForNow) => return None,
                 Err(Unfit::NotEncodable) => return Some(Unfit::NotEncodable),
                 Err(Unfit::Ever) => {}
             }
         }
+        let mut draft = self.draft(opening()).ok()?;
         match Outgoing::begin(parcel.clone(), &draft) {
             Ok(outgoing) if outgoing.size() > self.peer_max_obj_size.unwrap_or(u64::MAX) => {
                 Some(Unfit::Ever)
@@ -569,6 +627,7 @@ impl Link {
             uri: self.uri.clone(),
             body: draft.finish(is_final),
             encoding: self.encoding,
+            hmac: None,
         }
     }
 
@@ -578,11 +637,25 @@ impl Link {
         opening: Opening,
         last_word: Option<Alert>,
     ) -> Result<Transmit, SessionError> {
-        let mut draft = self.draft(opening)?;
-        self.load_all(&mut draft, false)?;
+        let mut draft = self.draft(opening.clone())?;
+        // What would take more than this message is not begun any more.
+        self.outgoing = None;
+        loop {
+            let mut loaded = draft.load(&mut self.outbox);
+            let large = loaded.large.take();
+            self.settle(loaded, false)?;
+            if large.is_none() {
+                break;
+            }
+        }
         if let Some(alert) = last_word {
-            // Full or not encodable: then the statuses have to do.
-            let _ = draft.push(&mut alert.into());
+            let mut alert = alert.into();
+            if draft.push(&mut alert).is_err() {
+                // That we leave matters more than the rest.
+                draft = self.draft(opening)?;
+                // Full or not encodable: then the status of the header has to do.
+                let _ = draft.push(&mut alert);
+            }
         }
         self.clear();
         Ok(self.seal(draft, true))

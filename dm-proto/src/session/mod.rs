@@ -58,7 +58,12 @@
 //! Nothing is executed for a server that has not authenticated, and nothing it says is believed; a
 //! server processes nothing of a device that has not. Credentials of types basic and MD5 are accepted
 //! once for the session (status 212): what keeps others out of the messages that follow, and what
-//! keeps them secret, is TLS. Passwords stand in the account alone, never in what is saved.
+//! keeps them secret, is TLS. With [`Scheme::Hmac`] every message is signed and answered 200, in a transport
+//! header that the caller carries ([`Transmit::hmac`], [`Headers::with_hmac`]). Passwords stand in the account
+//! alone, never in what is saved.
+//!
+//! A side whose credentials are [`Scheme::Transport`] shows none and is asked for none: something below the
+//! session has authenticated it.
 //!
 //! # Large objects
 //!
@@ -74,9 +79,9 @@
 //!
 //! - A large object inside of a Sequence or Atomic, and in an alert with several items: 413. Nor is
 //!   what is not data split: a command that fits into no message without its data is 413 too.
-//! - `syncml:auth-MAC` (HMAC), and schemes outside the message but [`Scheme::Transport`].
-//! - Resynchronization of nonces after a notification with the special nonce.
+//! - Schemes outside the message but [`Scheme::Transport`].
 //!
+//! [`Scheme::Hmac`]: crate::auth::Scheme::Hmac
 //! [`Scheme::Transport`]: crate::auth::Scheme::Transport
 #![warn(
     clippy::arithmetic_side_effects,
@@ -88,7 +93,7 @@ use core::fmt;
 
 use bytes::Bytes;
 
-use crate::{LocUri, codec::Encoding};
+use crate::{LocUri, Text, codec::Encoding};
 
 mod client;
 mod config;
@@ -104,6 +109,7 @@ mod plan;
 mod prompt;
 mod proof;
 mod received;
+mod refusal;
 mod reply;
 mod saved;
 mod server;
@@ -111,12 +117,14 @@ mod server;
 pub use self::{
     client::ClientSession,
     config::{
-        ClientConfig, DeviceProfile, SMALLEST_MESSAGE, SequencePolicy, ServerConfig, Start, Trigger,
+        ClientConfig, DeviceProfile, ProtocolVersion, SMALLEST_MESSAGE, SequencePolicy,
+        ServerConfig, Start, Trigger,
     },
     error::{Incompatibility, Misbehaviour, Misuse, SessionError},
     event::{Answer, ClientEvent, Execute, Origin, Prompt, ServerEvent, UserReply, Verb},
     object::{Chunk, Source},
     received::{Headers, ReceiveError, Received},
+    refusal::refusal,
     saved::{Disposition, Saved},
     server::ServerSession,
 };
@@ -132,6 +140,10 @@ pub struct Transmit {
     pub body: Bytes,
     /// Their encoding, which names the content type.
     pub encoding: Encoding,
+    /// The value of the transport header [`HMAC_HEADER`](crate::auth::HMAC_HEADER), which must go with the
+    /// message: only where messages are signed. Its octets are UTF-8 without line breaks.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub hmac: Option<Text>,
 }
 
 impl fmt::Debug for Transmit {
@@ -140,6 +152,7 @@ impl fmt::Debug for Transmit {
             .field("uri", &self.uri)
             .field("encoding", &self.encoding)
             .field("octets", &self.body.len())
+            .field("is_signed", &self.hmac.is_some())
             .finish()
     }
 }

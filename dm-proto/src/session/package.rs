@@ -2,7 +2,7 @@
 
 use alloc::{boxed::Box, collections::VecDeque, vec, vec::Vec};
 
-use super::{CommandTag, object::Source};
+use super::{CommandTag, config::ProtocolVersion, object::Source};
 use crate::{
     CmdId, Data, StatusCode, Text,
     codec::{Encoding, MessageBuilder, PushError},
@@ -87,12 +87,14 @@ pub(super) enum Unfit {
 }
 
 /// What the header of a message says besides the addresses.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Opening {
     pub(super) name: Option<Text>,
     pub(super) cred: Option<Box<Cred>>,
     pub(super) max_msg_size: u64,
     pub(super) max_obj_size: u64,
+    /// The versions that a peer is told of who speaks another.
+    pub(super) versions: Vec<ProtocolVersion>,
 }
 
 /// A message in the making.
@@ -277,12 +279,11 @@ pub(super) fn put_first(queue: &mut VecDeque<Parcel>, parcels: Vec<Parcel>) {
 
 /// Numbers a command and those in it, depth first.
 fn number(command: &mut Command, next: &mut u32) -> Vec<u32> {
-    let mut ids = Vec::new();
-    let mut stack = vec![command];
-    while let Some(command) = stack.pop() {
-        let id = *next;
-        *next = next.saturating_add(1);
-        ids.push(id);
+    let first = *next;
+    // Most have nothing inside: then there is no stack to make.
+    let mut current = Some(command);
+    let mut stack = Vec::new();
+    while let Some(command) = current {
         let (cmd_id, children): (_, &mut [Command]) = match command {
             Command::Add(command) => (&mut command.cmd_id, &mut []),
             Command::Alert(command) => (&mut command.cmd_id, &mut []),
@@ -297,10 +298,12 @@ fn number(command: &mut Command, next: &mut u32) -> Vec<u32> {
             Command::Status(command) => (&mut command.cmd_id, &mut []),
             Command::Unsupported(command) => (&mut command.cmd_id, &mut []),
         };
-        *cmd_id = CmdId::from(id);
+        *cmd_id = CmdId::from(*next);
+        *next = next.saturating_add(1);
         stack.extend(children.iter_mut().rev());
+        current = stack.pop();
     }
-    ids
+    (first..*next).collect()
 }
 
 /// The octets of the largest data in a command and those in it.

@@ -54,18 +54,19 @@ impl Pending {
 
     /// The command that a reference means.
     pub(super) fn part(&self, msg: u32, cmd: u32) -> Option<Part> {
-        let sent = self
-            .0
-            .iter()
-            .find(|sent| (sent.msg, sent.cmd) == (msg, cmd));
-        sent.map(|sent| sent.name)
+        Some(self.0.get(self.place(msg, cmd)?)?.name)
+    }
+
+    /// Where a command stands. Numbers only grow, so that what was sent is in their order.
+    fn place(&self, msg: u32, cmd: u32) -> Option<usize> {
+        let numbers = |sent: &Sent| (sent.msg, sent.cmd);
+        self.0.binary_search_by_key(&(msg, cmd), numbers).ok()
     }
 
     /// Whether a command waits for its first status.
     pub(super) fn is_open(&self, msg: u32, cmd: u32) -> bool {
-        self.0
-            .iter()
-            .any(|sent| (sent.msg, sent.cmd) == (msg, cmd) && sent.progress == Progress::Open)
+        let sent = self.place(msg, cmd).and_then(|place| self.0.get(place));
+        sent.is_some_and(|sent| sent.progress == Progress::Open)
     }
 
     /// Takes a status. Returns the command that it is for, and the target if it is for one item.
@@ -75,8 +76,8 @@ impl Pending {
         cmd: u32,
         code: StatusCode,
     ) -> Option<(Part, Option<Text>)> {
-        let mut all = self.0.iter_mut();
-        let sent = all.find(|sent| (sent.msg, sent.cmd) == (msg, cmd))?;
+        let place = self.place(msg, cmd)?;
+        let sent = self.0.get_mut(place)?;
         sent.progress = match code {
             StatusCode::IN_PROGRESS => Progress::Announced,
             _ => Progress::Answered,

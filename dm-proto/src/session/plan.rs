@@ -4,10 +4,10 @@
 //! flat, in document order, with an index where each container ends: walking it needs no recursion,
 //! and it can be saved between any two items.
 
-use alloc::{boxed::Box, collections::BTreeSet, vec, vec::Vec};
+use alloc::{collections::BTreeSet, sync::Arc, vec, vec::Vec};
 
 use super::{
-    config::SequencePolicy,
+    config::{ClientConfig, SequencePolicy},
     event::{Answer, Prompt, Verb},
     meta::complete_meta,
     object::{Chunk, Incoming, Rules, Source},
@@ -96,7 +96,7 @@ enum Kind {
         correlator: Option<Correlator>,
         /// What the items have in common: given to each when its turn comes, since thousands of copies
         /// of a long text would take gigabytes.
-        meta: Option<Box<Meta>>,
+        meta: Option<Arc<Meta>>,
         items: Vec<Item>,
     },
     Question(Prompt),
@@ -143,8 +143,7 @@ impl Plan {
     pub(super) fn new(
         msg_id: MsgId,
         commands: Vec<Command>,
-        user_interaction: bool,
-        rules: Rules,
+        config: &ClientConfig,
         object: Option<Incoming>,
     ) -> Self {
         let mut steps: Vec<Step> = Vec::new();
@@ -172,18 +171,20 @@ impl Plan {
                 !cmd_id.as_str().is_empty() && cmd_id != "0" && seen.insert(cmd_id.clone());
             let index = steps.len();
             let name = command.name();
-            let (kind, children) = sort(command, parent.is_none(), user_interaction);
+            let (kind, children) = sort(command, parent.is_none(), config.user_interaction);
+            let refusal = match kind {
+                _ if !is_proper => Some(StatusCode::BAD_REQUEST),
+                Kind::Atomic if !config.atomic => Some(StatusCode::OPTIONAL_FEATURE_NOT_SUPPORTED),
+                _ => None,
+            };
             steps.push(Step {
                 cmd_id,
                 name,
                 parent,
                 end: index.saturating_add(1),
-                kind: if is_proper {
-                    kind
-                } else {
-                    Kind::refused(StatusCode::BAD_REQUEST)
-                },
-                is_halted: !is_proper,
+                kind: refusal.map_or(kind, Kind::refused),
+                // What is in a refused container is not looked at.
+                is_halted: refusal.is_some(),
                 answers: Vec::new(),
             });
             if !children.is_empty() {
@@ -204,7 +205,11 @@ impl Plan {
             atomic: None,
             results: 0,
             wait: None,
-            rules,
+            rules: Rules {
+                are_taken: config.large_objects,
+                max_size: config.max_obj_size,
+                to_sink: config.chunks,
+            },
             object,
             chunk: None,
             has_chunk: false,
@@ -219,6 +224,12 @@ impl Plan {
         }
         self.cursor = self.steps.len();
         self.has_chunk = true;
+    }
+
+    /// The longest identifier of a command; none if there is no command.
+    pub(super) fn longest_id(&self) -> Option<&CmdId> {
+        let ids = self.steps.iter().map(|step| &step.cmd_id);
+        ids.max_by_key(|id| id.as_str().len())
     }
 
     /// Whether the message holds no command at all.
@@ -280,6 +291,17 @@ impl Plan {
                 Kind::Question(_) => self.wait = Some(Wait::Ask(index)),
                 Kind::Items { .. } => self.run_items(index, policy, note),
             }
+        }
+    }
+
+    /// Nothing more is run. What an open Atomic has changed is undone by who leaves, so that its answers
+    /// say nothing.
+    pub(super) fn abandon(&mut self) {
+        let Some(atomic) = self.atomic.take() else {
+            return;
+        };
+        for step in self.inside(atomic) {
+            step.answers.clear();
         }
     }
 
@@ -439,6 +461,12 @@ impl Plan {
             self.break_off(true, note);
         }
         (self.object.take(), core::mem::take(&mut self.broken))
+    }
+
+    /// Gives up the object that is open.
+    pub(super) fn drop_object(&mut self) -> Option<Incoming> {
+        self.chunk = None;
+        self.object.take()
     }
 
     /// Whether a step is something else than the rest of the object that is open.
@@ -704,7 +732,7 @@ impl Plan {
 }
 
 /// Tells why a command can never be sent, if so.
-type TryOut<'a> = &'a mut dyn FnMut(&Parcel) -> Option<Unfit>;
+type TryOut<'a> = &'a mut dyn FnMut(&mut Parcel) -> Option<Unfit>;
 
 impl Step {
     fn reply(self, msg_id: &MsgId, try_out: TryOut<'_>, replies: &mut Vec<Parcel>) {
@@ -738,7 +766,7 @@ impl Step {
             let refusal = answer
                 .results
                 .iter()
-                .find_map(|item| try_out(&results(vec![item.clone()], source)));
+                .find_map(|item| try_out(&mut results(vec![item.clone()], source)));
             match refusal {
                 None => {}
                 Some(Unfit::NotEncodable) => *answer = StatusCode::UNSUPPORTED_MEDIA_TYPE.into(),
@@ -772,8 +800,8 @@ impl Step {
         }
         let has_sources = all.iter().any(|(_, source)| source.is_some());
         if all.len() > 1 && !has_sources {
-            let together = results(all.iter().map(|(item, _)| item.clone()).collect(), None);
-            if try_out(&together).is_none() {
+            let mut together = results(all.iter().map(|(item, _)| item.clone()).collect(), None);
+            if try_out(&mut together).is_none() {
                 replies.push(together);
                 return;
             }
@@ -808,7 +836,7 @@ fn is_complete(verb: Verb, item: &Item) -> bool {
 
 /// What a command of the server is to us, and the commands inside it.
 fn sort(command: Command, is_outermost: bool, user_interaction: bool) -> (Kind, Vec<Command>) {
-    let items = |verb, correlator, meta: Option<Box<Meta>>, items: Vec<Item>| {
+    let items = |verb, correlator, meta: Option<Arc<Meta>>, items: Vec<Item>| {
         if items.is_empty() {
             return Kind::refused(StatusCode::INCOMPLETE_COMMAND);
         }

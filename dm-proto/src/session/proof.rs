@@ -3,14 +3,29 @@
 //! OMA-TS-DM_Security, authentication. Both directions are independent of each other and alike on
 //! both sides.
 
-use alloc::boxed::Box;
+use alloc::{boxed::Box, sync::Arc};
 
-use super::error::{Incompatibility, SessionError};
+use super::{
+    Transmit,
+    error::{Incompatibility, Misbehaviour, SessionError},
+};
 use crate::{
     Secret, StatusCode, Text,
-    auth::{Credentials, Nonce, Scheme, base64, basic, md5},
+    auth::{
+        Credentials, Nonce, Resynchronization, Scheme, SchemePolicy, SpecialNonce, base64, basic,
+        mac::{self, Mac},
+        md5,
+    },
     message::{Chal, Cred, Meta, Status},
 };
+
+/// What is agreed to, on our side alone.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terms<'c> {
+    /// How often either side may be challenged.
+    pub(super) challenges: u8,
+    pub(super) schemes: &'c SchemePolicy,
+}
 
 /// What we prove to the peer.
 #[derive(Clone, Debug)]
@@ -21,6 +36,8 @@ pub(super) struct Proof {
     /// The peer needs no more credentials in this session.
     accepted: bool,
     refusals: u8,
+    /// A message of ours was signed: all others must be.
+    signed: bool,
 }
 
 /// What the peer made of our credentials.
@@ -39,12 +56,23 @@ impl Proof {
             nonce: credentials.nonce.clone(),
             accepted: credentials.scheme == Scheme::Transport,
             refusals: 0,
+            signed: false,
         }
+    }
+
+    /// Proves with the special nonce, until the peer gives another.
+    pub(super) fn resynchronize(&mut self, special: SpecialNonce) {
+        self.nonce = special.nonce();
     }
 
     /// Whether a message may come back with a challenge, so that it must be kept.
     pub(super) fn may_be_challenged(&self) -> bool {
         !self.accepted
+    }
+
+    /// Whether the peer has asked for credentials.
+    pub(super) fn is_asked(&self) -> bool {
+        self.refusals > 0
     }
 
     /// The credentials for the next message, if it needs some.
@@ -54,12 +82,13 @@ impl Proof {
         }
         let (name, secret) = (credentials.name.as_str(), credentials.secret.expose());
         let data = match self.scheme {
-            Scheme::Transport => return None,
+            // Signatures stand in the transport header only.
+            Scheme::Transport | Scheme::Hmac => return None,
             Scheme::Basic => basic::data(name, secret),
             Scheme::Md5 => md5::data(name, secret, &self.nonce),
         };
         Some(Box::new(Cred {
-            meta: Some(Box::new(Meta {
+            meta: Some(Arc::new(Meta {
                 format: Some("b64".into()),
                 type_: self.scheme.type_name().map(Text::from_static),
                 ..Meta::default()
@@ -69,23 +98,43 @@ impl Proof {
         }))
     }
 
+    /// Signs a message, if that is how we prove ourselves.
+    pub(super) fn sign(
+        &mut self,
+        transmit: &mut Transmit,
+        credentials: &Credentials,
+    ) -> Result<(), SessionError> {
+        if self.scheme != Scheme::Hmac {
+            return Ok(());
+        }
+        let (name, secret) = (credentials.name.as_str(), credentials.secret.expose());
+        let header = mac::header(name, secret, &self.nonce, &transmit.body)
+            .ok_or(Incompatibility::NotRepresentable)?;
+        transmit.hmac = Some(header.into());
+        self.signed = true;
+        Ok(())
+    }
+
     /// Takes the status of our header. Returns also the nonce of our next digest, if it changed.
     pub(super) fn answered(
         &mut self,
         status: &Status,
         credentials: &Credentials,
-        allowed: u8,
+        terms: Terms<'_>,
     ) -> Result<(Reception, Option<Nonce>), SessionError> {
-        let next_nonce = status
-            .chal
-            .as_ref()
-            .and_then(|chal| chal.meta.next_nonce.as_ref())
-            .and_then(|nonce| base64::decode(nonce.expose()))
-            .map(|octets| Nonce::from(octets.as_slice()));
+        let next_nonce = nonce_of(status);
         let reception = match status.data {
             StatusCode::INVALID_CREDENTIALS | StatusCode::MISSING_CREDENTIALS => {
-                self.challenged(status.chal.as_deref(), credentials, allowed)?;
+                self.challenged(status.chal.as_deref(), credentials, terms)?;
                 Reception::Challenged
+            }
+            // OMA-TS-DM_Security, integrity: each signed message is accepted for itself, with a nonce
+            // for the next; otherwise the session ends.
+            code if self.signed && code.is_success() => {
+                if code != StatusCode::OK || next_nonce.is_none() {
+                    return Err(Misbehaviour::NoNextNonce.into());
+                }
+                Reception::Accepted
             }
             // 200 asks for credentials in the next message again; 212 never more in this session.
             StatusCode::AUTHENTICATION_ACCEPTED => {
@@ -100,13 +149,21 @@ impl Proof {
         Ok((reception, next_nonce))
     }
 
+    /// Takes the nonce from a status of our header in a message that is not believed: for our next proof,
+    /// and not to be stored. OMA-TS-DM_Security, password and nonce usage.
+    pub(super) fn overheard(&mut self, status: &Status) {
+        if let Some(nonce) = nonce_of(status) {
+            self.nonce = nonce;
+        }
+    }
+
     fn challenged(
         &mut self,
         chal: Option<&Chal>,
         credentials: &Credentials,
-        allowed: u8,
+        terms: Terms<'_>,
     ) -> Result<(), SessionError> {
-        if self.refusals >= allowed || credentials.scheme == Scheme::Transport {
+        if self.refusals >= terms.challenges || credentials.scheme == Scheme::Transport {
             return Err(SessionError::Refused);
         }
         self.refusals = self.refusals.saturating_add(1);
@@ -114,11 +171,35 @@ impl Proof {
             .and_then(|chal| chal.meta.type_.clone())
             .ok_or(SessionError::Refused)?;
         let scheme = Scheme::from_type_name(&asked)
-            .filter(|scheme| scheme.is_at_least(credentials.scheme))
+            .filter(|scheme| terms.schemes.admits(*scheme, credentials.scheme))
+            // Who signs goes on signing.
+            .filter(|scheme| !self.signed || *scheme == Scheme::Hmac)
             .ok_or(Incompatibility::Scheme(asked))?;
         self.scheme = scheme;
         self.accepted = false;
         Ok(())
+    }
+}
+
+fn nonce_of(status: &Status) -> Option<Nonce> {
+    let chal = status.chal.as_ref()?;
+    let octets = base64::decode(chal.meta.next_nonce.as_ref()?.expose())?;
+    Some(Nonce::from(octets.as_slice()))
+}
+
+/// What a message shows to prove its sender.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Evidence<'m> {
+    pub(super) cred: Option<&'m Cred>,
+    pub(super) mac: &'m Mac,
+    /// MD5 of the octets.
+    pub(super) digest: &'m md5::Digest,
+}
+
+impl Evidence<'_> {
+    /// Whether there is none at all.
+    pub(super) fn is_none(&self) -> bool {
+        self.cred.is_none() && !self.mac.is_present()
     }
 }
 
@@ -127,8 +208,18 @@ impl Proof {
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub(super) struct Check {
     nonce: Nonce,
+    /// The last message was the peer's: of those that are not signed, any after the first.
     authenticated: bool,
+    /// A message of the session was the peer's.
+    known: bool,
     failures: u8,
+    /// The peer signs its messages, so it must sign all.
+    signed: bool,
+    /// It did not, and there is no way back.
+    broken: bool,
+    resynchronization: Resynchronization,
+    /// The peer has proved itself with the special nonce.
+    special: Option<SpecialNonce>,
 }
 
 /// What is told to the peer about its credentials, in the status of its header.
@@ -142,45 +233,83 @@ pub(super) struct Verdict {
 }
 
 impl Check {
-    pub(super) fn new(credentials: &Credentials) -> Self {
+    pub(super) fn new(credentials: &Credentials, resynchronization: Resynchronization) -> Self {
+        let authenticated = credentials.scheme == Scheme::Transport;
         Self {
             nonce: credentials.nonce.clone(),
-            authenticated: credentials.scheme == Scheme::Transport,
+            authenticated,
+            known: authenticated,
             failures: 0,
+            signed: false,
+            broken: false,
+            resynchronization,
+            special: None,
         }
     }
 
+    /// Whether the peer has authenticated: in this message, or in this session where once is enough.
     pub(super) fn is_authenticated(&self) -> bool {
         self.authenticated
     }
 
-    /// Looks at the credentials of a message. `other_name` is a second name that the digest may be
-    /// over; `allowed` is how often the peer may be challenged.
+    /// Whether the peer has authenticated in this session.
+    pub(super) fn is_known(&self) -> bool {
+        self.known
+    }
+
+    /// With which special nonce the peer has proved itself, if it was one.
+    pub(super) fn special(&self) -> Option<SpecialNonce> {
+        self.special
+    }
+
+    /// Looks at what proves a message. `other_name` is a second name that the digest may be over.
     pub(super) fn verify(
         &mut self,
-        cred: Option<&Cred>,
+        evidence: Evidence<'_>,
         credentials: &Credentials,
         other_name: Option<&str>,
         fresh: &Nonce,
-        allowed: u8,
+        terms: Terms<'_>,
     ) -> Verdict {
-        let scheme = credentials.scheme;
-        if scheme == Scheme::Transport {
-            return Verdict::plain(StatusCode::OK, scheme);
+        let own = credentials.scheme;
+        if own == Scheme::Transport {
+            return Verdict::plain(StatusCode::OK, own);
         }
-        if self.authenticated {
-            return Verdict::plain(StatusCode::AUTHENTICATION_ACCEPTED, scheme);
-        }
-        let code = match cred {
-            None => StatusCode::MISSING_CREDENTIALS,
-            Some(cred) if self.is_right(cred, credentials, other_name) => {
-                self.authenticated = true;
-                return Verdict::plain(StatusCode::AUTHENTICATION_ACCEPTED, scheme);
+        let admits = |scheme| terms.schemes.admits(scheme, own);
+        let may_sign = self.signed || !self.authenticated && admits(Scheme::Hmac);
+        let names = [Some(credentials.name.as_str()), other_name];
+        let code = match evidence {
+            Evidence { mac, digest, .. } if may_sign && mac.is_present() => {
+                if self.is_signed(mac, digest, credentials, &names) {
+                    self.signed = true;
+                    self.accept();
+                    return Verdict::plain(StatusCode::OK, Scheme::Hmac);
+                }
+                StatusCode::INVALID_CREDENTIALS
             }
-            Some(_) => StatusCode::INVALID_CREDENTIALS,
+            // OMA-TS-DM_Security, integrity: once used, for all messages of the session.
+            _ if self.signed => {
+                self.broken = true;
+                StatusCode::INVALID_CREDENTIALS
+            }
+            _ if self.authenticated => {
+                return Verdict::plain(StatusCode::AUTHENTICATION_ACCEPTED, own);
+            }
+            Evidence { cred: None, .. } => StatusCode::MISSING_CREDENTIALS,
+            Evidence {
+                cred: Some(cred), ..
+            } => match self.scheme_of(cred, credentials, &names, admits) {
+                Some(scheme) => {
+                    self.accept();
+                    return Verdict::plain(StatusCode::AUTHENTICATION_ACCEPTED, scheme);
+                }
+                None => StatusCode::INVALID_CREDENTIALS,
+            },
         };
+        self.authenticated = false;
         self.failures = self.failures.saturating_add(1);
-        if self.failures > allowed {
+        let scheme = if self.signed { Scheme::Hmac } else { own };
+        if self.is_exhausted(terms.challenges) {
             return Verdict::plain(code, scheme);
         }
         let mut verdict = Verdict {
@@ -189,7 +318,7 @@ impl Check {
             next_nonce: None,
             challenge: true,
         };
-        if scheme == Scheme::Md5 {
+        if scheme.has_nonce() {
             self.nonce = fresh.clone();
             verdict.next_nonce = Some(fresh.clone());
         }
@@ -198,35 +327,87 @@ impl Check {
 
     /// Whether the peer has failed more often than is allowed.
     pub(super) fn is_exhausted(&self, allowed: u8) -> bool {
-        !self.authenticated && self.failures > allowed
+        !self.authenticated && (self.broken || self.failures > allowed)
     }
 
-    /// Adds the nonce of the peer's next session to the verdict that accepted it. Returns the nonce.
+    /// Adds the nonce of the peer's next proof to the verdict that accepted it: of its next session, or
+    /// of its next message where each is signed. Returns the nonce.
     pub(super) fn rotate(&mut self, verdict: &mut Verdict, fresh: &Nonce) -> Option<Nonce> {
-        if verdict.scheme != Scheme::Md5 {
-            return None;
+        verdict.offer(fresh);
+        let offered = verdict.offered();
+        if let Some(nonce) = &offered {
+            self.expect(nonce);
         }
-        self.nonce = fresh.clone();
-        verdict.next_nonce = Some(fresh.clone());
-        Some(fresh.clone())
+        offered
     }
 
-    fn is_right(&self, cred: &Cred, credentials: &Credentials, other_name: Option<&str>) -> bool {
-        let named = cred
+    /// The peer has been given this nonce for its next proof.
+    pub(super) fn expect(&mut self, nonce: &Nonce) {
+        self.nonce = nonce.clone();
+    }
+
+    fn accept(&mut self) {
+        self.authenticated = true;
+        self.known = true;
+    }
+
+    fn is_signed(
+        &mut self,
+        mac: &Mac,
+        digest: &md5::Digest,
+        credentials: &Credentials,
+        names: &[Option<&str>],
+    ) -> bool {
+        let Mac::Signed(signature) = mac else {
+            return false;
+        };
+        let secret = credentials.secret.expose();
+        self.any_nonce(|nonce| {
+            let mut names = names.iter().flatten();
+            names.any(|name| signature.verify(name, secret, nonce, digest))
+        })
+    }
+
+    /// The scheme by which credentials are right, if they are.
+    fn scheme_of(
+        &mut self,
+        cred: &Cred,
+        credentials: &Credentials,
+        names: &[Option<&str>],
+        admits: impl Fn(Scheme) -> bool,
+    ) -> Option<Scheme> {
+        let scheme = cred
             .meta
             .as_ref()
             .and_then(|meta| meta.type_.as_deref())
             .and_then(Scheme::from_type_name)
-            .filter(|scheme| scheme.is_at_least(credentials.scheme));
-        let Some(scheme) = named else { return false };
-        let secret = credentials.secret.expose();
-        let data = cred.data.expose();
-        let proves = |name: &str| match scheme {
-            Scheme::Transport => false,
-            Scheme::Basic => basic::verify(data, name, secret),
-            Scheme::Md5 => md5::verify(data, name, secret, &self.nonce),
+            .filter(|scheme| admits(*scheme))?;
+        let (data, secret) = (cred.data.expose(), credentials.secret.expose());
+        let mut names = names.iter().flatten();
+        let is_right = match scheme {
+            // Neither goes into a message.
+            Scheme::Transport | Scheme::Hmac => false,
+            Scheme::Basic => names.any(|name| basic::verify(data, name, secret)),
+            Scheme::Md5 => self.any_nonce(|nonce| {
+                let mut names = names.clone();
+                names.any(|name| md5::verify(data, name, secret, nonce))
+            }),
         };
-        proves(&credentials.name) || other_name.is_some_and(proves)
+        is_right.then_some(scheme)
+    }
+
+    /// Whether something holds for the nonce, or for the special one where that is good too.
+    fn any_nonce(&mut self, proves: impl Fn(&Nonce) -> bool) -> bool {
+        if proves(&self.nonce) {
+            return true;
+        }
+        // Who was challenged, or has proved itself before, has a nonce that is better.
+        if self.failures > 0 || self.known {
+            return false;
+        }
+        let mut forms = self.resynchronization.forms().iter();
+        self.special = forms.find(|form| proves(&form.nonce())).copied();
+        self.special.is_some()
     }
 }
 
@@ -243,6 +424,23 @@ impl Verdict {
     /// The answer to a peer of which nothing is asked.
     pub(super) fn not_needed() -> Self {
         Self::plain(StatusCode::OK, Scheme::Transport)
+    }
+
+    /// Whether it is about a signed message, the sender of which needs a nonce for the next.
+    pub(super) fn is_of_signature(&self) -> bool {
+        self.scheme == Scheme::Hmac && self.is_accepted()
+    }
+
+    /// Adds the nonce of the peer's next proof, if its proofs have one.
+    pub(super) fn offer(&mut self, fresh: &Nonce) {
+        if self.scheme.has_nonce() && self.is_accepted() {
+            self.next_nonce = Some(fresh.clone());
+        }
+    }
+
+    /// The nonce of the peer's next proof, other than that of a challenge.
+    pub(super) fn offered(&self) -> Option<Nonce> {
+        self.next_nonce.clone().filter(|_| !self.challenge)
     }
 
     /// Whether the peer may go on.

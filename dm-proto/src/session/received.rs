@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::{
     DecodeError, Text,
-    auth::md5,
+    auth::{mac::Mac, md5},
     codec::{self, DecodeOptions, Decoded, Encoding, Tolerance},
     message::{SyncHdr, SyncMl},
 };
@@ -19,6 +19,7 @@ pub struct Received {
     tolerances: Vec<Tolerance>,
     /// MD5 of the octets: what tells a repeated message from another with the same MsgID.
     pub(super) digest: md5::Digest,
+    pub(super) mac: Mac,
 }
 
 /// What the transport said about a message.
@@ -27,12 +28,25 @@ pub struct Received {
 pub struct Headers<'a> {
     /// The `Content-Type`.
     pub content_type: &'a str,
+    /// [`HMAC_HEADER`](crate::auth::HMAC_HEADER), where it is there.
+    pub hmac: Option<&'a str>,
 }
 
 impl<'a> Headers<'a> {
     /// Headers with a content type.
     pub fn new(content_type: &'a str) -> Self {
-        Self { content_type }
+        Self {
+            content_type,
+            hmac: None,
+        }
+    }
+
+    /// The same with the value of [`HMAC_HEADER`](crate::auth::HMAC_HEADER), if there was one. One that is
+    /// not text counts as one that does not sign: give an empty value.
+    #[must_use]
+    pub fn with_hmac(mut self, value: Option<&'a str>) -> Self {
+        self.hmac = value;
+        self
     }
 }
 
@@ -71,6 +85,7 @@ impl Received {
             encoding,
             tolerances,
             digest,
+            mac: Mac::read(headers.hmac),
         })
     }
 
@@ -82,6 +97,11 @@ impl Received {
     /// The whole message, unverified.
     pub fn message(&self) -> &SyncMl {
         &self.message
+    }
+
+    /// Whether it shows credentials, right or wrong: in the message, or a signature beside it.
+    pub fn has_credentials(&self) -> bool {
+        self.header().cred.is_some() || self.mac.is_present()
     }
 
     /// How the message was encoded; the answer is encoded alike.

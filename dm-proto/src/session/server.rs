@@ -19,7 +19,7 @@ use super::{
     package::{Opening, Parcel, put_first},
     pending::{Part, Pending},
     phase::Phase,
-    proof::{Check, Proof, Reception},
+    proof::{Check, Evidence, Proof, Reception, Terms},
     received::Received,
     reply::{Decision, Reply, is_dev_info, is_too_large},
     saved::{Disposition, Saved},
@@ -120,13 +120,14 @@ impl ServerSession {
             remote,
         )
         .splitting(config.large_objects);
+        let check = Check::new(&account.client, config.resynchronization);
         Ok(Self::new(
             config,
             account,
             State {
                 link,
                 proof: Proof::new(&account.server),
-                check: Check::new(&account.client),
+                check,
                 phase: Phase::Theirs,
                 replies: Vec::new(),
                 commands: VecDeque::new(),
@@ -190,6 +191,11 @@ impl ServerSession {
     /// The session's id.
     pub fn session_id(&self) -> &crate::SessionId {
         &self.state.link.session_id
+    }
+
+    /// What `received` is to this session.
+    pub fn disposition(&self, received: &Received) -> Disposition {
+        self.state.link.disposition(received)
     }
 
     /// Takes a message of the device. A repeated message leaves no events, and its answer is the one
@@ -341,9 +347,10 @@ impl ServerSession {
                 };
                 self.post_replies();
                 let opening = self.opening();
-                let made = self.state.link.farewell(opening, last_word).ok();
+                let made = self.state.link.farewell(opening, last_word);
+                let made = made.and_then(|transmit| self.sign(transmit));
                 self.end(ending);
-                made
+                made.ok()
             }
             Phase::Ours
                 if self.state.notices.is_empty()
@@ -362,34 +369,54 @@ impl ServerSession {
 
     /// Sorts what is in a message.
     fn take(&mut self, received: Received, nonce: &Nonce) -> Result<(), SessionError> {
-        let mut message = received.message;
-        self.state.link.encoding = received.encoding;
+        let Received {
+            mut message,
+            encoding,
+            mac,
+            digest,
+            ..
+        } = received;
+        self.state.link.encoding = encoding;
         self.state.replies.clear();
         self.issued.clear();
         self.asked = 0;
-        self.state.link.check_version(&message.header)?;
+        let versions = &self.config.versions;
+        self.state.link.check_version(&message.header, versions)?;
         self.state.link.adopt_version(&message.header);
 
         let was_authenticated = self.is_authenticated();
-        let allowed = self.config.challenges;
-        let mut verdict = self.state.check.verify(
-            message.header.cred.as_deref(),
-            &self.account.client,
-            None,
-            nonce,
-            allowed,
-        );
+        let terms = Terms {
+            challenges: self.config.challenges,
+            schemes: &self.config.schemes,
+        };
+        let evidence = Evidence {
+            cred: message.header.cred.as_deref(),
+            mac: &mac,
+            digest: &digest,
+        };
+        let client = &self.account.client;
+        let mut verdict = self
+            .state
+            .check
+            .verify(evidence, client, None, nonce, terms);
         self.state.is_refusing = !verdict.is_accepted();
         if self.state.is_refusing {
             let code = verdict.code;
             self.state.link.header_status = Some(HeaderStatus::Verdict(verdict));
             self.state.replies = Reply::refuse_all(&message.commands, code);
-            if self.state.check.is_exhausted(allowed) {
+            if let Some(status) = self.our_header_status(&message.commands) {
+                self.state.proof.overheard(status);
+            }
+            if self.state.check.is_exhausted(terms.challenges) {
                 return Err(SessionError::NotAuthenticated);
             }
             return Ok(());
         }
-        if !was_authenticated {
+        if !was_authenticated && let Some(special) = self.state.check.special() {
+            // A device that has lost its nonces has lost ours too.
+            self.state.proof.resynchronize(special);
+        }
+        if !was_authenticated || verdict.is_of_signature() {
             let next = self.state.check.rotate(&mut verdict, nonce);
             self.state
                 .notices
@@ -447,11 +474,7 @@ impl ServerSession {
 
     /// Takes the status of our header.
     fn take_header(&mut self, commands: &[Command]) -> Result<(), SessionError> {
-        let our_header = commands.iter().find_map(|command| match command {
-            Command::Status(status) if self.state.link.is_of_our_header(status) => Some(status),
-            _ => None,
-        });
-        if let Some(status) = our_header {
+        if let Some(status) = self.our_header_status(commands) {
             self.take_header_status(status)?;
         }
         Ok(())
@@ -549,11 +572,22 @@ impl ServerSession {
         }));
     }
 
+    fn our_header_status<'c>(&self, commands: &'c [Command]) -> Option<&'c Status> {
+        commands.iter().find_map(|command| match command {
+            Command::Status(status) if self.state.link.is_of_our_header(status) => Some(status),
+            _ => None,
+        })
+    }
+
     fn take_header_status(&mut self, status: &Status) -> Result<(), SessionError> {
-        let (reception, nonce) =
-            self.state
-                .proof
-                .answered(status, &self.account.server, self.config.challenges)?;
+        let terms = Terms {
+            challenges: self.config.challenges,
+            schemes: &self.config.schemes,
+        };
+        let (reception, nonce) = self
+            .state
+            .proof
+            .answered(status, &self.account.server, terms)?;
         if let Some(nonce) = nonce {
             self.state
                 .notices
@@ -730,7 +764,18 @@ impl ServerSession {
         let is_final = self.state.link.peer_ended && self.state.link.is_silent() && may_end;
         let is_closing =
             is_final && !has_commands && !self.state.is_refusing && self.state.commands.is_empty();
-        Ok((self.state.link.seal(draft, is_final), is_closing))
+        let transmit = self.state.link.seal(draft, is_final);
+        Ok((self.sign(transmit)?, is_closing))
+    }
+
+    /// Signs a message, where messages are signed. Like credentials in a message, a signature goes only to
+    /// a device that has shown its own.
+    fn sign(&mut self, mut transmit: Transmit) -> Result<Transmit, SessionError> {
+        if self.state.check.is_known() {
+            let proof = &mut self.state.proof;
+            proof.sign(&mut transmit, &self.account.server)?;
+        }
+        Ok(transmit)
     }
 
     fn opening(&self) -> Opening {
@@ -738,7 +783,7 @@ impl ServerSession {
         let has_name = credentials.scheme != Scheme::Transport;
         // Credentials go to a device that has shown its own: Basic is readable, and a digest can be
         // guessed at leisure.
-        let cred = match self.is_authenticated() {
+        let cred = match self.state.check.is_known() {
             true => self.state.proof.cred(credentials),
             false => None,
         };
@@ -747,6 +792,7 @@ impl ServerSession {
             cred,
             max_msg_size: self.config.max_msg_size,
             max_obj_size: self.config.max_obj_size,
+            versions: self.config.versions.clone(),
         }
     }
 

@@ -48,7 +48,7 @@ fn item_through_xml(item: &mut Item) {
         && data.is_binary()
     {
         item.data = Some(Data::text(base64(data.as_bytes().unwrap_or_default())));
-        item.meta.get_or_insert_default().format = Some("b64".into());
+        std::sync::Arc::make_mut(item.meta.get_or_insert_default()).format = Some("b64".into());
     }
 }
 
@@ -117,6 +117,65 @@ proptest! {
         }
         prop_assert_eq!(builder.room(), 0);
         prop_assert_eq!(builder.finish(true), octets);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_budget_is_never_exceeded(
+        mut message in message(Characters::Xml),
+        encoding in prop_oneof![Just(Encoding::Xml), Just(Encoding::Wbxml)],
+        part in 0.0..1.1_f64,
+        is_final in any::<bool>(),
+    ) {
+        message.extra = Default::default();
+        message.is_final = true;
+        let whole = encode(encoding, &message).expect("both have a form for it").len();
+        let budget = (whole as f64 * part) as usize;
+        let commands = core::mem::take(&mut message.commands);
+        let empty = encode(encoding, &message).expect("both have a form for it").len();
+        let mut builder = match MessageBuilder::new(encoding, &message.header, budget) {
+            Ok(builder) => builder,
+            Err(error) => {
+                prop_assert_eq!(error, PushError::Full { needed: empty, room: budget });
+                prop_assert!(budget < empty);
+                return Ok(());
+            }
+        };
+        for command in commands {
+            let (len, room) = (builder.len(), builder.room());
+            message.commands.push(command);
+            // What the message would be with it tells what it needs.
+            let with = encode(encoding, &message).expect("both have a form for it").len();
+            match builder.push(message.commands.last().expect("it was pushed")) {
+                Ok(()) => prop_assert_eq!(builder.len(), with),
+                Err(error) => {
+                    prop_assert_eq!(error, PushError::Full { needed: with - len, room });
+                    prop_assert!(with > budget);
+                    prop_assert_eq!(builder.len(), len);
+                    message.commands.pop();
+                }
+            }
+        }
+        message.is_final = is_final;
+        let octets = builder.finish(is_final);
+        prop_assert!(octets.len() <= budget);
+        // What was refused has left nothing in it.
+        prop_assert_eq!(Ok(octets), encode(encoding, &message));
+    }
+
+    #[test]
+    fn writing_the_same_gives_the_same(message in message(Characters::Any)) {
+        for encoding in [Encoding::Xml, Encoding::Wbxml] {
+            let once = encode(encoding, &message);
+            prop_assert_eq!(&encode(encoding, &message.clone()), &once);
+            if let (Encoding::Xml, Ok(octets)) = (encoding, &once) {
+                // Escapes, never sections; no layout.
+                prop_assert!(!octets.windows(3).any(|octets| octets == b"<!["));
+            }
+        }
     }
 }
 

@@ -330,7 +330,11 @@ fn the_server_may_use_its_identifier_as_user_name() {
 
 #[test]
 fn a_challenge_of_a_weaker_or_unknown_type_ends_the_session() {
-    for type_ in ["syncml:auth-basic", "syncml:auth-MAC", "syncml:auth-X509"] {
+    for type_ in [
+        "syncml:auth-basic",
+        "syncml:auth-securid",
+        "syncml:auth-X509",
+    ] {
         let mut pair = Scene::new(Encoding::Xml).accounts(mutual()).pair();
         let request = pair.client.transmit().expect("package 1");
         let answer = pair.server.exchange(&request).expect("package 2");

@@ -248,7 +248,7 @@ fn the_meta_of_a_command_completes_that_of_its_items_element_by_element() {
     let mut bench = bench();
     let replace = Replace {
         cmd_id: "50".into(),
-        meta: Some(Box::new(Meta::format("int").with_type("text/x-common"))),
+        meta: Some(Arc::new(Meta::format("int").with_type("text/x-common"))),
         items: vec![
             Item::for_target("./A").with_data("1"),
             Item::for_target("./B")
@@ -266,7 +266,7 @@ fn the_meta_of_a_command_completes_that_of_its_items_element_by_element() {
     while let Some(event) = bench.session.poll_event() {
         if let ClientEvent::Execute(ticket, execute) = event {
             let meta = execute.item.meta.expect("a meta");
-            metas.push((meta.format, meta.type_));
+            metas.push((meta.format.clone(), meta.type_.clone()));
             bench.session.answer(ticket, StatusCode::OK.into());
         }
     }
@@ -493,7 +493,11 @@ fn answers_to_nothing_are_ignored() {
 }
 
 /// A server that has sent one batch, and a message 2 of the client with these commands.
-fn answer_of_client(batch: Vec<Command>, commands: Vec<Command>, is_final: bool) -> Vec<String> {
+pub(crate) fn answer_of_client(
+    batch: Vec<Command>,
+    commands: Vec<Command>,
+    is_final: bool,
+) -> Vec<String> {
     let mut pair = Scene::new(Encoding::Xml).batch(batch).pair();
     let request = pair.client.transmit().expect("package 1");
     pair.server.exchange(&request).expect("package 2");
@@ -507,7 +511,7 @@ fn answer_of_client(batch: Vec<Command>, commands: Vec<Command>, is_final: bool)
     pair.server.manager.heard.split_off(heard)
 }
 
-fn status_of(cmd_ref: &str, cmd: CommandName, code: u16) -> Command {
+pub(crate) fn status_of(cmd_ref: &str, cmd: CommandName, code: u16) -> Command {
     Status {
         cmd_id: format!("1{cmd_ref}").into(),
         msg_ref: "1".into(),
@@ -775,7 +779,7 @@ fn a_message_read_back_is_the_one_that_was_sent() {
 
 #[test]
 fn a_long_type_of_a_device_is_not_copied_to_thousands_of_items() {
-    let meta = || Some(Box::new(Meta::of_type("x".repeat(200_000))));
+    let meta = || Some(Arc::new(Meta::of_type("x".repeat(200_000))));
     let items = |item: fn(&'static str) -> Item| vec![item("./A"); 1_000];
     let results = Results {
         cmd_id: "50".into(),
@@ -933,4 +937,29 @@ fn thousands_of_alerts_may_be_taken_before_the_first_is_answered() {
     }
     while session.poll_event().is_some() {}
     assert!(session.poll_transmit().is_some());
+}
+
+#[test]
+fn a_broken_body_is_400_for_the_header_where_that_can_be_read() {
+    use dm_proto::testing::message;
+    for encoding in ENCODINGS {
+        let request = Scene::new(encoding).pair().client.transmit().unwrap();
+        let media_type = encoding.media_type();
+        let options = DecodeOptions::default();
+        let headers = Headers::new(media_type);
+        let cut = request.body.slice(..request.body.len() - 2);
+        assert!(Received::read(cut.clone(), headers, &options).is_err());
+
+        let answer = Received::refuse_unreadable(&cut, headers, &options).expect("an answer");
+        let answer = message(&answer).expect("a message");
+        assert_eq!(statuses(&answer), ["SyncHdr 400"]);
+        assert_eq!(answer.header.target.loc_uri, "IMEI:493005100592800");
+        assert_eq!(answer.header.session_id, "A1");
+        assert!(answer.is_final);
+
+        let head = request.body.slice(..40);
+        assert_eq!(Received::refuse_unreadable(&head, headers, &options), None);
+        let other = Headers::new("text/html");
+        assert_eq!(Received::refuse_unreadable(&cut, other, &options), None);
+    }
 }

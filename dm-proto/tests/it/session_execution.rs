@@ -3,7 +3,7 @@
 
 use dm_proto::{
     AlertCode, StatusCode,
-    message::Command,
+    message::{Alert, Command, Exec, Item, Meta, Replace},
     session::{SequencePolicy, UserReply},
 };
 
@@ -360,4 +360,190 @@ fn a_question_to_nobody_is_406_and_asked_of_nobody() {
         assert_eq!(run.statuses, ["1.0 406"]);
         assert_eq!(run.executed, Vec::<String>::new());
     }
+}
+
+#[test]
+fn a_device_without_atomic_answers_406_and_runs_nothing_of_it() {
+    let mut scene = scene();
+    scene.client.atomic = false;
+    let run = run(
+        scene,
+        [
+            atomic([add("./A"), confirm(), sequence([get(&["./B"])])]),
+            sequence([atomic([add("./C")]), exec("./D")]),
+            exec("./E"),
+        ],
+    );
+
+    assert_eq!(
+        run.statuses,
+        [
+            "1.0 406", "1.1 215", "1.2 215", "1.3 215", "1.4 215", "2.0 200", "2.1 406", "2.2 215",
+            "2.3 215", "3.0 200"
+        ]
+    );
+    assert_eq!(run.executed, ["Exec ./E"]);
+}
+
+#[test]
+fn an_alert_in_an_atomic_that_cannot_be_understood_fails_it_before_anything_is_changed() {
+    let cases = [
+        (ask(AlertCode::CONFIRM_OR_REJECT, &["MAXDT=30"]), 412),
+        (ask(AlertCode::new(1221), &[]), 406),
+        (ask(AlertCode::GENERIC_ALERT, &["x"]), 406),
+        (Command::from(Alert::default()), 412),
+    ];
+    for (alert, code) in cases {
+        let run = run(scene(), [atomic([add("./A"), alert, add("./B")])]);
+
+        assert_eq!(
+            run.statuses,
+            [
+                "1.0 507".to_owned(),
+                "1.1 216".to_owned(),
+                format!("1.2 {code}"),
+                "1.3 215".to_owned()
+            ]
+        );
+        assert_eq!(run.executed, Vec::<String>::new());
+    }
+}
+
+#[test]
+fn text_for_an_atomic_that_fails_later_is_not_told() {
+    let run = run(
+        scene_of(&Some(UserReply::Text("typed".into()))),
+        [atomic([
+            ask(AlertCode::TEXT_INPUT, &["", "name?"]),
+            add("./Fail"),
+        ])],
+    );
+
+    assert_eq!(run.statuses, ["1.0 507", "1.1 216", "1.2 418"]);
+}
+
+#[test]
+fn every_item_of_an_exec_has_its_status() {
+    let items = ["./A", "./Fail", "./B"].map(Item::for_target).to_vec();
+    let run = run(
+        scene(),
+        [Exec {
+            items,
+            ..Exec::default()
+        }
+        .into()],
+    );
+
+    assert_eq!(
+        run.statuses,
+        ["1.0 200 ./A", "1.0 418 ./Fail", "1.0 200 ./B"]
+    );
+    assert_eq!(run.executed, ["Exec ./A", "Exec ./Fail", "Exec ./B"]);
+}
+
+/// The command with `NoResp` wherever it may stand.
+fn quiet(mut command: Command) -> Command {
+    match &mut command {
+        Command::Add(command) => command.no_resp = true,
+        Command::Alert(command) => command.no_resp = true,
+        Command::Exec(command) => command.no_resp = true,
+        Command::Get(command) => command.no_resp = true,
+        Command::Atomic(command) => {
+            command.no_resp = true;
+            command.commands = core::mem::take(&mut command.commands)
+                .into_iter()
+                .map(quiet)
+                .collect();
+        }
+        Command::Sequence(command) => {
+            command.no_resp = true;
+            command.commands = core::mem::take(&mut command.commands)
+                .into_iter()
+                .map(quiet)
+                .collect();
+        }
+        other => panic!("{other:?}"),
+    }
+    command
+}
+
+// OMA-TS-DM_RepPro, `NoResp`: not used in DM.
+#[test]
+fn no_resp_keeps_no_answer_back() {
+    let run = run(
+        scene(),
+        [
+            quiet(sequence([confirm(), exec("./A")])),
+            quiet(atomic([add("./B"), add("./Fail")])),
+            quiet(get(&["./C"])),
+        ],
+    );
+
+    assert_eq!(
+        run.statuses,
+        [
+            "1.0 200", "1.1 200", "1.2 200", "2.0 507", "2.1 216", "2.2 418", "3.0 200"
+        ]
+    );
+}
+
+#[test]
+fn an_empty_container_is_200_and_a_savepoint_for_nothing() {
+    let run = run(scene(), [sequence([]), atomic([])]);
+
+    assert_eq!(run.statuses, ["1.0 200", "2.0 200"]);
+    assert_eq!(run.executed, ["savepoint", "release"]);
+}
+
+#[test]
+fn containers_in_containers_fail_from_the_inside_out() {
+    // A Sequence whose Atomic fails, in a Sequence; beside it, a command that nothing stops.
+    let commands = || {
+        [
+            sequence([
+                sequence([atomic([add("./A"), add("./Fail")]), add("./B")]),
+                add("./C"),
+            ]),
+            add("./D"),
+        ]
+    };
+    let stopped = run(scene(), commands());
+    let mut scene = scene();
+    scene.client.sequence = SequencePolicy::Continue;
+    let continued = run(scene, commands());
+
+    assert_eq!(
+        stopped.statuses,
+        [
+            "1.0 200", "1.1 200", "1.2 507", "1.3 216", "1.4 418", "1.5 215", "1.6 200", "2.0 200"
+        ]
+    );
+    assert_eq!(
+        continued.statuses,
+        [
+            "1.0 200", "1.1 200", "1.2 507", "1.3 216", "1.4 418", "1.5 200", "1.6 200", "2.0 200"
+        ]
+    );
+}
+
+#[test]
+fn what_the_command_says_about_its_items_reaches_each_in_a_container() {
+    let replace = Replace {
+        meta: Some(Meta::of_type("text/x").with_format("xml").into()),
+        items: ["./A", "./B"].map(Item::for_target).to_vec(),
+        ..Replace::default()
+    };
+    let mut pair = scene().batch([atomic([sequence([replace.into()])])]).pair();
+    pair.client.device.keeps_items = true;
+    pair.run().expect("the session runs to its end");
+
+    let metas: Vec<_> = pair
+        .client
+        .device
+        .items
+        .iter()
+        .map(|item| item.meta.clone().expect("meta"))
+        .map(|meta| (meta.type_.clone(), meta.format.clone()))
+        .collect();
+    assert_eq!(metas, vec![(Some("text/x".into()), Some("xml".into())); 2]);
 }

@@ -4,21 +4,21 @@ use dm_proto::{
     auth::{Nonce, Side},
     codec::{DecodeOptions, Encoding},
     session::{
-        ClientEvent, ClientSession, CommandTag, Disposition, Headers, Misuse, Received, Saved,
-        ServerEvent, ServerSession, SessionError, Start, Trigger, UserReply,
+        ClientEvent, ClientSession, CommandTag, Disposition, Ending, Headers, Misbehaviour, Misuse,
+        Received, Saved, ServerEvent, ServerSession, SessionError, Start, Trigger, UserReply,
     },
-    testing::{Fault, NoAnswer, Pair, Transcode, read},
+    testing::{Fault, NoAnswer, Pair, Transcode, message, read},
 };
 use std::sync::Arc;
 
 use crate::session_support::*;
 
-fn through_json(saved: Saved) -> Saved {
+pub(crate) fn through_json(saved: Saved) -> Saved {
     let text = serde_json::to_string(&saved).expect("json");
     serde_json::from_str(&text).expect("saved")
 }
 
-fn through_postcard(saved: Saved) -> Saved {
+pub(crate) fn through_postcard(saved: Saved) -> Saved {
     let octets = postcard::to_allocvec(&saved).expect("postcard");
     postcard::from_bytes(&octets).expect("saved")
 }
@@ -107,6 +107,8 @@ fn any_fault_at_any_request_changes_nothing() {
             Fault::LoseAnswer,
             Fault::RepeatRequest,
             Fault::RepeatAnswer,
+            Fault::DelayRequest,
+            Fault::DelayAnswer,
             Fault::CutRequest,
             Fault::CutAnswer,
         ] {
@@ -359,6 +361,262 @@ fn ready_comes_again_until_a_command_is_given() {
     let mut session = restore(through_postcard(session.save()));
     assert_eq!(drain(&mut session), Vec::<bool>::new());
     let sent = session.poll_transmit().expect("package 2");
-    let names = names(&dm_proto::testing::message(&sent).expect("a message"));
+    let names = names(&message(&sent).expect("a message"));
     assert_eq!(names.last().map(String::as_str), Some("Exec"));
+}
+
+/// A server session at message 1, and all that it needs.
+fn opened(scene: &Scene) -> (ServerSession, Received) {
+    let request = scene.clone().pair().client.transmit().expect("package 1");
+    let received = read(&request, &DecodeOptions::default()).expect("a message");
+    let config = Arc::new(scene.server.clone());
+    let session =
+        ServerSession::accept(&received, config, &scene.server_account).expect("a first message");
+    (session, received)
+}
+
+/// Takes a message and answers it with these commands.
+fn answered(
+    session: &mut ServerSession,
+    message: Received,
+    commands: &[dm_proto::message::Command],
+) -> Option<dm_proto::session::Transmit> {
+    session
+        .handle(message, Nonce::from([7; 16]))
+        .expect("the next message");
+    while let Some(event) = session.poll_event() {
+        match event {
+            ServerEvent::Alert(ticket, _) => session.answer(ticket, dm_proto::StatusCode::OK),
+            ServerEvent::Ready => {
+                for (tag, command) in (1..).zip(commands) {
+                    session.send(command.clone(), CommandTag(tag));
+                }
+            }
+            _ => {}
+        }
+    }
+    session.poll_transmit()
+}
+
+#[test]
+fn a_commit_that_fails_leaves_a_message_to_be_taken_again_with_the_same_answer() {
+    for encoding in ENCODINGS {
+        let scene = Scene::new(encoding).accounts(account(client_md5(b"c"), server_md5(b"s")));
+        let (session, received) = opened(&scene);
+        let before = session.save();
+        let config = Arc::new(scene.server.clone());
+        let restore = || {
+            let saved = through_json(before.clone());
+            ServerSession::restore(saved, None, Arc::clone(&config), &scene.server_account)
+                .expect("a session")
+        };
+        let mut lost = restore();
+        let first = answered(&mut lost, received.clone(), &[exec("./Op")]).expect("package 2");
+        drop(lost);
+
+        let again = answered(&mut restore(), received, &[exec("./Op")]).expect("package 2");
+        assert_eq!(again, first, "what never left may be said again");
+
+        // The device's side: the message that could not be stored is taken again.
+        let mut pair = scene.clone().send(exec("./Op")).pair();
+        let request = pair.client.transmit().expect("package 1");
+        let before = pair.client.session.save();
+        let answer = pair.server.exchange(&request).expect("package 2");
+        deliver(&mut pair.client, &answer);
+        let told = pair.client.transmit().expect("package 3");
+        let mut session = restored(&scene, before, Some(request.clone()));
+        assert_eq!(session.poll_transmit(), Some(request), "asked again");
+        let received = read(&answer, &DecodeOptions::default()).expect("a message");
+        session
+            .handle(received, Nonce::from([0x41; 16]))
+            .expect("the next message");
+        while let Some(event) = session.poll_event() {
+            if let ClientEvent::Execute(ticket, _) = event {
+                session.answer(ticket, dm_proto::StatusCode::OK.into());
+            }
+        }
+        assert_eq!(session.poll_transmit(), Some(told));
+    }
+}
+
+#[test]
+fn two_processes_handed_the_same_message_say_the_same() {
+    let scene = Scene::new(Encoding::Wbxml);
+    let (session, received) = opened(&scene);
+    let saved = session.save();
+    let config = Arc::new(scene.server.clone());
+    let restore = |last_sent| {
+        ServerSession::restore(
+            through_postcard(saved.clone()),
+            last_sent,
+            Arc::clone(&config),
+            &scene.server_account,
+        )
+        .expect("a session")
+    };
+    let (mut one, mut other) = (restore(None), restore(None));
+    let commands = [exec("./Op"), get(&["./A"])];
+    let stored = answered(&mut one, received.clone(), &commands).expect("package 2");
+    let refused = answered(&mut other, received.clone(), &commands);
+
+    assert_eq!(refused.as_ref(), Some(&stored));
+    // Who stores second reads what the first has stored, and answers with it.
+    let mut second = ServerSession::restore(
+        one.save(),
+        Some(stored.clone()),
+        config,
+        &scene.server_account,
+    )
+    .expect("a session");
+    assert_eq!(second.disposition(&received), Disposition::Repeat);
+    while second.poll_event().is_some() {}
+    assert_eq!(answered(&mut second, received, &[]), Some(stored));
+}
+
+#[test]
+fn an_answer_from_another_session_ends_the_session_and_executes_nothing() {
+    for encoding in ENCODINGS {
+        let mut other = Scene::new(encoding).send(exec("./Other"));
+        other.session_id = "B2";
+        let other = other.run();
+        let mut pair = Scene::new(encoding).send(exec("./Op")).pair();
+        let request = pair.client.transmit().expect("package 1");
+        pair.server.exchange(&request).expect("package 2");
+        let received = read(&other.transcript[1].1, &DecodeOptions::default()).expect("a message");
+
+        let error = SessionError::PeerMisbehaved(Misbehaviour::SessionId("B2".into()));
+        assert_eq!(pair.client.handle(received), Err(error.clone()));
+        assert_eq!(pair.client.device.executed, Vec::<String>::new());
+        pair.give_up();
+        assert_eq!(pair.client.ending, Some(Ending::Failed(error)));
+        assert_eq!(pair.server.ending, Some(Ending::AbortedByPeer));
+        assert!(
+            pair.server
+                .manager
+                .heard
+                .contains(&"no status 1.0".to_owned())
+        );
+    }
+}
+
+#[test]
+fn an_abort_brings_what_was_executed_and_what_was_not_is_known_to_have_no_status() {
+    for encoding in ENCODINGS {
+        let mut pair = Scene::new(encoding)
+            .batch([
+                exec("./A"),
+                get(&["./B"]),
+                atomic([add("./C"), add("./D")]),
+                exec("./E"),
+            ])
+            .pair();
+        let request = pair.client.transmit().expect("package 1");
+        let answer = pair.server.exchange(&request).expect("package 2");
+        let received = read(&answer, &DecodeOptions::default()).expect("a message");
+        let session = &mut pair.client.session;
+        session
+            .handle(received, Nonce::default())
+            .expect("the next message");
+        let mut executed = 0;
+        while let Some(event) = session.poll_event() {
+            if let ClientEvent::Execute(ticket, execute) = event {
+                // Inside the Atomic.
+                if executed == 3 {
+                    break;
+                }
+                executed += 1;
+                session.answer(ticket, pair.client.device.answer_to(&execute));
+            }
+        }
+        session.abort();
+        pair.run().expect("the session ends");
+
+        assert_eq!(pair.client.ending, Some(Ending::Aborted));
+        assert_eq!(
+            pair.server.manager.heard[2..],
+            [
+                "status 1.0 200",
+                "status 2.0 200",
+                "results 2.0 1",
+                "no status 3.0",
+                "no status 3.1",
+                "no status 3.2",
+                "no status 4.0",
+                "ended AbortedByPeer"
+            ]
+        );
+    }
+}
+
+#[test]
+fn a_session_of_a_million_messages_is_left() {
+    // Only what is stored can be so old.
+    let aged = |saved: Saved| {
+        let text = serde_json::to_string(&saved).expect("json");
+        let aged = text
+            .replace("\"sent\":1,", "\"sent\":1000000,")
+            .replace("\"received\":1,", "\"received\":1000000,");
+        assert_ne!(aged, text);
+        serde_json::from_str(&aged).expect("saved")
+    };
+    let mut pair = Scene::new(Encoding::Xml).send(exec("./Op")).pair();
+    let request = pair.client.transmit().expect("package 1");
+    let answer = pair.server.exchange(&request).expect("package 2");
+    deliver(&mut pair.client, &answer);
+    let mut last = message(&pair.client.transmit().expect("package 3")).expect("a message");
+    last.header.msg_id = "1000001".into();
+
+    let session = pair.server.session.take().expect("a session");
+    let config = Arc::new(Scene::new(Encoding::Xml).server);
+    let account = &pair.server.account;
+    pair.server.session = Some(
+        ServerSession::restore(aged(session.save()), None, config, account).expect("a session"),
+    );
+    let answer = pair
+        .server
+        .exchange(&with_message(&request, &last))
+        .expect("a last word");
+
+    assert_eq!(
+        names(&message(&answer).expect("a message")),
+        ["Status", "Alert"]
+    );
+    assert_eq!(
+        pair.server.ending,
+        Some(Ending::Failed(SessionError::PeerMisbehaved(
+            Misbehaviour::Endless
+        )))
+    );
+    assert!(
+        pair.server
+            .manager
+            .heard
+            .contains(&"no status 1.0".to_owned())
+    );
+}
+
+#[test]
+fn a_corrupted_message_is_asked_for_again_or_ends_the_session_with_a_reason() {
+    for encoding in ENCODINGS {
+        let whole = rich(encoding).run();
+        let executed = trace(&whole).0;
+        let mut ends = std::collections::BTreeMap::<&str, usize>::new();
+        for request in 1..=whole.transcript.len() / 2 {
+            for bit in (3..whole.transcript[0].1.body.len() * 8).step_by(397) {
+                for fault in [Fault::CorruptRequest(bit), Fault::CorruptAnswer(bit)] {
+                    let mut pair = rich(encoding).pair().with_fault(request, fault);
+                    let end = match pair.run() {
+                        Ok(()) if pair.client.device.executed == executed => "as without",
+                        Ok(()) => "otherwise",
+                        Err(_) => "given up",
+                    };
+                    *ends.entry(end).or_default() += 1;
+                    pair.give_up();
+                    assert!(pair.client.ending.is_some(), "{fault:?} at {request}");
+                    assert!(pair.server.ending.is_some(), "{fault:?} at {request}");
+                }
+            }
+        }
+        assert!(ends["as without"] > ends["given up"], "{ends:?}");
+    }
 }

@@ -219,7 +219,7 @@ fn the_size_may_stand_in_the_meta_of_the_command() {
     let begin = Replace {
         cmd_id: "50".into(),
         meta: meta.map(|mut meta| {
-            meta.size = Some(6);
+            Arc::make_mut(&mut meta).size = Some(6);
             meta
         }),
         items: vec![item],

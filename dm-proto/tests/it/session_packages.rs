@@ -1,6 +1,8 @@
 //! Packages over several messages and small messages. OMA-TS-DM_Protocol, multiple messages in a
 //! package.
 
+use std::sync::Arc;
+
 use dm_proto::{
     StatusCode,
     auth::{Nonce, Side},
@@ -191,16 +193,18 @@ fn a_peer_with_a_tiny_message_size_ends_the_session() {
     for size in [0, 1, 255, 256, SMALLEST_MESSAGE - 1] {
         let with_size = |transmit: &Transmit| {
             let mut tiny = message(transmit).expect("a message");
-            tiny.header.meta.get_or_insert_default().max_msg_size = Some(size);
+            let meta = tiny.header.meta.get_or_insert_default();
+            Arc::make_mut(meta).max_msg_size = Some(size);
             with_message(transmit, &tiny)
         };
         let mut pair = Scene::new(ENCODINGS[0]).send(exec("./Op")).pair();
         let request = pair.client.transmit().expect("package 1");
         let answer = pair.server.exchange(&request).expect("package 2");
-        deliver(&mut pair.client, &with_size(&answer));
+        let tiny = SessionError::from(Incompatibility::MaxMsgSize);
+        let refused = pair.client.handle(received(&with_size(&answer)));
+        assert_eq!(refused, Err(tiny.clone()));
 
         assert_eq!(pair.client.transmit(), None);
-        let tiny = SessionError::from(Incompatibility::MaxMsgSize);
         assert_eq!(pair.client.ending, Some(Ending::Failed(tiny.clone())));
 
         let mut pair = Scene::new(ENCODINGS[0]).send(exec("./Op")).pair();
@@ -302,4 +306,34 @@ fn a_status_loses_items_that_have_no_form_in_xml() {
         .run();
 
     assert_eq!(status_lines(&pair.server.manager.heard), ["1.0 500"]);
+}
+
+#[test]
+fn nothing_is_executed_where_no_status_would_fit() {
+    for encoding in ENCODINGS {
+        let mut smallest = None;
+        for size in (256..1500).step_by(16) {
+            let mut scene = Scene::new(encoding).send(exec("./Op"));
+            scene.server.max_msg_size = size;
+            let mut pair = scene.pair();
+            if pair.run().is_err() {
+                pair.give_up();
+            }
+            let has_run = !pair.client.device.executed.is_empty();
+            let is_told = pair
+                .server
+                .manager
+                .heard
+                .contains(&"status 1.0 200".to_owned());
+
+            assert_eq!(has_run, is_told, "{encoding} {size}");
+            if has_run {
+                smallest = smallest.or(Some(size));
+            } else {
+                assert_eq!(smallest, None, "{encoding} {size}");
+            }
+        }
+        // With the addresses of this scene: what the page of the sessions says.
+        assert!(smallest.is_some_and(|size| size <= 1024), "{smallest:?}");
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use dm_proto::{
     AlertCode, Data, StatusCode,
-    auth::{Account, Credentials, Nonce},
+    auth::{Account, Credentials, Nonce, SpecialNonce},
     codec::{DecodeOptions, Encoding, encode},
     message::{
         Add, Alert, Atomic, Command, Delete, Exec, Get, Item, Meta, Replace, Sequence, SyncMl,
@@ -31,24 +31,42 @@ pub(crate) struct Scripted {
     /// Alerts before the n-th time that the device may speak (from 0).
     pub(crate) alerts: BTreeMap<usize, Vec<(Alert, CommandTag)>>,
     pub(crate) turn: usize,
+    /// Replies to questions one after the other; then `reply`.
+    pub(crate) replies: VecDeque<UserReply>,
+    /// Aborts before its n-th message (from 0).
+    pub(crate) leaves_at: Option<usize>,
+    pub(crate) spoken: usize,
+    /// Whether `items` is written.
+    pub(crate) keeps_items: bool,
+    /// The items as they came.
+    pub(crate) items: Vec<Item>,
+}
+
+impl Scripted {
+    pub(crate) fn answer_to(&self, execute: &Execute) -> Answer {
+        let uri = execute.item.target_uri().map_or("", |uri| uri.as_str());
+        match execute.verb {
+            _ if self.answers.contains_key(uri) => self.answers[uri].clone(),
+            Verb::Get => Answer::results(vec![Item::for_source(uri).with_data("value")]),
+            _ => StatusCode::OK.into(),
+        }
+    }
 }
 
 impl Device for Scripted {
     fn execute(&mut self, execute: &Execute) -> Answer {
         let uri = execute.item.target_uri().map_or("", |uri| uri.as_str());
         self.executed.push(format!("{:?} {uri}", execute.verb));
-        if let Some(answer) = self.answers.get(uri) {
-            return answer.clone();
+        if self.keeps_items {
+            self.items.push(execute.item.clone());
         }
-        match execute.verb {
-            Verb::Get => Answer::results(vec![Item::for_source(uri).with_data("value")]),
-            _ => StatusCode::OK.into(),
-        }
+        self.answer_to(execute)
     }
 
     fn ask(&mut self, prompt: &Prompt) -> UserReply {
         self.executed.push(format!("ask {}", prompt.text));
-        self.reply.clone().unwrap_or(UserReply::Yes)
+        let next = self.replies.pop_front().or_else(|| self.reply.clone());
+        next.unwrap_or(UserReply::Yes)
     }
 
     fn roll_back(&mut self) -> bool {
@@ -74,6 +92,11 @@ impl Device for Scripted {
         self.turn += 1;
         self.alerts.remove(&turn).unwrap_or_default()
     }
+
+    fn leaves(&mut self) -> bool {
+        self.spoken += 1;
+        self.leaves_at == Some(self.spoken - 1)
+    }
 }
 
 /// A server that sends what its script says and writes down what it hears.
@@ -85,6 +108,9 @@ pub(crate) struct Script {
     pub(crate) heard: Vec<String>,
     pub(crate) alert_status: Option<StatusCode>,
     pub(crate) tags: u64,
+    /// Aborts before its n-th message (from 0).
+    pub(crate) leaves_at: Option<usize>,
+    pub(crate) spoken: usize,
 }
 
 impl Manager for Script {
@@ -103,6 +129,11 @@ impl Manager for Script {
         self.heard
             .push(format!("alert {}", alert.code.map_or(0, AlertCode::as_u16)));
         self.alert_status.unwrap_or(StatusCode::OK)
+    }
+
+    fn leaves(&mut self) -> bool {
+        self.spoken += 1;
+        self.leaves_at == Some(self.spoken - 1)
     }
 
     fn hear(&mut self, event: &ServerEvent) {
@@ -150,6 +181,7 @@ pub(crate) struct Scene {
     pub(crate) server: ServerConfig,
     pub(crate) trigger: Trigger,
     pub(crate) session_id: &'static str,
+    pub(crate) special_nonce: Option<SpecialNonce>,
     pub(crate) device: Scripted,
     pub(crate) script: Script,
 }
@@ -167,6 +199,7 @@ impl Scene {
             server: ServerConfig::default(),
             trigger: Trigger::Client,
             session_id: "A1",
+            special_nonce: None,
             device: Scripted::default(),
             script: Script::default(),
         }
@@ -217,7 +250,8 @@ impl Scene {
     }
 
     pub(crate) fn pair(self) -> Pair<Scripted, Script> {
-        let start = Start::new(self.trigger, self.session_id.into(), dev_info());
+        let start = Start::new(self.trigger, self.session_id.into(), dev_info())
+            .with_special_nonce(self.special_nonce);
         Pair::new(
             Client::new(self.client, self.client_account, start, self.device),
             Server::new(self.server, self.server_account, self.script),

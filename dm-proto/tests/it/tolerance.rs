@@ -13,7 +13,7 @@ const HEADER: &str = "<SyncHdr><VerDTD>1.2</VerDTD><VerProto>DM/1.2</VerProto><S
     <MsgID>1</MsgID><Target><LocURI>t</LocURI></Target><Source><LocURI>s</LocURI></Source></SyncHdr>";
 
 /// A message with this body.
-fn xml(body: &str) -> Bytes {
+pub(crate) fn xml(body: &str) -> Bytes {
     format!("<SyncML xmlns=\"SYNCML:SYNCML1.2\">{HEADER}<SyncBody>{body}</SyncBody></SyncML>")
         .into()
 }
@@ -23,26 +23,26 @@ fn replace(content: &str) -> Bytes {
     xml(&format!("<Replace><CmdID>1</CmdID>{content}</Replace>"))
 }
 
-fn item(content: &str) -> Bytes {
+pub(crate) fn item(content: &str) -> Bytes {
     replace(&format!("<Item>{content}</Item>"))
 }
 
 /// The header of `HEADER` as WBXML, after a document header with this string table.
-fn wbxml(version: &str, table: &str, body: &str) -> Bytes {
+pub(crate) fn wbxml(version: &str, table: &str, body: &str) -> Bytes {
     hex(&format!(
         "{version} a401 6a {table} 6d 6c 71 03312e3200 01 72 03444d2f312e3200 01 65 033100 01 5b 033100 01
          6e 57 037400 01 01 67 57 037300 01 01 01 6b {body} 01 01"
     ))
 }
 
-fn lenient(encoding: Encoding, octets: &Bytes) -> Decoded {
+pub(crate) fn lenient(encoding: Encoding, octets: &Bytes) -> Decoded {
     match decode(encoding, octets, &DecodeOptions::default()) {
         Ok(decoded) => decoded,
         Err(error) => panic!("{error}"),
     }
 }
 
-fn kinds(decoded: &Decoded) -> Vec<ToleranceKind> {
+pub(crate) fn kinds(decoded: &Decoded) -> Vec<ToleranceKind> {
     decoded
         .tolerances
         .iter()
@@ -51,7 +51,12 @@ fn kinds(decoded: &Decoded) -> Vec<ToleranceKind> {
 }
 
 /// Reads both ways: lenient passes over exactly this, strict refuses exactly this at the same place.
-fn check(encoding: Encoding, octets: &Bytes, kind: ToleranceKind, display: &str) -> SyncMl {
+pub(crate) fn check(
+    encoding: Encoding,
+    octets: &Bytes,
+    kind: ToleranceKind,
+    display: &str,
+) -> SyncMl {
     let decoded = lenient(encoding, octets);
     assert_eq!(kinds(&decoded), core::slice::from_ref(&kind));
     assert_eq!(kind.to_string(), display);
@@ -74,7 +79,7 @@ fn check(encoding: Encoding, octets: &Bytes, kind: ToleranceKind, display: &str)
     decoded.message
 }
 
-fn check_xml(octets: &Bytes, kind: ToleranceKind, display: &str) -> SyncMl {
+pub(crate) fn check_xml(octets: &Bytes, kind: ToleranceKind, display: &str) -> SyncMl {
     check(Encoding::Xml, octets, kind, display)
 }
 

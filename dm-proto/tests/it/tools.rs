@@ -3,7 +3,7 @@
 use core::sync::atomic::{AtomicU32, Ordering};
 use std::{
     io::ErrorKind,
-    process::{Command, Stdio},
+    process::{Command, Output, Stdio},
 };
 
 use bytes::Bytes;
@@ -16,6 +16,28 @@ pub(crate) fn run(
     arguments: &[&str],
     content: &[u8],
 ) -> Option<Bytes> {
+    let output = output(program, package, arguments, content)?;
+    assert!(
+        output.status.success() && !output.stdout.is_empty(),
+        "{program}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Some(output.stdout.into())
+}
+
+/// The same for content that the program may refuse, which gives `Some(None)`.
+pub(crate) fn attempt(
+    program: &str,
+    package: &str,
+    arguments: &[&str],
+    content: &[u8],
+) -> Option<Option<Bytes>> {
+    let output = output(program, package, arguments, content)?;
+    let is_done = output.status.success() && !output.stdout.is_empty();
+    Some(is_done.then(|| output.stdout.into()))
+}
+
+fn output(program: &str, package: &str, arguments: &[&str], content: &[u8]) -> Option<Output> {
     static FILES: AtomicU32 = AtomicU32::new(0);
     let number = FILES.fetch_add(1, Ordering::Relaxed);
     let name = format!("dm-proto-{}-{number}", std::process::id());
@@ -37,10 +59,5 @@ pub(crate) fn run(
         }
         Err(error) => panic!("{program}: {error}"),
     };
-    assert!(
-        output.status.success() && !output.stdout.is_empty(),
-        "{program}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    Some(output.stdout.into())
+    Some(output)
 }

@@ -6,7 +6,7 @@ use dm_proto::{
     codec::{self, DecodeOptions},
     session::{
         Answer, ClientEvent, ClientSession, CommandTag, Ending, Execute, SessionError, Ticket,
-        Transmit, Verb,
+        Transmit, Trigger, Verb,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -28,6 +28,8 @@ use crate::{
 pub(super) struct Active {
     pub(super) session: ClientSession,
     pub(super) server: Text,
+    /// Who asked for the session.
+    pub(super) trigger: Trigger,
     /// The reports that the session has.
     pub(super) alerted: BTreeSet<u64>,
     pub(super) ended: Option<Ending>,
@@ -52,6 +54,7 @@ pub(super) enum Hold {
 #[derive(Deserialize, Serialize)]
 pub(super) struct SessionRecord {
     pub(super) server: Text,
+    pub(super) trigger: Trigger,
     pub(super) saved: dm_proto::session::Saved,
     pub(super) alerted: BTreeSet<u64>,
     pub(super) ended: Option<Ending>,
@@ -59,10 +62,11 @@ pub(super) struct SessionRecord {
 }
 
 impl Active {
-    pub(super) fn new(session: ClientSession, server: Text) -> Self {
+    pub(super) fn new(session: ClientSession, server: Text, trigger: Trigger) -> Self {
         Self {
             session,
             server,
+            trigger,
             alerted: BTreeSet::new(),
             ended: None,
             is_waiting: false,
@@ -76,6 +80,7 @@ impl Active {
     fn record(&self) -> SessionRecord {
         SessionRecord {
             server: self.server.clone(),
+            trigger: self.trigger,
             saved: self.session.save(),
             alerted: self.alerted.clone(),
             ended: self.ended.clone(),
@@ -168,6 +173,11 @@ impl Agent {
             .clone()
             .unwrap_or(Ending::Failed(SessionError::Over));
         self.ledger.session_over();
+        if active.trigger == Trigger::Server && ending == Ending::Complete {
+            // Its notification may come again; it leads nowhere any more.
+            let session_id = active.session.session_id();
+            self.ledger.completed(&active.server, session_id);
+        }
         let mut transaction = self.tree.begin(now);
         if let Some(active) = &mut self.active {
             Spool::discard(&mut active.spool, &mut transaction);
@@ -329,17 +339,10 @@ fn exec(
     if ledger.is_full(server) {
         return Execed::Answer(StatusCode::DEVICE_FULL);
     }
-    let mut job = Job {
-        id: JobId(ledger.allocate()),
-        server: server.clone(),
-        node: address,
-        correlator: command.correlator,
-        argument: command.item.data,
-        origin: command.origin,
-        memo: Vec::new(),
-        stage: 0,
-        resumed: false,
-    };
+    let id = JobId(ledger.allocate());
+    let mut job = Job::new(id, server.clone(), address, command.origin);
+    job.correlator = command.correlator;
+    job.argument = command.item.data;
     let decision = transaction.decide(&mut job);
     let when = match decision {
         Decision::Refuse(status) => return Execed::Answer(status),
@@ -349,7 +352,6 @@ fn exec(
         Decision::Accept => When::Accepted,
         Decision::AfterSession => When::AfterSession,
     };
-    let id = job.id;
     ledger.accept(job, when);
     match when {
         When::Now => Execed::Run(id),

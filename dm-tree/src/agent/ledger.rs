@@ -1,14 +1,19 @@
 //! Jobs and reports: what the agent must not forget, and when it may.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use dm_proto::{
     Correlator, Data, MsgId, SessionId, StatusCode, Text,
     message::{Alert, Command, CommandName, SyncMl},
+    notification::SessionLog,
     session::Origin,
 };
 use serde::{Deserialize, Serialize};
 
+use super::Notified;
 use crate::{
     Address, NodeUri, Transaction,
     object::{Job, JobId},
@@ -25,6 +30,8 @@ pub(super) struct Ledger {
     pub(super) reports: BTreeMap<u64, Report>,
     /// The next id of a job or report. Ids are not used again.
     next: u64,
+    /// The sessions that notifications have led to.
+    log: SessionLog,
     changed: BTreeSet<(Kind, u64)>,
 }
 
@@ -105,6 +112,9 @@ impl Ledger {
         if let Some(record) = store.record(Kind::Agent, COUNTER)? {
             ledger.next = decode(&record)?;
         }
+        if let Some(record) = store.record(Kind::Agent, LOG)? {
+            ledger.log = decode(&record)?;
+        }
         let mut failure = None;
         store.records(
             Kind::Job,
@@ -128,12 +138,24 @@ impl Ledger {
         failure.map_or(Ok(ledger), Err)
     }
 
+    /// Whether a notification asks for a session that was completed.
+    pub(super) fn has_completed(&self, notified: &Notified) -> bool {
+        self.log.contains(&notified.server_id, &notified.session_id)
+    }
+
+    /// A session that a notification asked for is complete.
+    pub(super) fn completed(&mut self, server_id: &str, session_id: &SessionId) {
+        self.log.remember(server_id, session_id);
+        self.changed.insert((Kind::Agent, LOG));
+    }
+
     /// Writes down what changed.
     pub(super) fn flush(&mut self, transaction: &mut Transaction<'_>) -> Result<(), StoreError> {
         for (kind, id) in core::mem::take(&mut self.changed) {
             let record = match kind {
                 Kind::Job => self.jobs.get(&id).map(encode).transpose()?,
                 Kind::Report => self.reports.get(&id).map(encode).transpose()?,
+                _ if id == LOG => Some(encode(&self.log)?),
                 _ => Some(encode(&self.next)?),
             };
             transaction.put(kind, id, record);
@@ -156,7 +178,12 @@ impl Ledger {
     pub(super) fn is_full(&self, server: &str) -> bool {
         let reports = self.reports.values();
         let untaken = reports.filter(|report| report.server == server).count();
-        self.unfinished().count() >= MAX_JOBS || untaken >= MAX_REPORTS
+        let unfinished = self.unfinished();
+        // Each server has its own share: none can keep the others out.
+        let open = unfinished
+            .filter(|entry| entry.job.server == server)
+            .count();
+        open >= MAX_JOBS || untaken >= MAX_REPORTS
     }
 
     pub(super) fn has_unfinished(&self) -> bool {
@@ -451,7 +478,7 @@ fn change_format(alert: &mut Alert) -> bool {
             .as_ref()
             .and_then(Data::as_str)
             .is_some_and(|data| data.trim().parse::<u16>().is_ok());
-        let meta = item.meta.get_or_insert_default();
+        let meta = Arc::make_mut(item.meta.get_or_insert_default());
         let format = match meta.format.as_deref() {
             Some("int") => "chr",
             _ if is_code => "int",
@@ -465,11 +492,40 @@ fn change_format(alert: &mut Alert) -> bool {
     has_changed
 }
 
+/// The record of [`Kind::Agent`] that holds the sessions of notifications.
+const LOG: u64 = 1;
+
 /// The record of [`Kind::Agent`] that holds the next id.
 const COUNTER: u64 = 0;
-/// Jobs that wait or run at the same time; more are refused.
+/// Jobs of a server that wait or run at the same time; more are refused to it.
 const MAX_JOBS: usize = 64;
 /// Reports that a server may leave untaken; more jobs are then refused to it.
 const MAX_REPORTS: usize = 128;
 /// Results that are kept for servers that did not get them.
 const MAX_RESULTS: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_with_all_the_jobs_it_may_have_keeps_no_other_out() {
+        let mut ledger = Ledger::default();
+        let node = NodeUri::parse("./Lock").unwrap();
+        let mut accept = |server: &str| {
+            let origin = Origin {
+                session_id: SessionId::from("1"),
+                msg_id: MsgId::from("1"),
+                cmd_id: "1".into(),
+                item: 0,
+            };
+            let id = JobId(ledger.allocate());
+            let is_full = ledger.is_full(server);
+            ledger.accept(Job::new(id, server, node.clone(), origin), When::Accepted);
+            is_full
+        };
+        assert!((0..MAX_JOBS).all(|_| !accept("greedy")));
+        assert!(accept("greedy"));
+        assert!(!accept("other"));
+    }
+}

@@ -27,8 +27,8 @@
 //! an Exec is answered is the result, or 202 and later a report; a report is kept, and sent again as
 //! it is, until the server takes it (200 or 202). An Exec that repeats one whose outcome is not known
 //! to have arrived gets 202 or the stored result, and starts nothing: repeats are told by server, node
-//! and correlator, before it is looked up whether the node is still there. Where too many jobs are open,
-//! or a server has left too many reports untaken, an Exec is answered 420.
+//! and correlator, before it is looked up whether the node is still there. Where a
+//! server has too many jobs open, or has left too many reports untaken, its Exec is answered 420.
 
 mod drive;
 mod ledger;
@@ -43,7 +43,7 @@ use dm_proto::{
     auth::{Account, Nonce},
     codec::DecodeOptions,
     message::Alert,
-    notification::{self, Resynchronization},
+    notification::{self, Resynchronization, SpecialNonce},
     session::{
         Answer, ClientConfig, ClientSession, Ending, Headers, Misuse, Prompt, ReceiveError,
         Received, SessionError, Start, Transmit, Trigger, UserReply,
@@ -55,7 +55,7 @@ use self::{
     ledger::{Ledger, Reply, State},
 };
 use crate::{
-    NodeUri, Transaction, Tree, TreeError,
+    NodeUri, Transaction, Tree, TreeError, TreeOptions,
     object::{Job, JobId, ManagementObject, Outcome, Progress},
     std_objects::{Accounts, dev_info_items},
     store::{Store, StoreError, StoreErrorKind},
@@ -70,6 +70,11 @@ pub struct AgentConfig {
     pub session: ClientConfig,
     /// How often a message without an answer is sent again before the session is given up. Default 3.
     pub retries: u8,
+    /// Whether a notification may be signed with the special nonce, where the stored one fails. Default
+    /// [`Resynchronization::Refused`].
+    pub resynchronization: Resynchronization,
+    /// What the tree does where there is a choice.
+    pub tree: TreeOptions,
 }
 
 impl Default for AgentConfig {
@@ -77,6 +82,8 @@ impl Default for AgentConfig {
         Self {
             session: ClientConfig::default(),
             retries: 3,
+            resynchronization: Resynchronization::Refused,
+            tree: TreeOptions::default(),
         }
     }
 }
@@ -106,7 +113,8 @@ pub enum AgentError {
     /// No session is open.
     #[error("no session is open")]
     NoSession,
-    /// The octets are not a notification, or not from a server with an account.
+    /// The octets are not a notification, or not from a server with an account, or ask for a session that
+    /// is open or was completed.
     #[error("notification refused")]
     Notification,
     /// No such job, or it is finished.
@@ -183,6 +191,8 @@ pub struct Agent {
     session_config: Arc<ClientConfig>,
     ledger: Ledger,
     active: Option<Active>,
+    /// The session that a notification asked for which only the special nonce verified.
+    resynchronizing: Option<(Notified, SpecialNonce)>,
     next_ask: u32,
     is_reset: bool,
     /// The storage failed: what is in memory may not be what is stored.
@@ -203,6 +213,7 @@ impl Agent {
         now: u64,
     ) -> Result<Self, AgentError> {
         let mut tree = Tree::new(store).at(now);
+        tree.set_options(config.tree);
         for (root, object) in objects {
             tree.mount(root, object)?;
         }
@@ -213,6 +224,7 @@ impl Agent {
             config,
             ledger,
             active: None,
+            resynchronizing: None,
             next_ask: 0,
             is_reset: false,
             broken: None,
@@ -234,24 +246,35 @@ impl Agent {
 
     /// Verifies a notification (Package 0). The caller then [connects](Self::connect).
     ///
-    /// The nonce is that of the account alone: the special nonce of zeros is refused.
+    /// The special nonce is good where [`AgentConfig::resynchronization`] says so; the session that is then
+    /// connected, under the identifier of the notification, begins with it.
     ///
     /// # Errors
     ///
-    /// If it is not one, or does not verify.
+    /// If it is not one, or does not verify, or asks for a session that is open or was completed.
     pub fn notified(&mut self, package: &[u8]) -> Result<Notified, AgentError> {
         let received =
             notification::Received::read(package).map_err(|_| AgentError::Notification)?;
         let account = self
             .account(&received.notification.server_id)?
             .ok_or(AgentError::Notification)?;
-        received
-            .verify(&account, Resynchronization::Refused)
+        let verified = received
+            .verify(&account, self.config.resynchronization)
             .ok_or(AgentError::Notification)?;
-        Ok(Notified {
+        let notified = Notified {
             server_id: account.server_id,
             session_id: received.notification.session_id_text(),
-        })
+        };
+        let is_open = self.active.as_ref().is_some_and(|active| {
+            active.server == notified.server_id
+                && *active.session.session_id() == notified.session_id
+        });
+        if is_open || self.ledger.has_completed(&notified) {
+            return Err(AgentError::Notification);
+        }
+        let special = verified.special_nonce();
+        self.resynchronizing = special.map(|special| (notified.clone(), special));
+        Ok(notified)
     }
 
     /// Begins a session. `session_id` is the notification's, or any of the device's own.
@@ -275,12 +298,15 @@ impl Agent {
             .account(server_id)?
             .ok_or_else(|| AgentError::UnknownServer(server_id.into()))?;
         let dev_info = dev_info_items(self.tree.view(), self.tree.mounts()).map_err(unreadable)?;
-        let session = ClientSession::start(
-            Arc::clone(&self.session_config),
-            &account,
-            Start::new(trigger, session_id, dev_info),
-        );
-        self.active = Some(Active::new(session, account.server_id));
+        let special = self.resynchronizing.take().filter(|(notified, _)| {
+            trigger == Trigger::Server
+                && notified.server_id == server_id
+                && notified.session_id == session_id
+        });
+        let start = Start::new(trigger, session_id, dev_info)
+            .with_special_nonce(special.map(|(_, special)| special));
+        let session = ClientSession::start(Arc::clone(&self.session_config), &account, start);
+        self.active = Some(Active::new(session, account.server_id, trigger));
         Ok(())
     }
 

@@ -31,7 +31,10 @@ impl Agent {
         let last_sent = store
             .record(Kind::LastSent, 0)?
             .map(|record| decode::<Transmit>(&record))
-            .transpose()?;
+            .transpose();
+        let Ok(last_sent) = last_sent else {
+            return Ok(None);
+        };
         let Some(account) = self.account(&record.server)? else {
             return Ok(None);
         };
@@ -39,7 +42,7 @@ impl Agent {
         let Ok(session) = ClientSession::restore(record.saved, last_sent, config, &account) else {
             return Ok(None);
         };
-        let mut active = Active::new(session, record.server);
+        let mut active = Active::new(session, record.server, record.trigger);
         active.alerted = record.alerted;
         active.is_waiting = record.ended.is_some();
         active.ended = record.ended;

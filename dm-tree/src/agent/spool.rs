@@ -192,9 +192,14 @@ impl Transaction<'_> {
     /// # Errors
     ///
     /// The status of the refusal.
-    fn admit(&self, server: &str, verb: Verb, item: &Item) -> Result<Option<NodeUri>, StatusCode> {
+    fn admit(
+        &mut self,
+        server: &str,
+        verb: Verb,
+        item: &Item,
+    ) -> Result<Option<NodeUri>, StatusCode> {
         let address = self.address(item.target_uri())?;
-        self.may_write(server, verb, &address)?;
+        self.may_write(server, verb, &address, item)?;
         Ok(address.query.is_none().then_some(address.uri))
     }
 }

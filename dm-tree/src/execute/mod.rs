@@ -6,15 +6,28 @@
 //! (415), size (413), storage (420, 510).
 
 mod change;
+mod export;
+mod import;
+mod inbox;
+pub(crate) mod property;
 mod read;
-mod value;
+pub(crate) mod rules;
+pub(crate) mod value;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use self::value::BASE64;
 
 use dm_proto::{
-    StatusCode,
+    StatusCode, Text,
     session::{Answer, Execute, Verb},
 };
 
-use crate::{Address, NodeUri, Right, Transaction, object::Change};
+use crate::{
+    Address, NodeUri, Right, Transaction, description::CaseSense, object::Change,
+    std_objects::Accounts,
+};
 
 impl Transaction<'_> {
     /// Runs a command of `server`, all but Exec. The status is that of OMA-TS-DM_TND and DM_RepPro.
@@ -43,6 +56,59 @@ impl Transaction<'_> {
         }
     }
 
+    /// Takes every right from a server, in the ACLs of the whole tree: what becomes of one whose account is
+    /// removed. OMA-TS-DM_TND, ACL, removal of a server.
+    ///
+    /// Commands of servers that remove an account do this by themselves; who removes one by an
+    /// [`edit`](Self::edit) calls it.
+    ///
+    /// # Errors
+    ///
+    /// 510 if the storage fails.
+    pub fn revoke(&mut self, server: &str) -> Result<(), StatusCode> {
+        if self.view().find(&NodeUri::ROOT)?.is_none() {
+            return Ok(());
+        }
+        for uri in self.view().subtree(&NodeUri::ROOT)? {
+            let known = self.view().node(&uri)?;
+            if !known.acl.names(server) {
+                continue;
+            }
+            let acl = known.acl.clone();
+            let acl = match uri == NodeUri::ROOT {
+                true => acl.revoke_at_root(server),
+                false => acl.revoke(server),
+            };
+            self.raw()
+                .write(uri, known.clone().with_acl(acl), Some(&known));
+        }
+        Ok(())
+    }
+
+    /// The servers with an account, if a change at this node may remove one.
+    fn accounts_behind(&self, uri: &NodeUri) -> Result<Vec<Text>, StatusCode> {
+        let accounts = Accounts::new(self.view(), self.mounts);
+        if accounts.concerns(uri) {
+            accounts.servers()
+        } else {
+            Ok(Vec::new())
+        }
+    }
+
+    /// Takes the rights of those that have none any more.
+    fn revoke_removed(&mut self, before: &[Text]) -> Result<(), StatusCode> {
+        if before.is_empty() {
+            return Ok(());
+        }
+        let after = Accounts::new(self.view(), self.mounts).servers()?;
+        for server in before {
+            if !server.is_empty() && !after.contains(server) {
+                self.revoke(server)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Reads an address of a server and holds it against the limits of the device.
     pub(crate) fn address(
         &self,
@@ -53,7 +119,44 @@ impl Transaction<'_> {
         if !self.limits.allow(&address.uri) {
             return Err(StatusCode::URI_TOO_LONG);
         }
-        Ok(address)
+        Ok(Address {
+            uri: self.resolve(address.uri)?,
+            ..address
+        })
+    }
+
+    /// The node that a URI means where case does not count: in the spelling that it was made with.
+    /// OMA-TS-DM_TND, CaseSense.
+    pub(crate) fn resolve(&self, uri: NodeUri) -> Result<NodeUri, StatusCode> {
+        let mut mounts = self.mounts.iter().filter(|mount| mount.ignores_case);
+        let Some(mount) = mounts.find(|mount| uri.below(&mount.root).is_some()) else {
+            return Ok(uri);
+        };
+        let mut at = mount.root.clone();
+        for name in uri.below(&mount.root).unwrap_or_default().split('/') {
+            if name.is_empty() {
+                continue;
+            }
+            let next = at.child_named(name);
+            if self.case_below(&at) == CaseSense::Sensitive
+                || !self.view().exists(&at)
+                || self.view().exists(&next)
+            {
+                at = next;
+                continue;
+            }
+            let names = self.view().children(&at)?;
+            let stored = names.iter().find(|known| known.eq_ignore_ascii_case(name));
+            at = stored.map_or(next, |stored| at.child_named(stored));
+        }
+        Ok(at)
+    }
+
+    /// Whether the names directly below a node differ by case.
+    fn case_below(&self, uri: &NodeUri) -> CaseSense {
+        let mut mounts = self.mounts.iter().filter(|mount| mount.ignores_case);
+        let mount = mounts.find(|mount| uri.below(&mount.root).is_some());
+        mount.map_or(CaseSense::Sensitive, |mount| mount.case_below(uri))
     }
 
     /// Checks the ACL that counts for a node that exists.
@@ -67,6 +170,7 @@ impl Transaction<'_> {
 
     /// Asks the object of a node whether it agrees to a change.
     fn check(&self, uri: &NodeUri, change: &Change<'_>) -> Result<(), StatusCode> {
+        self.stored(uri)?;
         match self.mount_of(uri) {
             Some(mount) => mount.object.check(&self.view(), change),
             None => Ok(()),

@@ -1,5 +1,7 @@
 //! Get: values, lists of children, properties, structures.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use dm_proto::{
     Data, StatusCode,
@@ -13,7 +15,7 @@ use super::{
 };
 use crate::{
     Acl, ListKind, Node, NodeFormat, NodeUri, Property, Query, Right, Transaction,
-    description::Access, node::tstamp_text,
+    description::Access, node::tstamp_text, std_objects::inbox_of,
 };
 
 impl Transaction<'_> {
@@ -21,11 +23,21 @@ impl Transaction<'_> {
         let asked = item.target_uri();
         let address = self.address(asked)?;
         let source = asked.map_or("", |asked| asked.as_str()).trim();
+        // OMA-TS-DM_StdObj, Inbox: whatever is asked, of whatever is there or not.
+        if inbox_of(self.mounts, &address.uri).is_some() {
+            return Err(StatusCode::COMMAND_NOT_ALLOWED.into());
+        }
         let node = self.view().node(&address.uri)?;
         if let Some(Query::List(kind)) = address.query {
             // The query is not part of the addresses of the nodes.
             let base = source.split('?').next().unwrap_or(source);
-            return self.list(server, kind, base, &address.uri, node);
+            return match kind {
+                ListKind::Tnds(properties) => {
+                    self.serialized(server, properties, item, base, &address.uri, node)
+                }
+                ListKind::Struct => self.list(server, false, base, &address.uri, node),
+                ListKind::StructData => self.list(server, true, base, &address.uri, node),
+            };
         }
         self.permit(server, Right::Get, &address.uri)?;
         let mut result = Item::for_source(source);
@@ -41,11 +53,11 @@ impl Transaction<'_> {
                 "" => "text/plain",
                 type_ => type_,
             };
-            result.meta = Some(Box::new(Meta::format("node").with_type(type_)));
+            result.meta = Some(Arc::new(Meta::format("node").with_type(type_)));
         } else {
             let value = self.value_of(&address.uri, &node)?;
             result.data = Some(data_of(node.format, value));
-            result.meta = meta_of(&node).map(Box::new);
+            result.meta = meta_of(&node).map(Arc::new);
         }
         Ok(Answer::results(vec![result]))
     }
@@ -85,16 +97,11 @@ impl Transaction<'_> {
     fn list(
         &self,
         server: &str,
-        kind: ListKind,
+        with_data: bool,
         base: &str,
         start: &NodeUri,
         node: Node,
     ) -> Executed {
-        let with_data = match kind {
-            ListKind::Struct => false,
-            ListKind::StructData => true,
-            ListKind::Tnds => return Err(StatusCode::OPTIONAL_FEATURE_NOT_SUPPORTED.into()),
-        };
         let inherited = self.view().effective_acl(start)?;
         let mut results = Vec::new();
         let mut pending: Vec<(NodeUri, Node, Acl)> = vec![(start.clone(), node, inherited)];
@@ -105,10 +112,8 @@ impl Transaction<'_> {
                 node.acl.clone()
             };
             if node.is_interior() {
-                for name in self.view().children(&uri)?.into_iter().rev() {
-                    let child = uri.child_named(&name);
-                    let node = self.view().node(&child)?;
-                    pending.push((child, node, acl.clone()));
+                for (name, node) in self.view().entries(&uri)?.into_iter().rev() {
+                    pending.push((uri.child_named(&name), node, acl.clone()));
                 }
             }
             if acl.allows(Right::Get, server) {
@@ -134,7 +139,7 @@ impl Transaction<'_> {
             Some(rest) => format!("{base}/{rest}"),
         };
         let mut item = Item::for_source(source);
-        item.meta = meta_of(node).map(Box::new);
+        item.meta = meta_of(node).map(Arc::new);
         if with_data && node.format != NodeFormat::Node && self.describe(uri).supports(Access::GET)
         {
             item.data = Some(data_of(node.format, self.value_of(uri, node)?));

@@ -10,10 +10,72 @@ use dm_proto::{
     message::{Item, Meta},
 };
 
-use crate::{Node, NodeFormat};
+use crate::{Node, NodeFormat, tnds::TndsNode};
+
+/// What a command, or a document in it, says of a node.
+#[derive(Clone, Debug)]
+pub(crate) struct Given<'i> {
+    pub(crate) format: Option<NodeFormat>,
+    pub(crate) type_: Option<&'i str>,
+    /// `None` if there is none, which is not the same as empty.
+    pub(crate) value: Option<Bytes>,
+    /// Whether `b64` may be how octets travel, rather than what the node holds.
+    pub(crate) is_transfer: bool,
+}
+
+impl<'i> Given<'i> {
+    /// What an item says.
+    pub(crate) fn of_item(item: &'i Item) -> Result<Self, StatusCode> {
+        let value = match &item.data {
+            None => None,
+            // Markup that was not escaped: a value is text or octets.
+            Some(data) => Some(data.to_bytes().ok_or(StatusCode::UNSUPPORTED_MEDIA_TYPE)?),
+        };
+        Ok(Self {
+            format: declared_format(item)?,
+            type_: declared_type(item),
+            value,
+            is_transfer: true,
+        })
+    }
+
+    /// What a serialized node says.
+    pub(crate) fn of_node(node: &'i TndsNode) -> Self {
+        let format = if node.is_interior() {
+            Some(NodeFormat::Node)
+        } else {
+            node.format
+        };
+        Self {
+            format,
+            type_: node.type_.as_deref().filter(|type_| !type_.is_empty()),
+            value: node.value.clone(),
+            is_transfer: false,
+        }
+    }
+
+    /// The value as a leaf of a format holds it.
+    ///
+    /// `b64` for a node of format `bin` is the transfer form of octets and is decoded. Without a
+    /// format, the data is taken as what the node holds: many servers leave it out.
+    pub(crate) fn value_of(&self, format: NodeFormat) -> Result<Bytes, StatusCode> {
+        let octets = self.value.clone().unwrap_or_default();
+        let value = match self.format {
+            None => octets,
+            Some(declared) if declared == format => octets,
+            Some(NodeFormat::B64) if format == NodeFormat::Bin => decode_base64(&octets)?,
+            Some(_) => return Err(StatusCode::UNSUPPORTED_MEDIA_TYPE),
+        };
+        if is_value_of(format, &value) {
+            Ok(value)
+        } else {
+            Err(StatusCode::UNSUPPORTED_MEDIA_TYPE)
+        }
+    }
+}
 
 /// The format that an item declares.
-pub(super) fn declared_format(item: &Item) -> Result<Option<NodeFormat>, StatusCode> {
+fn declared_format(item: &Item) -> Result<Option<NodeFormat>, StatusCode> {
     item.meta
         .as_ref()
         .and_then(|meta| meta.format.as_ref())
@@ -24,41 +86,9 @@ pub(super) fn declared_format(item: &Item) -> Result<Option<NodeFormat>, StatusC
 }
 
 /// The type that an item declares.
-pub(super) fn declared_type(item: &Item) -> Option<&str> {
+pub(crate) fn declared_type(item: &Item) -> Option<&str> {
     let type_ = item.meta.as_ref()?.type_.as_ref()?.trim();
     (!type_.is_empty()).then_some(type_)
-}
-
-/// Whether an item carries a serialized subtree (TNDS).
-pub(super) fn is_tnds(item: &Item) -> bool {
-    declared_type(item).is_some_and(|type_| type_.starts_with("application/vnd.syncml.dmtnds+"))
-}
-
-/// The value that an item gives to a leaf of a format.
-///
-/// `b64` for a node of format `bin` is the transfer form of octets and is decoded. Without a format,
-/// the data is taken as what the node holds: many servers leave it out.
-pub(super) fn value(
-    item: &Item,
-    declared: Option<NodeFormat>,
-    format: NodeFormat,
-) -> Result<Bytes, StatusCode> {
-    let octets = match &item.data {
-        None => Bytes::new(),
-        // Markup that was not escaped: a value is text or octets.
-        Some(data) => data.to_bytes().ok_or(StatusCode::UNSUPPORTED_MEDIA_TYPE)?,
-    };
-    let value = match declared {
-        None => octets,
-        Some(declared) if declared == format => octets,
-        Some(NodeFormat::B64) if format == NodeFormat::Bin => decode_base64(&octets)?,
-        Some(_) => return Err(StatusCode::UNSUPPORTED_MEDIA_TYPE),
-    };
-    if is_value_of(format, &value) {
-        Ok(value)
-    } else {
-        Err(StatusCode::UNSUPPORTED_MEDIA_TYPE)
-    }
 }
 
 /// Whether octets are a value of a format, as far as that can be told.
@@ -104,13 +134,13 @@ fn padded_pieces(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// The standard alphabet; the padding may be missing, as it is with some servers.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
+pub(crate) const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
 /// `Meta` of a node in results: what differs from `chr` and `text/plain`.
-pub(super) fn meta_of(node: &Node) -> Option<Meta> {
+pub(crate) fn meta_of(node: &Node) -> Option<Meta> {
     let default_type = if node.is_interior() { "" } else { "text/plain" };
     let meta = Meta {
         format: (node.format != NodeFormat::Chr).then(|| node.format.name().into()),
@@ -121,7 +151,7 @@ pub(super) fn meta_of(node: &Node) -> Option<Meta> {
 }
 
 /// A value as the data of an item: octets of `bin`, else text.
-pub(super) fn data_of(format: NodeFormat, value: Bytes) -> Data {
+pub(crate) fn data_of(format: NodeFormat, value: Bytes) -> Data {
     if format != NodeFormat::Bin
         && let Ok(text) = core::str::from_utf8(&value)
     {
@@ -144,8 +174,8 @@ mod tests {
 
     fn read(format: Option<&str>, data: impl Into<Data>, node: NodeFormat) -> Result<Bytes, u16> {
         let item = item(format, data);
-        declared_format(&item)
-            .and_then(|declared| value(&item, declared, node))
+        Given::of_item(&item)
+            .and_then(|given| given.value_of(node))
             .map_err(StatusCode::as_u16)
     }
 

@@ -5,6 +5,9 @@ use dm_proto::{
     auth::{Account, Credentials, Nonce, Scheme, Side},
 };
 
+#[cfg(feature = "bootstrap")]
+use dm_proto::bootstrap::ServerAccount;
+
 use crate::{
     Acl, Edit, Node, NodeFormat, NodeUri, Right, View,
     description::{Access, NodeDescription, Occurrence},
@@ -50,6 +53,37 @@ impl DmAcc {
         edit.remove(&crate::uri::escape(&account.server_id))?;
         provision(edit, account)
     }
+
+    /// Puts an account that was bootstrapped in the place of the one of its server: all that the document
+    /// says of it. OMA-TS-DM_StdObj, mapping of Client Provisioning.
+    ///
+    /// # Errors
+    ///
+    /// 510 if the storage fails.
+    #[cfg(feature = "bootstrap")]
+    pub fn bootstrap(edit: &mut Edit<'_>, account: &ServerAccount) -> Result<(), StatusCode> {
+        edit.remove(&crate::uri::escape(&account.server_id))?;
+        let addresses = account.addresses.iter().map(|address| {
+            let ports = address.ports.iter().map(Text::as_str).collect();
+            let type_ = address.type_.as_deref().unwrap_or("URI");
+            (address.addr.as_str(), type_, ports)
+        });
+        let auth = (1_u32..).zip(&account.auth).map(|(number, auth)| {
+            let proof: Proof<'_> = (&auth.name, &auth.secret, &auth.nonce);
+            let node = Text::from(number.to_string());
+            (node, auth.level.node_value(), auth.type_.as_str(), proof)
+        });
+        put_account(
+            edit,
+            &Provision {
+                server_id: &account.server_id,
+                name: account.name.as_deref(),
+                connections: account.connections.iter().map(Text::as_str).collect(),
+                addresses: addresses.collect(),
+                auth: auth.collect(),
+            },
+        )
+    }
 }
 
 impl ManagementObject for DmAcc {
@@ -65,42 +99,95 @@ impl ManagementObject for DmAcc {
     }
 }
 
+/// What the nodes of an account are made of.
+struct Provision<'a> {
+    server_id: &'a str,
+    name: Option<&'a str>,
+    connections: Vec<&'a str>,
+    /// Address, type, ports.
+    addresses: Vec<(&'a str, &'a str, Vec<&'a str>)>,
+    /// Name of the node, level, type, credentials.
+    auth: Vec<(Text, &'a str, &'a str, Proof<'a>)>,
+}
+
+/// Name, password, nonce.
+type Proof<'a> = (&'a str, &'a Secret, &'a Nonce);
+
+fn provision(edit: &mut Edit<'_>, account: &Account) -> Result<(), StatusCode> {
+    let sides = [
+        ("client", LEVEL_CLIENT, &account.client),
+        ("server", LEVEL_SERVER, &account.server),
+    ];
+    let auth = sides.into_iter().map(|(node, level, credentials)| {
+        let type_ = type_of(credentials.scheme).ok_or(StatusCode::COMMAND_FAILED)?;
+        let proof: Proof<'_> = (&credentials.name, &credentials.secret, &credentials.nonce);
+        Ok((Text::from(node), level, type_, proof))
+    });
+    put_account(
+        edit,
+        &Provision {
+            server_id: &account.server_id,
+            name: None,
+            connections: Vec::new(),
+            addresses: vec![(account.server_uri.as_str(), "URI", Vec::new())],
+            auth: auth.collect::<Result<_, StatusCode>>()?,
+        },
+    )
+}
+
 /// The nodes of an account. The server gets the rights on them that a bootstrap gives: Get, Replace
 /// and Delete (OMA-TS-DM_Bootstrap).
-fn provision(edit: &mut Edit<'_>, account: &Account) -> Result<(), StatusCode> {
-    let server = &account.server_id;
+fn put_account(edit: &mut Edit<'_>, account: &Provision<'_>) -> Result<(), StatusCode> {
+    let server = account.server_id;
     let acl = Acl::default()
         .grant(Right::Delete, server)
         .grant(Right::Get, server)
         .grant(Right::Replace, server);
     let leaf = |value: &str| Node::leaf(NodeFormat::Chr, value.to_owned());
+    let interior = || Node::interior("");
     let at = crate::uri::escape(server);
     edit.put(&at, Node::interior(DmAcc::TYPE).with_acl(acl))?;
     edit.put(&format!("{at}/AppID"), leaf("w7"))?;
     edit.put(&format!("{at}/ServerID"), leaf(server))?;
-    edit.put(&format!("{at}/AppAddr"), Node::interior(""))?;
-    edit.put(&format!("{at}/AppAddr/1"), Node::interior(""))?;
-    edit.put(
-        &format!("{at}/AppAddr/1/Addr"),
-        leaf(account.server_uri.as_str()),
-    )?;
-    edit.put(&format!("{at}/AppAddr/1/AddrType"), leaf("URI"))?;
-    edit.put(&format!("{at}/AppAuth"), Node::interior(""))?;
-    for (name, level, credentials) in [
-        ("client", LEVEL_CLIENT, &account.client),
-        ("server", LEVEL_SERVER, &account.server),
-    ] {
-        let at = format!("{at}/AppAuth/{name}");
-        let scheme = type_of(credentials.scheme).ok_or(StatusCode::COMMAND_FAILED)?;
-        edit.put(&at, Node::interior(""))?;
+    if let Some(name) = account.name {
+        edit.put(&format!("{at}/Name"), leaf(name))?;
+    }
+    match account.connections.as_slice() {
+        [] => {}
+        [connection] => edit.put(&format!("{at}/PrefConRef"), leaf(connection))?,
+        connections => {
+            edit.put(&format!("{at}/ToConRef"), interior())?;
+            for (number, connection) in (1_u32..).zip(connections) {
+                let at = format!("{at}/ToConRef/{number}");
+                edit.put(&at, interior())?;
+                edit.put(&format!("{at}/ConRef"), leaf(connection))?;
+            }
+        }
+    }
+    edit.put(&format!("{at}/AppAddr"), interior())?;
+    for (number, (addr, type_, ports)) in (1_u32..).zip(&account.addresses) {
+        let at = format!("{at}/AppAddr/{number}");
+        edit.put(&at, interior())?;
+        edit.put(&format!("{at}/Addr"), leaf(addr))?;
+        edit.put(&format!("{at}/AddrType"), leaf(type_))?;
+        if !ports.is_empty() {
+            edit.put(&format!("{at}/Port"), interior())?;
+        }
+        for (number, port) in (1_u32..).zip(ports) {
+            let at = format!("{at}/Port/{number}");
+            edit.put(&at, interior())?;
+            edit.put(&format!("{at}/PortNbr"), leaf(port))?;
+        }
+    }
+    edit.put(&format!("{at}/AppAuth"), interior())?;
+    for (node, level, type_, (name, secret, nonce)) in &account.auth {
+        let at = format!("{at}/AppAuth/{node}");
+        edit.put(&at, interior())?;
         edit.put(&format!("{at}/AAuthLevel"), leaf(level))?;
-        edit.put(&format!("{at}/AAuthType"), leaf(scheme))?;
-        edit.put(&format!("{at}/AAuthName"), leaf(&credentials.name))?;
-        edit.put(
-            &format!("{at}/AAuthSecret"),
-            leaf(credentials.secret.expose()),
-        )?;
-        edit.put(&format!("{at}/AAuthData"), nonce_node(&credentials.nonce))?;
+        edit.put(&format!("{at}/AAuthType"), leaf(type_))?;
+        edit.put(&format!("{at}/AAuthName"), leaf(name))?;
+        edit.put(&format!("{at}/AAuthSecret"), leaf(secret.expose()))?;
+        edit.put(&format!("{at}/AAuthData"), nonce_node(nonce))?;
     }
     Ok(())
 }
@@ -140,6 +227,23 @@ impl<'t> Accounts<'t> {
         Ok(accounts
             .into_iter()
             .find(|account| account.server_id == server_id))
+    }
+
+    /// The servers that have an account, complete or not.
+    pub(crate) fn servers(&self) -> Result<Vec<Text>, StatusCode> {
+        let mut servers = Vec::new();
+        for (_, uri) in self.places()? {
+            servers.push(self.leaf(&uri, "ServerID")?);
+        }
+        Ok(servers)
+    }
+
+    /// Whether a change at this node, or of the subtree that it is the root of, may concern an account.
+    pub(crate) fn concerns(&self, uri: &NodeUri) -> bool {
+        self.mounts.iter().any(|mount| {
+            mount.has_accounts
+                && (uri.below(&mount.root).is_some() || mount.root.below(uri).is_some())
+        })
     }
 
     /// Where the nonce of one side of an account is kept: the object, and the leaf below it.
@@ -216,10 +320,25 @@ impl<'t> Accounts<'t> {
             let type_ = self.leaf(&address, "AddrType")?;
             let addr = self.leaf(&address, "Addr")?;
             if matches!(type_.as_str(), "" | "URI") && !addr.is_empty() {
-                return Ok(Some(LocUri::from(addr)));
+                let port = self.port(&address)?;
+                return Ok(Some(LocUri::from(addr).with_port(port.as_deref())));
             }
         }
         Ok(None)
+    }
+
+    /// The first port of an address.
+    fn port(&self, address: &NodeUri) -> Result<Option<Text>, StatusCode> {
+        let ports = address.child_named("Port");
+        if !self.view.exists(&ports) {
+            return Ok(None);
+        }
+        let names = self.view.children(&ports)?;
+        let Some(name) = names.first() else {
+            return Ok(None);
+        };
+        let port = self.leaf(&ports.child_named(name), "PortNbr")?;
+        Ok(Some(port).filter(|port| !port.is_empty()))
     }
 
     /// The credentials of a side; the transport's if there are none; `None` if of a kind that this
@@ -325,8 +444,9 @@ fn description() -> NodeDescription {
 
 const LEVEL_CLIENT: &str = "CLCRED";
 const LEVEL_SERVER: &str = "SRVCRED";
-const SCHEMES: [(Scheme, &str); 3] = [
+const SCHEMES: [(Scheme, &str); 4] = [
     (Scheme::Basic, "BASIC"),
     (Scheme::Md5, "DIGEST"),
+    (Scheme::Hmac, "HMAC"),
     (Scheme::Transport, "TRANSPORT"),
 ];

@@ -1,18 +1,20 @@
-//! The standard objects: DevInfo, DevDetail, DMAcc. OMA-TS-DM_StdObj.
+//! The standard objects: DevInfo, DevDetail, DMAcc, Inbox. OMA-TS-DM_StdObj.
 //!
 //! They are mounted like any other [object](crate::object::ManagementObject); the agent finds them by
 //! their identifiers, wherever they are. Usual places are [`DevInfo::ROOT`], [`DevDetail::ROOT`] and
-//! [`DmAcc::ROOT`].
+//! [`DmAcc::ROOT`]; the place of the Inbox, [`Inbox::ROOT`], is reserved for it.
 
 mod dev_detail;
 mod dev_info;
 mod dm_acc;
+mod inbox;
 
-pub use self::{dev_detail::DevDetail, dev_info::DevInfo, dm_acc::DmAcc};
+pub use self::{dev_detail::DevDetail, dev_info::DevInfo, dm_acc::DmAcc, inbox::Inbox};
 pub(crate) use self::{
     dev_detail::uri_limits,
     dev_info::items as dev_info_items,
     dm_acc::{Accounts, put_nonce},
+    inbox::{Place, inbox_of, place_of},
 };
 
 use dm_proto::StatusCode;

@@ -6,7 +6,9 @@ use std::{collections::BTreeMap, sync::Arc};
 use dm_proto::Text;
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{Node, NodeUri};
+#[cfg(feature = "redb")]
+use crate::NodeFormat;
+use crate::{Acl, Node, NodeUri};
 
 mod memory;
 #[cfg(feature = "redb")]
@@ -147,6 +149,41 @@ pub trait Store: Send {
     /// If the storage fails.
     fn children(&self, uri: &NodeUri, each: &mut dyn FnMut(Text)) -> Result<(), StoreError>;
 
+    /// Calls `each` with the name and the node of each child, in the order of names.
+    ///
+    /// # Errors
+    ///
+    /// If the storage fails.
+    fn entries(&self, uri: &NodeUri, each: &mut dyn FnMut(Text, Node)) -> Result<(), StoreError> {
+        let mut names = Vec::new();
+        self.children(uri, &mut |name| names.push(name))?;
+        for name in names {
+            if let Some(node) = self.node(&uri.child_named(&name))? {
+                each(name, node);
+            }
+        }
+        Ok(())
+    }
+
+    /// The ACL of the nearest node that has one, from a node upwards; empty if none has, `None` if the
+    /// node is missing or one that leads to it.
+    ///
+    /// # Errors
+    ///
+    /// If the storage fails.
+    fn effective_acl(&self, uri: &NodeUri) -> Result<Option<Acl>, StoreError> {
+        let mut at = uri.clone();
+        loop {
+            let Some(node) = self.node(&at)? else {
+                return Ok(None);
+            };
+            match at.parent() {
+                Some(parent) if node.acl.is_empty() => at = parent,
+                _ => return Ok(Some(node.acl)),
+            }
+        }
+    }
+
     /// A record.
     ///
     /// # Errors
@@ -184,13 +221,20 @@ pub(crate) fn encode(value: &impl Serialize) -> Result<Vec<u8>, StoreError> {
         .map_err(|error| StoreError::with_source(StoreErrorKind::Corrupt, error))
 }
 
-/// Reads what [`encode`] wrote.
+/// Reads what [`encode`] wrote, or the first fields of it.
 pub(crate) fn decode<T: DeserializeOwned>(octets: &[u8]) -> Result<T, StoreError> {
     match octets.split_first() {
         Some((&FORMAT_VERSION, value)) => postcard::from_bytes(value)
             .map_err(|error| StoreError::with_source(StoreErrorKind::Corrupt, error)),
         _ => Err(StoreError::new(StoreErrorKind::Corrupt)),
     }
+}
+
+/// The ACL of a stored node, without the rest of it: it stands before the value.
+#[cfg(feature = "redb")]
+pub(crate) fn acl_of(octets: &[u8]) -> Result<Acl, StoreError> {
+    let (_format, _type, _title, acl) = decode::<(NodeFormat, Text, Text, Acl)>(octets)?;
+    Ok(acl)
 }
 
 /// The version of stored nodes and of the agent's records.

@@ -1,16 +1,33 @@
 //! [`Redb`]: a store in one file.
 
+use core::cell::RefCell;
 use std::path::Path;
 
 use dm_proto::Text;
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{
+    Database, ReadOnlyTable, ReadableDatabase, ReadableTable, TableDefinition, TableError,
+    WriteTransaction,
+};
 
-use super::{Batch, Kind, Store, StoreError, StoreErrorKind, decode, encode, memory::split};
-use crate::{Node, NodeUri};
+use super::{Batch, Kind, Store, StoreError, StoreErrorKind, acl_of, decode, encode};
+use crate::{Acl, Node, NodeUri};
 
 /// A durable store in one file of an embedded database, for one process at a time.
+///
+/// Opening it reads a few pages, whatever its size, if it was closed; after a crash the database checks
+/// itself, which reads all of it, unless [quick repair](Self::set_quick_repair) was on.
 pub struct Redb {
+    /// What was committed last, open for reading. Before `database`, so that it is dropped first.
+    reader: RefCell<Option<Reader>>,
     database: Database,
+    has_quick_repair: bool,
+}
+
+/// The tables as of the last commit.
+struct Reader {
+    nodes: ReadOnlyTable<&'static [u8], &'static [u8]>,
+    records: ReadOnlyTable<(u8, u64), &'static [u8]>,
+    parts: ReadOnlyTable<&'static [u8], (u64, u64)>,
 }
 
 impl core::fmt::Debug for Redb {
@@ -20,7 +37,8 @@ impl core::fmt::Debug for Redb {
 }
 
 impl Redb {
-    /// Opens the file, or makes it if it is not there.
+    /// Opens the file, or makes it if it is not there. A file of an earlier version is brought to the
+    /// form of this one, all of it or nothing.
     ///
     /// # Errors
     ///
@@ -30,151 +48,288 @@ impl Redb {
         Self::with_database(Database::create(path).map_err(database_error)?)
     }
 
-    /// A store in a database that is open already. Its tables are `dm-nodes`, `dm-records`, `dm-parts`
+    /// A store in a database that is open already. Its tables are `dm-tree`, `dm-records`, `dm-parts`
     /// and `dm-format`.
     ///
     /// # Errors
     ///
     /// As [`open`](Self::open).
     pub fn with_database(database: Database) -> Result<Self, StoreError> {
-        let write = database.begin_write().map_err(error)?;
-        {
-            write.open_table(NODES).map_err(error)?;
-            write.open_table(RECORDS).map_err(error)?;
-            write.open_table(PARTS).map_err(error)?;
-            let mut format = write.open_table(FORMAT).map_err(error)?;
-            let known = format.get(()).map_err(error)?.map(|known| known.value());
-            match known {
-                Some(FORMAT_VERSION) => {}
-                Some(_) => return Err(StoreError::new(StoreErrorKind::Corrupt)),
-                None => {
-                    format.insert((), FORMAT_VERSION).map_err(error)?;
+        let read = database.begin_read().map_err(error)?;
+        let known = match read.open_table(FORMAT) {
+            Ok(format) => format.get(()).map_err(error)?.map(|known| known.value()),
+            Err(TableError::TableDoesNotExist(_)) => None,
+            Err(cause) => return Err(error(cause)),
+        };
+        drop(read);
+        match known {
+            Some(FORMAT_VERSION) => {}
+            None | Some(1) => upgrade(&database)?,
+            Some(_) => return Err(StoreError::new(StoreErrorKind::Corrupt)),
+        }
+        Ok(Self {
+            reader: RefCell::default(),
+            database,
+            has_quick_repair: false,
+        })
+    }
+
+    /// Whether commits also write down what makes opening after a crash as quick as after a clean end.
+    /// It costs each commit a second flush. Off at first.
+    pub fn set_quick_repair(&mut self, on: bool) {
+        self.has_quick_repair = on;
+    }
+
+    /// Reads what was committed last. The tables stay open until the next commit: opening them takes
+    /// longer than to read a node.
+    fn read<T>(
+        &self,
+        read: impl FnOnce(&Reader) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        // Taken out and put back: `read` calls functions that may read again.
+        let reader = match self.reader.take() {
+            Some(reader) => reader,
+            None => {
+                let transaction = self.database.begin_read().map_err(error)?;
+                Reader {
+                    nodes: transaction.open_table(NODES).map_err(error)?,
+                    records: transaction.open_table(RECORDS).map_err(error)?,
+                    parts: transaction.open_table(PARTS).map_err(error)?,
                 }
             }
-        }
-        write.commit().map_err(error)?;
-        Ok(Self { database })
+        };
+        let result = read(&reader);
+        self.reader.replace(Some(reader));
+        result
+    }
+
+    /// Writes. No reader is open meanwhile, which would keep the pages from being used again.
+    fn write(
+        &mut self,
+        write: impl FnOnce(&WriteTransaction) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        self.reader.take();
+        let mut transaction = self.database.begin_write().map_err(error)?;
+        transaction.set_quick_repair(self.has_quick_repair);
+        write(&transaction)?;
+        // The default durability: on disk when this returns.
+        transaction.commit().map_err(error)
     }
 }
 
 impl Store for Redb {
     fn node(&self, uri: &NodeUri) -> Result<Option<Node>, StoreError> {
-        let read = self.database.begin_read().map_err(error)?;
-        let nodes = read.open_table(NODES).map_err(error)?;
-        let Some(node) = nodes.get(split(uri)).map_err(error)? else {
-            return Ok(None);
-        };
-        let mut node: Node = decode(node.value())?;
-        let parts = read.open_table(PARTS).map_err(error)?;
-        if let Some(parts) = parts.get(split(uri)).map_err(error)? {
-            let records = read.open_table(RECORDS).map_err(error)?;
+        self.read(|reader| {
+            let key = key(uri);
+            let node = reader.nodes.get(&*key).map_err(error)?;
+            node.map(|node| reader.node(&key, node.value())).transpose()
+        })
+    }
+
+    fn children(&self, uri: &NodeUri, each: &mut dyn FnMut(Text)) -> Result<(), StoreError> {
+        self.each_child(uri, |_, name, _, _| {
+            each(name);
+            Ok(())
+        })
+    }
+
+    fn entries(&self, uri: &NodeUri, each: &mut dyn FnMut(Text, Node)) -> Result<(), StoreError> {
+        self.each_child(uri, |reader, name, key, node| {
+            each(name, reader.node(key, node)?);
+            Ok(())
+        })
+    }
+
+    fn effective_acl(&self, uri: &NodeUri) -> Result<Option<Acl>, StoreError> {
+        self.read(|reader| {
+            let mut path = uri.as_str();
+            loop {
+                let Some(node) = reader.nodes.get(&*key_of(path)).map_err(error)? else {
+                    return Ok(None);
+                };
+                let acl = acl_of(node.value())?;
+                match path.rsplit_once('/') {
+                    Some((parent, _)) if acl.is_empty() => path = parent,
+                    _ => return Ok(Some(acl)),
+                }
+            }
+        })
+    }
+
+    fn record(&self, kind: Kind, id: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        self.read(|reader| {
+            let record = reader.records.get((kind as u8, id)).map_err(error)?;
+            Ok(record.map(|record| record.value().to_vec()))
+        })
+    }
+
+    fn records(&self, kind: Kind, each: &mut dyn FnMut(u64, Vec<u8>)) -> Result<(), StoreError> {
+        self.read(|reader| {
+            // What is the value of a node is no record any more.
+            let mut values = Vec::new();
+            if kind == Kind::Spool {
+                for entry in reader.parts.iter().map_err(error)? {
+                    let (_, range) = entry.map_err(error)?;
+                    let (first, end) = range.value();
+                    values.push(first..end);
+                }
+            }
+            let kind = kind as u8;
+            let records = reader.records.range((kind, 0)..=(kind, u64::MAX));
+            for entry in records.map_err(error)? {
+                let (key, record) = entry.map_err(error)?;
+                let id = key.value().1;
+                if !values.iter().any(|range| range.contains(&id)) {
+                    each(id, record.value().to_vec());
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn commit(&mut self, batch: Batch) -> Result<(), StoreError> {
+        self.write(|write| {
+            if !batch.nodes.is_empty() {
+                let mut nodes = write.open_table(NODES).map_err(error)?;
+                let mut parts = write.open_table(PARTS).map_err(error)?;
+                for (uri, node) in &batch.nodes {
+                    let key = key(uri);
+                    let adopted = batch.adopted.get(uri);
+                    let encoded = match (node, adopted) {
+                        (None, _) => None,
+                        (Some(node), None) => Some(encode(node)?),
+                        (Some(node), Some(_)) => Some(encode(&Node {
+                            value: bytes::Bytes::new(),
+                            ..node.clone()
+                        })?),
+                    };
+                    match encoded {
+                        Some(node) => nodes.insert(&*key, node.as_slice()),
+                        None => nodes.remove(&*key),
+                    }
+                    .map_err(error)?;
+                    let old = parts.remove(&*key).map_err(error)?;
+                    if let Some(old) = old.map(|old| old.value()) {
+                        let mut records = write.open_table(RECORDS).map_err(error)?;
+                        records.retain_in(spool(old), |_, _| false).map_err(error)?;
+                    }
+                    if let Some(range) = adopted {
+                        let range = (range.start, range.end);
+                        parts.insert(&*key, range).map_err(error)?;
+                    }
+                }
+            }
+            if !batch.records.is_empty() {
+                let mut records = write.open_table(RECORDS).map_err(error)?;
+                for ((kind, id), record) in &batch.records {
+                    match record {
+                        Some(record) => records.insert((*kind as u8, *id), record.as_slice()),
+                        None => records.remove((*kind as u8, *id)),
+                    }
+                    .map_err(error)?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn clear(&mut self) -> Result<(), StoreError> {
+        self.write(|write| {
+            write.delete_table(NODES).map_err(error)?;
+            write.delete_table(RECORDS).map_err(error)?;
+            write.delete_table(PARTS).map_err(error)?;
+            write.open_table(NODES).map_err(error)?;
+            write.open_table(RECORDS).map_err(error)?;
+            write.open_table(PARTS).map_err(error)?;
+            Ok(())
+        })
+    }
+}
+
+impl Redb {
+    /// Calls `each` with the tables, the name, the key and the stored form of each child.
+    fn each_child(
+        &self,
+        uri: &NodeUri,
+        mut each: impl FnMut(&Reader, Text, &[u8], &[u8]) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut first = uri.as_str().as_bytes().to_vec();
+        first.push(SEPARATOR);
+        self.read(|reader| {
+            for entry in reader.nodes.range(&*first..).map_err(error)? {
+                let (key, node) = entry.map_err(error)?;
+                let Some(name) = key.value().strip_prefix(&*first) else {
+                    break;
+                };
+                let name = core::str::from_utf8(name)
+                    .map_err(|cause| StoreError::with_source(StoreErrorKind::Corrupt, cause))?;
+                each(reader, name.into(), key.value(), node.value())?;
+            }
+            Ok(())
+        })
+    }
+}
+
+impl Reader {
+    /// A node as it was before it was stored, from its stored form.
+    fn node(&self, key: &[u8], stored: &[u8]) -> Result<Node, StoreError> {
+        let mut node: Node = decode(stored)?;
+        // Only what has no value of its own may have one in records.
+        if !node.value.is_empty() || node.is_interior() {
+            return Ok(node);
+        }
+        if let Some(parts) = self.parts.get(key).map_err(error)? {
             let mut value = Vec::new();
-            for record in records.range(spool(parts.value())).map_err(error)? {
+            for record in self.records.range(spool(parts.value())).map_err(error)? {
                 let (_, record) = record.map_err(error)?;
                 value.extend_from_slice(record.value());
             }
             node.value = value.into();
         }
-        Ok(Some(node))
+        Ok(node)
     }
+}
 
-    fn children(&self, uri: &NodeUri, each: &mut dyn FnMut(Text)) -> Result<(), StoreError> {
-        let read = self.database.begin_read().map_err(error)?;
-        let nodes = read.open_table(NODES).map_err(error)?;
-        for entry in nodes.range((uri.as_str(), "")..).map_err(error)? {
-            let (key, _) = entry.map_err(error)?;
-            let (parent, name) = key.value();
-            if parent != uri.as_str() {
-                break;
-            }
-            each(name.into());
-        }
-        Ok(())
-    }
-
-    fn record(&self, kind: Kind, id: u64) -> Result<Option<Vec<u8>>, StoreError> {
-        let read = self.database.begin_read().map_err(error)?;
-        let records = read.open_table(RECORDS).map_err(error)?;
-        let record = records.get((kind as u8, id)).map_err(error)?;
-        Ok(record.map(|record| record.value().to_vec()))
-    }
-
-    fn records(&self, kind: Kind, each: &mut dyn FnMut(u64, Vec<u8>)) -> Result<(), StoreError> {
-        let read = self.database.begin_read().map_err(error)?;
-        let records = read.open_table(RECORDS).map_err(error)?;
-        // What is the value of a node is no record any more.
-        let mut values = Vec::new();
-        if kind == Kind::Spool {
-            let parts = read.open_table(PARTS).map_err(error)?;
-            for entry in parts.iter().map_err(error)? {
-                let (_, range) = entry.map_err(error)?;
-                let (first, end) = range.value();
-                values.push(first..end);
-            }
-        }
-        let kind = kind as u8;
-        for entry in records.range((kind, 0)..=(kind, u64::MAX)).map_err(error)? {
-            let (key, record) = entry.map_err(error)?;
-            let id = key.value().1;
-            if !values.iter().any(|range| range.contains(&id)) {
-                each(id, record.value().to_vec());
-            }
-        }
-        Ok(())
-    }
-
-    fn commit(&mut self, batch: Batch) -> Result<(), StoreError> {
-        let write = self.database.begin_write().map_err(error)?;
-        {
-            let mut nodes = write.open_table(NODES).map_err(error)?;
-            let mut records = write.open_table(RECORDS).map_err(error)?;
-            let mut parts = write.open_table(PARTS).map_err(error)?;
-            for (uri, node) in &batch.nodes {
-                let adopted = batch.adopted.get(uri);
-                let encoded = match (node, adopted) {
-                    (None, _) => None,
-                    (Some(node), None) => Some(encode(node)?),
-                    (Some(node), Some(_)) => Some(encode(&Node {
-                        value: bytes::Bytes::new(),
-                        ..node.clone()
-                    })?),
-                };
-                match encoded {
-                    Some(node) => nodes.insert(split(uri), node.as_slice()),
-                    None => nodes.remove(split(uri)),
-                }
-                .map_err(error)?;
-                let old = parts.remove(split(uri)).map_err(error)?;
-                if let Some(old) = old.map(|old| old.value()) {
-                    records.retain_in(spool(old), |_, _| false).map_err(error)?;
-                }
-                if let Some(range) = adopted {
-                    let range = (range.start, range.end);
-                    parts.insert(split(uri), range).map_err(error)?;
-                }
-            }
-            for ((kind, id), record) in &batch.records {
-                match record {
-                    Some(record) => records.insert((*kind as u8, *id), record.as_slice()),
-                    None => records.remove((*kind as u8, *id)),
-                }
-                .map_err(error)?;
-            }
-        }
-        // The default durability: on disk when this returns.
-        write.commit().map_err(error)
-    }
-
-    fn clear(&mut self) -> Result<(), StoreError> {
-        let write = self.database.begin_write().map_err(error)?;
-        write.delete_table(NODES).map_err(error)?;
-        write.delete_table(RECORDS).map_err(error)?;
-        write.delete_table(PARTS).map_err(error)?;
-        write.open_table(NODES).map_err(error)?;
+/// Makes the tables, from those of an earlier version if there are any.
+fn upgrade(database: &Database) -> Result<(), StoreError> {
+    let write = database.begin_write().map_err(error)?;
+    {
+        let mut nodes = write.open_table(NODES).map_err(error)?;
         write.open_table(RECORDS).map_err(error)?;
         write.open_table(PARTS).map_err(error)?;
-        write.commit().map_err(error)
+        let earlier = write.open_table(NODES_1).map_err(error)?;
+        for entry in earlier.iter().map_err(error)? {
+            let (key, node) = entry.map_err(error)?;
+            let (parent, name) = key.value();
+            let key = joined(parent, name);
+            nodes.insert(&*key, node.value()).map_err(error)?;
+        }
     }
+    write.delete_table(NODES_1).map_err(error)?;
+    write
+        .open_table(FORMAT)
+        .map_err(error)?
+        .insert((), FORMAT_VERSION)
+        .map_err(error)?;
+    write.commit().map_err(error)
+}
+
+/// The key of a node.
+fn key(uri: &NodeUri) -> Vec<u8> {
+    key_of(uri.as_str())
+}
+
+fn key_of(path: &str) -> Vec<u8> {
+    let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
+    joined(parent, name)
+}
+
+fn joined(parent: &str, name: &str) -> Vec<u8> {
+    let mut key = Vec::with_capacity(parent.len().saturating_add(name.len()).saturating_add(1));
+    key.extend_from_slice(parent.as_bytes());
+    key.push(SEPARATOR);
+    key.extend_from_slice(name.as_bytes());
+    key
 }
 
 /// The records that hold a value.
@@ -220,13 +375,17 @@ fn kind_of_io(io: &std::io::Error) -> StoreErrorKind {
     }
 }
 
-/// Nodes by parent and name, so that the children of a node stand together.
-const NODES: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinition::new("dm-nodes");
+/// Nodes by the URI of the parent (empty for the root), a zero, and the name: the children of a node
+/// stand together, in order, and keys compare as octets.
+const NODES: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("dm-tree");
+/// What stands between parent and name: no URI has it, and it sorts before all that they have.
+const SEPARATOR: u8 = 0;
+/// Nodes of version 1, by parent and name as text.
+const NODES_1: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinition::new("dm-nodes");
 /// Records by kind and id.
 const RECORDS: TableDefinition<'_, (u8, u64), &[u8]> = TableDefinition::new("dm-records");
-/// Large values, by parent and name of their node: the first of their records and the one behind the
-/// last.
-const PARTS: TableDefinition<'_, (&str, &str), (u64, u64)> = TableDefinition::new("dm-parts");
+/// Large values, by the key of their node: the first of their records and the one behind the last.
+const PARTS: TableDefinition<'_, &[u8], (u64, u64)> = TableDefinition::new("dm-parts");
 /// The version of the format of the tables.
 const FORMAT: TableDefinition<'_, (), u32> = TableDefinition::new("dm-format");
-const FORMAT_VERSION: u32 = 1;
+const FORMAT_VERSION: u32 = 2;

@@ -29,9 +29,7 @@ fn children(store: &dyn Store, of: &str) -> Vec<String> {
 
 fn nodes_are_read_as_they_were_committed(store: &mut dyn Store) {
     let mut set = Batch::default();
-    let mut stored = node("value")
-        .with_title("t")
-        .with_acl(crate::Acl::all(["s"]));
+    let mut stored = node("value").with_title("t").with_acl(Acl::all(["s"]));
     stored.tstamp = 7;
     stored.ver_no = 0xFFFF;
     set.nodes.insert(uri("./A"), Some(stored.clone()));
@@ -62,6 +60,108 @@ fn children_are_listed_without_their_own_and_in_order(store: &mut dyn Store) {
     assert_eq!(children(store, "./A/b"), ["x"]);
     assert!(children(store, "./A/c").is_empty());
     assert!(children(store, "./none").is_empty());
+}
+
+fn entries_are_the_children_with_their_nodes(store: &mut dyn Store) {
+    store
+        .commit(set(&[".", "./A", "./A/c", "./A/b", "./A/b/x", "./A/d!/y"]))
+        .unwrap();
+    let mut entries = Vec::new();
+    store
+        .entries(&uri("./A"), &mut |name, node| {
+            entries.push((name.to_string(), node));
+        })
+        .unwrap();
+    let expected = ["b", "c"].map(|name| (name.to_owned(), node("v")));
+    assert_eq!(entries, expected);
+}
+
+fn the_acl_that_counts_is_the_nearest(store: &mut dyn Store) {
+    let acl = |server: &str| Acl::all([server]);
+    let mut batch = set(&["./A/b", "./A/b/c", "./A/b/c/d", "./B", "./N/x"]);
+    let root = Node::interior("").with_acl(acl("root"));
+    batch.nodes.insert(NodeUri::ROOT, Some(root));
+    let a = Node::interior("").with_acl(acl("a"));
+    batch.nodes.insert(uri("./A"), Some(a));
+    let c = node("a value that is longer than the others").with_acl(acl("c"));
+    batch.nodes.insert(uri("./A/b/c"), Some(c));
+    store.commit(batch).unwrap();
+    for (at, expected) in [
+        (".", Some("root")),
+        ("./B", Some("root")),
+        ("./A", Some("a")),
+        ("./A/b", Some("a")),
+        ("./A/b/c", Some("c")),
+        ("./A/b/c/d", Some("c")),
+        // Its parent is missing.
+        ("./N/x", None),
+        ("./none", None),
+    ] {
+        let met = store.effective_acl(&uri(at)).unwrap();
+        assert_eq!(met, expected.map(acl), "{at}");
+    }
+    store.clear().unwrap();
+    store.commit(set(&[".", "./A"])).unwrap();
+    let none = store.effective_acl(&uri("./A")).unwrap();
+    assert_eq!(none, Some(Acl::default()));
+}
+
+fn a_store_may_be_read_while_it_is_read(store: &mut dyn Store) {
+    store.commit(set(&[".", "./A", "./B"])).unwrap();
+    let mut met = Vec::new();
+    store
+        .children(&NodeUri::ROOT, &mut |name| {
+            let child = NodeUri::ROOT.child_named(&name);
+            met.push(store.node(&child).unwrap().is_some());
+        })
+        .unwrap();
+    assert_eq!(met, [true, true]);
+}
+
+/// The same as a map, whatever is set and removed in whatever order.
+fn a_store_is_a_sorted_map(store: &mut dyn Store) {
+    let mut known = BTreeMap::new();
+    let mut random = 7_u64;
+    let mut draw = |below: u64| {
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) % below
+    };
+    for _ in 0..40 {
+        let mut batch = Batch::default();
+        for _ in 0..60 {
+            let depth = 1 + draw(4);
+            let path = (0..depth).fold("./A".to_owned(), |path, _| format!("{path}/n{}", draw(6)));
+            let len = usize::try_from(draw(400)).unwrap();
+            let node = Node::leaf(NodeFormat::Chr, "v".repeat(len));
+            let node = (draw(3) > 0).then_some(node);
+            batch.nodes.insert(uri(&path), node.clone());
+            match node {
+                Some(node) => known.insert(uri(&path), node),
+                None => known.remove(&uri(&path)),
+            };
+        }
+        store.commit(batch).unwrap();
+        let mut paths = vec![uri("./A")];
+        for level in 0..4 {
+            let above = paths.clone();
+            for path in above {
+                assert_eq!(store.node(&path).unwrap().as_ref(), known.get(&path));
+                let names = children(store, path.as_str());
+                let expected: Vec<String> = known
+                    .keys()
+                    .filter(|known| known.parent().as_ref() == Some(&path))
+                    .map(|known| known.name().to_owned())
+                    .collect();
+                assert_eq!(names, expected, "{path} at level {level}");
+            }
+            paths = paths
+                .iter()
+                .flat_map(|path| (0..6).map(|n| path.child_named(&format!("n{n}"))))
+                .collect();
+        }
+    }
 }
 
 fn records_are_kept_by_kind_and_id(store: &mut dyn Store) {
@@ -111,6 +211,10 @@ macro_rules! suite {
 suite! {
     nodes_are_read_as_they_were_committed
     children_are_listed_without_their_own_and_in_order
+    entries_are_the_children_with_their_nodes
+    the_acl_that_counts_is_the_nearest
+    a_store_may_be_read_while_it_is_read
+    a_store_is_a_sorted_map
     records_are_kept_by_kind_and_id
     clearing_leaves_nothing_and_the_store_goes_on
 }

@@ -616,6 +616,80 @@ fn a_notification_is_believed_only_with_the_servers_signature() {
 }
 
 #[test]
+fn a_notification_for_a_completed_session_begins_nothing_even_after_a_restart() {
+    let mut setting = setting(Script::Now, vec![vec![exec(GO, None)]]);
+    setting.run();
+    assert_eq!(setting.world().starts.len(), 1);
+    setting.kill();
+    let mut agent = setting.open().unwrap();
+    let accounts = agent.accounts().unwrap();
+    let account = accounts
+        .into_iter()
+        .find(|account| account.server_id == "srv");
+    let account = account.unwrap();
+    let mut notified = |id| {
+        let package = Notification::new(id, "srv").to_octets(&account).unwrap();
+        agent.notified(&package)
+    };
+    let error = notified(1).unwrap_err();
+    assert!(matches!(error, AgentError::Notification), "{error}");
+    assert!(notified(2).is_ok());
+    assert!(notified(2).is_ok(), "it was not completed");
+}
+
+#[test]
+fn a_notification_for_the_session_that_is_open_begins_nothing() {
+    let setting = setting(Script::Now, Vec::new());
+    let mut agent = setting.open().unwrap();
+    let package = |id| Notification::new(id, "srv").to_octets(&account()).unwrap();
+    let notified = agent.notified(&package(0xAB)).unwrap();
+    let trigger = dm_proto::session::Trigger::Server;
+    let id = notified.session_id;
+    agent.connect(&notified.server_id, trigger, id, 1).unwrap();
+    let error = agent.notified(&package(0xAB)).unwrap_err();
+    assert!(matches!(error, AgentError::Notification), "{error}");
+}
+
+#[test]
+fn the_special_nonce_calls_a_device_only_where_it_may() {
+    use dm_proto::notification::{Resynchronization, SpecialNonce};
+    let special = SpecialNonce::Octets;
+    let mut stale = account();
+    stale.server.nonce = dm_proto::auth::Nonce::from(&b"before the reset"[..]);
+    let notification = Notification::new(9, "srv");
+    let stored = notification.to_octets(&stale).unwrap();
+    let special = notification.to_octets_with(&stale, special).unwrap();
+    let mut setting = setting(Script::Now, Vec::new());
+
+    let mut agent = setting.open().unwrap();
+    for package in [&stored, &special] {
+        assert!(agent.notified(package).is_err());
+    }
+    drop(agent);
+    setting.config.resynchronization = Resynchronization::Allowed;
+    let mut agent = setting.open().unwrap();
+    assert!(agent.notified(&stored).is_err());
+    let notified = agent.notified(&special).unwrap();
+    let id = notified.session_id;
+    let trigger = dm_proto::session::Trigger::Server;
+    agent.connect("srv", trigger, id, 1).unwrap();
+    let Output::Transmit(package_1) = agent.poll(1).unwrap() else {
+        panic!("package 1 comes first");
+    };
+
+    // Its credentials are over the special nonce, and those of the server may be.
+    let mut config = dm_proto::session::ServerConfig::default();
+    config.resynchronization = Resynchronization::Allowed;
+    let mut server = dm_proto::testing::Server::new(config, stale, dm_proto::testing::Nobody);
+    let answer = server.exchange(&package_1).unwrap();
+    let answer = dm_proto::testing::message(&answer).unwrap();
+    let Some(Command::Status(status)) = answer.commands.first() else {
+        panic!("the first command is a status");
+    };
+    assert!(status.data.is_success(), "{}", status.data);
+}
+
+#[test]
 fn misuse_is_told() {
     let mut setting = setting(Script::Now, vec![vec![exec(GO, None)]]);
     let mut agent = setting.open().unwrap();

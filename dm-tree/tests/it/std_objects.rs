@@ -117,3 +117,81 @@ fn an_account_with_an_unknown_scheme_is_not_used_with_a_weaker_one() {
     assert_eq!(accounts.len(), 1);
     assert_eq!(accounts[0].server_id, "other");
 }
+
+#[test]
+fn a_bootstrapped_account_is_kept_with_all_that_its_document_says() {
+    use dm_proto::{
+        auth::Nonce,
+        bootstrap::{Characteristic, Document, Profile},
+    };
+    let application = Characteristic::new("APPLICATION")
+        .with("APPID", "w7")
+        .with("PROVIDER-ID", "new.server")
+        .with("NAME", "New Server")
+        .with("TO-PROXY", "px")
+        .with("TO-NAPID", "nap")
+        .containing(
+            Characteristic::new("APPADDR")
+                .with("ADDR", "http://new.example/dm")
+                .containing(Characteristic::new("PORT").with("PORTNBR", "8080")),
+        )
+        .containing(
+            Characteristic::new("APPAUTH")
+                .with("AAUTHLEVEL", "APPSRV")
+                .with("AAUTHTYPE", "HMAC")
+                .with("AAUTHNAME", "device")
+                .with("AAUTHSECRET", "secret")
+                .with("AAUTHDATA", "bm9uY2U="),
+        )
+        .containing(
+            Characteristic::new("APPAUTH")
+                .with("AAUTHLEVEL", "CLIENT")
+                .with("AAUTHTYPE", "DIGEST")
+                .with("AAUTHNAME", "server")
+                .with("AAUTHSECRET", "secret2"),
+        );
+    let document = Document {
+        version: Some("1.1".into()),
+        characteristics: vec![application],
+    };
+    let profile = Profile::read(&document).unwrap();
+    let setting = Setting::new(Memory::new(), Script::Now, Vec::new());
+    let mut agent = setting.open().unwrap();
+    let mut transaction = agent.begin(1);
+    let mut edit = transaction.edit(&uri(DmAcc::ROOT)).unwrap();
+    // A second time it takes the place of the first.
+    for account in [&profile.accounts[0], &profile.accounts[0]] {
+        DmAcc::bootstrap(&mut edit, account).unwrap();
+    }
+    transaction.commit().unwrap();
+
+    let accounts = agent.accounts().unwrap();
+    let account = accounts
+        .iter()
+        .find(|account| account.server_id == "new.server");
+    let expected = profile.accounts[0].to_account("urn:test:1").unwrap();
+    assert_eq!(account, Some(&expected));
+    assert_eq!(expected.server_uri, "http://new.example:8080/dm");
+    assert_eq!(
+        expected.client,
+        Credentials::hmac("device", "secret", Nonce::from(&b"nonce"[..]))
+    );
+    let mut transaction = agent.begin(1);
+    for (leaf, value) in [
+        ("Name", "New Server"),
+        ("ToConRef/1/ConRef", "px"),
+        ("ToConRef/2/ConRef", "nap"),
+        ("AppAddr/1/Port/1/PortNbr", "8080"),
+        ("AppAuth/1/AAuthType", "HMAC"),
+        ("AppAuth/1/AAuthLevel", "CLCRED"),
+        ("AppAuth/2/AAuthLevel", "SRVCRED"),
+    ] {
+        let target = format!("./DMAcc/new.server/{leaf}");
+        let answer = transaction.execute("new.server", &get(&target));
+        assert_eq!(answer.status, StatusCode::OK, "{target}");
+        let data = answer.results[0].data.as_ref().and_then(Data::as_str);
+        assert_eq!(data, Some(value), "{target}");
+    }
+    let answer = transaction.execute("srv", &get("./DMAcc/new.server/Name"));
+    assert_eq!(answer.status, StatusCode::PERMISSION_DENIED);
+}

@@ -28,6 +28,25 @@ pub(crate) fn uri(uri: &str) -> NodeUri {
     NodeUri::parse(uri).unwrap()
 }
 
+/// Numbers that are the same at each run.
+#[derive(Clone, Debug)]
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// A number below `end`.
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % end
+    }
+}
+
 // ---- commands straight to a tree ------------------------------------------------------------------
 
 pub(crate) fn command(verb: Verb, item: Item) -> Execute {
@@ -54,7 +73,7 @@ pub(crate) fn item(uri: &str, data: Option<&str>, meta: Option<(&str, &str)>) ->
     item.data = data.map(Data::from);
     item.meta = meta.map(|(format, type_)| {
         let some = |text: &str| (!text.is_empty()).then(|| Text::from(text));
-        Box::new(Meta {
+        Arc::new(Meta {
             format: some(format),
             type_: some(type_),
             ..Meta::default()
@@ -436,6 +455,7 @@ pub(crate) struct Setting {
     pub(crate) is_wanted: bool,
     /// Every session has the same id, as the documents recommend for one that is triggered again.
     pub(crate) has_one_id: bool,
+    pub(crate) config: AgentConfig,
     session: u32,
 }
 
@@ -463,6 +483,7 @@ impl Setting {
             trace: String::new(),
             is_wanted: true,
             has_one_id: false,
+            config: AgentConfig::default(),
             session: 0,
         }
     }
@@ -493,7 +514,7 @@ impl Setting {
         Agent::open(
             Box::new(self.store.clone()),
             objects,
-            AgentConfig::default(),
+            self.config.clone(),
             1000,
         )
     }
@@ -515,7 +536,8 @@ impl Setting {
                 Output::Run(_) => break,
                 Output::Transmit(request) => {
                     let answer = self.server.exchange(&request).unwrap();
-                    let headers = Headers::new(answer.encoding.media_type());
+                    let headers = Headers::new(answer.encoding.media_type())
+                        .with_hmac(answer.hmac.as_deref());
                     agent
                         .handle(answer.body, headers, Nonce::from([9; 16]))
                         .unwrap();
@@ -571,7 +593,8 @@ impl Setting {
                 }
                 match self.server.exchange(&request) {
                     Ok(answer) if loss.is_none() => {
-                        let headers = Headers::new(answer.encoding.media_type());
+                        let headers = Headers::new(answer.encoding.media_type())
+                            .with_hmac(answer.hmac.as_deref());
                         let nonce = Nonce::from([self.session as u8; 16]);
                         agent.handle(answer.body, headers, nonce)?;
                     }

@@ -4,6 +4,7 @@
 //! [`Device`] joins the agent of `dm-tree` with what it leaves to its caller: transport, clock,
 //! randomness, user, files. Its loop, [`Device::advance`], is all that an integrator needs.
 
+pub mod bootstrap;
 pub mod download;
 pub mod factory;
 pub mod locks;
@@ -26,7 +27,8 @@ use std::{
 
 use dm_proto::{
     Secret, SessionId, StatusCode, Text,
-    auth::{Account, Credentials, Nonce, Scheme},
+    auth::{Account, Credentials, Nonce, Resynchronization, Scheme},
+    bootstrap::ServerAccount,
     codec::Encoding,
     message::Alert,
     session::{Ending, Headers, Trigger},
@@ -71,6 +73,8 @@ pub enum Reporting {
 pub struct Config {
     /// What it and its server know of each other.
     pub account: Account,
+    /// The account as a bootstrap gave it, where one did: with all that its document says of it.
+    pub bootstrap: Option<ServerAccount>,
     /// The folder that it lives in.
     pub root: PathBuf,
     /// The folder of its tree, jobs and factory image, outside [`root`](Self::root).
@@ -87,6 +91,9 @@ pub struct Config {
     pub limits: PackageLimits,
     /// How long it waits before it sends a message again; twice as long each time. Default 1 second.
     pub retry_after: Duration,
+    /// Whether a notification may be signed with the special nonce, where the stored one fails. Default
+    /// [`Resynchronization::Refused`]: allow it only over TLS.
+    pub resynchronization: Resynchronization,
 }
 
 impl Config {
@@ -94,6 +101,7 @@ impl Config {
     pub fn new(account: Account, root: impl Into<PathBuf>, state: impl Into<PathBuf>) -> Self {
         Self {
             account,
+            bootstrap: None,
             root: root.into(),
             state: state.into(),
             encoding: Encoding::Wbxml,
@@ -102,6 +110,7 @@ impl Config {
             categories: Category::usual(),
             limits: PackageLimits::default(),
             retry_after: Duration::from_secs(1),
+            resynchronization: Resynchronization::Refused,
         }
     }
 }
@@ -230,9 +239,10 @@ impl Device {
         agent_config.session.encoding = config.encoding;
         agent_config.session.max_msg_size = config.max_msg_size;
         agent_config.session.max_obj_size = config.limits.package.min(LARGEST_OBJECT);
+        agent_config.resynchronization = config.resynchronization;
         let store = Box::new(Redb::open(&tree)?);
         let mut agent = Agent::open(store, objects, agent_config, now())?;
-        keep_account(&mut agent, &factory, &config.account)?;
+        keep_account(&mut agent, &factory, &config)?;
         // The tree is as new as the root from here on.
         factory.done()?;
         let mut device = Self {
@@ -395,7 +405,8 @@ impl Device {
                     match self.transport.exchange(&message) {
                         Ok(answer) => {
                             self.at(Moment::Answered)?;
-                            let headers = Headers::new(&answer.content_type);
+                            let headers = Headers::new(&answer.content_type)
+                                .with_hmac(answer.hmac.as_deref());
                             match self.agent.handle(answer.body, headers, nonce()?) {
                                 Ok(()) => self.at(Moment::Handled)?,
                                 // Something on the way answered in the server's place.
@@ -480,7 +491,8 @@ const GIVEN: &str = "account";
 
 /// Brings the account in the tree in line with the one that is given, if that is not the one that was
 /// given last: what its server changed in the tree stays until somebody says otherwise here.
-fn keep_account(agent: &mut Agent, factory: &Factory, account: &Account) -> Result<(), Error> {
+fn keep_account(agent: &mut Agent, factory: &Factory, config: &Config) -> Result<(), Error> {
+    let account = &config.account;
     let of_server = |known: &Account| known.server_id == account.server_id;
     if !agent.accounts()?.iter().any(of_server) {
         return Err(Error::OtherServer(account.server_id.clone()));
@@ -500,7 +512,11 @@ fn keep_account(agent: &mut Agent, factory: &Factory, account: &Account) -> Resu
     }
     let mut transaction = agent.begin(now());
     if let Some(mut edit) = transaction.edit(&at(DmAcc::ROOT)) {
-        DmAcc::provision(&mut edit, account).map_err(Error::Account)?;
+        let kept = match &config.bootstrap {
+            Some(bootstrap) => DmAcc::bootstrap(&mut edit, bootstrap),
+            None => DmAcc::provision(&mut edit, account),
+        };
+        kept.map_err(Error::Account)?;
     }
     transaction.commit()?;
     Ok(factory.keep_note(GIVEN, &given)?)

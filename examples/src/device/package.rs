@@ -169,6 +169,17 @@ impl PackageError {
     }
 }
 
+/// Whether packages of a media type are installed.
+pub(super) fn is_package_type(essence: &str) -> bool {
+    matches!(essence, "application/x-tar" | "application/octet-stream")
+}
+
+/// A media type without its parameters.
+pub(super) fn essence(media_type: &str) -> String {
+    let essence = media_type.split(';').next().unwrap_or_default();
+    essence.trim().to_ascii_lowercase()
+}
+
 /// Whether the file system is full.
 pub(super) fn is_out_of_room(error: &io::Error) -> bool {
     matches!(

@@ -182,39 +182,14 @@ impl Packages {
         Ok(components)
     }
 
-    /// A file to write a package to, piece by piece.
-    ///
-    /// # Errors
-    ///
-    /// If it cannot be made.
-    pub(super) fn receive(&self, package_id: &str) -> io::Result<File> {
-        let dir = self.root.make_folder(CACHE)?;
-        let partial = partial_name(package_id);
-        self.root.remove_file(&format!("{CACHE}/{partial}"))?;
-        root::create_in(&dir, &partial)
+    /// Where a package is received, and where it is once it is whole.
+    pub(super) fn paths(&self, package_id: &str) -> (String, String) {
+        (partial(package_id), cached(package_id))
     }
 
-    /// Keeps what was written to [`receive`](Self::receive)'s file.
-    ///
-    /// # Errors
-    ///
-    /// If it cannot be kept.
-    pub(super) fn keep(&self, package_id: &str, file: &File) -> io::Result<()> {
-        file.sync_all()?;
-        self.root.rename(
-            &format!("{CACHE}/{}", partial_name(package_id)),
-            &cached(package_id),
-        )
-    }
-
-    /// Forgets what was written to [`receive`](Self::receive)'s file.
-    ///
-    /// # Errors
-    ///
-    /// If it cannot be removed.
-    pub(super) fn discard(&self, package_id: &str) -> io::Result<()> {
-        self.root
-            .remove_file(&format!("{CACHE}/{}", partial_name(package_id)))
+    /// The folder that everything lies in.
+    pub(super) fn root(&self) -> &Root {
+        &self.root
     }
 
     /// Whether the package is on the device.
@@ -522,8 +497,8 @@ fn cached(package_id: &str) -> String {
     format!("{CACHE}/{}.pkg", Sha256Digest::of(package_id.as_bytes()))
 }
 
-fn partial_name(package_id: &str) -> String {
-    format!("{}.part", Sha256Digest::of(package_id.as_bytes()))
+fn partial(package_id: &str) -> String {
+    format!("{CACHE}/{}.part", Sha256Digest::of(package_id.as_bytes()))
 }
 
 #[cfg(test)]

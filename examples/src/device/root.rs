@@ -193,6 +193,41 @@ impl Root {
         )
     }
 
+    /// A file to read and to write to; `None` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// If it is a link or cannot be opened.
+    pub(super) fn open_for_update(&self, path: &str) -> io::Result<Option<File>> {
+        let (parent, name) = split(path)?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).follow(FollowSymlinks::No);
+        missing_is_none(
+            self.folder(parent)
+                .and_then(|dir| dir.open_with(name, &options)),
+        )
+    }
+
+    /// A new file, where there is none of that name.
+    ///
+    /// # Errors
+    ///
+    /// If there is one, or it cannot be made.
+    pub(super) fn create_file(&self, path: &str) -> io::Result<File> {
+        let (parent, name) = split(path)?;
+        create_in(&self.make_folder(parent)?, name)
+    }
+
+    /// The octets that the file system of the root has room for.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be asked.
+    pub fn room(&self) -> io::Result<u64> {
+        let found = rustix::fs::fstatvfs(&*self.dir)?;
+        Ok(found.f_bavail.saturating_mul(found.f_frsize))
+    }
+
     /// Reads a file of at most `limit` octets; `None` if there is none.
     ///
     /// # Errors

@@ -13,16 +13,13 @@ use scomo::{
 
 use super::{
     download::{DownloadError, Downloader},
-    package::{PackageError, Sha256Digest},
+    package::{PackageError, Sha256Digest, essence, is_package_type},
     packages::{Installed, Packages},
     user::SharedUser,
 };
 
 /// The execution environment of our packages.
 const ENVIRONMENT: &str = "linux";
-
-/// Content types of packages that are installed.
-const PACKAGE_TYPES: [&str; 2] = ["application/x-tar", "application/octet-stream"];
 
 /// SCOMO on the packages of a root.
 ///
@@ -48,7 +45,9 @@ impl Software {
         let params = package.install_params.as_deref().unwrap_or_default();
         let digest = Sha256Digest::in_params(params)?;
         self.downloader
-            .fetch(url, digest, &package.id, &self.packages)
+            .fetch(url, digest, &package.id, &self.packages, |message| {
+                self.user.tell(message);
+            })
     }
 
     fn install_package(
@@ -204,10 +203,6 @@ fn to_component(installed: &Installed) -> Component {
 
 /// Refuses a package whose type or address says that it is none of ours.
 fn refuse_kind(package: &Package) -> Result<(), PackageError> {
-    let essence = |media_type: &str| {
-        let essence = media_type.split(';').next().unwrap_or_default();
-        essence.trim().to_ascii_lowercase()
-    };
     let pkg_type = package.pkg_type.as_deref().map(essence);
     let is_deb = pkg_type.as_deref() == Some("application/vnd.debian.binary-package")
         || package
@@ -219,7 +214,7 @@ fn refuse_kind(package: &Package) -> Result<(), PackageError> {
     }
     match pkg_type.as_deref() {
         None | Some("") => Ok(()),
-        Some(known) if PACKAGE_TYPES.contains(&known) => Ok(()),
+        Some(known) if is_package_type(known) => Ok(()),
         Some(_) => Err(PackageError::Kind("other than .tar")),
     }
 }

@@ -4,7 +4,8 @@ use core::time::Duration;
 use std::io::Read;
 
 use bytes::Bytes;
-use dm_proto::session::Transmit;
+use dm_proto::{auth::HMAC_HEADER, session::Transmit};
+use ureq::http::HeaderValue;
 
 /// The longest answer that is read. Sessions refuse what is over their own limit.
 const MAX_ANSWER: u64 = 4 << 20;
@@ -27,6 +28,8 @@ pub struct Answer {
     pub body: Bytes,
     /// Their `Content-Type`.
     pub content_type: String,
+    /// The signature that came with them ([`HMAC_HEADER`]).
+    pub hmac: Option<String>,
 }
 
 /// Why there is no answer.
@@ -82,11 +85,17 @@ impl Default for Http {
 impl Transport for Http {
     fn exchange(&mut self, message: &Transmit) -> Result<Answer, TransportError> {
         let media_type = message.encoding.media_type();
-        let response = self
+        let mut request = self
             .agent
             .post(message.uri.as_str())
             .header("Content-Type", media_type)
-            .header("Accept", media_type)
+            .header("Accept", media_type);
+        // A session makes none that no header can hold.
+        let hmac = message.hmac.as_ref();
+        if let Some(Ok(hmac)) = hmac.map(|hmac| HeaderValue::from_bytes(hmac.as_bytes())) {
+            request = request.header(HMAC_HEADER, hmac);
+        }
+        let response = request
             .send(message.body.as_ref())
             .map_err(|error| TransportError::NoAnswer(Box::new(error)))?;
         // 204: the server has nothing left to say.
@@ -99,6 +108,10 @@ impl Transport for Http {
             .and_then(|value| value.to_str().ok())
             .unwrap_or_default()
             .to_owned();
+        let hmac = response.headers().get(HMAC_HEADER);
+        // What is not text signs nothing.
+        let hmac = hmac.map(|value| String::from_utf8(value.as_bytes().to_vec()));
+        let hmac = hmac.map(Result::unwrap_or_default);
         let mut body = Vec::new();
         response
             .into_body()
@@ -111,6 +124,7 @@ impl Transport for Http {
         Ok(Answer {
             body: body.into(),
             content_type,
+            hmac,
         })
     }
 }

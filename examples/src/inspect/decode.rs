@@ -2,11 +2,13 @@
 
 use bytes::Bytes;
 use dm_proto::codec::{
-    self, ConvertOptions, DecodeOptions, DocumentType, Encoding, wbxml_to_xml, xml_to_wbxml,
+    self, ConvertOptions, DecodeOptions, Document, DocumentOptions, DocumentType, Encoding, Mode,
+    Tolerance, wbxml_to_xml, xml_to_wbxml,
 };
 
 use super::{
-    DecodeArgs, Doc, Failure, From, To, json::to_json, limits, outline, read_input, write_output,
+    DecodeArgs, Doc, Failure, From, To, document::document_to_json, document::outline_document,
+    json::to_json, limits, outline, read_input, write_output,
 };
 
 /// Reads a document, lists tolerances on standard error and writes it on standard output.
@@ -18,56 +20,86 @@ pub(super) fn run(args: &DecodeArgs) -> Result<(), Failure> {
         From::Wbxml => Encoding::Wbxml,
     };
     let document = match args.doc {
-        Doc::Auto | Doc::Syncml => return message(args, encoding, &octets),
+        Doc::Syncml => return message(args, encoding, &octets),
+        Doc::Auto => match DocumentType::detect(encoding, &octets) {
+            // What is not known is called what it is not: a message.
+            Some(DocumentType::SyncMl) | None => return message(args, encoding, &octets),
+            Some(document) => document,
+        },
         Doc::Devinf => DocumentType::DevInf,
         Doc::Dmddf => DocumentType::DmDdf,
         Doc::Cp => DocumentType::Provisioning,
     };
-    convert(args.to, encoding, octets, document)
+    other(args, encoding, &octets, document)
 }
 
-/// Converts a document that is no message, without a model of it.
-fn convert(
-    to: To,
+/// Reads a document that is no message, and writes it in another form.
+fn other(
+    args: &DecodeArgs,
     encoding: Encoding,
-    octets: Bytes,
+    octets: &Bytes,
     document: DocumentType,
 ) -> Result<(), Failure> {
-    if matches!(to, To::Json | To::Outline) {
-        return Err(Failure::Unsupported(
-            "outlines and JSON of documents other than messages (see --to xml)",
-        ));
-    }
-    let options = ConvertOptions::default()
-        .with_limits(limits())
-        .with_document(document);
-    // Through XML in any case: what is shown is what was understood.
-    let xml = match encoding {
-        Encoding::Wbxml => {
-            let options = options.clone().with_indent(to == To::Xml);
-            wbxml_to_xml(&octets, &options)
-                .map_err(Failure::Decode)?
-                .octets
-        }
-        _ => octets,
+    let options = document_options(args.strict).with_document(document);
+    // Between the encodings, values change their form too.
+    let convert = ConvertOptions::default()
+        .with_limits(options.limits.clone())
+        .with_document(document)
+        .with_mode(options.mode)
+        .with_indent(true);
+    let converted = match (encoding, args.to) {
+        (Encoding::Wbxml, To::Xml) => Some(wbxml_to_xml(octets, &convert)),
+        (Encoding::Xml, To::Wbxml) => Some(xml_to_wbxml(octets, &convert)),
+        _ => None,
     };
-    let wbxml = |xml: &Bytes| {
-        let converted = xml_to_wbxml(xml, &options).map_err(Failure::Decode)?;
-        Ok(converted.octets)
+    let out = match converted {
+        Some(converted) => {
+            let converted = converted.map_err(Failure::Decode)?;
+            warn(encoding, &converted.tolerances);
+            converted.octets
+        }
+        None => {
+            let document = read(encoding, octets, &options)?;
+            match args.to {
+                To::Xml => document.to_xml(true).map_err(Failure::Encode)?,
+                To::Wbxml => document.encode(Encoding::Wbxml).map_err(Failure::Encode)?,
+                To::Json => format!("{:#}", document_to_json(&document)).into(),
+                To::Outline => outline_document(&document).into(),
+            }
+        }
     };
-    match (to, encoding) {
-        (To::Wbxml, _) => write_output(&wbxml(&xml)?),
-        (_, Encoding::Wbxml) => {
-            write_output(&xml)?;
-            write_output(b"\n")
-        }
-        _ => {
-            let options = options.clone().with_indent(true);
-            let read = wbxml_to_xml(&wbxml(&xml)?, &options).map_err(Failure::Decode)?;
-            write_output(&read.octets)?;
-            write_output(b"\n")
-        }
+    write_output(&out)?;
+    match args.to {
+        // A shell prompt should not stand behind the last tag.
+        To::Xml | To::Json => write_output(b"\n"),
+        To::Wbxml | To::Outline => Ok(()),
     }
+}
+
+/// Reads a document as elements, and lists tolerances on standard error.
+pub(super) fn read(
+    encoding: Encoding,
+    octets: &Bytes,
+    options: &DocumentOptions,
+) -> Result<Document, Failure> {
+    let document = Document::read(encoding, octets, options).map_err(Failure::Decode)?;
+    warn(encoding, document.tolerances());
+    Ok(document)
+}
+
+fn warn(encoding: Encoding, tolerances: &[Tolerance]) {
+    for tolerance in tolerances {
+        anstream::eprintln!("warning: {encoding} {tolerance}");
+    }
+}
+
+/// How documents are read here.
+pub(super) fn document_options(strict: bool) -> DocumentOptions {
+    let depth = DocumentOptions::default().limits.depth;
+    let mode = if strict { Mode::Strict } else { Mode::Lenient };
+    DocumentOptions::default()
+        .with_limits(limits().with_depth(depth))
+        .with_mode(mode)
 }
 
 /// Decodes a message, and writes it in another form.
@@ -78,9 +110,7 @@ fn message(args: &DecodeArgs, encoding: Encoding, octets: &Bytes) -> Result<(), 
         DecodeOptions::lenient(limits())
     };
     let decoded = codec::decode(encoding, octets, &options).map_err(Failure::Decode)?;
-    for tolerance in &decoded.tolerances {
-        anstream::eprintln!("warning: {encoding} {tolerance}");
-    }
+    warn(encoding, &decoded.tolerances);
     let message = &decoded.message;
     match args.to {
         To::Xml => {
@@ -100,7 +130,7 @@ fn message(args: &DecodeArgs, encoding: Encoding, octets: &Bytes) -> Result<(), 
 
 /// XML if it begins like XML: `<` after a byte order mark and white space, or UTF-16. No WBXML version
 /// octet in use looks like any of these.
-fn guess(octets: &[u8]) -> Encoding {
+pub(super) fn guess(octets: &[u8]) -> Encoding {
     if octets.starts_with(b"\xFE\xFF") || octets.starts_with(b"\xFF\xFE") {
         return Encoding::Xml;
     }

@@ -3,9 +3,11 @@
 //! [`run`] is the program; [`outline`] is useful on its own, to log or show a message.
 
 mod decode;
+mod document;
 mod json;
 mod notification;
 mod outline;
+mod tree;
 
 use core::fmt;
 use std::{
@@ -16,9 +18,12 @@ use std::{
 };
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use dm_proto::{DecodeError, EncodeError, Limits, notification::NotificationError};
+use dm_proto::{
+    DecodeError, EncodeError, Limits, codec::DocumentType, notification::NotificationError,
+};
 
 pub use self::{
+    document::{document_to_json, outline_document},
     json::to_json,
     outline::{outline, summary},
 };
@@ -42,7 +47,7 @@ enum Action {
     Decode(DecodeArgs),
     /// Decode a Package 0 notification
     Notification(NotificationArgs),
-    /// Show a DDF or TNDS document as an indented tree (not supported yet)
+    /// Show a DDF or TNDS document as an indented tree
     Tree(TreeArgs),
 }
 
@@ -54,7 +59,7 @@ struct DecodeArgs {
     /// The form of the output
     #[arg(long, value_enum, default_value_t = To::Outline)]
     to: To,
-    /// The type of the document; all but messages only convert between xml and wbxml yet
+    /// The type of the document
     #[arg(long, value_enum, default_value_t = Doc::Auto)]
     doc: Doc,
     /// Refuse input that breaks the letter of the documents, instead of warning
@@ -125,7 +130,7 @@ enum Failure {
     Encode(EncodeError),
     Hex,
     Notification(NotificationError),
-    Unsupported(&'static str),
+    NotATree(DocumentType),
     Output(io::Error),
 }
 
@@ -138,7 +143,9 @@ impl fmt::Display for Failure {
             Self::Encode(error) => error.fmt(f),
             Self::Hex => f.write_str("--hex takes pairs of hexadecimal digits"),
             Self::Notification(error) => error.fmt(f),
-            Self::Unsupported(what) => write!(f, "{what} are not supported yet"),
+            Self::NotATree(document) => {
+                write!(f, "the document is {document}, not a DDF or TNDS document")
+            }
             Self::Output(error) => write!(f, "cannot write: {error}"),
         }
     }
@@ -165,7 +172,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let done = match &cli.command {
         Action::Decode(args) => decode::run(args),
         Action::Notification(args) => notification::run(args),
-        Action::Tree(_) => Err(Failure::Unsupported("DDF and TNDS documents")),
+        Action::Tree(args) => tree::run(args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -4,8 +4,11 @@ use core::fmt::Write as _;
 
 use dm_proto::{
     Data, MsgId, Piece,
+    codec::{Document, DocumentOptions},
     message::{Alert, Chal, Command, Item, Location, Meta, Results, Status, SyncHdr, SyncMl},
 };
+
+use super::document::write_outline;
 
 /// A message as indented lines: header, commands, end of the package. Control characters are escaped;
 /// credentials, nonces and the values of nodes that hold passwords show as `(secret)`.
@@ -171,7 +174,7 @@ impl Outline {
             // The summary has named it already.
             let named = command.items().len() <= SUMMARY_NAMES && is_bare(item);
             if !named || matches!(command, Command::Alert(_) | Command::Status(_)) {
-                self.item(indent, item);
+                self.item(indent, item, meta);
             }
         }
         if let Command::Unsupported(command) = command {
@@ -189,7 +192,11 @@ impl Outline {
         self.line(indent, &format!("challenge {}{nonce}", shown(type_)));
     }
 
-    fn item(&mut self, indent: usize, item: &Item) {
+    fn item(&mut self, indent: usize, item: &Item, meta: Option<&Meta>) {
+        // A document of another type is shown below; one that cannot be read is text or octets.
+        let document = Document::in_item(item, meta, &DocumentOptions::default())
+            .ok()
+            .flatten();
         let mut line = String::new();
         match (&item.target, &item.source) {
             (Some(target), None) => line.push_str(&place(target)),
@@ -207,10 +214,10 @@ impl Outline {
                 .into_iter()
                 .flatten()
                 .any(|location| is_secret(location.loc_uri.as_str()));
-            let value = if secret {
-                String::from("(secret)")
-            } else {
-                value(data)
+            let value = match &document {
+                _ if secret => String::from("(secret)"),
+                Some(document) => format!("({} document)", document.document_type()),
+                None => value(data),
             };
             let _ = write!(line, "= {value}");
         }
@@ -228,6 +235,9 @@ impl Outline {
             line.push_str("(empty item)");
         }
         self.line(indent, &line);
+        if let Some(document) = document {
+            write_outline(&mut self.0, indent.saturating_add(1), &document);
+        }
     }
 
     fn meta(&mut self, indent: usize, meta: &Meta) {
@@ -315,7 +325,7 @@ fn list<'a>(mut names: impl Iterator<Item = &'a str>) -> String {
 }
 
 /// Text of the peer's, with control characters escaped, so that it cannot drive a terminal.
-fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     if text.is_empty() {
         return String::from("\"\"");
     }
@@ -352,7 +362,7 @@ fn value(data: &Data) -> String {
 }
 
 /// Text in quotes, its end cut off where it is long.
-fn abbreviated(text: &str) -> String {
+pub(super) fn abbreviated(text: &str) -> String {
     const SHOWN: usize = 120;
     match text.char_indices().nth(SHOWN) {
         Some((at, _)) => {
@@ -365,7 +375,7 @@ fn abbreviated(text: &str) -> String {
 
 /// Whether the node at `uri` holds a password or nonce: the leaves of DMAcc (OMA-TS-DM_StdObj) and those
 /// of DM 1.1 accounts.
-fn is_secret(uri: &str) -> bool {
+pub(super) fn is_secret(uri: &str) -> bool {
     let path = uri.split('?').next().unwrap_or_default();
     let name = path.rsplit('/').next().unwrap_or_default();
     matches!(
@@ -376,6 +386,8 @@ fn is_secret(uri: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use dm_proto::{
         AlertCode, StatusCode,
         message::{CommandName, Cred, Exec, Replace, Sequence},
@@ -396,7 +408,7 @@ mod tests {
                     ..Location::from("IMEI:1")
                 },
                 cred: Some(Box::new(Cred {
-                    meta: Some(Box::new(Meta::of_type("syncml:auth-md5"))),
+                    meta: Some(Arc::new(Meta::of_type("syncml:auth-md5"))),
                     data: "hidden".into(),
                     ..Cred::default()
                 })),

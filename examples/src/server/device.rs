@@ -60,7 +60,7 @@ pub enum Auth {
     /// `syncml:auth-md5`
     #[default]
     Md5,
-    /// `syncml:auth-MAC`; not supported yet.
+    /// `syncml:auth-MAC`: every message is signed.
     Hmac,
 }
 
@@ -76,6 +76,10 @@ pub enum Profile {
     SequenceGuards,
     /// Windows (MS-MDM).
     Windows,
+    /// Intel's libdmclient.
+    Libdmclient,
+    /// The DM client of Android phones.
+    Android,
 }
 
 impl Profile {
@@ -85,6 +89,8 @@ impl Profile {
             Self::Standard => DeviceProfile::STANDARD,
             Self::SequenceGuards => DeviceProfile::STANDARD.with_sequence_guards(),
             Self::Windows => DeviceProfile::WINDOWS,
+            Self::Libdmclient => DeviceProfile::LIBDMCLIENT,
+            Self::Android => DeviceProfile::ANDROID,
         }
     }
 }
@@ -131,9 +137,6 @@ pub enum DeviceError {
     /// A member that the rest makes necessary is empty.
     #[error("\"{0}\" must not be empty")]
     Empty(&'static str),
-    /// HMAC credentials.
-    #[error("auth \"hmac\" is not supported yet")]
-    Hmac,
     /// A place for notifications that is not one.
     #[error("\"notify\" is not of the form udp://host:port")]
     Notify,
@@ -170,8 +173,7 @@ impl Device {
         }
         match self.auth {
             Auth::None => {}
-            Auth::Hmac => return Err(DeviceError::Hmac),
-            Auth::Basic | Auth::Md5 => {
+            Auth::Basic | Auth::Md5 | Auth::Hmac => {
                 let needed = [
                     ("user", self.user.as_str()),
                     ("password", self.password.expose()),
@@ -205,8 +207,8 @@ impl Device {
         let scheme = match self.auth {
             Auth::None => Scheme::Transport,
             Auth::Basic => Scheme::Basic,
-            // An account with HMAC is never stored; a digest is the nearest to it.
-            Auth::Md5 | Auth::Hmac => Scheme::Md5,
+            Auth::Md5 => Scheme::Md5,
+            Auth::Hmac => Scheme::Hmac,
         };
         let server_user = if self.server_user.is_empty() {
             &self.server_id

@@ -14,10 +14,12 @@ use axum::{
 use bytes::Bytes;
 use dm_proto::{
     AlertCode, StatusCode,
-    codec::{DecodeOptions, Encoding, encode},
-    message::{Command, CommandName, Location, Status, SyncHdr, SyncMl},
+    auth::HMAC_HEADER,
+    codec::{DecodeOptions, Encoding},
+    message::Command,
     session::{
         Disposition, Headers, ReceiveError, Received, ServerConfig, ServerSession, Transmit,
+        refusal,
     },
 };
 use dm_tree::remote::{Notice, Operation as _, Queue};
@@ -76,15 +78,24 @@ impl IntoResponse for Refusal {
 }
 
 /// The answer to a message: a message, or nothing where nothing is left to say.
-struct Answer(Option<(Encoding, Bytes)>);
+struct Answer(Option<Transmit>);
 
 impl IntoResponse for Answer {
     fn into_response(self) -> Response {
         let private = (header::CACHE_CONTROL, HeaderValue::from_static("private"));
         match self.0 {
-            Some((encoding, octets)) => {
-                let media_type = HeaderValue::from_static(encoding.media_type());
-                ([private, (header::CONTENT_TYPE, media_type)], octets).into_response()
+            Some(transmit) => {
+                let media_type = HeaderValue::from_static(transmit.encoding.media_type());
+                let headers = [private, (header::CONTENT_TYPE, media_type)];
+                let mut response = (headers, transmit.body).into_response();
+                // A session makes none that no header can hold.
+                let hmac = transmit
+                    .hmac
+                    .map(|hmac| HeaderValue::from_bytes(hmac.as_bytes()));
+                if let Some(Ok(hmac)) = hmac {
+                    response.headers_mut().insert(HMAC_HEADER, hmac);
+                }
+                response
             }
             None => (Http::NO_CONTENT, [private]).into_response(),
         }
@@ -110,11 +121,21 @@ async fn answer(shared: &Shared, request: Request) -> Result<Answer, Refusal> {
     Encoding::from_media_type(content_type).ok_or(Refusal::MediaType)?;
     let octets = read_body(body, shared.session.limits.message_size).await?;
     let options = DecodeOptions::lenient(shared.session.limits.clone());
-    let received = Received::read(octets.clone(), Headers::new(content_type), &options);
-    let received = received.map_err(|error| match error {
-        ReceiveError::UnsupportedMediaType(_) => Refusal::MediaType,
-        other => Refusal::NotAMessage(other.to_string()),
-    })?;
+    // What is not text signs nothing.
+    let hmac = parts.headers.get(HMAC_HEADER);
+    let hmac = hmac.map(|value| core::str::from_utf8(value.as_bytes()).unwrap_or_default());
+    let headers = Headers::new(content_type).with_hmac(hmac);
+    let received = match Received::read(octets.clone(), headers, &options) {
+        Ok(received) => received,
+        Err(ReceiveError::UnsupportedMediaType(_)) => return Err(Refusal::MediaType),
+        Err(error) => {
+            let Some(answer) = Received::refuse_unreadable(&octets, headers, &options) else {
+                return Err(Refusal::NotAMessage(error.to_string()));
+            };
+            shared.log(format_args!("a message was refused: {error}"));
+            return Ok(Answer(Some(answer)));
+        }
+    };
     shared.tell(
         Direction::FromDevice,
         &received,
@@ -125,8 +146,8 @@ async fn answer(shared: &Shared, request: Request) -> Result<Answer, Refusal> {
         shared.log(format_args!("{error}"));
         Refusal::Internal
     })?;
-    if let Some((encoding, octets)) = &answer.0 {
-        shared.tell(Direction::ToDevice, &received, *encoding, octets);
+    if let Some(Transmit { encoding, body, .. }) = &answer.0 {
+        shared.tell(Direction::ToDevice, &received, *encoding, body);
     }
     Ok(answer)
 }
@@ -233,9 +254,7 @@ async fn attempt(shared: &Shared, received: &Received, mut row: Row) -> Result<A
     }
     // Session, operations and answer are stored before a byte of the answer leaves.
     shared.commit(row, updates, None).await?;
-    Ok(Answer(
-        transmit.map(|transmit| (transmit.encoding, transmit.body)),
-    ))
+    Ok(Answer(transmit))
 }
 
 /// The session that a message belongs to.
@@ -259,12 +278,10 @@ fn route(shared: &Shared, received: &Received, row: &Row) -> Result<Route, Answe
     };
     if let Some(slot) = of(Disposition::Repeat).next() {
         shared.log(format_args!("{:?} repeats a message", row.id));
-        let stored = slot.last_sent.clone();
-        let stored = stored.map(|Transmit { encoding, body, .. }| (encoding, body));
-        return Err(Answer(stored));
+        return Err(Answer(slot.last_sent.clone()));
     }
     // Where it could be the next of either: credentials are for a session that was asked for them.
-    let proves = received.header().cred.is_some();
+    let proves = received.has_credentials();
     let mut next = of(Disposition::Next);
     if let Some(slot) = if proves { next.last() } else { next.next() } {
         return restore(shared, received, row, slot);
@@ -390,35 +407,7 @@ fn log(shared: &Shared, row: &Row, notice: &Notice) {
 
 /// The answer to a message that no session takes: a status for its header, and the end.
 fn refuse(received: &Received, status: StatusCode) -> Answer {
-    let header = received.header();
-    let message = SyncMl {
-        header: SyncHdr {
-            ver_dtd: header.ver_dtd.clone(),
-            ver_proto: header.ver_proto.clone(),
-            session_id: header.session_id.clone(),
-            msg_id: 1.into(),
-            target: Location::from(header.source.loc_uri.clone()),
-            source: Location::from(header.target.loc_uri.clone()),
-            ..SyncHdr::default()
-        },
-        commands: vec![
-            Status {
-                cmd_id: 1.into(),
-                msg_ref: header.msg_id.clone(),
-                cmd_ref: "0".into(),
-                cmd: CommandName::SYNC_HDR,
-                data: status,
-                ..Status::default()
-            }
-            .into(),
-        ],
-        is_final: true,
-        ..SyncMl::default()
-    };
-    let encoding = received.encoding();
-    // What the device's own header may hold, ours may; if not, there is nothing to say to it.
-    let octets = encode(encoding, &message).ok();
-    Answer(octets.map(|octets| (encoding, octets)))
+    Answer(refusal(received.header(), received.encoding(), status))
 }
 
 impl Shared {

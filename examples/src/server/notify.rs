@@ -75,8 +75,11 @@ async fn try_attend(shared: &Arc<Shared>, id: &str) -> Result<(), Fault> {
         row.queue.session_lost();
     }
     let session_id = match row.calls.session_id {
-        Some(session_id) => session_id,
-        None => u16::from_be_bytes(random()?).max(1),
+        // A device that remembers a session of that number lets the calls for it lie.
+        Some(session_id) if row.calls.times % CALLS_PER_SESSION != CALLS_PER_SESSION - 1 => {
+            session_id
+        }
+        _ => u16::from_be_bytes(random()?).max(1),
     };
     row.calls.session_id = Some(session_id);
     row.calls.back_off(now);
@@ -121,10 +124,20 @@ fn package_0(row: &Row, session_id: u16) -> std::io::Result<Vec<u8>> {
     let mut account = row.device.account(&row.id, &LocUri::default(), &row.nonces);
     account.server.secret = row.device.server_password.clone();
     account.server.nonce = row.nonces.server.clone();
-    Notification::new(session_id, row.device.server_id.as_str())
-        .to_octets(&account)
-        .map_err(std::io::Error::other)
+    let notification = Notification::new(session_id, row.device.server_id.as_str());
+    // A device that was reset has lost the nonce, and may take the special one. Its session begins with a
+    // challenge all the same: what is proved with a nonce of nobody's can be shown twice.
+    let is_special = row.calls.times.is_multiple_of(CALLS_PER_NONCE);
+    let profile = row.device.profile.to_profile();
+    let octets = notification.to_octets_for(&account, &profile, is_special);
+    octets.map_err(std::io::Error::other)
 }
+
+/// How many calls ask for a session of the same number.
+const CALLS_PER_SESSION: u32 = 8;
+
+/// Of how many calls the last one is signed with the special nonce.
+const CALLS_PER_NONCE: u32 = 3;
 
 /// How long to sleep when nothing is due; commits wake us earlier.
 const IDLE: Duration = Duration::from_secs(60);

@@ -1,5 +1,7 @@
 //! `dm-inspect`, run as a process.
 
+mod documents;
+
 use std::{
     io::Write as _,
     process::{Command, Output, Stdio},
@@ -165,7 +167,7 @@ fn json_has_the_names_of_the_elements() {
 
 #[test]
 fn bad_input_is_refused_with_its_place_and_path() {
-    let cases: [(&[u8], &str); 6] = [
+    let cases: [(&[u8], &str); 5] = [
         (b"", "wbxml byte 0 at /: unexpected end of input"),
         (b"<SyncML", "xml byte 7 at /: unexpected end of input"),
         (
@@ -175,10 +177,6 @@ fn bad_input_is_refused_with_its_place_and_path() {
         (
             b"\x02\xA4\x01\x6A\0\x6D\x6C\x71\x031.2",
             "wbxml byte 12 at SyncML/SyncHdr/VerDTD: unexpected end of input",
-        ),
-        (
-            b"\x02\x0B\x6A\0\x45\x01",
-            "wbxml byte 1 at /: public identifier 0xB is not that of SyncML",
         ),
         (
             b"\x52\xA4\x01\x6A\0\x6D\x01",
@@ -230,52 +228,6 @@ fn what_breaks_the_letter_is_read_with_a_warning_and_refused_if_strict() {
         &inspect(&["decode", "--strict", "-"], message.as_bytes()),
         &format!("xml byte {offset} at SyncML/SyncHdr/SessionID: SessionID stands too late"),
     );
-}
-
-#[test]
-fn documents_of_other_types_convert_between_xml_and_wbxml() {
-    for (doc, xml) in [
-        (
-            "cp",
-            "<wap-provisioningdoc version=\"1.1\"><characteristic type=\"APPLICATION\">\
-             <parm name=\"APPID\" value=\"w7\"/></characteristic></wap-provisioningdoc>",
-        ),
-        (
-            "dmddf",
-            "<MgmtTree xmlns=\"syncml:dmddf1.2\"><VerDTD>1.2</VerDTD><Node><NodeName>A</NodeName>\
-             <Value>x</Value></Node></MgmtTree>",
-        ),
-        (
-            "devinf",
-            "<DevInf xmlns=\"syncml:devinf\"><VerDTD>1.2</VerDTD><Man>M</Man></DevInf>",
-        ),
-    ] {
-        let decode = |to: &str, input: &[u8]| {
-            let output = inspect(&["decode", "--doc", doc, "--to", to, "-"], input);
-            assert_eq!(output.status.code(), Some(0), "{doc} to {to}");
-            output.stdout
-        };
-        let wbxml = decode("wbxml", xml.as_bytes());
-        assert_eq!(decode("wbxml", &wbxml), wbxml, "{doc}");
-        let shown = decode("xml", &wbxml);
-        assert_eq!(decode("xml", xml.as_bytes()), shown, "{doc}");
-        let text = String::from_utf8(shown).expect("xml is text");
-        let lines: String = text.lines().map(str::trim_start).collect();
-        assert!(lines.ends_with(xml), "{lines}");
-    }
-}
-
-#[test]
-fn what_is_not_supported_yet_says_so() {
-    let output = inspect(&["decode", "--doc", "cp", "-"], b"");
-    refused(
-        &output,
-        "outlines and JSON of documents other than messages (see --to xml) are not supported yet",
-    );
-    let output = inspect(&["decode", "--doc", "devinf", "--to", "xml", "-"], b"\x03");
-    assert_eq!(output.status.code(), Some(1));
-    let output = inspect(&["tree", "-"], b"");
-    refused(&output, "DDF and TNDS documents are not supported yet");
 }
 
 #[test]

@@ -1,23 +1,41 @@
 //! Types of documents, and their conversion between the encodings without the model.
 
 mod convert;
+mod embedded;
+mod options;
 mod read;
+mod read_tree;
 mod tables;
+mod to_wbxml;
+mod to_xml;
+mod tree;
 mod write;
+mod write_tree;
 mod xml;
 
+use alloc::{borrow::Cow, string::String};
 use core::fmt;
 
-pub use self::convert::{ConvertOptions, Converted, WbxmlVersion, wbxml_to_xml, xml_to_wbxml};
 use self::tables::{AttributeRow, Row};
-use super::tags::{self, Element};
+pub use self::{
+    convert::{Converted, wbxml_to_xml, xml_to_wbxml},
+    options::{ConvertOptions, DocumentOptions, WbxmlVersion},
+    tree::{Children, Document, DocumentBuilder, Element},
+};
+use super::{
+    Encoding,
+    tags::{self, Element as SyncMlElement},
+};
+use crate::{DecodeError, DecodeErrorKind, Limits};
 
 /// A type of document that WBXML has token tables for.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum DocumentType {
-    /// SyncML 1.0 to 1.2 with MetInf; `DM DDF` as code page 2 is read inside it.
+    /// SyncML 1.0 to 1.2 with MetInf; DM DDF as code page 2 is read inside it.
     SyncMl,
+    /// Meta information, 1.0 to 1.2, as a document of its own.
+    MetInf,
     /// Device information of data synchronization, 1.0 to 1.2.
     DevInf,
     /// A device description (DDF) or serialized tree (TNDS).
@@ -74,9 +92,39 @@ const PUBLIC_IDS: &[(u32, &str, DocumentType, Version)] = &[
         Version::V1_2,
     ),
     (
+        0x1202,
+        "-//SYNCML//DTD MetInf 1.2//EN",
+        DocumentType::MetInf,
+        Version::V1_2,
+    ),
+    (
         0x1203,
         "-//SYNCML//DTD DevInf 1.2//EN",
         DocumentType::DevInf,
+        Version::V1_2,
+    ),
+    (
+        0,
+        "-//SYNCML//DTD MetInf 1.0//EN",
+        DocumentType::MetInf,
+        Version::V1_0,
+    ),
+    (
+        0,
+        "-//SYNCML//DTD MetInf 1.1//EN",
+        DocumentType::MetInf,
+        Version::V1_1,
+    ),
+    (
+        0,
+        "-//SYNCML//DTD MetaInf 1.2//EN",
+        DocumentType::MetInf,
+        Version::V1_2,
+    ),
+    (
+        0,
+        "-//OMA//DTD SYNCML-METINF 1.2//EN",
+        DocumentType::MetInf,
         Version::V1_2,
     ),
     (0, DM_DDF_FPI, DocumentType::DmDdf, Version::V1_2),
@@ -105,12 +153,19 @@ enum Version {
 
 impl DocumentType {
     /// Every type.
-    pub const ALL: &[Self] = &[Self::SyncMl, Self::DevInf, Self::DmDdf, Self::Provisioning];
+    pub const ALL: &[Self] = &[
+        Self::SyncMl,
+        Self::MetInf,
+        Self::DevInf,
+        Self::DmDdf,
+        Self::Provisioning,
+    ];
 
     /// The local name of the root element.
     pub const fn root(self) -> &'static str {
         match self {
             Self::SyncMl => "SyncML",
+            Self::MetInf => "MetInf",
             Self::DevInf => "DevInf",
             Self::DmDdf => "MgmtTree",
             Self::Provisioning => "wap-provisioningdoc",
@@ -121,6 +176,7 @@ impl DocumentType {
     pub const fn namespace(self) -> &'static str {
         match self {
             Self::SyncMl => tags::SYNCML_1_2,
+            Self::MetInf => tags::METINF,
             Self::DevInf => DEV_INF,
             Self::DmDdf => DM_DDF,
             Self::Provisioning => "",
@@ -128,13 +184,14 @@ impl DocumentType {
     }
 
     /// The media types in XML and in WBXML. Those of SyncML are the ones of device management, those
-    /// of DM DDF are the ones of TNDS.
+    /// of DM DDF are the ones of TNDS; MetInf has none of its own and those of plain XML and WBXML.
     pub const fn media_types(self) -> (&'static str, &'static str) {
         match self {
             Self::SyncMl => (
                 "application/vnd.syncml.dm+xml",
                 "application/vnd.syncml.dm+wbxml",
             ),
+            Self::MetInf => ("application/xml", "application/vnd.wap.wbxml"),
             Self::DevInf => (
                 "application/vnd.syncml-devinf+xml",
                 "application/vnd.syncml-devinf+wbxml",
@@ -171,29 +228,48 @@ impl DocumentType {
         by_name(name).map(|(document, _)| document)
     }
 
-    /// The element behind a token: namespace and name.
-    fn tag(self, version: Version, page: u8, token: u8) -> Option<(&'static str, &'static str)> {
-        let row = |rows: &[Row]| rows.iter().find(|row| row.0 == token).map(|row| row.1);
-        match (self, page) {
-            (Self::SyncMl, tags::PAGE_SYNCML | tags::PAGE_METINF) => {
-                let element = Element::from_token(page, token)?;
-                let namespace = match (page, version) {
-                    (tags::PAGE_METINF, _) => tags::METINF,
-                    (_, Version::V1_0) => tags::SYNCML_1_0,
-                    (_, Version::V1_1) => tags::SYNCML_1_1,
-                    (_, Version::V1_2) => tags::SYNCML_1_2,
-                };
-                Some((namespace, element.name()))
-            }
-            (Self::SyncMl | Self::DmDdf, PAGE_DM_DDF) => Some((DM_DDF, row(tables::DM_DDF)?)),
-            (Self::DevInf, 0) if token == TOKEN_SIZE && version != Version::V1_2 => {
-                Some((DEV_INF, "Size"))
-            }
-            (Self::DevInf, 0) => Some((DEV_INF, row(tables::DEV_INF)?)),
-            (Self::Provisioning, 0) => Some(("", row(tables::PROVISIONING_0)?)),
-            (Self::Provisioning, 1) => Some(("", row(tables::PROVISIONING_1)?)),
-            _ => None,
+    /// The type that a media type names, in either encoding; parameters and case do not matter.
+    pub fn from_media_type(media_type: &str) -> Option<Self> {
+        let essence = media_type.split(';').next().unwrap_or_default().trim();
+        let is_it = |name: &str| name.eq_ignore_ascii_case(essence);
+        if DDF_MEDIA_TYPES.iter().any(|name| is_it(name)) {
+            return Some(Self::DmDdf);
         }
+        Self::ALL.iter().copied().find(|document| {
+            let (xml, wbxml) = document.media_types();
+            *document != Self::MetInf && (is_it(xml) || is_it(wbxml))
+        })
+    }
+
+    /// The type of a document, told by its public identifier, or by its root element and namespace.
+    ///
+    /// Of XML no more than the start tag of the root is read.
+    pub fn detect(encoding: Encoding, octets: &[u8]) -> Option<Self> {
+        match encoding {
+            Encoding::Wbxml => read::Reader::detect(octets),
+            Encoding::Xml => read_tree::root_of_xml(octets),
+        }
+    }
+
+    /// The element behind a token: namespace and name.
+    #[inline(always)]
+    fn tag(self, version: Version, page: u8, token: u8) -> Option<(Space<'static>, &'static str)> {
+        let (space, names) = match (self, page) {
+            (Self::SyncMl, tags::PAGE_SYNCML) => (Space::SyncMl(version), &tables::SYNCML_NAMES),
+            (Self::SyncMl | Self::MetInf, tags::PAGE_METINF) | (Self::MetInf, 0) => {
+                (Space::MetInf, &tables::METINF_NAMES)
+            }
+            (Self::SyncMl | Self::DmDdf, PAGE_DM_DDF) => (Space::DmDdf, &tables::DM_DDF_NAMES),
+            (Self::DevInf, 0) if token == TOKEN_SIZE && version != Version::V1_2 => {
+                return Some((Space::DevInf, "Size"));
+            }
+            (Self::DevInf, 0) => (Space::DevInf, &tables::DEV_INF_NAMES),
+            (Self::Provisioning, 0) => (Space::None, &tables::PROVISIONING_0_NAMES),
+            (Self::Provisioning, 1) => (Space::None, &tables::PROVISIONING_1_NAMES),
+            _ => return None,
+        };
+        let name = *names.get(usize::from(token & 0x3F))?;
+        (!name.is_empty()).then_some((space, name))
     }
 
     /// The code page and token of an element. No namespace means that of the type.
@@ -203,9 +279,13 @@ impl DocumentType {
                 .find(|row| row.1 == local)
                 .map(|row| (page, row.0))
         };
+        let place = |element: SyncMlElement| (element.page(), element.token());
         match self {
-            Self::SyncMl => Element::from_qualified(namespace, local)
-                .map(|element| (element.page(), element.token())),
+            Self::SyncMl if namespace == DM_DDF => row(PAGE_DM_DDF, tables::DM_DDF),
+            Self::SyncMl => SyncMlElement::from_qualified(namespace, local).map(place),
+            Self::MetInf if matches!(namespace, "" | tags::METINF) => {
+                SyncMlElement::from_qualified(tags::METINF, local).map(place)
+            }
             Self::DmDdf if matches!(namespace, "" | DM_DDF) => row(PAGE_DM_DDF, tables::DM_DDF),
             Self::DevInf if matches!(namespace, "" | DEV_INF) => match local {
                 "Size" => Some((0, TOKEN_SIZE)),
@@ -214,6 +294,11 @@ impl DocumentType {
             Self::Provisioning if namespace.is_empty() => row(0, tables::PROVISIONING_0),
             _ => None,
         }
+    }
+
+    /// Whether it stands inside the `Data` of SyncML.
+    const fn is_embeddable(self) -> bool {
+        matches!(self, Self::DevInf | Self::DmDdf)
     }
 
     /// The attribute starts of a page.
@@ -272,6 +357,7 @@ impl fmt::Display for DocumentType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::SyncMl => "SyncML",
+            Self::MetInf => "MetInf",
             Self::DevInf => "DevInf",
             Self::DmDdf => "DM DDF",
             Self::Provisioning => "Client Provisioning",
@@ -279,8 +365,82 @@ impl fmt::Display for DocumentType {
     }
 }
 
+impl Version {
+    /// The version that the text of a `VerDTD` says.
+    fn stated(text: &str) -> Option<Self> {
+        match text.trim() {
+            "1.0" => Some(Self::V1_0),
+            "1.1" => Some(Self::V1_1),
+            "1.2" => Some(Self::V1_2),
+            _ => None,
+        }
+    }
+}
+
+/// The namespace of an element.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+enum Space<'i> {
+    #[default]
+    None,
+    SyncMl(Version),
+    MetInf,
+    DevInf,
+    DmDdf,
+    /// None of those.
+    Foreign(Cow<'i, str>),
+}
+
+impl<'i> Space<'i> {
+    fn new(namespace: Cow<'i, str>) -> Self {
+        match &*namespace {
+            "" => Self::None,
+            tags::SYNCML_1_0 => Self::SyncMl(Version::V1_0),
+            tags::SYNCML_1_1 => Self::SyncMl(Version::V1_1),
+            tags::SYNCML_1_2 => Self::SyncMl(Version::V1_2),
+            tags::METINF => Self::MetInf,
+            DEV_INF => Self::DevInf,
+            DM_DDF => Self::DmDdf,
+            _ => Self::Foreign(namespace),
+        }
+    }
+
+    fn as_str(&self) -> &str {
+        match self {
+            Self::None => "",
+            Self::SyncMl(Version::V1_0) => tags::SYNCML_1_0,
+            Self::SyncMl(Version::V1_1) => tags::SYNCML_1_1,
+            Self::SyncMl(Version::V1_2) => tags::SYNCML_1_2,
+            Self::MetInf => tags::METINF,
+            Self::DevInf => DEV_INF,
+            Self::DmDdf => DM_DDF,
+            Self::Foreign(name) => name,
+        }
+    }
+}
+
+/// Whether a namespace is one of the types', or none.
+fn is_standard(namespace: &str) -> bool {
+    !matches!(Space::new(Cow::Borrowed(namespace)), Space::Foreign(_))
+}
+
+/// The media types of DDF documents; those of TNDS are in [`DocumentType::media_types`].
+const DDF_MEDIA_TYPES: [&str; 2] = [
+    "application/vnd.syncml.dmddf+xml",
+    "application/vnd.syncml.dmddf+wbxml",
+];
+
 /// `Size` of DevInf 1.0 and 1.1, `MaxSize` of 1.2.
 const TOKEN_SIZE: u8 = 0x1C;
+
+fn check_size(encoding: Encoding, octets: &[u8], limits: &Limits) -> Result<(), DecodeError> {
+    let limit = limits.message_size;
+    let size = octets.len();
+    if size <= limit {
+        return Ok(());
+    }
+    let kind = DecodeErrorKind::TooLarge { size, limit };
+    Err(DecodeError::new(encoding, limit, String::new(), kind))
+}
 
 fn by_number(id: u32) -> Option<(DocumentType, Version)> {
     PUBLIC_IDS
@@ -308,15 +468,21 @@ mod tests {
             (DocumentType::Provisioning, 0, tables::PROVISIONING_0),
         ] {
             for &(token, name) in rows {
+                let space = Space::new(Cow::Borrowed(document.namespace()));
                 assert_eq!(
                     document.tag(Version::V1_2, page, token),
-                    Some((document.namespace(), name))
+                    Some((space, name))
                 );
                 assert_eq!(
                     document.token(document.namespace(), name),
                     Some((page, token))
                 );
             }
+        }
+        for &element in SyncMlElement::ALL {
+            let (page, token) = (element.page(), element.token());
+            let tag = DocumentType::SyncMl.tag(Version::V1_2, page, token);
+            assert_eq!(tag.map(|tag| tag.1), Some(element.name()));
         }
         assert_eq!(tables::DM_DDF.len(), 56);
         assert_eq!(tables::DEV_INF.len(), 47);

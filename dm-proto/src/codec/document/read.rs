@@ -1,83 +1,185 @@
 //! WBXML octets into pieces of any document type.
 
-use alloc::{
-    borrow::Cow,
-    string::{String, ToString},
-    vec::Vec,
-};
+use alloc::{borrow::Cow, format, string::String, vec::Vec};
 
-use super::{DocumentType, Version, by_name, by_number};
+use super::{DocumentType, Space, Version, by_name, by_number};
 use crate::{
     DecodeErrorKind,
     codec::{
+        Mode, Tolerance, ToleranceKind,
         event::{Fault, is_name},
+        tags,
         wbxml::{
+            UNKNOWN_TOKENS, find_nul,
             integer::{Broken, mb_u_int32},
             token,
         },
     },
+    error::excerpt,
 };
 
 /// One step through a document.
 pub(super) enum Piece<'i> {
     Start(Start<'i>),
-    Text(Cow<'i, [u8]>),
+    Text(Cow<'i, str>),
+    Char(char),
     Opaque(&'i [u8]),
     End,
 }
 
-/// An element that begins; its attributes have namespace, name and value.
+/// An element that begins.
 pub(super) struct Start<'i> {
+    pub(super) space: Space<'i>,
+    pub(super) local: Cow<'i, str>,
+    pub(super) attributes: Vec<Attribute<'i>>,
+}
+
+/// An attribute; the namespace is empty where there is none.
+pub(super) struct Attribute<'i> {
     pub(super) namespace: Cow<'i, str>,
     pub(super) local: Cow<'i, str>,
-    pub(super) attributes: Vec<(Cow<'i, str>, Cow<'i, str>, String)>,
+    pub(super) value: Cow<'i, str>,
+}
+
+/// A frequent step, without the weight of a [`Piece`].
+pub(super) enum Step<'i> {
+    /// An element of the tables without attributes.
+    Start(Space<'static>, &'static str),
+    /// An element of the tables with this text and nothing else.
+    Leaf(Space<'static>, &'static str, &'i str),
+    End,
+    /// Something else, or nothing: [`Reader::next`] tells.
+    Other,
 }
 
 /// Reads a document, whose type the header says or the caller.
+#[derive(Clone)]
 pub(super) struct Reader<'i> {
     pub(super) document: DocumentType,
-    version: Version,
+    pub(super) version: Version,
+    /// What broke the letter so far.
+    pub(super) odd: Vec<Tolerance>,
+    mode: Mode,
     rest: &'i [u8],
+    /// The part of the body up to the first octet that is not UTF-8: its strings are checked already.
+    checked: &'i str,
+    /// What was left of the body where `checked` begins.
+    checked_from: usize,
     length: usize,
     last: usize,
-    latin_1: bool,
+    charset: Charset,
     table: &'i [u8],
     page: u8,
     attribute_page: u8,
-    depth: usize,
+    /// Whether the tag page was switched just before this token.
+    switched: bool,
+    /// Page and token of the open elements.
+    open: Vec<(u8, u8)>,
     is_empty: bool,
-    /// What may still be copied out of the string table and into attributes.
+    /// What may still be copied, and kept about what is odd.
     budget: usize,
     limit: usize,
+    /// What was left of the budget when the caller asked last.
+    reported: usize,
+}
+
+/// A place in the content of an element, to come back to.
+pub(super) struct Mark<'i> {
+    rest: &'i [u8],
+    last: usize,
+    odd: usize,
+}
+
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Charset {
+    Utf8,
+    Ascii,
+    Latin1,
 }
 
 type Result<T> = core::result::Result<T, Fault>;
 
 impl<'i> Reader<'i> {
-    pub(super) fn new(octets: &'i [u8], hint: Option<DocumentType>, limit: usize) -> Result<Self> {
+    /// Reads the header. `limit` bounds what is copied and kept.
+    pub(super) fn new(
+        octets: &'i [u8],
+        hint: Option<DocumentType>,
+        mode: Mode,
+        limit: usize,
+    ) -> Result<Self> {
         let mut reader = Self {
             document: DocumentType::SyncMl,
             version: Version::V1_2,
+            odd: Vec::new(),
+            mode,
             rest: octets,
+            checked: "",
+            checked_from: 0,
             length: octets.len(),
             last: octets.len(),
-            latin_1: false,
+            charset: Charset::Utf8,
             table: &[],
             page: 0,
             attribute_page: 0,
-            depth: 0,
+            switched: false,
+            open: Vec::with_capacity(16),
             is_empty: false,
             budget: limit,
             limit,
+            reported: limit,
         };
-        reader.header(hint)?;
+        let told = reader.header()?;
+        // Who asks for a type gets it: identifiers in the field are often wrong.
+        let told = match (hint, told) {
+            (Some(hint), Some(told)) if told.0 == hint => Some(told),
+            (Some(hint), _) => Some((hint, Version::V1_2)),
+            (None, told) => told,
+        };
+        (reader.document, reader.version) =
+            told.ok_or_else(|| reader.fail(DecodeErrorKind::UnknownDocument))?;
+        reader.checked_from = reader.rest.len();
+        if reader.charset == Charset::Utf8 {
+            reader.checked = valid_start(reader.rest);
+        }
+        if let Some(version) = reader.stated_version() {
+            reader.version = version;
+        }
         Ok(reader)
     }
 
-    fn header(&mut self, hint: Option<DocumentType>) -> Result<()> {
+    /// The type that the header or, where that says nothing, the root element tells.
+    pub(super) fn detect(octets: &'i [u8]) -> Option<DocumentType> {
+        let mut reader = Self::new(octets, Some(DocumentType::SyncMl), Mode::Lenient, 0).ok()?;
+        reader.rest = octets;
+        if let Ok(Some((document, _))) = reader.header() {
+            return Some(document);
+        }
+        let mut page = 0;
+        loop {
+            match reader.octet().ok()? {
+                token::SWITCH_PAGE => page = reader.octet().ok()?,
+                token::PI => {
+                    reader.attributes().ok()?;
+                }
+                octet => {
+                    let identity = octet & token::IDENTITY;
+                    return DocumentType::ALL.iter().copied().find(|document| {
+                        document.token(document.namespace(), document.root())
+                            == Some((page, identity))
+                    });
+                }
+            }
+        }
+    }
+
+    /// Reads the header: gives the type that the public identifier means.
+    fn header(&mut self) -> Result<Option<(DocumentType, Version)>> {
         let version = self.octet()?;
         if version > 0x0F {
             return Err(self.fail(DecodeErrorKind::UnsupportedVersion { version }));
+        }
+        if version > 0x03 {
+            self.note(ToleranceKind::UnknownVersion { version })?;
         }
         self.mark();
         let at = self.last;
@@ -86,31 +188,121 @@ impl<'i> Reader<'i> {
         // WBXML 1.0 has no character set.
         if version != 0 {
             self.mark();
-            match self.integer()? {
-                0 | 3 | 106 => {}
-                4 => self.latin_1 = true,
+            self.charset = match self.integer()? {
+                0 | 106 => Charset::Utf8,
+                3 => Charset::Ascii,
+                4 => Charset::Latin1,
                 mib => return Err(self.fail(DecodeErrorKind::UnsupportedCharset { mib })),
-            }
+            };
         }
         self.mark();
         self.table = self.counted()?;
         self.last = at;
-        let told = match named {
+        Ok(match named {
             Some(offset) => {
                 let name = self.entry(offset)?;
                 core::str::from_utf8(name).ok().and_then(by_name)
             }
             None => by_number(id),
+        })
+    }
+
+    /// The version that the document itself says: that counts more than the public identifier.
+    ///
+    /// OMA-TS-DM_RepPro, `VerDTD`; it is the first element in its parent in every type that has it.
+    fn stated_version(&self) -> Option<Version> {
+        let header_of_syncml = match self.document {
+            DocumentType::SyncMl => 2,
+            DocumentType::DevInf => 1,
+            _ => return None,
         };
-        // Who asks for a type gets it: identifiers in the field are often wrong.
-        let told = match (hint, told) {
-            (Some(hint), Some(told)) if told.0 == hint => Some(told),
-            (Some(hint), _) => Some((hint, Version::V1_2)),
-            (None, told) => told,
+        let mut ahead = Self {
+            budget: 1024,
+            limit: 1024,
+            ..self.clone()
         };
-        (self.document, self.version) =
-            told.ok_or_else(|| self.fail(DecodeErrorKind::UnknownDocument))?;
-        Ok(())
+        for _ in 0..header_of_syncml {
+            match ahead.next().ok()? {
+                Piece::Start(_) => {}
+                _ => return None,
+            }
+        }
+        match ahead.next().ok()? {
+            Piece::Start(start) if start.local == "VerDTD" => {}
+            _ => return None,
+        }
+        match ahead.next().ok()? {
+            Piece::Text(text) => Version::stated(&text),
+            Piece::Opaque(octets) => Version::stated(core::str::from_utf8(octets).ok()?),
+            _ => None,
+        }
+    }
+
+    /// The next step, if it is a frequent one; otherwise nothing is taken.
+    #[inline(always)]
+    pub(super) fn step(&mut self) -> Step<'i> {
+        if self.is_empty {
+            self.is_empty = false;
+            self.open.pop();
+            return Step::End;
+        }
+        let (mut rest, mut page, mut switched) = (self.rest, self.page, self.switched);
+        if let [token::SWITCH_PAGE, to, after @ ..] = rest {
+            (rest, page, switched) = (after, *to, true);
+        }
+        let Some((&octet, after)) = rest.split_first() else {
+            return Step::Other;
+        };
+        let Some(&parent) = self.open.last() else {
+            return Step::Other;
+        };
+        if octet == token::END {
+            self.open.pop();
+            self.last = rest.len();
+            (self.rest, self.page, self.switched) = (after, page, false);
+            return Step::End;
+        }
+        if octet & token::ATTRIBUTES != 0 {
+            return Step::Other;
+        }
+        let identity = octet & token::IDENTITY;
+        let Some((space, local)) = self.document.tag(self.version, page, identity) else {
+            return Step::Other;
+        };
+        if !switched && self.is_leftover(page, parent) {
+            return Step::Other;
+        }
+        self.last = rest.len();
+        (self.page, self.switched) = (page, false);
+        if octet & token::CONTENT != 0
+            && let [token::STR_I, string @ ..] = after
+            && let Some((text, left)) = self.whole_text(string)
+        {
+            self.rest = left;
+            return Step::Leaf(space, local, text);
+        }
+        self.rest = after;
+        self.is_empty = octet & token::CONTENT == 0;
+        self.open.push((page, identity));
+        Step::Start(space, local)
+    }
+
+    /// A string, if it is the rest of an element, and what follows.
+    #[inline(always)]
+    fn whole_text(&self, string: &'i [u8]) -> Option<(&'i str, &'i [u8])> {
+        let end = find_nul(string)?;
+        let [0, token::END, left @ ..] = string.get(end..)? else {
+            return None;
+        };
+        let from = self.checked_from.checked_sub(string.len())?;
+        let text = match self.checked.get(from..from.saturating_add(end)) {
+            Some(text) => text,
+            None if self.charset == Charset::Utf8 => {
+                core::str::from_utf8(string.get(..end)?).ok()?
+            }
+            None => return None,
+        };
+        Some((text, left))
     }
 
     /// The next piece of the root element.
@@ -122,34 +314,71 @@ impl<'i> Reader<'i> {
         loop {
             self.mark();
             let octet = self.octet()?;
-            let in_root = self.depth > 0;
+            let switched = core::mem::take(&mut self.switched);
+            let in_root = !self.open.is_empty();
             match octet {
-                token::SWITCH_PAGE => self.page = self.octet()?,
+                token::SWITCH_PAGE => {
+                    self.page = self.octet()?;
+                    self.switched = true;
+                }
                 token::PI => {
                     self.attributes()?;
                 }
                 token::END if in_root => return Ok(self.end()),
-                token::ENTITY if in_root => {
-                    let character = self.entity()?;
-                    return Ok(Piece::Text(character.to_string().into_bytes().into()));
-                }
+                token::ENTITY if in_root => return Ok(Piece::Char(self.entity()?)),
                 token::STR_I | token::STR_T if in_root => {
-                    let text = self.string(octet)?;
-                    return Ok(Piece::Text(match text {
-                        Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
-                        Cow::Owned(text) => Cow::Owned(text.into_bytes()),
-                    }));
+                    return Ok(Piece::Text(self.string(octet)?));
                 }
                 token::OPAQUE if in_root => return Ok(Piece::Opaque(self.counted()?)),
                 _ if self.extension(octet)? => {}
-                _ if octet & token::IDENTITY >= token::LITERAL => return self.start(octet),
+                _ if octet & token::IDENTITY >= token::LITERAL => {
+                    return self.start(octet, switched);
+                }
                 token::END => return Err(self.fail(DecodeErrorKind::UnmatchedEnd)),
+                token::ENTITY | token::STR_I | token::STR_T | token::OPAQUE => {
+                    return Err(self.fail(DecodeErrorKind::NoRoot));
+                }
                 _ => return Err(self.fail(DecodeErrorKind::UnexpectedToken { token: octet })),
             }
         }
     }
 
-    /// Checks that nothing but processing instructions and padding follows the root.
+    /// Opaque octets, if they come next.
+    pub(super) fn next_opaque(&mut self) -> Option<&'i [u8]> {
+        let [token::OPAQUE, rest @ ..] = self.rest else {
+            return None;
+        };
+        if self.is_empty {
+            return None;
+        }
+        let (rest, length) = mb_u_int32(rest).ok()?;
+        let (octets, rest) = rest.split_at_checked(usize::try_from(length).ok()?)?;
+        self.mark();
+        self.rest = rest;
+        Some(octets)
+    }
+
+    /// A place to come back to while no element has begun or ended.
+    pub(super) fn place(&self) -> Mark<'i> {
+        Mark {
+            rest: self.rest,
+            last: self.last,
+            odd: self.odd.len(),
+        }
+    }
+
+    /// Goes back to a place; what was noted since stays.
+    pub(super) fn rewind(&mut self, mark: &Mark<'i>) {
+        (self.rest, self.last) = (mark.rest, mark.last);
+    }
+
+    /// Goes back to a place, as if nothing had been read since.
+    pub(super) fn back_to(&mut self, mark: &Mark<'i>) {
+        self.rewind(mark);
+        self.odd.truncate(mark.odd);
+    }
+
+    /// Notes octets that follow the root; processing instructions may.
     pub(super) fn finish(&mut self) -> Result<()> {
         loop {
             self.mark();
@@ -158,9 +387,9 @@ impl<'i> Reader<'i> {
                     self.rest = rest;
                     self.attributes()?;
                 }
-                Some((0, rest)) => self.rest = rest,
-                Some((&token, _)) => {
-                    return Err(self.fail(DecodeErrorKind::UnexpectedToken { token }));
+                Some(_) => {
+                    let count = self.rest.len();
+                    return self.note(ToleranceKind::TrailingBytes { count });
                 }
                 None => return Ok(()),
             }
@@ -172,61 +401,125 @@ impl<'i> Reader<'i> {
         self.length.saturating_sub(self.last)
     }
 
-    fn start(&mut self, octet: u8) -> Result<Piece<'i>> {
+    /// Passes over something that breaks the letter, or refuses it.
+    #[cold]
+    pub(super) fn note(&mut self, kind: ToleranceKind) -> Result<()> {
+        if self.mode == Mode::Strict {
+            return Err(self.fail(DecodeErrorKind::Strict(kind)));
+        }
+        self.spend(size_of::<[Tolerance; 2]>())?;
+        self.odd.push(Tolerance {
+            offset: self.offset(),
+            kind,
+        });
+        Ok(())
+    }
+
+    /// The octets of memory that were spent since this was asked last.
+    pub(super) fn spent(&mut self) -> usize {
+        let spent = self.reported.saturating_sub(self.budget);
+        self.reported = self.budget;
+        spent
+    }
+
+    /// The name of the innermost element, if the tables have it.
+    pub(super) fn element(&self) -> Option<&'static str> {
+        let &(page, token) = self.open.last()?;
+        let (_, local) = self.document.tag(self.version, page, token)?;
+        Some(local)
+    }
+
+    /// Takes over what was noted in opaque octets that were taken last.
+    pub(super) fn take_notes(&mut self, notes: Vec<Tolerance>, length: usize) -> Result<()> {
+        let from = self
+            .length
+            .saturating_sub(self.rest.len())
+            .saturating_sub(length);
+        for mut tolerance in notes {
+            self.spend(size_of::<[Tolerance; 2]>())?;
+            tolerance.offset = tolerance.offset.saturating_add(from);
+            self.odd.push(tolerance);
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, octet: u8, switched: bool) -> Result<Piece<'i>> {
         let identity = octet & token::IDENTITY;
-        let (mut namespace, local) = if identity == token::LITERAL {
-            (Cow::Borrowed(""), Cow::Borrowed(self.name()?))
+        let is_literal = identity == token::LITERAL;
+        let (mut space, local) = if is_literal {
+            let (namespace, local) = self.literal()?;
+            (Space::new(namespace), Cow::Borrowed(local))
         } else {
-            match self.document.tag(self.version, self.page, identity) {
-                Some((namespace, local)) => (Cow::Borrowed(namespace), Cow::Borrowed(local)),
-                None => {
-                    return Err(self.fail(DecodeErrorKind::UnknownToken {
-                        page: self.page,
-                        token: identity,
-                    }));
-                }
-            }
+            self.known(identity, switched)?
         };
         let mut attributes = Vec::new();
         if octet & token::ATTRIBUTES != 0 {
-            for (name, value) in self.attributes()? {
-                if name == "xmlns" {
-                    namespace = Cow::Owned(value);
-                    continue;
+            attributes = self.attributes()?;
+            // Only names that are not in the tables need to say their namespace; declarations that
+            // encoders take over from XML without understanding it mean nothing.
+            let declared = attributes
+                .iter()
+                .position(|attribute| attribute.namespace.is_empty() && attribute.local == "xmlns");
+            if let Some(at) = declared {
+                let attribute = attributes.remove(at);
+                if is_literal {
+                    space = Space::new(attribute.value);
                 }
-                let (space, local) = match name
-                    .strip_prefix('{')
-                    .and_then(|name| name.rsplit_once('}'))
-                {
-                    Some(parts) => parts,
-                    None => ("", name),
-                };
-                if !is_name(local) {
-                    return Err(self.fail(DecodeErrorKind::InvalidName { name: name.into() }));
-                }
-                attributes.push((Cow::Borrowed(space), Cow::Borrowed(local), value));
             }
+            attributes.retain(|attribute| attribute.namespace != tags::XMLNS_NAMESPACE);
         }
-        if !is_name(&local) {
-            return Err(self.fail(DecodeErrorKind::InvalidName { name: local.into() }));
-        }
-        self.depth = self.depth.saturating_add(1);
+        self.open.push(if is_literal {
+            (u8::MAX, identity)
+        } else {
+            (self.page, identity)
+        });
         self.is_empty = octet & token::CONTENT == 0;
         Ok(Piece::Start(Start {
-            namespace,
+            space,
             local,
             attributes,
         }))
     }
 
+    /// The element of a token, or a name that stands for the token.
+    fn known(&mut self, identity: u8, switched: bool) -> Result<(Space<'i>, Cow<'i, str>)> {
+        if !switched
+            && let Some(&parent) = self.open.last()
+            && self.is_leftover(self.page, parent)
+        {
+            self.page = tags::PAGE_SYNCML;
+            self.note(ToleranceKind::LeftoverPage)?;
+        }
+        let page = self.page;
+        if let Some((space, local)) = self.document.tag(self.version, page, identity) {
+            return Ok((space, Cow::Borrowed(local)));
+        }
+        self.note(ToleranceKind::UnknownToken {
+            page,
+            token: identity,
+        })?;
+        let local = Cow::Owned(format!("page{page}-token{identity:02X}"));
+        Ok((Space::new(Cow::Borrowed(UNKNOWN_TOKENS)), local))
+    }
+
+    /// Whether a page that no switch precedes is left over from a `Meta` or a document in `Data`, as
+    /// encoders are known to do.
+    #[inline(always)]
+    fn is_leftover(&self, page: u8, parent: (u8, u8)) -> bool {
+        page != tags::PAGE_SYNCML
+            && self.document == DocumentType::SyncMl
+            && parent.0 == tags::PAGE_SYNCML
+            && !matches!(parent.1, TOKEN_META | TOKEN_DATA)
+    }
+
     fn end(&mut self) -> Piece<'i> {
-        self.depth = self.depth.saturating_sub(1);
+        self.open.pop();
         Piece::End
     }
 
-    /// Attributes up to their end, as names and values.
-    fn attributes(&mut self) -> Result<Vec<(&'i str, String)>> {
-        let mut attributes: Vec<(&'i str, String)> = Vec::new();
+    /// Attributes up to their end.
+    fn attributes(&mut self) -> Result<Vec<Attribute<'i>>> {
+        let mut attributes: Vec<Attribute<'i>> = Vec::new();
         loop {
             self.mark();
             let octet = self.octet()?;
@@ -237,12 +530,15 @@ impl<'i> Reader<'i> {
                     continue;
                 }
                 token::LITERAL => {
-                    let name = self.name()?;
-                    self.spend(size_of::<(&str, String)>())?;
-                    attributes.push((name, String::new()));
+                    let (namespace, local) = self.literal()?;
+                    self.attribute(&mut attributes, namespace, Cow::Borrowed(local), "")?;
                     continue;
                 }
-                token::ENTITY => Cow::Owned(self.entity()?.to_string()),
+                token::ENTITY => {
+                    let mut text = String::new();
+                    text.push(self.entity()?);
+                    Cow::Owned(text)
+                }
                 token::STR_I | token::STR_T => self.string(octet)?,
                 token::OPAQUE => {
                     let octets = self.counted()?;
@@ -250,50 +546,94 @@ impl<'i> Reader<'i> {
                 }
                 _ if self.extension(octet)? => continue,
                 _ if octet & 0x80 == 0 => {
-                    let Some((name, prefix)) = self.document.attribute(self.attribute_page, octet)
-                    else {
-                        return Err(self.fail(DecodeErrorKind::UnknownToken {
-                            page: self.attribute_page,
-                            token: octet,
-                        }));
+                    let page = self.attribute_page;
+                    let (namespace, local, prefix) = match self.document.attribute(page, octet) {
+                        Some((local, prefix)) => ("", Cow::Borrowed(local), prefix),
+                        None => {
+                            self.note(ToleranceKind::UnknownToken { page, token: octet })?;
+                            let local = format!("page{page}-attribute{octet:02X}");
+                            (UNKNOWN_TOKENS, Cow::Owned(local), "")
+                        }
                     };
-                    self.spend(size_of::<(&str, String)>())?;
-                    attributes.push((name, prefix.into()));
+                    self.attribute(&mut attributes, Cow::Borrowed(namespace), local, prefix)?;
                     continue;
                 }
                 _ => match self.document.value(self.attribute_page, octet) {
                     Some(value) => Cow::Borrowed(value),
                     None => {
-                        return Err(self.fail(DecodeErrorKind::UnknownToken {
-                            page: self.attribute_page,
-                            token: octet,
-                        }));
+                        let page = self.attribute_page;
+                        self.note(ToleranceKind::UnknownToken { page, token: octet })?;
+                        Cow::Owned(format!("{{page{page}-value{octet:02X}}}"))
                     }
                 },
             };
             self.spend(piece.len())?;
             match attributes.last_mut() {
-                Some((_, value)) => value.push_str(&piece),
+                Some(attribute) if attribute.value.is_empty() => attribute.value = piece,
+                Some(attribute) => {
+                    // The first time this copies what stands already; and it grows by doubling.
+                    if let Cow::Borrowed(value) = attribute.value {
+                        self.spend(value.len().saturating_mul(4))?;
+                    }
+                    self.spend(piece.len().saturating_mul(3))?;
+                    attribute.value.to_mut().push_str(&piece);
+                }
                 None => return Err(self.fail(DecodeErrorKind::UnexpectedToken { token: octet })),
             }
         }
-        let mut names: Vec<&str> = attributes.iter().map(|(name, _)| *name).collect();
+        self.check_repetitions(&attributes)?;
+        Ok(attributes)
+    }
+
+    fn attribute(
+        &mut self,
+        attributes: &mut Vec<Attribute<'i>>,
+        namespace: Cow<'i, str>,
+        local: Cow<'i, str>,
+        prefix: &'static str,
+    ) -> Result<()> {
+        if attributes.len() >= MAX_ATTRIBUTES {
+            return Err(self.fail(DecodeErrorKind::TooManyAttributes {
+                limit: MAX_ATTRIBUTES,
+            }));
+        }
+        self.spend(size_of::<[Attribute<'_>; 2]>())?;
+        attributes.push(Attribute {
+            namespace,
+            local,
+            value: Cow::Borrowed(prefix),
+        });
+        Ok(())
+    }
+
+    /// Refuses a name that stands twice, which XML cannot have. By sorting, since comparing each with
+    /// each would take quadratic time.
+    fn check_repetitions(&self, attributes: &[Attribute<'i>]) -> Result<()> {
+        if attributes.len() < 2 {
+            return Ok(());
+        }
+        let mut names: Vec<(&str, &str)> = attributes
+            .iter()
+            .map(|attribute| (&*attribute.namespace, &*attribute.local))
+            .collect();
         names.sort_unstable();
         let twice = names.windows(2).find_map(|pair| match pair {
-            [one, other] if one == other => Some(*one),
+            [one, other] if one == other => Some(one.1),
             _ => None,
         });
-        if let Some(name) = twice {
-            return Err(self.fail(DecodeErrorKind::DuplicateAttribute { name: name.into() }));
+        match twice {
+            Some(name) => Err(self.fail(DecodeErrorKind::DuplicateAttribute {
+                name: excerpt(name),
+            })),
+            None => Ok(()),
         }
-        Ok(attributes)
     }
 
     /// Passes over an extension, which none of the types has.
     fn extension(&mut self, octet: u8) -> Result<bool> {
         match octet {
             token::EXT_I_0..=token::EXT_I_2 => {
-                self.string(token::STR_I)?;
+                self.terminated()?;
             }
             token::EXT_T_0..=token::EXT_T_2 => {
                 self.integer()?;
@@ -301,6 +641,7 @@ impl<'i> Reader<'i> {
             token::EXT_0..=token::EXT_2 => {}
             _ => return Ok(false),
         }
+        self.note(ToleranceKind::ExtensionToken { token: octet })?;
         Ok(true)
     }
 
@@ -308,30 +649,43 @@ impl<'i> Reader<'i> {
     fn string(&mut self, octet: u8) -> Result<Cow<'i, str>> {
         let octets = if octet == token::STR_T {
             let offset = self.integer()?;
-            let octets = self.entry(offset)?;
-            self.spend(octets.len())?;
-            octets
+            self.entry(offset)?
         } else {
-            let Some(end) = memchr::memchr(0, self.rest) else {
-                return Err(Fault {
-                    offset: self.length,
-                    kind: DecodeErrorKind::UnexpectedEnd,
-                });
-            };
-            let (octets, rest) = self.rest.split_at_checked(end).unwrap_or_default();
-            self.rest = rest.get(1..).unwrap_or_default();
-            octets
+            self.terminated()?
         };
         self.decode(octets)
     }
 
-    /// A name from the string table.
-    fn name(&mut self) -> Result<&'i str> {
+    fn terminated(&mut self) -> Result<&'i [u8]> {
+        let Some(end) = memchr::memchr(0, self.rest) else {
+            return Err(self.cut());
+        };
+        let (octets, rest) = self.rest.split_at_checked(end).unwrap_or_default();
+        self.rest = rest.get(1..).unwrap_or_default();
+        Ok(octets)
+    }
+
+    /// A name from the string table: local, or `{namespace}local`, as our writer puts attributes, or
+    /// with a prefix, which is then all that is known of the namespace.
+    fn literal(&mut self) -> Result<(Cow<'i, str>, &'i str)> {
         let offset = self.integer()?;
         let octets = self.entry(offset)?;
-        self.spend(octets.len())?;
-        core::str::from_utf8(octets)
-            .map_err(|_| self.fail(DecodeErrorKind::InvalidText { charset: "utf-8" }))
+        let name = core::str::from_utf8(octets)
+            .map_err(|_| self.fail(DecodeErrorKind::InvalidText { charset: "utf-8" }))?;
+        let parts = match name.strip_prefix('{') {
+            Some(name) => name.rsplit_once('}'),
+            None => Some(match name.split_once(':') {
+                Some(("xmlns", local)) => (tags::XMLNS_NAMESPACE, local),
+                Some(parts) => parts,
+                None => ("", name),
+            }),
+        };
+        match parts.filter(|(_, local)| is_name(local)) {
+            Some((namespace, local)) => Ok((Cow::Borrowed(namespace), local)),
+            None => Err(self.fail(DecodeErrorKind::InvalidName {
+                name: excerpt(name),
+            })),
+        }
     }
 
     /// An entry of the string table; the end of the table ends the last one.
@@ -349,8 +703,14 @@ impl<'i> Reader<'i> {
         }
     }
 
-    fn decode(&self, octets: &'i [u8]) -> Result<Cow<'i, str>> {
-        if self.latin_1 && !octets.is_ascii() {
+    fn decode(&mut self, octets: &'i [u8]) -> Result<Cow<'i, str>> {
+        if self.charset != Charset::Utf8 && !octets.is_ascii() {
+            if self.charset == Charset::Ascii {
+                return Err(self.fail(DecodeErrorKind::InvalidText {
+                    charset: "us-ascii",
+                }));
+            }
+            self.spend(octets.len().saturating_mul(2))?;
             return Ok(Cow::Owned(
                 octets.iter().map(|&octet| char::from(octet)).collect(),
             ));
@@ -383,6 +743,13 @@ impl<'i> Reader<'i> {
     }
 
     fn integer(&mut self) -> Result<u32> {
+        // Most are one octet.
+        if let Some((&octet, rest)) = self.rest.split_first()
+            && octet < 0x80
+        {
+            self.rest = rest;
+            return Ok(u32::from(octet));
+        }
         match mb_u_int32(self.rest) {
             Ok((rest, value)) => {
                 self.rest = rest;
@@ -395,7 +762,7 @@ impl<'i> Reader<'i> {
                 kind,
             }),
             // Only streaming parsers ask for more.
-            Err(nom::Err::Incomplete(_)) => Err(self.fail(DecodeErrorKind::UnexpectedEnd)),
+            Err(nom::Err::Incomplete(_)) => Err(self.cut()),
         }
     }
 
@@ -405,10 +772,7 @@ impl<'i> Reader<'i> {
                 self.rest = rest;
                 Ok(octet)
             }
-            None => Err(Fault {
-                offset: self.length,
-                kind: DecodeErrorKind::UnexpectedEnd,
-            }),
+            None => Err(self.cut()),
         }
     }
 
@@ -424,10 +788,35 @@ impl<'i> Reader<'i> {
         self.last = self.rest.len();
     }
 
+    /// The input ends too early.
+    fn cut(&self) -> Fault {
+        Fault {
+            offset: self.length,
+            kind: DecodeErrorKind::UnexpectedEnd,
+        }
+    }
+
     fn fail(&self, kind: DecodeErrorKind) -> Fault {
         Fault {
             offset: self.offset(),
             kind,
         }
+    }
+}
+
+/// The most attributes of an element, as in XML.
+const MAX_ATTRIBUTES: usize = 1024;
+
+const TOKEN_META: u8 = tags::Element::Meta.token();
+const TOKEN_DATA: u8 = tags::Element::Data.token();
+
+/// The longest start that is UTF-8.
+fn valid_start(octets: &[u8]) -> &str {
+    match core::str::from_utf8(octets) {
+        Ok(text) => text,
+        Err(error) => octets
+            .get(..error.valid_up_to())
+            .and_then(|octets| core::str::from_utf8(octets).ok())
+            .unwrap_or_default(),
     }
 }

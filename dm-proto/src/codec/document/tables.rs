@@ -1,9 +1,54 @@
 //! The token tables of the document types beside SyncML and MetInf.
 
+use crate::codec::tags::{self, Element};
+
 /// A tag or an attribute value: its token and its text.
 pub(super) type Row = (u8, &'static str);
 /// An attribute start: its token, the name, and what the value begins with.
 pub(super) type AttributeRow = (u8, &'static str, &'static str);
+
+/// Names by their tokens; empty where a token has none.
+type Names = [&'static str; 0x40];
+
+pub(super) static SYNCML_NAMES: Names = names_of(tags::PAGE_SYNCML);
+pub(super) static METINF_NAMES: Names = names_of(tags::PAGE_METINF);
+pub(super) static DM_DDF_NAMES: Names = names(DM_DDF);
+pub(super) static DEV_INF_NAMES: Names = names(DEV_INF);
+pub(super) static PROVISIONING_0_NAMES: Names = names(PROVISIONING_0);
+pub(super) static PROVISIONING_1_NAMES: Names = names(PROVISIONING_1);
+
+#[expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "evaluated when the crate is built"
+)]
+const fn names(rows: &[Row]) -> Names {
+    let mut names = [""; 0x40];
+    let mut next = 0;
+    while next < rows.len() {
+        names[rows[next].0 as usize] = rows[next].1;
+        next += 1;
+    }
+    names
+}
+
+#[expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "evaluated when the crate is built"
+)]
+const fn names_of(page: u8) -> Names {
+    let mut names = [""; 0x40];
+    let mut next = 0;
+    while next < Element::ALL.len() {
+        let element = Element::ALL[next];
+        if element.page() == page {
+            names[element.token() as usize] = element.name();
+        }
+        next += 1;
+    }
+    names
+}
 
 /// OMA DM DDF 1.2, code page 2. OMA-TS-DM_TNDS, WBXML definition.
 pub(super) const DM_DDF: &[Row] = &[

@@ -1,94 +1,147 @@
 //! Pieces of any document type into WBXML octets.
 
 use alloc::{borrow::ToOwned as _, collections::BTreeMap, format, string::String, vec::Vec};
-use core::ops::Range;
+use core::{mem, ops::Range};
 
 use super::{DM_DDF_FPI, DocumentType, Version, WbxmlVersion};
-use crate::codec::wbxml::{integer, token};
+use crate::codec::wbxml::{UNKNOWN_TOKENS, integer, token};
 
-/// Writes a document. Its string table holds the names that have no token, and a textual public
-/// identifier.
+/// Writes a document, and perhaps one inside it. A string table holds the names that have no token,
+/// and a textual public identifier.
 pub(super) struct Writer {
-    pub(super) document: DocumentType,
     pub(super) version: Version,
+    context: Context,
+    /// What is being written around the document inside.
+    outer: Option<(Version, Context)>,
     wbxml: WbxmlVersion,
+    body: Vec<u8>,
+    limit: usize,
+    /// What string tables take.
+    tables: usize,
+}
+
+/// A document that is being written.
+struct Context {
+    document: DocumentType,
+    /// Where its body begins.
+    from: usize,
     table: Vec<u8>,
     names: BTreeMap<String, u32>,
-    pub(super) body: Vec<u8>,
     page: u8,
     attribute_page: u8,
     /// Where the token of the element that just began stands, while it has no content.
     fresh: Option<usize>,
 }
 
-impl Writer {
-    pub(super) fn new(document: DocumentType, wbxml: WbxmlVersion) -> Self {
-        let mut writer = Self {
+impl Context {
+    fn new(document: DocumentType, from: usize) -> Self {
+        Self {
             document,
-            version: Version::V1_2,
-            wbxml,
+            from,
             table: Vec::new(),
             names: BTreeMap::new(),
-            body: Vec::new(),
             page: 0,
             attribute_page: 0,
             fresh: None,
-        };
-        if document == DocumentType::DmDdf {
-            writer.name(DM_DDF_FPI);
         }
-        writer
     }
 
-    pub(super) fn start(
+    /// The converter keeps documents far below 4 GiB.
+    fn table_len(&self) -> u32 {
+        u32::try_from(self.table.len()).unwrap_or(u32::MAX)
+    }
+}
+
+/// More would be written than the limit, or than WBXML can express.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Full;
+
+type Result<T> = core::result::Result<T, Full>;
+
+impl Writer {
+    /// `limit` is in octets: there will not be more of them.
+    pub(super) fn new(document: DocumentType, wbxml: WbxmlVersion, limit: usize) -> Self {
+        Self {
+            version: Version::V1_2,
+            context: Context::new(document, 0),
+            outer: None,
+            wbxml,
+            body: Vec::new(),
+            limit: limit.min(u32::MAX.try_into().unwrap_or(usize::MAX)),
+            tables: 0,
+        }
+    }
+
+    /// The type of the document that is written now.
+    pub(super) fn document(&self) -> DocumentType {
+        self.context.document
+    }
+
+    /// Octets that are written so far.
+    pub(super) fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// Begins an element with attributes of namespace, name and value; gives the place before it.
+    pub(super) fn start<'a>(
         &mut self,
         namespace: &str,
         local: &str,
-        attributes: &[(String, String, String)],
-    ) {
+        attributes: impl Iterator<Item = (&'a str, &'a str, &'a str)>,
+    ) -> Result<usize> {
         self.content();
-        let known = self.document.token(namespace, local);
+        let at = self.body.len();
+        let unknown = || unknown(self.context.document, namespace, local);
+        let known = self
+            .context
+            .document
+            .token(namespace, local)
+            .or_else(unknown);
         if let Some((page, tag)) = known {
-            if page != self.page {
-                self.body.extend_from_slice(&[token::SWITCH_PAGE, page]);
-                self.page = page;
+            if page != self.context.page {
+                self.raw(&[token::SWITCH_PAGE, page])?;
+                self.context.page = page;
             }
-            self.fresh = Some(self.body.len());
-            self.body.push(tag);
+            self.context.fresh = Some(self.body.len());
+            self.raw(&[tag])?;
         } else {
-            self.fresh = Some(self.body.len());
-            self.body.push(token::LITERAL);
-            let offset = self.name(local);
-            integer::write(&mut self.body, offset);
+            self.context.fresh = Some(self.body.len());
+            self.raw(&[token::LITERAL])?;
+            self.name(local)?;
         }
+        let mut attributes = attributes.peekable();
         let declares = known.is_none() && !namespace.is_empty();
-        if !declares && attributes.is_empty() {
-            return;
+        if !declares && attributes.peek().is_none() {
+            return Ok(at);
         }
-        if let Some(tag) = self.fresh.and_then(|at| self.body.get_mut(at)) {
+        if let Some(tag) = self.context.fresh.and_then(|at| self.body.get_mut(at)) {
             *tag |= token::ATTRIBUTES;
         }
         if declares {
-            self.attribute("xmlns", namespace);
+            self.attribute("", "xmlns", namespace)?;
         }
         for (space, name, value) in attributes {
-            if space.is_empty() {
-                self.attribute(name, value);
-            } else {
-                self.attribute(&format!("{{{space}}}{name}"), value);
-            }
+            self.attribute(space, name, value)?;
         }
-        self.body.push(token::END);
+        self.raw(&[token::END])?;
+        Ok(at)
     }
 
     /// The longest attribute start that fits, then the rest of the value.
-    fn attribute(&mut self, name: &str, value: &str) {
-        let document = self.document;
+    fn attribute(&mut self, space: &str, name: &str, value: &str) -> Result<()> {
+        let document = self.context.document;
+        if let Some((page, token)) = unknown_attribute(space, name) {
+            self.switch_attributes(page)?;
+            self.raw(&[token])?;
+            return self.value(value);
+        }
         // A later page only wins with more of the value; that is what other encoders do.
         let best = [0, 1]
             .into_iter()
             .flat_map(|page| document.attributes(page).iter().map(move |row| (page, row)))
-            .filter(|(_, row)| row.1 == name && (row.2.is_empty() || row.2 == value))
+            .filter(|(_, row)| {
+                space.is_empty() && row.1 == name && (row.2.is_empty() || row.2 == value)
+            })
             .reduce(|best, other| {
                 if other.1.2.len() > best.1.2.len() {
                     other
@@ -98,129 +151,336 @@ impl Writer {
             });
         let rest = match best {
             Some((page, row)) => {
-                self.switch_attributes(page);
-                self.body.push(row.0);
+                self.switch_attributes(page)?;
+                self.raw(&[row.0])?;
                 value.get(row.2.len()..).unwrap_or_default()
             }
             None => {
-                self.body.push(token::LITERAL);
-                let offset = self.name(name);
-                integer::write(&mut self.body, offset);
+                self.raw(&[token::LITERAL])?;
+                if space.is_empty() {
+                    self.name(name)?;
+                } else {
+                    self.name(&format!("{{{space}}}{name}"))?;
+                }
                 value
             }
         };
-        if rest.is_empty() {
-            return;
-        }
+        self.value(rest)
+    }
+
+    /// A value, or the rest of one: a token if there is one for all of it. What stands for tokens that
+    /// the tables do not have becomes them again.
+    fn value(&mut self, mut value: &str) -> Result<()> {
+        let document = self.context.document;
         let word = [0, 1]
             .into_iter()
             .flat_map(|page| document.values(page).iter().map(move |row| (page, row)))
-            .find(|(_, row)| row.1 == rest);
-        match word {
-            Some((page, row)) => {
-                self.switch_attributes(page);
-                self.body.push(row.0);
-            }
-            None => {
-                self.string(rest);
-            }
+            .find(|(_, row)| row.1 == value);
+        if let Some((page, row)) = word {
+            self.switch_attributes(page)?;
+            return self.raw(&[row.0]);
         }
+        while let Some((before, page, token, after)) = unknown_value(document, value) {
+            if !before.is_empty() {
+                self.string(before)?;
+            }
+            self.switch_attributes(page)?;
+            self.raw(&[token])?;
+            value = after;
+        }
+        if !value.is_empty() {
+            self.string(value)?;
+        }
+        Ok(())
     }
 
     /// Writes text; gives where it stands.
-    pub(super) fn text(&mut self, text: &str) -> Range<usize> {
+    pub(super) fn text(&mut self, text: &str) -> Result<Range<usize>> {
         self.content();
         self.string(text)
     }
 
-    pub(super) fn opaque(&mut self, octets: &[u8]) {
+    pub(super) fn opaque(&mut self, octets: &[u8]) -> Result<()> {
         self.content();
+        let length = u32::try_from(octets.len()).map_err(|_| Full)?;
+        self.room(octets.len().saturating_add(6))?;
         self.body.push(token::OPAQUE);
-        integer::write(
-            &mut self.body,
-            u32::try_from(octets.len()).unwrap_or(u32::MAX),
-        );
+        integer::write(&mut self.body, length);
         self.body.extend_from_slice(octets);
+        Ok(())
     }
 
-    pub(super) fn end(&mut self) {
-        if self.fresh.take().is_none() {
-            self.body.push(token::END);
+    pub(super) fn end(&mut self) -> Result<()> {
+        match self.context.fresh.take() {
+            Some(_) => Ok(()),
+            None => self.raw(&[token::END]),
         }
+    }
+
+    /// Begins text that comes in pieces; gives where it begins.
+    pub(super) fn begin_text(&mut self) -> Result<usize> {
+        self.content();
+        self.raw(&[token::STR_I])?;
+        Ok(self.body.len())
+    }
+
+    /// Goes on with text that began.
+    pub(super) fn more_text(&mut self, text: &str) -> Result<()> {
+        self.raw(text.as_bytes())
+    }
+
+    /// Ends text that began; gives where it ends.
+    pub(super) fn end_text(&mut self) -> Result<usize> {
+        let to = self.body.len();
+        self.raw(&[0])?;
+        Ok(to)
+    }
+
+    /// Takes back text that began at this place.
+    pub(super) fn drop_text(&mut self, from: usize) {
+        self.body.truncate(from.saturating_sub(1));
+    }
+
+    /// Charges octets that are kept beside what is written.
+    pub(super) fn charge(&mut self, octets: usize) -> Result<()> {
+        self.tables = self.tables.saturating_add(octets);
+        self.room(0)
+    }
+
+    /// The code page of tags that holds now.
+    pub(super) fn page(&self) -> u8 {
+        self.context.page
+    }
+
+    /// Begins a document inside the element that is open.
+    pub(super) fn enter(&mut self, document: DocumentType) {
+        self.content();
+        let inner = Context::new(document, self.body.len());
+        let outer = mem::replace(&mut self.context, inner);
+        let version = mem::replace(&mut self.version, Version::V1_2);
+        self.outer = Some((version, outer));
+    }
+
+    /// Ends the document inside: it becomes opaque octets.
+    pub(super) fn leave(&mut self) -> Result<()> {
+        let Some((version, outer)) = self.outer.take() else {
+            return Ok(());
+        };
+        let mut head = self.header()?;
+        let from = self.context.from;
+        let length = self
+            .body
+            .len()
+            .saturating_sub(from)
+            .saturating_add(head.len());
+        let mut front = Vec::with_capacity(head.len().saturating_add(6));
+        front.push(token::OPAQUE);
+        integer::write(&mut front, u32::try_from(length).map_err(|_| Full)?);
+        front.append(&mut head);
+        // In place, so that nothing is there twice.
+        self.raw(&front)?;
+        if let Some(inner) = self.body.get_mut(from..) {
+            inner.rotate_right(front.len());
+        }
+        self.context = outer;
+        self.version = version;
+        Ok(())
+    }
+
+    /// The document.
+    pub(super) fn finish(self) -> Result<Vec<u8>> {
+        self.finish_with(&mut Edits::new())
     }
 
     /// The document, with pieces of the body replaced.
-    pub(super) fn finish(mut self, edits: &mut Edits<u8>) -> Vec<u8> {
-        let mut out = Vec::new();
-        out.push(self.wbxml.octet());
-        match self.document.public_id(self.version) {
-            Some(id) => integer::write(&mut out, id),
-            None => out.extend_from_slice(&[0, 0]),
+    pub(super) fn finish_with(mut self, edits: &mut Edits) -> Result<Vec<u8>> {
+        let mut out = self.header()?;
+        let length = out.len().saturating_add(edits.length_of(self.body.len()));
+        if length > self.limit {
+            return Err(Full);
         }
-        out.push(UTF_8);
-        integer::write(&mut out, self.table_len());
-        out.append(&mut self.table);
+        out.reserve_exact(length.saturating_sub(out.len()));
         edits.apply(&self.body, &mut out);
-        out
+        Ok(out)
     }
 
-    fn string(&mut self, text: &str) -> Range<usize> {
+    /// The header, with the string table.
+    fn header(&mut self) -> Result<Vec<u8>> {
+        let mut out = Vec::with_capacity(self.context.table.len().saturating_add(16));
+        out.push(self.wbxml.octet());
+        match self.context.document.public_id(self.version) {
+            Some(id) => integer::write(&mut out, id),
+            None => {
+                let offset = self.entry(DM_DDF_FPI)?;
+                out.push(0);
+                integer::write(&mut out, offset);
+            }
+        }
+        out.push(UTF_8);
+        integer::write(&mut out, self.context.table_len());
+        out.append(&mut self.context.table);
+        Ok(out)
+    }
+
+    fn string(&mut self, text: &str) -> Result<Range<usize>> {
+        self.room(text.len().saturating_add(2))?;
         self.body.push(token::STR_I);
         let from = self.body.len();
         self.body.extend_from_slice(text.as_bytes());
         let to = self.body.len();
         self.body.push(0);
-        from..to
+        Ok(from..to)
     }
 
     fn content(&mut self) {
-        if let Some(tag) = self.fresh.take().and_then(|at| self.body.get_mut(at)) {
+        if let Some(tag) = self
+            .context
+            .fresh
+            .take()
+            .and_then(|at| self.body.get_mut(at))
+        {
             *tag |= token::CONTENT;
         }
     }
 
-    fn switch_attributes(&mut self, page: u8) {
-        if page != self.attribute_page {
-            self.body.extend_from_slice(&[token::SWITCH_PAGE, page]);
-            self.attribute_page = page;
+    fn switch_attributes(&mut self, page: u8) -> Result<()> {
+        if page != self.context.attribute_page {
+            self.raw(&[token::SWITCH_PAGE, page])?;
+            self.context.attribute_page = page;
         }
+        Ok(())
     }
 
-    fn name(&mut self, name: &str) -> u32 {
-        if let Some(&offset) = self.names.get(name) {
-            return offset;
-        }
-        let offset = self.table_len();
-        self.table.extend_from_slice(name.as_bytes());
-        self.table.push(0);
-        self.names.insert(name.to_owned(), offset);
-        offset
+    /// Writes where in the string table a name stands.
+    fn name(&mut self, name: &str) -> Result<()> {
+        let offset = self.entry(name)?;
+        self.room(5)?;
+        integer::write(&mut self.body, offset);
+        Ok(())
     }
 
-    /// The converter keeps documents far below 4 GiB.
-    fn table_len(&self) -> u32 {
-        u32::try_from(self.table.len()).unwrap_or(u32::MAX)
+    fn entry(&mut self, name: &str) -> Result<u32> {
+        if let Some(&offset) = self.context.names.get(name) {
+            return Ok(offset);
+        }
+        // In the table, which doubles, and among the names.
+        let cost = name.len().saturating_mul(4).saturating_add(128);
+        self.tables = self.tables.saturating_add(cost);
+        self.room(0)?;
+        let offset = self.context.table_len();
+        self.context.table.extend_from_slice(name.as_bytes());
+        self.context.table.push(0);
+        self.context.names.insert(name.to_owned(), offset);
+        Ok(offset)
+    }
+
+    #[inline]
+    fn raw(&mut self, octets: &[u8]) -> Result<()> {
+        self.room(octets.len())?;
+        self.body.extend_from_slice(octets);
+        Ok(())
+    }
+
+    /// Makes room for so many octets. Capacity doubles, but not beyond the limit, so that old and new
+    /// together never take more than twice the limit.
+    #[inline]
+    fn room(&mut self, more: usize) -> Result<()> {
+        let needed = self.body.len().saturating_add(more);
+        let most = self.limit.checked_sub(self.tables).ok_or(Full)?;
+        if needed > most {
+            return Err(Full);
+        }
+        if self.body.capacity() < needed {
+            let wanted = needed.max(self.body.capacity().saturating_mul(2)).min(most);
+            self.body
+                .reserve_exact(wanted.saturating_sub(self.body.len()));
+        }
+        Ok(())
     }
 }
 
 const UTF_8: u8 = 106;
 
-/// Replacements in what is already written, made in one pass at the end.
-pub(super) struct Edits<T>(Vec<(Range<usize>, Vec<T>)>);
+/// Page and token of a name that the reader gave to a token it did not know.
+fn unknown(document: DocumentType, namespace: &str, local: &str) -> Option<(u8, u8)> {
+    if namespace != UNKNOWN_TOKENS {
+        return None;
+    }
+    let (page, token) = parse(local, "-token")?;
+    let is_unknown = (0x05..=token::IDENTITY).contains(&token)
+        && document.tag(Version::V1_2, page, token).is_none();
+    is_unknown.then_some((page, token))
+}
 
-impl<T: Copy> Edits<T> {
+/// The same of an attribute.
+fn unknown_attribute(namespace: &str, local: &str) -> Option<(u8, u8)> {
+    if namespace != UNKNOWN_TOKENS {
+        return None;
+    }
+    parse(local, "-attribute").filter(|(_, token)| matches!(token, 0x05..=0x3F | 0x45..=0x7F))
+}
+
+/// The same of the first attribute value in a text, with what stands before and after it.
+fn unknown_value(document: DocumentType, text: &str) -> Option<(&str, u8, u8, &str)> {
+    let mut from = 0;
+    while let Some(at) = text.get(from..)?.find("{page") {
+        let start = from.saturating_add(at);
+        let (before, rest) = text.split_at_checked(start)?;
+        // The longest is `{page255-valueFF}`.
+        let end = rest.bytes().take(17).position(|octet| octet == b'}');
+        if let Some(end) = end
+            && let (Some(name), Some(after)) = (rest.get(1..end), rest.get(end.saturating_add(1)..))
+            && let Some((page, token)) = parse(name, "-value")
+            && matches!(token, 0x85..=0xBF | 0xC5..=0xFF)
+            && document.value(page, token).is_none()
+        {
+            return Some((before, page, token, after));
+        }
+        from = start.saturating_add(1);
+    }
+    None
+}
+
+fn parse(name: &str, kind: &str) -> Option<(u8, u8)> {
+    let (page, token) = name.strip_prefix("page")?.split_once(kind)?;
+    // Only as the reader writes them.
+    let is_canonical = token.len() == 2 && !token.bytes().any(|octet| octet.is_ascii_lowercase());
+    let page_number: u8 = page.parse().ok()?;
+    let is_canonical = is_canonical && (page == "0" || !page.starts_with(['0', '+']));
+    is_canonical.then_some((page_number, u8::from_str_radix(token, 16).ok()?))
+}
+
+/// Replacements in what is already written, made in one pass at the end.
+pub(super) struct Edits(Vec<(Range<usize>, Vec<u8>)>);
+
+impl Edits {
     pub(super) const fn new() -> Self {
         Self(Vec::new())
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Replaces a range. The first replacement of a place counts.
-    pub(super) fn replace(&mut self, range: Range<usize>, with: &[T]) {
+    pub(super) fn replace(&mut self, range: Range<usize>, with: &[u8]) {
         self.0.push((range, with.to_vec()));
     }
 
-    pub(super) fn apply(&mut self, from: &[T], out: &mut Vec<T>) {
+    /// Puts the replacements in order; gives how long so many octets become.
+    pub(super) fn length_of(&mut self, length: usize) -> usize {
+        // Stable, so the first of a place stays the first.
         self.0.sort_by_key(|(range, _)| (range.start, range.end));
         self.0.dedup_by(|next, kept| next.0 == kept.0);
+        self.0.iter().fold(length, |length, (range, with)| {
+            length
+                .saturating_sub(range.len())
+                .saturating_add(with.len())
+        })
+    }
+
+    /// Copies octets, with the replacements after [`length_of`](Self::length_of).
+    pub(super) fn apply(&self, from: &[u8], out: &mut Vec<u8>) {
         let mut at = 0;
         for (range, with) in &self.0 {
             out.extend_from_slice(from.get(at..range.start).unwrap_or_default());

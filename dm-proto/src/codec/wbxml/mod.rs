@@ -3,6 +3,7 @@
 mod header;
 pub(super) mod integer;
 mod reader;
+mod strings;
 mod writer;
 
 pub(super) use self::{reader::Reader, writer::Writer};
@@ -47,7 +48,7 @@ fn zeros(word: u64) -> u64 {
 
 /// Where the first NUL is. Most strings are shorter than what a call of memchr is worth.
 #[inline(always)]
-fn find_nul(octets: &[u8]) -> Option<usize> {
+pub(super) fn find_nul(octets: &[u8]) -> Option<usize> {
     let (words, _) = octets.as_chunks::<8>();
     let mut passed = 0_usize;
     for word in words.iter().take(8) {

@@ -4,11 +4,7 @@ mod input;
 mod reader;
 mod writer;
 
-pub(super) use self::{
-    input::Input,
-    reader::Reader,
-    writer::{Writer, escape_attribute, escape_text},
-};
+pub(super) use self::{input::Input, reader::Reader, writer::Writer};
 
 /// The most prefixes declared in scope, on both ways: more than any real document has. Resolving a
 /// name looks through them.

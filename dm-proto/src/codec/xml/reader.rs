@@ -12,7 +12,10 @@ use quick_xml::{
     },
 };
 
-use super::{Input, MAX_ATTRIBUTES, MAX_PREFIXES};
+use super::{
+    Input, MAX_ATTRIBUTES, MAX_PREFIXES,
+    input::{Form, LATIN_1},
+};
 use crate::{
     DecodeErrorKind, Text,
     codec::{
@@ -29,7 +32,11 @@ use crate::{
 /// Reads a document. Offsets are places in the text of the [`Input`].
 pub(in crate::codec) struct Reader<'i> {
     text: &'i str,
-    is_utf_16: bool,
+    form: Form,
+    /// Whether a byte order mark is missing, and was not noted yet.
+    lacks_mark: bool,
+    /// Whether `]]>` stands anywhere, where it belongs or not.
+    has_section_end: bool,
     /// Whether no character of the text has to be refused or replaced.
     is_plain: bool,
     /// Where the next event begins.
@@ -81,7 +88,12 @@ impl<'i> Reader<'i> {
         let text = &*input.text;
         Self {
             text,
-            is_utf_16: input.is_utf_16(),
+            form: input.form(),
+            lacks_mark: input.lacks_mark(),
+            // One octet is looked for faster than three, and mostly is not there.
+            has_section_end: memchr::memchr(b']', text.as_bytes())
+                .and_then(|at| text.get(at..))
+                .is_some_and(|rest| rest.contains(SECTION_END)),
             is_plain: is_plain(text),
             at: 0,
             from: 0,
@@ -197,7 +209,13 @@ impl<'i> Reader<'i> {
                     content,
                     name_len,
                     is_empty,
-                } => return self.start(content, name_len, is_empty),
+                } => {
+                    if core::mem::take(&mut self.lacks_mark) {
+                        self.at = self.from;
+                        return Ok(Event::Odd(ToleranceKind::MissingByteOrderMark));
+                    }
+                    return self.start(content, name_len, is_empty);
+                }
                 Markup::End => return Ok(self.end()),
                 Markup::Text(text) if self.open.is_empty() => {
                     if text.bytes().all(|octet| octet.is_ascii_whitespace()) {
@@ -206,7 +224,13 @@ impl<'i> Reader<'i> {
                     return Err(self.fail(DecodeErrorKind::NoRoot));
                 }
                 Markup::Text(text) => {
-                    return Ok(Event::Text(self.characters(Cow::Borrowed(text), 0)?));
+                    let event = Event::Text(self.characters(Cow::Borrowed(text), 0)?);
+                    let Some(end) = self.section_end(text) else {
+                        return Ok(event);
+                    };
+                    self.queued = Some(event);
+                    self.from = self.from.saturating_add(end);
+                    return Ok(Event::Odd(ToleranceKind::SectionEnd));
                 }
                 Markup::Reference(_) if self.open.is_empty() => {
                     return Err(self.fail(DecodeErrorKind::NoRoot));
@@ -233,9 +257,18 @@ impl<'i> Reader<'i> {
                     }));
                 }
                 XmlEvent::Decl(declaration) => {
+                    // XML 1.0, 2.8: it stands first, and says the version.
+                    let is_odd = self.from != 0
+                        || !matches!(declaration.version(), Ok(version) if version.starts_with("1."));
                     if let Some(encoding) = declaration.encoding() {
                         let name = encoding.map_err(|_| self.fail(SYNTAX_ATTRIBUTE))?;
-                        self.encoding(&name)?;
+                        if let Some(kind) = self.encoding(&name)? {
+                            self.queued = is_odd.then_some(Event::Odd(ToleranceKind::Declaration));
+                            return Ok(Event::Odd(kind));
+                        }
+                    }
+                    if is_odd {
+                        return Ok(Event::Odd(ToleranceKind::Declaration));
                     }
                 }
                 // External identifiers are not followed: nothing in a DTD could matter here.
@@ -298,6 +331,11 @@ impl<'i> Reader<'i> {
             let Some(prefix) = declared_prefix(name) else {
                 continue;
             };
+            if name != "xmlns" && !is_name(prefix) {
+                return Err(self.fail(DecodeErrorKind::InvalidName {
+                    name: excerpt(name),
+                }));
+            }
             let namespace = self.value(&attribute)?;
             match prefix {
                 "xml" if namespace == XML_NAMESPACE => continue,
@@ -557,21 +595,39 @@ impl<'i> Reader<'i> {
             })
     }
 
-    fn encoding(&self, name: &str) -> Result<()> {
-        let is_read = if self.is_utf_16 {
-            name.get(..6)
-                .is_some_and(|start| start.eq_ignore_ascii_case("utf-16"))
-        } else {
-            ["utf-8", "utf8", "us-ascii"]
-                .iter()
-                .any(|known| name.eq_ignore_ascii_case(known))
-        };
-        if is_read {
-            return Ok(());
+    /// Compares the declared encoding with the octets, which decide where both are read: a program that
+    /// writes text and another that sends it do not always know of each other.
+    fn encoding(&mut self, name: &str) -> Result<Option<ToleranceKind>> {
+        let is = |known: &[&str]| known.iter().any(|known| name.eq_ignore_ascii_case(known));
+        let is_utf_8 = is(&["utf-8", "utf8"]);
+        let is_narrow = is(&["us-ascii", LATIN_1]);
+        // These two say the order of the octets, and stand without a mark.
+        let says_order = is(&["utf-16le", "utf-16be"]);
+        let is_utf_16 = says_order || is(&["utf-16"]);
+        if !(is_utf_8 || is_narrow || is_utf_16) {
+            return Err(self.fail(DecodeErrorKind::UnsupportedEncoding {
+                name: excerpt(name),
+            }));
         }
-        Err(self.fail(DecodeErrorKind::UnsupportedEncoding {
-            name: excerpt(name),
+        let agrees = match self.form {
+            Form::Utf8 => is_utf_8 || is_narrow && self.text.is_ascii(),
+            Form::Utf16 => is_utf_16,
+            Form::Latin1 => true,
+        };
+        self.lacks_mark &= !says_order;
+        Ok((!agrees).then(|| ToleranceKind::DeclaredEncoding {
+            name: Text::from(name),
         }))
+    }
+
+    /// Where `]]>` stands in character data, in which XML 1.0, 2.4, does not allow it.
+    #[inline]
+    fn section_end(&self, text: &str) -> Option<usize> {
+        if self.has_section_end {
+            memchr::memmem::find(text.as_bytes(), SECTION_END.as_bytes())
+        } else {
+            None
+        }
     }
 
     fn fail(&self, kind: DecodeErrorKind) -> Fault {
@@ -673,6 +729,9 @@ impl<'i> Source<'i> for Reader<'i> {
         let end = memchr::memchr2(b'<', b'&', rest.as_bytes())?;
         let (text, from) = rest.split_at_checked(end)?;
         let left = self.after_end(from)?;
+        if self.section_end(text).is_some() {
+            return None;
+        }
         self.leave();
         self.go_on(from, left);
         Some(text)
@@ -705,6 +764,9 @@ impl Reader<'_> {
 
 /// How the namespace of MetInf is mostly declared.
 const DECLARE_METINF: &str = " xmlns=\"syncml:metinf\"";
+
+/// How a CDATA section ends.
+const SECTION_END: &str = "]]>";
 
 /// The longest namespace name that may have references in it.
 const MAX_COPIED_NAMESPACE: usize = 1024;

@@ -1,6 +1,6 @@
 //! [`Incoming`]: a large object on its way to us.
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::{sync::Arc, vec::Vec};
 
 use bytes::Bytes;
 
@@ -30,7 +30,7 @@ pub(in crate::session) struct Incoming {
     target: Option<Location>,
     source: Option<Location>,
     /// Without the size.
-    meta: Option<Box<Meta>>,
+    meta: Option<Arc<Meta>>,
     declared: u64,
     taken: u64,
     /// The octets behind the Base64, if the object is that.
@@ -55,7 +55,9 @@ impl Incoming {
             return Err(StatusCode::REQUEST_ENTITY_TOO_LARGE);
         }
         let mut meta = item.meta.clone();
-        let size = meta.as_mut().and_then(|meta| meta.size.take());
+        let size = meta
+            .as_mut()
+            .and_then(|meta| Arc::make_mut(meta).size.take());
         let declared = size.ok_or(StatusCode::SIZE_REQUIRED)?;
         if declared > rules.max_size {
             return Err(StatusCode::REQUESTED_SIZE_TOO_BIG);

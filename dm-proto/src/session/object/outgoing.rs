@@ -1,6 +1,6 @@
 //! [`Outgoing`]: a large object on its way to the peer.
 
-use alloc::boxed::Box;
+use alloc::{boxed::Box, sync::Arc};
 
 use bytes::Bytes;
 
@@ -106,7 +106,7 @@ impl Outgoing {
         };
         complete_meta(item, common.as_deref());
         if let Some(meta) = &mut item.meta {
-            meta.size = None;
+            Arc::make_mut(meta).size = None;
         }
         let total = match &body {
             Body::Held(data) => octets_in(data),
@@ -383,7 +383,7 @@ impl Outgoing {
             });
             item.more_data = more_data;
             if more_data && self.offset == 0 {
-                item.meta.get_or_insert_default().size = Some(self.size());
+                Arc::make_mut(item.meta.get_or_insert_default()).size = Some(self.size());
             }
         }
         Ok(command)
@@ -392,7 +392,7 @@ impl Outgoing {
 
 /// The item of a command that can have data, if it has just one, and the meta of the command, which
 /// is taken out of it.
-fn single_item(command: &mut Command) -> Option<(Option<Box<Meta>>, &mut Item)> {
+fn single_item(command: &mut Command) -> Option<(Option<Arc<Meta>>, &mut Item)> {
     let (meta, items) = match command {
         Command::Add(command) => (&mut command.meta, &mut command.items),
         Command::Exec(command) => (&mut command.meta, &mut command.items),

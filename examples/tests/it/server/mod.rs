@@ -13,7 +13,7 @@ use bytes::Bytes;
 use dm_examples::server::{Config, Running, Server};
 use dm_proto::{
     Correlator, Limits, StatusCode,
-    auth::{Account, Credentials, Nonce, Scheme},
+    auth::{Account, Credentials, HMAC_HEADER, Nonce, Scheme},
     codec::{DecodeOptions, Encoding},
     message::{Alert, Item},
     session::{
@@ -190,6 +190,7 @@ fn phone_account(url: &str, scheme: Scheme) -> Account {
     let credentials = |name: &str, secret: &str| match scheme {
         Scheme::Transport => Credentials::transport(),
         Scheme::Basic => Credentials::basic(name, secret),
+        Scheme::Hmac => Credentials::hmac(name, secret, Nonce::default()),
         _ => Credentials::md5(name, secret, Nonce::default()),
     };
     Account {
@@ -289,9 +290,24 @@ fn post(url: &str, content_type: &str, octets: &[u8]) -> (u16, String, Vec<u8>) 
 
 /// Sends a message and reads the answer.
 fn exchange(url: &str, transmit: &Transmit) -> Received {
-    let (status, content_type, body) = post(url, transmit.encoding.media_type(), &transmit.body);
-    assert_eq!(status, 200, "{}", String::from_utf8_lossy(&body));
-    read(&content_type, body)
+    let media_type = transmit.encoding.media_type();
+    let mut request = agent().post(url).content_type(media_type);
+    if let Some(hmac) = &transmit.hmac {
+        request = request.header(HMAC_HEADER, hmac.as_str());
+    }
+    let mut response = request.send(&transmit.body[..]).expect("an answer");
+    let text = |name| {
+        let value = response.headers().get(name)?;
+        value.to_str().ok().map(str::to_owned)
+    };
+    let (content_type, hmac) = (text("content-type"), text(HMAC_HEADER));
+    let body = response.body_mut().read_to_vec().expect("a body");
+    let shown = String::from_utf8_lossy(&body);
+    assert_eq!(response.status().as_u16(), 200, "{shown}");
+    let content_type = content_type.expect("a content type");
+    let headers = Headers::new(&content_type).with_hmac(hmac.as_deref());
+    let options = DecodeOptions::strict(Limits::DEFAULT);
+    Received::read(Bytes::from(body), headers, &options).expect("a message")
 }
 
 fn read(content_type: &str, body: Vec<u8>) -> Received {

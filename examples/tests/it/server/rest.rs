@@ -88,10 +88,6 @@ fn an_account_that_makes_no_sense_is_refused_with_the_reason() {
             "\"password\" must not be empty",
         ),
         (
-            with("auth", json!("hmac")),
-            "auth \"hmac\" is not supported yet",
-        ),
-        (
             with("notify", json!("http://phone.test:1")),
             "\"notify\" is not of the form udp://host:port",
         ),

@@ -47,6 +47,7 @@ fn a_lock_goes_to_the_device_and_its_outcome_to_who_asked() {
     let schemes = [
         ("md5", Scheme::Md5),
         ("basic", Scheme::Basic),
+        ("hmac", Scheme::Hmac),
         ("none", Scheme::Transport),
     ];
     for (auth, scheme) in schemes {
@@ -387,6 +388,15 @@ fn what_is_not_a_message_is_refused_by_http_with_the_reason() {
         text(body),
         "wbxml byte 7 at SyncML/SyncHdr: unexpected end of input\n"
     );
+    // Who has said who it is is answered in a message.
+    let first = md5_session(server.dm_url(), "1", Phone::default())
+        .transmit()
+        .expect("a message");
+    let cut = &first.body[..first.body.len() - 2];
+    let (status, content_type, body) = post(server.dm_url(), wbxml, cut);
+    assert_eq!((status, content_type.as_str()), (200, wbxml));
+    let answer = read(wbxml, body);
+    assert_eq!(header_status(&answer), StatusCode::BAD_REQUEST);
     let (status, _, body) = post(server.dm_url(), wbxml, &vec![0; (1 << 20) + 1]);
     assert_eq!(status, 413);
     assert_eq!(text(body), "a message may have 1048576 octets\n");

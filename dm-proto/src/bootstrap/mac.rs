@@ -1,0 +1,272 @@
+//! The MAC of a bootstrap message, and the secrets that are its key.
+//!
+//! OMA-TS-DM_Security, HMAC computation for bootstrap: HMAC-SHA1 of RFC 2104 over the octets of the document,
+//! in hexadecimal. Which secret is the key, and in which form, depends on the method and on the profile.
+
+use alloc::{format, string::String, vec::Vec};
+use core::fmt;
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha1::Sha1;
+use subtle::ConstantTimeEq as _;
+
+use super::message::Kind;
+use crate::Secret;
+
+/// What the key of a MAC is made of.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[non_exhaustive]
+pub enum Security {
+    /// `NETWPIN`, `NETWORKID`: a secret that network and device share.
+    Network,
+    /// `USERPIN`: a PIN that the user was told otherwise.
+    UserPin,
+    /// `USERNETWPIN`, `USERPIN_NETWORKID`: both.
+    UserPinAndNetwork,
+}
+
+impl Security {
+    /// The method that a parameter `SEC` names. `USERPINMAC` is none: nobody verifies it.
+    pub(super) fn from_parameter(kind: Kind, value: &str) -> Option<Self> {
+        Some(match (kind, value) {
+            (Kind::Provisioning, "0" | "NETWPIN") => Self::Network,
+            (Kind::Provisioning, "1" | "USERPIN") => Self::UserPin,
+            (Kind::Provisioning, "2" | "USERNETWPIN") => Self::UserPinAndNetwork,
+            (Kind::Management | Kind::Objects, "NETWORKID") => Self::Network,
+            (Kind::Management | Kind::Objects, "USERPIN") => Self::UserPin,
+            (Kind::Management | Kind::Objects, "USERPIN_NETWORKID") => Self::UserPinAndNetwork,
+            _ => return None,
+        })
+    }
+
+    /// How the parameter `SEC` names it.
+    pub(super) const fn parameter(self, kind: Kind) -> &'static str {
+        match (kind, self) {
+            (Kind::Provisioning, Self::Network) => "0",
+            (Kind::Provisioning, Self::UserPin) => "1",
+            (Kind::Provisioning, Self::UserPinAndNetwork) => "2",
+            (_, Self::Network) => "NETWORKID",
+            (_, Self::UserPin) => "USERPIN",
+            (_, Self::UserPinAndNetwork) => "USERPIN_NETWORKID",
+        }
+    }
+
+    pub(super) const fn needs_pin(self) -> bool {
+        matches!(self, Self::UserPin | Self::UserPinAndNetwork)
+    }
+}
+
+impl fmt::Display for Security {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Network => "the network's method",
+            Self::UserPin => "the user's pin",
+            Self::UserPinAndNetwork => "the user's pin with the network's method",
+        })
+    }
+}
+
+/// The secret that a network and a device share.
+#[derive(Clone, Eq, PartialEq)]
+pub struct NetworkSecret {
+    /// As a key of Client Provisioning.
+    octets: Vec<u8>,
+    /// As a key of the Device Management profile.
+    plain: Vec<u8>,
+}
+
+/// An identity of a subscriber that is not one: 6 to 15 decimal digits.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("an imsi has 6 to 15 digits")]
+#[non_exhaustive]
+pub struct BadIdentity;
+
+impl NetworkSecret {
+    /// That of GSM and its successors: the IMSI, in semi-octets for Client Provisioning, its digits as text
+    /// for the Device Management profile.
+    ///
+    /// # Errors
+    ///
+    /// If it is not 6 to 15 decimal digits.
+    pub fn imsi(imsi: &str) -> Result<Self, BadIdentity> {
+        if !(6..=15).contains(&imsi.len()) {
+            return Err(BadIdentity);
+        }
+        let digit = |octet: &u8| octet.is_ascii_digit().then(|| octet.wrapping_sub(b'0'));
+        let digits: Option<Vec<u8>> = imsi.as_bytes().iter().map(digit).collect();
+        let digits = digits.ok_or(BadIdentity)?;
+        // As on the card: a digit that says whether the number is odd comes first, a filler last.
+        let is_odd = digits.len() % 2 == 1;
+        let mut nibbles = Vec::with_capacity(16);
+        nibbles.push(if is_odd { 9 } else { 1 });
+        nibbles.extend(digits);
+        if !is_odd {
+            nibbles.push(0xF);
+        }
+        let swapped = nibbles.chunks_exact(2).map(|pair| match pair {
+            [low, high] => (high << 4) | low,
+            _ => 0,
+        });
+        Ok(Self {
+            octets: swapped.collect(),
+            plain: imsi.as_bytes().to_vec(),
+        })
+    }
+
+    /// Any other, as octets: the ESN or MEID of CDMA, for instance.
+    pub fn octets(octets: impl Into<Vec<u8>>) -> Self {
+        let octets = octets.into();
+        Self {
+            plain: octets.clone(),
+            octets,
+        }
+    }
+}
+
+impl fmt::Debug for NetworkSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(secret)")
+    }
+}
+
+/// What a device has to verify a message with, or a server to make one.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Secrets {
+    /// The secret shared with the network.
+    pub network: Option<NetworkSecret>,
+    /// The PIN as the user typed it: decimal digits, as a rule four.
+    pub pin: Option<Secret>,
+}
+
+impl Secrets {
+    /// The same with a secret of the network.
+    #[must_use]
+    pub fn with_network(mut self, secret: NetworkSecret) -> Self {
+        self.network = Some(secret);
+        self
+    }
+
+    /// The same with a PIN.
+    #[must_use]
+    pub fn with_pin(mut self, pin: impl Into<Secret>) -> Self {
+        self.pin = Some(pin.into());
+        self
+    }
+
+    /// The key of a method, if all of it is at hand.
+    fn key(&self, kind: Kind, security: Security) -> Option<Vec<u8>> {
+        let pin = || {
+            let pin = self.pin.as_ref()?.expose();
+            (!pin.is_empty()).then(|| pin.as_bytes().to_vec())
+        };
+        let network = || {
+            let secret = self.network.as_ref()?;
+            let octets = match kind {
+                Kind::Provisioning => &secret.octets,
+                Kind::Management | Kind::Objects => &secret.plain,
+            };
+            (!octets.is_empty()).then(|| octets.clone())
+        };
+        Some(match (security, kind) {
+            (Security::Network, _) => network()?,
+            (Security::UserPin, _) => pin()?,
+            (Security::UserPinAndNetwork, Kind::Provisioning) => [network()?, pin()?].concat(),
+            (Security::UserPinAndNetwork, _) => [&pin()?[..], b":", &network()?].concat(),
+        })
+    }
+}
+
+/// A MAC.
+pub(super) type Digest = [u8; 20];
+
+/// The MAC over a document; `None` where a secret is missing.
+pub(super) fn mac(
+    kind: Kind,
+    security: Security,
+    secrets: &Secrets,
+    body: &[u8],
+) -> Option<Digest> {
+    let key = secrets.key(kind, security)?;
+    // A key of any length is good.
+    let mut mac = Hmac::<Sha1>::new_from_slice(&key).ok()?;
+    mac.update(body);
+    Some(mac.finalize().into_bytes().into())
+}
+
+/// Whether two are the same, in constant time.
+pub(super) fn equal(one: &Digest, other: &Digest) -> bool {
+    bool::from(one.ct_eq(other))
+}
+
+/// As it stands in a content type.
+pub(super) fn to_text(mac: &Digest) -> String {
+    mac.iter().map(|octet| format!("{octet:02X}")).collect()
+}
+
+/// 40 hexadecimal digits, in either case.
+pub(super) fn from_text(text: &str) -> Option<Digest> {
+    let mut mac = Digest::default();
+    let (pairs, []) = text.as_bytes().as_chunks::<2>() else {
+        return None;
+    };
+    if pairs.len() != mac.len() {
+        return None;
+    }
+    for (octet, [high, low]) in mac.iter_mut().zip(pairs) {
+        let digit = |digit: u8| {
+            let value = char::from(digit).to_digit(16)?;
+            u8::try_from(value).ok()
+        };
+        *octet = (digit(*high)? << 4) | digit(*low)?;
+    }
+    Some(mac)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_imsi_becomes_semi_octets() {
+        for (imsi, expected) in [
+            ("262010123456789", "2926101032547698"),
+            ("26201012345678", "21261010325476F8"),
+        ] {
+            let secret = NetworkSecret::imsi(imsi).expect("an imsi");
+            let hex: String = secret.octets.iter().map(|o| format!("{o:02X}")).collect();
+            assert_eq!(hex, expected);
+            assert_eq!(secret.plain, imsi.as_bytes());
+        }
+        for bad in [
+            "",
+            "12345",
+            "1234567890123456",
+            "26201012345678x",
+            "\u{661}\u{662}\u{663}",
+        ] {
+            assert_eq!(NetworkSecret::imsi(bad), Err(BadIdentity), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_mac_is_40_hexadecimal_digits_in_either_case() {
+        let text = "8EBF22EE0F8AEC09743C1902C46757A53A55E975";
+        let mac = from_text(text).expect("a mac");
+        assert_eq!(to_text(&mac), text);
+        assert_eq!(from_text(&text.to_lowercase()), Some(mac));
+        for bad in ["", &text[1..], &text[2..], "zz", &format!("{text}00")] {
+            assert_eq!(from_text(bad), None);
+        }
+        assert_eq!(from_text(&text.replace('8', "x")), None);
+    }
+
+    #[test]
+    fn no_secret_is_shown() {
+        let network = NetworkSecret::imsi("262010123456789").expect("an imsi");
+        let secrets = Secrets::default().with_network(network).with_pin("1234");
+        let shown = format!("{secrets:?}");
+        assert!(!shown.contains("1234") && !shown.contains("41"), "{shown}");
+    }
+}

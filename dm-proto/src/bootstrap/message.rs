@@ -1,0 +1,642 @@
+//! [`Message`]: a bootstrap message as it came, and what is in it once it is authentic.
+
+use alloc::{format, string::String, vec, vec::Vec};
+
+use bytes::Bytes;
+
+use super::{
+    BootstrapError, Document,
+    mac::{self, Digest, Secrets, Security},
+};
+use crate::{
+    Limits, LocUri,
+    codec::{self, DecodeOptions, Encoding},
+    message::{Command, Item},
+    wap_push::Push,
+};
+
+/// What a message carries, by its media type.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[non_exhaustive]
+pub enum Kind {
+    /// A Client Provisioning document.
+    Provisioning,
+    /// A DM message with serialized objects, for the Inbox.
+    Management,
+    /// A serialized object alone.
+    Objects,
+}
+
+/// The media types: kind, whether in WBXML, name.
+const MEDIA_TYPES: [(Kind, bool, &str); 6] = [
+    (
+        Kind::Provisioning,
+        true,
+        "application/vnd.wap.connectivity-wbxml",
+    ),
+    (Kind::Provisioning, false, "text/vnd.wap.connectivity-xml"),
+    (Kind::Management, true, "application/vnd.syncml.dm+wbxml"),
+    (Kind::Management, false, "application/vnd.syncml.dm+xml"),
+    (Kind::Objects, true, "application/vnd.syncml.dmtnds+wbxml"),
+    (Kind::Objects, false, "application/vnd.syncml.dmtnds+xml"),
+];
+
+/// How often a PIN may be wrong.
+const PIN_ATTEMPTS: u8 = 3;
+
+/// A bootstrap message that is not believed.
+///
+/// It counts the PINs that were tried: keep it, over a restart too, as long as its user may try another.
+#[derive(Clone, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+pub struct Message {
+    kind: Kind,
+    is_wbxml: bool,
+    security: Option<(Security, Digest)>,
+    body: Bytes,
+    attempts: u8,
+}
+
+/// A bootstrap message that is believed.
+#[derive(Clone, Eq, PartialEq)]
+pub struct Authentic {
+    kind: Kind,
+    is_wbxml: bool,
+    body: Bytes,
+}
+
+/// What is in a bootstrap message.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Content {
+    /// A provisioning document.
+    Provisioning(Document),
+    /// Management objects, each a TNDS document.
+    Objects(Vec<SerializedObject>),
+}
+
+/// A management object as it came.
+#[derive(Clone, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct SerializedObject {
+    /// Where its message wants it: `./Inbox` or below, as a rule; none for one that came alone.
+    pub target: Option<LocUri>,
+    /// The TNDS document.
+    pub octets: Bytes,
+    /// Its encoding.
+    pub encoding: Encoding,
+}
+
+impl Message {
+    /// Takes a message with the content type that it came with.
+    ///
+    /// # Errors
+    ///
+    /// If that is not one of a bootstrap message, or has a security method that is not known or a MAC that is
+    /// none.
+    pub fn read(content_type: &str, body: impl Into<Bytes>) -> Result<Self, BootstrapError> {
+        let mut parts = content_type.split(';').map(str::trim);
+        let name = parts.next().unwrap_or_default();
+        let (kind, is_wbxml, _) = MEDIA_TYPES
+            .into_iter()
+            .find(|(.., known)| known.eq_ignore_ascii_case(name))
+            .ok_or_else(|| BootstrapError::UnsupportedMediaType(content_type.into()))?;
+        let mut parameters = Vec::new();
+        for part in parts {
+            if let Some((name, value)) = part.split_once('=') {
+                let value = value.trim().trim_matches('"');
+                parameters.push((name.trim().to_ascii_uppercase(), value));
+            }
+        }
+        let parameter = |wanted: &str| {
+            let mut found = parameters.iter().filter(|(name, _)| name == wanted);
+            match (found.next(), found.next()) {
+                (Some((_, value)), None) => Ok(Some(*value)),
+                (None, _) => Ok(None),
+                (Some(_), Some(_)) => Err(BootstrapError::NotAuthenticated),
+            }
+        };
+        let security = match (parameter("SEC")?, parameter("MAC")?) {
+            (None, None) => None,
+            (Some(sec), Some(digest)) => {
+                let sec = Security::from_parameter(kind, sec)
+                    .ok_or_else(|| BootstrapError::UnsupportedSecurity(sec.into()))?;
+                let digest = mac::from_text(digest).ok_or(BootstrapError::NotAuthenticated)?;
+                Some((sec, digest))
+            }
+            _ => return Err(BootstrapError::NotAuthenticated),
+        };
+        Ok(Self {
+            kind,
+            is_wbxml,
+            security,
+            body: body.into(),
+            attempts: 0,
+        })
+    }
+
+    /// Takes a message that came by WAP push.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    pub fn from_push(push: &Push) -> Result<Self, BootstrapError> {
+        Self::read(&push.content_type, push.body.clone())
+    }
+
+    /// The content type of a document with the MAC over it: what a server sends it as. The body must be WBXML.
+    ///
+    /// # Errors
+    ///
+    /// If a secret that the method needs is missing.
+    pub fn content_type(
+        kind: Kind,
+        security: Security,
+        secrets: &Secrets,
+        body: &[u8],
+    ) -> Result<String, BootstrapError> {
+        let mac = mac::mac(kind, security, secrets, body);
+        let mac = mac.ok_or(BootstrapError::NoSecret(security))?;
+        let media_type = MEDIA_TYPES
+            .into_iter()
+            .find_map(|row| (row.0 == kind && row.1).then_some(row.2))
+            .unwrap_or_default();
+        let sec = security.parameter(kind);
+        let mac = mac::to_text(&mac);
+        Ok(format!("{media_type}; SEC={sec}; MAC={mac}"))
+    }
+
+    /// What the message says that it carries.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// What is needed to authenticate it; `None` if it has no MAC.
+    pub fn security(&self) -> Option<Security> {
+        self.security.map(|(security, _)| security)
+    }
+
+    /// How often the PIN may still be tried.
+    pub fn attempts_left(&self) -> u8 {
+        PIN_ATTEMPTS.saturating_sub(self.attempts)
+    }
+
+    /// Verifies the MAC, in constant time. The network's secret may be tried as often as one likes, a PIN
+    /// three times.
+    ///
+    /// # Errors
+    ///
+    /// If there is no MAC, a secret is missing, or it is wrong.
+    pub fn authenticate(&mut self, secrets: &Secrets) -> Result<Authentic, BootstrapError> {
+        // The MAC is over the octets of WBXML; text has other octets.
+        let Some((security, digest)) = self.security.filter(|_| self.is_wbxml) else {
+            return Err(BootstrapError::NotAuthenticated);
+        };
+        if security.needs_pin() && self.attempts_left() == 0 {
+            return Err(BootstrapError::NoAttemptsLeft);
+        }
+        let mac = mac::mac(self.kind, security, secrets, &self.body);
+        let mac = mac.ok_or(BootstrapError::NoSecret(security))?;
+        if mac::equal(&mac, &digest) {
+            return Ok(self.believed());
+        }
+        if security.needs_pin() {
+            self.attempts = self.attempts.saturating_add(1);
+        }
+        Err(BootstrapError::WrongMac)
+    }
+
+    /// Believes the message because of the way it came: a smart card, the image of the device, a file of its
+    /// owner, a transport that has authenticated the server. **Never for what came by SMS.**
+    /// OMA-TS-DM_Security, bootstrap: where the transport is secure, its security takes the place of the MAC.
+    #[must_use]
+    pub fn trust_the_transport(self) -> Authentic {
+        self.believed()
+    }
+
+    fn believed(&self) -> Authentic {
+        Authentic {
+            kind: self.kind,
+            is_wbxml: self.is_wbxml,
+            body: self.body.clone(),
+        }
+    }
+}
+
+impl Authentic {
+    /// What is in it.
+    ///
+    /// # Errors
+    ///
+    /// If the octets are not what the content type says, or exceed a limit.
+    pub fn content(&self, limits: &Limits) -> Result<Content, BootstrapError> {
+        let encoding = match self.is_wbxml {
+            true => Encoding::Wbxml,
+            false => Encoding::Xml,
+        };
+        match self.kind {
+            Kind::Provisioning => {
+                Document::read(encoding, &self.body, limits).map(Content::Provisioning)
+            }
+            Kind::Objects => Ok(Content::Objects(vec![SerializedObject {
+                target: None,
+                octets: self.body.clone(),
+                encoding,
+            }])),
+            Kind::Management => {
+                let options = DecodeOptions::lenient(limits.clone());
+                let message = codec::decode(encoding, &self.body, &options)?.message;
+                let objects: Vec<_> = message.commands.iter().flat_map(objects_of).collect();
+                match objects.is_empty() {
+                    true => Err(BootstrapError::NoObject),
+                    false => Ok(Content::Objects(objects)),
+                }
+            }
+        }
+    }
+}
+
+/// The serialized objects of an Add or Replace. OMA-TS-DM_Bootstrap, Device Management profile.
+fn objects_of(command: &Command) -> Vec<SerializedObject> {
+    let (meta, items) = match command {
+        Command::Add(command) => (&command.meta, &command.items),
+        Command::Replace(command) => (&command.meta, &command.items),
+        _ => return Vec::new(),
+    };
+    let common = meta.as_ref().and_then(|meta| meta.type_.clone());
+    items
+        .iter()
+        .filter_map(|item| object_of(item, common.as_deref()))
+        .collect()
+}
+
+fn object_of(item: &Item, common: Option<&str>) -> Option<SerializedObject> {
+    let own = item.meta.as_ref().and_then(|meta| meta.type_.as_deref());
+    let type_ = own.or(common)?.trim();
+    let encoding = MEDIA_TYPES.into_iter().find_map(|(kind, is_wbxml, name)| {
+        let encoding = match is_wbxml {
+            true => Encoding::Wbxml,
+            false => Encoding::Xml,
+        };
+        (kind == Kind::Objects && name.eq_ignore_ascii_case(type_)).then_some(encoding)
+    })?;
+    let data = item.data.as_ref()?;
+    let octets = match data.as_markup() {
+        // Elements that were not escaped: as a document of their own again.
+        Some(fragment) => codec::encode_fragment(Encoding::Xml, fragment).ok()?,
+        None => data.to_bytes()?,
+    };
+    Some(SerializedObject {
+        target: item.target_uri().cloned(),
+        octets,
+        encoding,
+    })
+}
+
+// The documents hold passwords.
+
+impl core::fmt::Debug for Message {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Message")
+            .field("kind", &self.kind)
+            .field("security", &self.security())
+            .field("attempts_left", &self.attempts_left())
+            .field("octets", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl core::fmt::Debug for Authentic {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Authentic")
+            .field("kind", &self.kind)
+            .field("octets", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl core::fmt::Debug for SerializedObject {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("SerializedObject")
+            .field("target", &self.target)
+            .field("encoding", &self.encoding)
+            .field("octets", &self.octets.len())
+            .finish()
+    }
+}
+
+impl Kind {
+    /// What a file holds that came without a content type, in which case it has no MAC either: its media type,
+    /// from the root element of the document.
+    pub fn detect(octets: &Bytes, limits: &Limits) -> Option<&'static str> {
+        let encoding = Encoding::detect(octets)?;
+        let is_wbxml = encoding == Encoding::Wbxml;
+        let root = Document::root(encoding, octets, limits)?;
+        let kind = match root.as_str() {
+            "wap-provisioningdoc" => Self::Provisioning,
+            "SyncML" => Self::Management,
+            "MgmtTree" => Self::Objects,
+            _ => return None,
+        };
+        MEDIA_TYPES
+            .into_iter()
+            .find_map(|row| (row.0 == kind && row.1 == is_wbxml).then_some(row.2))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::mac::NetworkSecret, *};
+    use crate::{
+        Data,
+        codec::encode,
+        message::{Add, Meta, SyncMl},
+    };
+
+    /// The Client Provisioning document of the vectors, 112 octets.
+    const DOCUMENT: &str = "030b6a00c54503312e310001c600015501873600000603773700018700013800000603737276310001\
+        c600015601873400000603687474703a2f2f732f646d000101c600015701873000000600018d018733000006000193018731\
+        000006037500018700013200000603700001010101";
+    const PROVISIONING: &str = "application/vnd.wap.connectivity-wbxml";
+
+    fn octets(hex: &str) -> Bytes {
+        let digits: Vec<u8> = hex
+            .chars()
+            .filter_map(|digit| digit.to_digit(16))
+            .map(|digit| u8::try_from(digit).expect("one digit"))
+            .collect();
+        digits
+            .chunks(2)
+            .map(|pair| pair.iter().fold(0, |octet, digit| (octet << 4) | digit))
+            .collect()
+    }
+
+    fn secrets() -> Secrets {
+        let network = NetworkSecret::imsi("262010123456789").expect("an imsi");
+        Secrets::default().with_network(network).with_pin("1234")
+    }
+
+    fn message(parameters: &str) -> Message {
+        let content_type = format!("{PROVISIONING}{parameters}");
+        Message::read(&content_type, octets(DOCUMENT)).expect("a message")
+    }
+
+    /// The methods of Client Provisioning with the MACs of the vectors.
+    const MACS: [(&str, Security, &str); 3] = [
+        (
+            "0",
+            Security::Network,
+            "8EBF22EE0F8AEC09743C1902C46757A53A55E975",
+        ),
+        (
+            "1",
+            Security::UserPin,
+            "C9F2B672906761A303D7E4F86F79DA1F196DF3F9",
+        ),
+        (
+            "2",
+            Security::UserPinAndNetwork,
+            "05196B559EA8E627507EDED3FB4D648D3D76AA3B",
+        ),
+    ];
+
+    #[test]
+    fn the_vectors_of_client_provisioning_are_made_and_believed() {
+        for (sec, security, mac) in MACS {
+            let made =
+                Message::content_type(Kind::Provisioning, security, &secrets(), &octets(DOCUMENT));
+            assert_eq!(made, Ok(format!("{PROVISIONING}; SEC={sec}; MAC={mac}")));
+            for parameters in [
+                format!("; SEC={sec}; MAC={mac}"),
+                format!(";mac=\"{}\";sec=\"{sec}\"", mac.to_lowercase()),
+            ] {
+                let mut message = message(&parameters);
+                assert_eq!(message.security(), Some(security));
+                let authentic = message.authenticate(&secrets()).expect("it is authentic");
+                let content = authentic.content(&Limits::DEFAULT).expect("a document");
+                let Content::Provisioning(document) = content else {
+                    panic!("it is a provisioning document");
+                };
+                assert_eq!(document.write(Encoding::Wbxml), Ok(octets(DOCUMENT)));
+            }
+        }
+    }
+
+    #[test]
+    fn the_vectors_of_the_dm_profile_are_made() {
+        // A whole message of 94 octets; what it says does not matter here.
+        let body = octets(
+            "02a4016a006d6c6d71c303312e3201726303444d2f312e3201650331000100000000000000000000",
+        );
+        for (sec, security) in [
+            ("NETWORKID", Security::Network),
+            ("USERPIN", Security::UserPin),
+            ("USERPIN_NETWORKID", Security::UserPinAndNetwork),
+        ] {
+            let made = Message::content_type(Kind::Management, security, &secrets(), &body)
+                .expect("a content type");
+            assert!(made.starts_with(&format!("application/vnd.syncml.dm+wbxml; SEC={sec}; MAC=")));
+            let mut message = Message::read(&made, body.clone()).expect("a message");
+            assert!(message.authenticate(&secrets()).is_ok());
+        }
+    }
+
+    #[test]
+    fn what_is_not_authenticated_or_wrong_is_refused() {
+        let network = Secrets::default()
+            .with_network(NetworkSecret::imsi("262010123456780").expect("an imsi"));
+        let (_, _, mac) = MACS[0];
+        let signed = format!("; SEC=0; MAC={mac}");
+        assert_eq!(
+            message("").authenticate(&secrets()),
+            Err(BootstrapError::NotAuthenticated)
+        );
+        assert_eq!(
+            message(&signed).authenticate(&network),
+            Err(BootstrapError::WrongMac)
+        );
+        assert_eq!(
+            message(&signed).authenticate(&Secrets::default()),
+            Err(BootstrapError::NoSecret(Security::Network))
+        );
+        let changed = octets(&DOCUMENT.replace("7073", "7074").replace("773700", "773800"));
+        let content_type = format!("{PROVISIONING}{signed}");
+        let mut changed = Message::read(&content_type, changed).expect("a message");
+        assert_eq!(
+            changed.authenticate(&secrets()),
+            Err(BootstrapError::WrongMac)
+        );
+        // The MAC is over WBXML.
+        let xml = format!("text/vnd.wap.connectivity-xml{signed}");
+        let mut xml = Message::read(&xml, &b"<wap-provisioningdoc/>"[..]).expect("a message");
+        assert_eq!(
+            xml.authenticate(&secrets()),
+            Err(BootstrapError::NotAuthenticated)
+        );
+    }
+
+    #[test]
+    fn a_content_type_that_says_too_little_or_too_much_is_refused() {
+        let (_, _, mac) = MACS[0];
+        let read = |parameters: &str| {
+            Message::read(&format!("{PROVISIONING}{parameters}"), Bytes::new()).map(|_| ())
+        };
+        let cases = [
+            ("; SEC=0".into(), BootstrapError::NotAuthenticated),
+            (format!("; MAC={mac}"), BootstrapError::NotAuthenticated),
+            ("; SEC=0; MAC=12".into(), BootstrapError::NotAuthenticated),
+            (
+                format!("; SEC=0; SEC=1; MAC={mac}"),
+                BootstrapError::NotAuthenticated,
+            ),
+            (
+                format!("; SEC=3; MAC={mac}"),
+                BootstrapError::UnsupportedSecurity("3".into()),
+            ),
+            (
+                format!("; SEC=NETWORKID; MAC={mac}"),
+                BootstrapError::UnsupportedSecurity("NETWORKID".into()),
+            ),
+        ];
+        for (parameters, error) in cases {
+            assert_eq!(read(&parameters), Err(error), "{parameters}");
+        }
+        assert_eq!(
+            Message::read("text/html", Bytes::new()),
+            Err(BootstrapError::UnsupportedMediaType("text/html".into()))
+        );
+    }
+
+    #[test]
+    fn a_pin_may_be_wrong_three_times_and_the_networks_secret_always() {
+        let (_, _, mac) = MACS[1];
+        let mut of_user = message(&format!("; SEC=1; MAC={mac}"));
+        for left in [2, 1, 0] {
+            assert_eq!(
+                of_user.authenticate(&secrets().with_pin("4321")),
+                Err(BootstrapError::WrongMac)
+            );
+            assert_eq!(of_user.attempts_left(), left);
+            // No PIN is no attempt.
+            if left > 0 {
+                assert_eq!(
+                    of_user.authenticate(&Secrets::default()),
+                    Err(BootstrapError::NoSecret(Security::UserPin))
+                );
+            }
+            let text = serde_json::to_string(&of_user).expect("it is stored");
+            of_user = serde_json::from_str(&text).expect("it is read");
+        }
+        assert_eq!(
+            of_user.authenticate(&secrets()),
+            Err(BootstrapError::NoAttemptsLeft)
+        );
+
+        let mut of_network = message(&format!("; SEC=0; MAC={mac}"));
+        for _ in 0..5 {
+            assert_eq!(
+                of_network.authenticate(&secrets()),
+                Err(BootstrapError::WrongMac)
+            );
+        }
+    }
+
+    #[test]
+    fn a_message_of_the_dm_profile_hands_its_objects_on() {
+        for encoding in [Encoding::Wbxml, Encoding::Xml] {
+            let tnds = b"\x03\x00\x00\x6a";
+            let item = |data: Data, type_: &'static str| {
+                Item::for_target("./Inbox")
+                    .with_meta(Meta::of_type(type_))
+                    .with_data(data)
+            };
+            let add = Add {
+                cmd_id: "1".into(),
+                items: vec![
+                    item(
+                        Data::binary(&tnds[..]),
+                        "application/vnd.syncml.dmtnds+wbxml",
+                    ),
+                    item("<MgmtTree/>".into(), "application/vnd.syncml.dmtnds+xml"),
+                    item("other".into(), "text/plain"),
+                ],
+                ..Add::default()
+            };
+            let message = SyncMl {
+                commands: vec![add.into()],
+                is_final: true,
+                ..SyncMl::default()
+            };
+            let body = encode(Encoding::Wbxml, &message).expect("octets");
+            let message = Message::read("application/vnd.syncml.dm+wbxml", body).expect("one");
+            let content = message.trust_the_transport().content(&Limits::DEFAULT);
+            let Ok(Content::Objects(objects)) = content else {
+                panic!("{content:?}");
+            };
+            let [wbxml, xml] = objects.as_slice() else {
+                panic!("there are two: {objects:?}");
+            };
+            let wanted = match encoding {
+                Encoding::Wbxml => wbxml,
+                Encoding::Xml => xml,
+            };
+            assert_eq!(wanted.encoding, encoding);
+            assert_eq!(wanted.target.as_ref().map(LocUri::as_str), Some("./Inbox"));
+            let octets = match encoding {
+                Encoding::Wbxml => &tnds[..],
+                Encoding::Xml => b"<MgmtTree/>",
+            };
+            assert_eq!(wanted.octets, octets);
+        }
+        let empty = encode(Encoding::Xml, &SyncMl::default()).expect("octets");
+        let message = Message::read("application/vnd.syncml.dm+xml", empty).expect("a message");
+        assert_eq!(
+            message.trust_the_transport().content(&Limits::DEFAULT),
+            Err(BootstrapError::NoObject)
+        );
+    }
+
+    #[test]
+    fn an_object_alone_is_handed_on_as_it_is() {
+        let body = Bytes::from_static(b"<MgmtTree/>");
+        let message = Message::read("application/vnd.syncml.dmtnds+xml", body.clone());
+        let content = message
+            .expect("a message")
+            .trust_the_transport()
+            .content(&Limits::DEFAULT);
+        assert_eq!(
+            content,
+            Ok(Content::Objects(vec![SerializedObject {
+                target: None,
+                octets: body,
+                encoding: Encoding::Xml,
+            }]))
+        );
+    }
+
+    #[test]
+    fn a_file_says_by_its_root_what_it_is() {
+        let detect =
+            |octets: &[u8]| Kind::detect(&Bytes::copy_from_slice(octets), &Limits::DEFAULT);
+        assert_eq!(detect(&octets(DOCUMENT)), Some(PROVISIONING));
+        assert_eq!(
+            detect(b"<wap-provisioningdoc/>"),
+            Some("text/vnd.wap.connectivity-xml")
+        );
+        assert_eq!(
+            detect(b"<MgmtTree xmlns='syncml:dmddf1.2'/>"),
+            Some("application/vnd.syncml.dmtnds+xml")
+        );
+        for other in [&b"<html/>"[..], b"", b"\xFF\xFF"] {
+            assert_eq!(detect(other), None);
+        }
+    }
+
+    #[test]
+    fn debug_shows_nothing_of_the_document() {
+        let message = message("");
+        let shown = format!("{message:?} {:?}", message.clone().trust_the_transport());
+        assert!(!shown.contains("srv1") && shown.contains("112"), "{shown}");
+    }
+}

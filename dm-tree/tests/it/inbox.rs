@@ -1,0 +1,219 @@
+//! The Inbox. OMA-TS-DM_StdObj, Inbox.
+
+use bytes::Bytes;
+use dm_proto::{
+    StatusCode,
+    codec::Encoding,
+    message::{Item, Meta},
+    session::Verb,
+};
+use dm_tree::{
+    Acl, Node, NodeFormat, Right, Tree,
+    description::{Access, NodeDescription},
+    std_objects::Inbox,
+    store::Memory,
+    tnds::{Tnds, TndsNode},
+};
+
+use crate::support::{Plain, execute, item, uri};
+
+const MAIL: &str = "urn:x:mail:1.0";
+
+/// `./Vendor/Mail`: accounts of type `urn:x:mail:1.0`, to which `s` may add.
+fn tree() -> Tree {
+    let mut tree = Tree::new(Box::new(Memory::new()));
+    let all = Access::GET | Access::REPLACE | Access::DELETE | Access::ADD;
+    let account = NodeDescription::any()
+        .type_(MAIL)
+        .access(all)
+        .child(
+            NodeDescription::leaf("Ref", NodeFormat::Chr)
+                .dynamic()
+                .access(all),
+        )
+        .child(NodeDescription::interior("Ext").dynamic().open());
+    let description = NodeDescription::interior("Vendor").child(
+        NodeDescription::interior("Mail")
+            .access(Access::GET | Access::ADD)
+            .child(account),
+    );
+    let acl = Acl::all(["s"]).grant(Right::Get, "*");
+    let nodes = vec![("", Node::interior("").with_acl(acl))];
+    tree.mount(uri("./Vendor"), Box::new(Plain { description, nodes }))
+        .unwrap();
+    tree.mount(uri(Inbox::ROOT), Box::new(Inbox::new()))
+        .unwrap();
+    tree
+}
+
+fn status(tree: &mut Tree, server: &str, verb: Verb, item: Item) -> u16 {
+    let mut transaction = tree.begin(1);
+    let answer = execute(&mut transaction, server, verb, item);
+    transaction.commit().unwrap();
+    answer.status.as_u16()
+}
+
+fn carrying(target: &str, nodes: Vec<TndsNode>) -> Item {
+    let mut tnds = Tnds::default();
+    for node in nodes {
+        tnds.push(node);
+    }
+    let octets: Bytes = tnds.write(Encoding::Xml).unwrap();
+    Item::for_target(target)
+        .with_data(core::str::from_utf8(&octets).unwrap())
+        .with_meta(Meta::format("xml").with_type(Tnds::XML))
+}
+
+fn mail(name: &str) -> Vec<TndsNode> {
+    let reference = format!("./Inbox/{name}/Ext/y");
+    vec![
+        TndsNode::interior(0, name, MAIL),
+        TndsNode::leaf(1, "Ref", NodeFormat::Chr, reference),
+        TndsNode::interior(1, "Ext", ""),
+        TndsNode::leaf(2, "y", NodeFormat::Chr, "./Inbox2"),
+    ]
+}
+
+#[test]
+fn an_object_goes_where_its_identifier_belongs_and_its_references_follow() {
+    let mut tree = tree();
+    assert_eq!(
+        status(&mut tree, "s", Verb::Add, carrying("./Inbox", mail("work"))),
+        200
+    );
+    let text = |tree: &Tree, at: &str| tree.view().text(&uri(at)).unwrap().to_string();
+    assert_eq!(
+        text(&tree, "./Vendor/Mail/work/Ref"),
+        "./Vendor/Mail/work/Ext/y"
+    );
+    assert_eq!(text(&tree, "./Vendor/Mail/work/Ext/y"), "./Inbox2");
+    // Flat, with a path into the Inbox.
+    let flat = vec![
+        TndsNode::interior(0, "flat", MAIL),
+        TndsNode::leaf(0, "Ref", NodeFormat::Chr, "r").with_path("flat"),
+    ];
+    assert_eq!(
+        status(&mut tree, "s", Verb::Add, carrying("./Inbox", flat)),
+        200
+    );
+    assert_eq!(text(&tree, "./Vendor/Mail/flat/Ref"), "r");
+    // A name that is to be given: that of the target, or a number.
+    assert_eq!(
+        status(
+            &mut tree,
+            "s",
+            Verb::Add,
+            carrying("./Inbox/home", mail(""))
+        ),
+        200
+    );
+    assert!(tree.view().exists(&uri("./Vendor/Mail/home/Ref")));
+    for number in ["1", "2"] {
+        assert_eq!(
+            status(&mut tree, "s", Verb::Add, carrying("./Inbox", mail(""))),
+            200
+        );
+        assert!(
+            tree.view()
+                .exists(&uri(&format!("./Vendor/Mail/{number}/Ref")))
+        );
+    }
+    // A single node without a document.
+    let plain = item("./Inbox/plain", None, Some(("node", MAIL)));
+    assert_eq!(status(&mut tree, "s", Verb::Add, plain), 200);
+    assert!(tree.view().exists(&uri("./Vendor/Mail/plain")));
+    assert_eq!(tree.view().children(&uri("./Inbox")).unwrap().len(), 0);
+}
+
+#[test]
+fn the_inbox_grants_nothing_that_the_place_does_not() {
+    let before = tree().view().children(&uri("./Vendor/Mail")).unwrap();
+    for (expected, server, sent) in [
+        (425, "other", carrying("./Inbox", mail("x"))),
+        (
+            405,
+            "s",
+            carrying("./Inbox", vec![TndsNode::interior(0, "x", "urn:unknown")]),
+        ),
+        (
+            405,
+            "s",
+            carrying("./Inbox", vec![TndsNode::interior(0, "x", "")]),
+        ),
+        (
+            405,
+            "s",
+            carrying(
+                "./Inbox",
+                [
+                    mail("x"),
+                    vec![TndsNode::leaf(1, "No", NodeFormat::Chr, "")],
+                ]
+                .concat(),
+            ),
+        ),
+        (
+            418,
+            "s",
+            carrying("./Inbox", [mail("x"), mail("x")].concat()),
+        ),
+        (
+            400,
+            "s",
+            carrying("./Inbox", vec![TndsNode::interior(0, "a/b", MAIL)]),
+        ),
+        (404, "s", carrying("./Inbox/a/b", mail("b"))),
+        (418, "s", item("./Inbox", None, Some(("node", MAIL)))),
+        (
+            405,
+            "s",
+            item("./Inbox/x", Some("v"), Some(("chr", "text/plain"))),
+        ),
+    ] {
+        let mut tree = tree();
+        let what = format!("{sent:?}");
+        assert_eq!(
+            status(&mut tree, server, Verb::Add, sent),
+            expected,
+            "{what}"
+        );
+        assert_eq!(tree.view().children(&uri("./Vendor/Mail")).unwrap(), before);
+    }
+    // Who may use it is the matter of its own ACL, too.
+    let mut tree = tree();
+    let mut transaction = tree.begin(1);
+    let mut edit = transaction.edit(&uri(Inbox::ROOT)).unwrap();
+    let acl = Acl::default().grant(Right::Add, "other");
+    edit.put("", Node::interior(Inbox::TYPE).with_acl(acl))
+        .unwrap();
+    transaction.commit().unwrap();
+    assert_eq!(
+        status(&mut tree, "s", Verb::Add, carrying("./Inbox", mail("x"))),
+        425
+    );
+}
+
+#[test]
+fn nothing_is_read_in_the_inbox() {
+    let mut tree = tree();
+    for target in [
+        "./Inbox",
+        "./Inbox/x",
+        "./Inbox/x/y",
+        "./Inbox?list=Struct",
+        "./Inbox?prop=ACL",
+    ] {
+        let code = status(&mut tree, "s", Verb::Get, item(target, None, None));
+        assert_eq!(code, StatusCode::COMMAND_NOT_ALLOWED.as_u16(), "{target}");
+    }
+    for verb in [Verb::Delete, Verb::Replace] {
+        assert_eq!(
+            status(&mut tree, "s", verb, item("./Inbox", Some("v"), None)),
+            425
+        );
+        assert_eq!(
+            status(&mut tree, "s", verb, item("./Inbox/x", Some("v"), None)),
+            404
+        );
+    }
+}

@@ -1,0 +1,359 @@
+//! Transfers that break off, packages that change, download descriptors.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::{TcpListener, TcpStream},
+    sync::{Arc, Mutex},
+    thread,
+};
+
+use dm_examples::device::package::{ManifestComponent, Sha256Digest, build};
+use serde_json::json;
+
+use super::{Lab, download_install};
+
+/// A package of half a megabyte, and its parameters.
+fn large() -> (Vec<u8>, String) {
+    let content: Vec<u8> = (0..500_000_u32).map(|n| (n % 251) as u8).collect();
+    let component = ManifestComponent::new("maps", "Maps", "1.0");
+    let package = build(&[(component, &[("data", content.as_slice())])]).unwrap();
+    let params = format!("sha256={}", Sha256Digest::of(&package));
+    (package, params)
+}
+
+/// What a content server gives for one request.
+struct Answer {
+    status: &'static str,
+    headers: String,
+    body: Vec<u8>,
+    /// The octets of the body that leave before the connection breaks.
+    cut: Option<usize>,
+}
+
+impl Answer {
+    fn of(body: Vec<u8>, etag: &str) -> Self {
+        Self {
+            status: "200 OK",
+            headers: format!("ETag: {etag}\r\n"),
+            body,
+            cut: None,
+        }
+    }
+
+    /// What a server that knows ranges gives for a request.
+    fn ranged(request: &str, body: &[u8], etag: &str) -> Self {
+        let range = header(request, "Range").and_then(|range| {
+            let from = range.strip_prefix("bytes=")?.strip_suffix('-')?;
+            from.parse::<usize>().ok()
+        });
+        match (range, header(request, "If-Range")) {
+            (Some(from), Some(known)) if known == etag => Self {
+                status: "206 Partial Content",
+                headers: format!(
+                    "ETag: {etag}\r\nContent-Range: bytes {from}-{}/{}\r\n",
+                    body.len() - 1,
+                    body.len()
+                ),
+                body: body[from..].to_vec(),
+                cut: None,
+            },
+            _ => Self::of(body.to_vec(), etag),
+        }
+    }
+
+    fn cut(mut self, after: usize) -> Self {
+        self.cut = Some(after);
+        self
+    }
+
+    fn typed(mut self, media_type: &str) -> Self {
+        self.headers
+            .push_str(&format!("Content-Type: {media_type}\r\n"));
+        self
+    }
+}
+
+fn header<'a>(request: &'a str, name: &str) -> Option<&'a str> {
+    let mut lines = request.lines();
+    lines.find_map(|line| {
+        let (found, value) = line.split_once(": ")?;
+        found.eq_ignore_ascii_case(name).then_some(value)
+    })
+}
+
+/// A content server and what it was asked, in order, bodies included.
+struct Content {
+    address: String,
+    requests: Arc<Mutex<Vec<String>>>,
+}
+
+impl Content {
+    fn new(mut answer: impl FnMut(usize, &str) -> Answer + Send + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&requests);
+        thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                let Some(request) = read(&mut stream) else {
+                    continue;
+                };
+                let number = seen.lock().unwrap().len();
+                seen.lock().unwrap().push(request.clone());
+                let answer = answer(number, &request);
+                // A client that has gone is none of our business.
+                let _ = send(stream, &answer);
+            }
+        });
+        Self { address, requests }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}/{path}", self.address)
+    }
+
+    fn requests(&self) -> Vec<String> {
+        self.requests.lock().unwrap().clone()
+    }
+}
+
+fn read(stream: &mut TcpStream) -> Option<String> {
+    let mut octets = Vec::new();
+    let mut buffer = [0; 1024];
+    loop {
+        let text = String::from_utf8_lossy(&octets).into_owned();
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length = header(head, "Content-Length").map_or(0, |length| length.parse().unwrap());
+            if body.len() >= length {
+                return Some(text);
+            }
+        }
+        match stream.read(&mut buffer).ok()? {
+            0 => return None,
+            read => octets.extend_from_slice(&buffer[..read]),
+        }
+    }
+}
+
+fn send(mut stream: TcpStream, answer: &Answer) -> std::io::Result<()> {
+    write!(
+        stream,
+        "HTTP/1.1 {}\r\n{}Content-Length: {}\r\nConnection: close\r\n\r\n",
+        answer.status,
+        answer.headers,
+        answer.body.len()
+    )?;
+    let sent = answer.cut.unwrap_or(answer.body.len());
+    stream.write_all(&answer.body[..sent])
+}
+
+#[test]
+fn a_transfer_that_breaks_off_goes_on_where_it_was() {
+    let lab = Lab::new();
+    let (package, params) = large();
+    let content = Content::new(move |number, request| {
+        let answer = Answer::ranged(request, &package, "\"v1\"");
+        match number {
+            0 => answer.cut(200_000),
+            1 => answer.cut(100_000),
+            _ => answer,
+        }
+    });
+    let url = content.url("maps.tar");
+    let outcome = lab.run(&mut lab.device(), &download_install(&url, &params));
+    assert_eq!(outcome, ("succeeded".to_owned(), 1200));
+    let ranges: Vec<_> = content
+        .requests()
+        .iter()
+        .map(|request| header(request, "Range").map(str::to_owned))
+        .collect();
+    let expected = [None, Some("bytes=200000-"), Some("bytes=300000-")];
+    assert_eq!(ranges, expected.map(|range| range.map(str::to_owned)));
+}
+
+#[test]
+fn a_later_attempt_goes_on_with_what_an_earlier_one_left() {
+    let lab = Lab::new();
+    let mut device = lab.device();
+    let (package, params) = large();
+    let content = Content::new(move |number, request| {
+        let answer = Answer::ranged(request, &package, "\"v1\"");
+        // The first attempt gets nothing beyond its first octets, however often it asks.
+        if number < 5 {
+            let piece = if number == 0 { 1000 } else { 0 };
+            answer.cut(piece)
+        } else {
+            answer
+        }
+    });
+    let url = content.url("maps.tar");
+    let first = lab.run(&mut device, &download_install(&url, &params));
+    assert_eq!(first, ("failed".to_owned(), 1402));
+    assert!(!lab.root().join("opt/maps").exists());
+    let second = lab.run(&mut device, &download_install(&url, &params));
+    assert_eq!(second, ("succeeded".to_owned(), 1200));
+    let requests = content.requests();
+    assert_eq!(requests.len(), 6);
+    assert_eq!(header(&requests[5], "Range"), Some("bytes=1000-"));
+}
+
+#[test]
+fn a_package_that_changed_is_fetched_anew() {
+    for etag in ["\"v2\"", "W/\"v1\"", "\"v1\""] {
+        let lab = Lab::new();
+        let (package, params) = large();
+        let mut other = package.clone();
+        other[100] ^= 1;
+        let content = Content::new(move |number, request| {
+            if number == 0 {
+                // Of another content under the validator "v1": told from the digest alone.
+                Answer::of(other.clone(), "\"v1\"").cut(100_000)
+            } else {
+                Answer::ranged(request, &package, etag)
+            }
+        });
+        let url = content.url("maps.tar");
+        let outcome = lab.run(&mut lab.device(), &download_install(&url, &params));
+        assert_eq!(outcome, ("succeeded".to_owned(), 1200), "{etag}");
+    }
+}
+
+#[test]
+fn a_weak_validator_resumes_nothing() {
+    let lab = Lab::new();
+    let (package, params) = large();
+    let content = Content::new(move |number, request| {
+        assert_eq!(header(request, "Range"), None);
+        let answer = Answer::of(package.clone(), "W/\"v1\"");
+        if number == 0 {
+            answer.cut(100_000)
+        } else {
+            answer
+        }
+    });
+    let url = content.url("maps.tar");
+    let outcome = lab.run(&mut lab.device(), &download_install(&url, &params));
+    assert_eq!(outcome, ("succeeded".to_owned(), 1200));
+    assert_eq!(content.requests().len(), 2);
+}
+
+/// Serves a descriptor at `/dd`, the package at `/package`, and takes notifications at `/notify`.
+fn described(
+    more: &'static str,
+    size: Option<usize>,
+    media_type: &'static str,
+) -> (Content, String) {
+    let (package, params) = large();
+    let content = Content::new(move |_, request| {
+        let path = request.split(' ').nth(1).unwrap();
+        match path {
+            "/dd" => {
+                let host = header(request, "Host").unwrap();
+                let size = size.unwrap_or(package.len());
+                let xml = format!(
+                    "<?xml version=\"1.0\"?><media xmlns=\"http://www.openmobilealliance.org/xmlns/dd\">\
+                     <type>application/x-tar</type><size>{size}</size><name>Maps</name>\
+                     <objectURI>http://{host}/package</objectURI>\
+                     <installNotifyURI>http://{host}/notify?id=1&amp;of=2</installNotifyURI>{more}</media>"
+                );
+                Answer::of(xml.into_bytes(), "\"dd\"")
+                    .typed("application/vnd.oma.dd+xml; charset=utf-8")
+            }
+            "/package" => Answer::ranged(request, &package, "\"v1\"").typed(media_type),
+            _ => Answer::of(Vec::new(), "\"n\""),
+        }
+    });
+    (content, params)
+}
+
+/// The paths that were asked for, and the body of the notification.
+fn asked(content: &Content) -> (Vec<String>, Option<String>) {
+    let requests = content.requests();
+    let paths = requests
+        .iter()
+        .map(|request| request.split(' ').nth(1).unwrap().to_owned())
+        .collect();
+    let notified = requests
+        .iter()
+        .find(|request| request.starts_with("POST"))
+        .map(|request| request.split_once("\r\n\r\n").unwrap().1.to_owned());
+    (paths, notified)
+}
+
+#[test]
+fn a_descriptor_leads_to_the_package_and_its_server_is_told() {
+    let lab = Lab::new();
+    let (content, params) = described("", None, "application/x-tar");
+    let url = content.url("dd");
+    let outcome = lab.run(&mut lab.device(), &download_install(&url, &params));
+    assert_eq!(outcome, ("succeeded".to_owned(), 1200));
+    let (paths, notified) = asked(&content);
+    assert_eq!(paths, ["/dd", "/package", "/notify?id=1&of=2"]);
+    assert_eq!(notified.as_deref(), Some("900 Success"));
+    assert!(lab.root().join("opt/maps/data").exists());
+}
+
+#[test]
+fn a_descriptor_that_cannot_be_taken_is_refused_before_anything_is_fetched() {
+    let too_large = 1 << 40;
+    let cases = [
+        ("size", "", Some(too_large), 1404, "901 Insufficient memory"),
+        (
+            "type",
+            "<type>video/mp4</type>",
+            None,
+            1402,
+            "953 Non-Acceptable Content",
+        ),
+    ];
+    for (name, more, size, code, line) in cases {
+        let lab = Lab::new();
+        let (content, params) = described(more, size, "application/x-tar");
+        let url = content.url("dd");
+        let outcome = lab.run(&mut lab.device(), &download_install(&url, &params));
+        assert_eq!(outcome, ("failed".to_owned(), code), "{name}");
+        let (paths, notified) = asked(&content);
+        assert_eq!(paths, ["/dd", "/notify?id=1&of=2"], "{name}");
+        assert_eq!(notified.as_deref(), Some(line), "{name}");
+    }
+}
+
+#[test]
+fn what_is_not_as_described_is_not_installed() {
+    for (name, size, media_type) in [
+        ("size", Some(5), "application/x-tar"),
+        ("type", None, "text/html"),
+    ] {
+        let lab = Lab::new();
+        let (content, params) = described("", size, media_type);
+        let url = content.url("dd");
+        let outcome = lab.run(&mut lab.device(), &download_install(&url, &params));
+        assert_eq!(outcome, ("failed".to_owned(), 1402), "{name}");
+        let (_, notified) = asked(&content);
+        assert_eq!(
+            notified.as_deref(),
+            Some("905 Attribute mismatch"),
+            "{name}"
+        );
+        assert!(!lab.root().join("opt/maps").exists(), "{name}");
+    }
+}
+
+#[test]
+fn a_broken_descriptor_fails_the_download() {
+    let lab = Lab::new();
+    let (_, params) = large();
+    for (xml, is_version) in [("<media>", false), ("<media DDVersion=\"2.0\"/>", true)] {
+        let content = Content::new(move |_, _| {
+            Answer::of(xml.as_bytes().to_vec(), "\"dd\"").typed("application/vnd.oma.dd+xml")
+        });
+        let url = content.url("dd");
+        let order = json!({
+            "scomo": "download",
+            "package": {"id": format!("p{is_version}"), "url": url, "params": params},
+        });
+        let outcome = lab.run(&mut lab.device(), &order);
+        assert_eq!(outcome, ("failed".to_owned(), 1402), "{xml}");
+        assert_eq!(content.requests().len(), 1, "{xml}");
+    }
+}
