@@ -272,7 +272,7 @@ impl Link {
     }
 
     /// This has arrived for good, whatever becomes of the rest of its message.
-    pub(super) fn forget_tagged(&mut self, tag: super::CommandTag) {
+    pub(super) fn forget_tagged(&mut self, tag: CommandTag) {
         self.in_flight.retain(|parcel| parcel.tag != Some(tag));
     }
 

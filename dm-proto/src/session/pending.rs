@@ -46,10 +46,9 @@ impl Pending {
         }));
     }
 
-    /// Commands of message `msg` that go out again, as if they never had.
-    pub(super) fn forget(&mut self, msg: u32, is_again: impl Fn(CommandTag) -> bool) {
-        self.0
-            .retain(|sent| sent.msg != msg || !is_again(sent.name.0));
+    /// Commands that go out again, as if they never had.
+    pub(super) fn forget(&mut self, is_again: impl Fn(CommandTag) -> bool) {
+        self.0.retain(|sent| !is_again(sent.name.0));
     }
 
     /// The command that a reference means.

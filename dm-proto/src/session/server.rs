@@ -475,9 +475,30 @@ impl ServerSession {
     /// Takes the status of our header.
     fn take_header(&mut self, commands: &[Command]) -> Result<(), SessionError> {
         if let Some(status) = self.our_header_status(commands) {
-            self.take_header_status(status)?;
+            self.take_header_status(status, commands)?;
         }
         Ok(())
+    }
+
+    /// Whether a message tells what became of a command. That it was not believed does not.
+    fn is_done(&self, parcel: &Parcel, commands: &[Command]) -> bool {
+        commands.iter().any(|command| match command {
+            Command::Status(status) if status.cmd_ref != "0" => {
+                let refs = reference(status.msg_ref.as_str());
+                let refs = refs.zip(reference(status.cmd_ref.as_str()));
+                let part = refs.and_then(|(msg, cmd)| self.state.sent.part(msg, cmd));
+                let is_believed = !matches!(
+                    status.data,
+                    StatusCode::INVALID_CREDENTIALS | StatusCode::MISSING_CREDENTIALS
+                );
+                is_believed
+                    && part.is_some_and(|(tag, part)| part == 0 && parcel.tag == Some(tag))
+                    && parcel
+                        .target()
+                        .is_none_or(|target| status.target_refs.contains(&target))
+            }
+            _ => false,
+        })
     }
 
     /// Takes the chunks of large objects out of a message, and puts in those that are whole.
@@ -579,7 +600,11 @@ impl ServerSession {
         })
     }
 
-    fn take_header_status(&mut self, status: &Status) -> Result<(), SessionError> {
+    fn take_header_status(
+        &mut self,
+        status: &Status,
+        commands: &[Command],
+    ) -> Result<(), SessionError> {
         let terms = Terms {
             challenges: self.config.challenges,
             schemes: &self.config.schemes,
@@ -596,13 +621,14 @@ impl ServerSession {
         match reception {
             Reception::Challenged => {
                 self.is_needy = false;
-                let again = self.state.link.take_back();
-                let msg = self.state.link.sent;
-                // Their statuses are 401 or 407 and say nothing about them: the application sees one
-                // command. Those that were not kept are told as they are.
-                self.state.sent.forget(msg, |tag| {
-                    again.iter().any(|parcel| parcel.tag == Some(tag))
-                });
+                let mut again = self.state.link.take_back();
+                // Among them may be what went out before that message and was executed: the message that
+                // first told so was changed on its way, and was not believed.
+                again.retain(|parcel| !self.is_done(parcel, commands));
+                // The statuses of the others are 401 or 407 and say nothing about them: the application
+                // sees one command. Those that were not kept are told as they are.
+                let is_again = |tag| again.iter().any(|parcel| parcel.tag == Some(tag));
+                self.state.sent.forget(is_again);
                 put_first(&mut self.state.commands, again);
             }
             Reception::Accepted => self.state.link.forget_in_flight(),

@@ -665,3 +665,37 @@ fn reports_that_are_said_again_after_a_changed_answer_are_answered_once() {
         check(&case, Encoding::Wbxml).expect("answered once");
     }
 }
+
+#[test]
+fn commands_whose_statuses_were_changed_on_their_way_do_not_go_out_again() {
+    let leaf = |verb| Plot::Leaf {
+        verb,
+        items: 1,
+        is_quiet: false,
+    };
+    // The second request has the statuses. It is signed, so that any change makes it unbelieved.
+    for (encoding, bits) in [(Encoding::Xml, 9_000), (Encoding::Wbxml, 3_000)] {
+        for bit in (0..bits).step_by(41) {
+            let case = Case {
+                batches: vec![vec![
+                    Plot::Sequence(vec![leaf(Verb::Exec), leaf(Verb::Add)], false),
+                    Plot::Sequence(vec![leaf(Verb::Add)], false),
+                ]],
+                seed: 0,
+                reply: UserReply::Yes,
+                has_user: false,
+                has_atomic: false,
+                undoes_all: false,
+                goes_on: false,
+                reports: Vec::new(),
+                sizes: (600, 600),
+                result: 5,
+                login: 2,
+                faults: [(2, Fault::CorruptRequest(bit))].into_iter().collect(),
+                restarts: Vec::new(),
+                leaves: None,
+            };
+            check(&case, encoding).expect("executed once");
+        }
+    }
+}
