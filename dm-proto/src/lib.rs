@@ -25,6 +25,7 @@ pub mod wap_push;
 mod alert_code;
 mod data;
 mod error;
+mod importance;
 mod limits;
 mod secret;
 mod status_code;
@@ -34,6 +35,7 @@ pub use self::{
     alert_code::AlertCode,
     data::{Data, Extra, ForeignAttribute, Fragment, Name, Piece},
     error::{DecodeError, DecodeErrorKind, EncodeError},
+    importance::Importance,
     limits::Limits,
     secret::Secret,
     status_code::StatusCode,

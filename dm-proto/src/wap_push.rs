@@ -539,7 +539,9 @@ mod tests {
         let mut whole = None;
         for sms in sent.iter().rev().chain(&sent[..1]) {
             let segment = Segment::read(sms).expect("a segment");
-            whole = whole.or(assembly.add(segment).expect("for our port"));
+            if let Some(complete) = assembly.add(segment).expect("for our port") {
+                whole = Some(complete);
+            }
         }
         assert_eq!(Push::read(&whole.expect("complete")), Ok(push));
     }

@@ -476,7 +476,10 @@ mod tests {
         };
         let again = Profile::read(&profile.to_document()).expect("a profile");
         assert_eq!(again.others, profile.others);
-        assert_eq!(again.accounts[0].to_account("IMEI:1"), Ok(account));
+        let [again] = again.accounts.as_slice() else {
+            panic!("there is one account");
+        };
+        assert_eq!(again.to_account("IMEI:1"), Ok(account));
     }
 
     #[test]

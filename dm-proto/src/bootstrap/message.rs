@@ -574,10 +574,12 @@ mod tests {
             let Ok(Content::Objects(objects)) = content else {
                 panic!("{content:?}");
             };
-            assert_eq!(objects.len(), 2);
+            let [wbxml, xml] = objects.as_slice() else {
+                panic!("there are two: {objects:?}");
+            };
             let wanted = match encoding {
-                Encoding::Wbxml => &objects[0],
-                Encoding::Xml => &objects[1],
+                Encoding::Wbxml => wbxml,
+                Encoding::Xml => xml,
             };
             assert_eq!(wanted.encoding, encoding);
             assert_eq!(wanted.target.as_ref().map(LocUri::as_str), Some("./Inbox"));

@@ -422,6 +422,9 @@ impl ClientSession {
 
     /// Signs a message, where messages are signed.
     fn sign(&mut self, mut transmit: Transmit) -> Result<Transmit, SessionError> {
+        if !self.gives_credentials() {
+            return Ok(transmit);
+        }
         let proof = &mut self.state.proof;
         proof.sign(&mut transmit, &self.account.client)?;
         Ok(transmit)
@@ -694,9 +697,14 @@ impl ClientSession {
         self.sign(transmit)
     }
 
+    /// Whether the server gets to see who we are, before it has asked or since.
+    fn gives_credentials(&self) -> bool {
+        self.config.unasked_credentials || self.state.proof.is_asked()
+    }
+
     fn opening(&self) -> Opening {
         let credentials = &self.account.client;
-        let is_given = self.config.unasked_credentials || self.state.proof.is_asked();
+        let is_given = self.gives_credentials();
         let has_name = is_given && credentials.scheme != Scheme::Transport;
         Opening {
             name: has_name.then(|| Text::from(&credentials.name)),

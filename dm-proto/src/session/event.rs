@@ -132,6 +132,114 @@ pub struct Prompt {
     pub hide_input: bool,
 }
 
+impl Prompt {
+    /// `DR` of a 1101: whether *accept* is highlighted at first. Never an answer.
+    pub fn initially_accepts(&self) -> Option<bool> {
+        match self.initial.as_deref()?.trim() {
+            "1" => Some(true),
+            "0" => Some(false),
+            _ => None,
+        }
+    }
+
+    /// `DR` of a 1103 or 1104: the choices that are marked at first, numbered from 1. What is no number of a
+    /// choice is left out; of a single choice there is one at most. Never an answer.
+    pub fn initial_choices(&self) -> Vec<u16> {
+        let numbers = self.initial.as_deref().unwrap_or_default().split('-');
+        let numbers = numbers.filter_map(|number| number.trim().parse::<u16>().ok());
+        let mut chosen: Vec<u16> = Vec::new();
+        let limit = match self.code {
+            AlertCode::SINGLE_CHOICE => 1,
+            AlertCode::MULTIPLE_CHOICE => self.choices.len(),
+            _ => 0,
+        };
+        for number in numbers {
+            if self.has_choice(number) && !chosen.contains(&number) && chosen.len() < limit {
+                chosen.push(number);
+            }
+        }
+        chosen
+    }
+
+    /// Whether a reply fits the question: text the kind and the length of input, choices the choices. One
+    /// that does not is answered like a question that cannot be shown; who asks the user may ask again.
+    pub fn takes(&self, reply: &UserReply) -> bool {
+        match (self.code, reply) {
+            (_, UserReply::No | UserReply::Cancelled) => true,
+            (_, UserReply::TimedOut | UserReply::CannotDisplay) => true,
+            (AlertCode::DISPLAY | AlertCode::CONFIRM_OR_REJECT, UserReply::Yes) => true,
+            (AlertCode::TEXT_INPUT, UserReply::Text(text)) => self.takes_text(text),
+            (AlertCode::SINGLE_CHOICE, UserReply::Choices(chosen)) => {
+                chosen.len() == 1 && self.takes_choices(chosen)
+            }
+            (AlertCode::MULTIPLE_CHOICE, UserReply::Choices(chosen)) => self.takes_choices(chosen),
+            (_, UserReply::Yes | UserReply::Text(_) | UserReply::Choices(_)) => false,
+        }
+    }
+
+    fn has_choice(&self, number: u16) -> bool {
+        (1..=self.choices.len()).contains(&usize::from(number))
+    }
+
+    /// Each exists, and is chosen once.
+    fn takes_choices(&self, chosen: &[u16]) -> bool {
+        let mut numbers = chosen.to_vec();
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers.len() == chosen.len() && numbers.iter().all(|number| self.has_choice(*number))
+    }
+
+    fn takes_text(&self, text: &str) -> bool {
+        let is_short = self.max_length.is_none_or(|limit| {
+            u32::try_from(text.chars().count()).is_ok_and(|length| length <= limit)
+        });
+        is_short && self.input_type.is_none_or(|kind| is_of_kind(kind, text))
+    }
+}
+
+/// Whether text is of a kind of input. OMA-TS-DM_Protocol, user interaction options, `IT`.
+fn is_of_kind(kind: char, text: &str) -> bool {
+    let all = |allowed: fn(&u8) -> bool, text: &str| text.bytes().all(|octet| allowed(&octet));
+    let is_digits = |text: &str| !text.is_empty() && all(u8::is_ascii_digit, text);
+    // The number that two digits make, from `at` on.
+    let two = |at: usize| {
+        let digits = text.get(at..at.checked_add(2)?)?;
+        digits.parse::<u8>().ok().filter(|_| is_digits(digits))
+    };
+    let within = |at, range: core::ops::RangeInclusive<u8>| {
+        two(at).is_some_and(|number| range.contains(&number))
+    };
+    match kind {
+        'N' => {
+            let number = text.strip_prefix(['+', '-']).unwrap_or(text);
+            let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+            match (whole, fraction) {
+                ("", fraction) => is_digits(fraction) && number.starts_with('.'),
+                (whole, "") => is_digits(whole),
+                (whole, fraction) => is_digits(whole) && is_digits(fraction),
+            }
+        }
+        // DDMMYYYY
+        'D' => text.len() == 8 && within(0, 1..=31) && within(2, 1..=12) && is_digits(text),
+        // hhmmss
+        'T' => text.len() == 6 && within(0, 0..=23) && within(2, 0..=59) && within(4, 0..=59),
+        'P' => {
+            let number = text.strip_prefix('+').unwrap_or(text);
+            let allowed =
+                |octet: &u8| octet.is_ascii_digit() || matches!(octet, b'p' | b'w' | b's');
+            !number.is_empty() && all(allowed, number)
+        }
+        'I' => {
+            let parts = text.split('.');
+            parts.clone().count() == 4
+                && parts
+                    .clone()
+                    .all(|part| part.len() <= 3 && is_digits(part) && part.parse::<u8>().is_ok())
+        }
+        _ => true,
+    }
+}
+
 /// The user's answer. Silence is [`TimedOut`](Self::TimedOut), never consent.
 ///
 /// `Debug` leaves out what was typed: it may be a password ([`Prompt::hide_input`]).
@@ -257,4 +365,111 @@ pub enum ServerEvent {
     /// The session is over. After [`Ending::Complete`] a late report of the device may still come in
     /// it, and is handled as ever.
     Ended(Ending),
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use super::*;
+
+    fn prompt(code: AlertCode) -> Prompt {
+        Prompt {
+            code,
+            text: "?".into(),
+            choices: vec!["a".into(), "b".into(), "c".into()],
+            min_display: None,
+            max_display: None,
+            initial: None,
+            max_length: None,
+            input_type: None,
+            hide_input: false,
+        }
+    }
+
+    #[test]
+    fn text_must_be_of_the_kind_that_is_asked_for() {
+        let cases: [(char, &[&str], &[&str]); 6] = [
+            ('A', &["", "anything \u{fc}"], &[]),
+            (
+                'N',
+                &["0", "-12", "+1.5", "12.", ".5"],
+                &["", "-", ".", "1.2.3", "1e5", "\u{663}", "- 1"],
+            ),
+            (
+                'D',
+                &["31122026", "01012000"],
+                &["32012000", "01132000", "00012000", "1122026", "+1012000"],
+            ),
+            (
+                'T',
+                &["000000", "235959"],
+                &["240000", "006000", "2359", "+10000"],
+            ),
+            ('P', &["112", "+491p2w3s"], &["", "+", "1+1", "1 2"]),
+            (
+                'I',
+                &["192.168.000.001", "1.2.3.4"],
+                &["1.2.3", "1.2.3.256", "1.2.3.4.5", "1.2..4", "1.2.3.0004"],
+            ),
+        ];
+        for (kind, good, bad) in cases {
+            let mut prompt = prompt(AlertCode::TEXT_INPUT);
+            prompt.input_type = Some(kind);
+            let takes = |text: &&str| prompt.takes(&UserReply::Text((*text).into()));
+            assert!(good.iter().all(takes), "{kind}");
+            for text in bad {
+                assert!(!takes(text), "{kind} {text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn text_may_have_so_many_characters() {
+        let mut prompt = prompt(AlertCode::TEXT_INPUT);
+        prompt.max_length = Some(3);
+        assert!(prompt.takes(&UserReply::Text("\u{fc}\u{fc}\u{fc}".into())));
+        assert!(!prompt.takes(&UserReply::Text("four".into())));
+    }
+
+    #[test]
+    fn choices_exist_and_are_chosen_once() {
+        let single = prompt(AlertCode::SINGLE_CHOICE);
+        let multiple = prompt(AlertCode::MULTIPLE_CHOICE);
+        for (chosen, one, several) in [
+            (vec![], false, true),
+            (vec![3], true, true),
+            (vec![1, 3], false, true),
+            (vec![1, 1], false, false),
+            (vec![0], false, false),
+            (vec![4], false, false),
+        ] {
+            let reply = UserReply::Choices(chosen);
+            assert_eq!(single.takes(&reply), one, "{reply:?}");
+            assert_eq!(multiple.takes(&reply), several, "{reply:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_marked_at_first_is_no_answer() {
+        let mut multiple = prompt(AlertCode::MULTIPLE_CHOICE);
+        multiple.initial = Some("3-1-3-9-x".into());
+        assert_eq!(multiple.initial_choices(), [3, 1]);
+        assert!(multiple.takes(&UserReply::TimedOut));
+        let mut single = prompt(AlertCode::SINGLE_CHOICE);
+        assert_eq!(single.initial_choices(), [] as [u16; 0]);
+        single.initial = Some("2-3".into());
+        assert_eq!(single.initial_choices(), [2]);
+        let mut confirm = prompt(AlertCode::CONFIRM_OR_REJECT);
+        for (initial, expected) in [
+            (None, None),
+            (Some("1"), Some(true)),
+            (Some("0"), Some(false)),
+            (Some("yes"), None),
+        ] {
+            confirm.initial = initial.map(Into::into);
+            assert_eq!(confirm.initially_accepts(), expected);
+        }
+        assert_eq!(confirm.initial_choices(), [] as [u16; 0]);
+    }
 }

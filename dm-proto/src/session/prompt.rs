@@ -74,44 +74,20 @@ impl Prompt {
     /// The status that a reply means, and its items. A reply that does not fit the question is no
     /// consent to anything: it counts as a question that could not be shown.
     pub(super) fn status_of(&self, reply: UserReply) -> (StatusCode, Vec<Item>) {
-        let misfit = (StatusCode::REQUESTED_SIZE_TOO_BIG, Vec::new());
-        match (self.code, reply) {
-            (AlertCode::DISPLAY | AlertCode::CONFIRM_OR_REJECT, UserReply::Yes) => {
-                (StatusCode::OK, Vec::new())
+        let code = match reply {
+            reply if !self.takes(&reply) => StatusCode::REQUESTED_SIZE_TOO_BIG,
+            UserReply::CannotDisplay => StatusCode::REQUESTED_SIZE_TOO_BIG,
+            UserReply::Yes => StatusCode::OK,
+            UserReply::Text(text) => return (StatusCode::OK, vec![text_item(text)]),
+            UserReply::Choices(chosen) => {
+                let items = chosen.iter().map(|number| text_item(format!("{number}")));
+                return (StatusCode::OK, items.collect());
             }
-            (AlertCode::TEXT_INPUT, UserReply::Text(text)) => {
-                (StatusCode::OK, vec![text_item(text)])
-            }
-            (AlertCode::SINGLE_CHOICE, UserReply::Choices(chosen)) if chosen.len() == 1 => {
-                self.chosen(&chosen).unwrap_or(misfit)
-            }
-            (AlertCode::MULTIPLE_CHOICE, UserReply::Choices(chosen)) => {
-                self.chosen(&chosen).unwrap_or(misfit)
-            }
-            (AlertCode::CONFIRM_OR_REJECT, UserReply::No) => (StatusCode::NOT_MODIFIED, Vec::new()),
-            (_, UserReply::No | UserReply::Cancelled) => {
-                (StatusCode::OPERATION_CANCELLED, Vec::new())
-            }
-            (_, UserReply::TimedOut) => (StatusCode::REQUEST_TIMEOUT, Vec::new()),
-            (
-                _,
-                UserReply::CannotDisplay
-                | UserReply::Yes
-                | UserReply::Text(_)
-                | UserReply::Choices(_),
-            ) => misfit,
-        }
-    }
-
-    fn chosen(&self, chosen: &[u16]) -> Option<(StatusCode, Vec<Item>)> {
-        let exist = chosen
-            .iter()
-            .all(|number| (1..=self.choices.len()).contains(&usize::from(*number)));
-        let items = chosen
-            .iter()
-            .map(|number| text_item(format!("{number}")))
-            .collect();
-        exist.then_some((StatusCode::OK, items))
+            UserReply::No if self.code == AlertCode::CONFIRM_OR_REJECT => StatusCode::NOT_MODIFIED,
+            UserReply::No | UserReply::Cancelled => StatusCode::OPERATION_CANCELLED,
+            UserReply::TimedOut => StatusCode::REQUEST_TIMEOUT,
+        };
+        (code, Vec::new())
     }
 }
 
@@ -189,6 +165,36 @@ mod tests {
                 hide_input: true,
             })
         );
+    }
+
+    #[test]
+    fn malformed_options_are_skipped_and_the_last_of_a_name_counts() {
+        let read = |options: &str| {
+            let alert = alert(&[options, "?"]);
+            Prompt::read(AlertCode::TEXT_INPUT, &alert).expect("a question")
+        };
+        let plain = read("");
+        for options in [
+            "&&&",
+            "=",
+            "MINDT",
+            "MINDT=",
+            "MINDT=-1",
+            "MAXDT=1.5",
+            "MAXDT=99999999999",
+            "IT=X",
+            "IT=",
+            "IT=NN",
+            "mindt=5",
+            "MAXLEN=abc",
+            "ET=X",
+            "\u{fc}=1",
+        ] {
+            assert_eq!(read(options), plain, "{options}");
+        }
+        assert_eq!(read("MINDT=1&MINDT=2").min_display, Some(2));
+        assert_eq!(read(" MAXDT = 20 ").max_display, Some(20));
+        assert!(read("ET=P").hide_input && !read("ET=P&ET=T").hide_input);
     }
 
     #[test]

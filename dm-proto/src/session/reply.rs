@@ -79,6 +79,10 @@ fn decide(command: &Command, is_outermost: bool) -> Decision {
         Command::Replace(replace) if is_dev_info(replace) => StatusCode::OK,
         Command::Alert(alert) => match alert.code {
             None => StatusCode::INCOMPLETE_COMMAND,
+            // OMA-TS-DM_Protocol, generic alert: at least one item.
+            Some(AlertCode::CLIENT_EVENT | AlertCode::GENERIC_ALERT) if alert.items.is_empty() => {
+                StatusCode::INCOMPLETE_COMMAND
+            }
             Some(AlertCode::CLIENT_EVENT | AlertCode::GENERIC_ALERT) => {
                 return Decision::Asked(alert.clone());
             }

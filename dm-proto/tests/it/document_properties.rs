@@ -18,7 +18,7 @@ use crate::{libwbxml, tools::run};
 #[derive(Clone, Debug)]
 enum Tree {
     Leaf(&'static str, Vec<(&'static str, String)>, String),
-    Node(&'static str, Vec<Tree>),
+    Node(&'static str, Vec<Self>),
 }
 
 /// Names of each type, some of them of none.

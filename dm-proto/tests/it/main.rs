@@ -1,6 +1,7 @@
 //! Integration tests of `dm-proto`: messages, their encodings, and sessions.
 
 mod bad_input;
+mod conformance;
 mod differential;
 mod document_hazards;
 mod document_properties;
@@ -12,6 +13,7 @@ mod libwbxml;
 mod reading;
 mod regressions;
 mod round_trip;
+mod session_alerts;
 mod session_auth;
 mod session_bad_input;
 mod session_execution;

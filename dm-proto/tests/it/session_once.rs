@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use dm_proto::{
     AlertCode, CmdId, MsgId, StatusCode,
-    auth::{Credentials, Side},
+    auth::{Credentials, Nonce, Side},
     codec::Encoding,
     message::{Add, Alert, Command, Copy, Delete, Exec, Get, Item, Replace},
     session::{
@@ -218,7 +218,7 @@ fn any_case() -> impl Strategy<Value = Case> {
     );
     let world = (
         (size(), size()),
-        0_u8..3,
+        0_u8..4,
         prop::collection::vec((1_usize..7, any_fault()), 0..3),
         prop::collection::vec((any::<bool>(), 0_u32..60), 0..4),
         prop::option::weighted(0.15, (any::<bool>(), 1_usize..4)),
@@ -395,6 +395,11 @@ fn login(case: &Case) -> [dm_proto::auth::Account; 2] {
             let known = || account(client_md5(b"c"), server_md5(b"s"));
             [known(), known()]
         }
+        2 => {
+            let client = || Credentials::hmac("Bruce2", "OhBehave", Nonce::from(&b"c"[..]));
+            let server = || Credentials::hmac("srv", "server-secret", Nonce::from(&b"s"[..]));
+            [account(client(), server()), account(client(), server())]
+        }
         _ => [
             account(client_md5(b"stale"), server_md5(b"server")),
             account(client_md5(b"client"), server_md5(b"stale")),
@@ -489,10 +494,12 @@ fn check(case: &Case, encoding: Encoding) -> Result<(), TestCaseError> {
     prop_assert!(pair.server.ending.is_some() || pair.server.session.is_none());
 
     // At most once.
-    let is_corrupt = case
+    let is_changed = case
         .faults
         .iter()
         .any(|(_, fault)| matches!(fault, Fault::CorruptRequest(_) | Fault::CorruptAnswer(_)));
+    // Where messages are signed, one that was changed is refused.
+    let is_corrupt = is_changed && case.login != 2;
     let origins: BTreeSet<_> = device.executed.iter().map(|(origin, _)| origin).collect();
     prop_assert_eq!(
         origins.len(),
@@ -555,8 +562,8 @@ fn check(case: &Case, encoding: Encoding) -> Result<(), TestCaseError> {
     // Reports too: heard once, and answered once at most.
     let answered: BTreeSet<_> = device.answered.iter().collect();
     prop_assert_eq!(answered.len(), device.answered.len());
-    // To a server that is not believed yet they are said again.
-    if !is_corrupt && !is_replaced && case.login != 2 {
+    // To a server whose answer is not believed they are said again.
+    if !is_changed && !is_replaced && case.login != 3 {
         let heard: BTreeSet<_> = office.reports.iter().collect();
         prop_assert_eq!(heard.len(), office.reports.len(), "{:?}", office.reports);
     }

@@ -155,7 +155,8 @@ const HEADER: (&str, CommandName, u16) = ("0", CommandName::SYNC_HDR, 200);
 
 #[test]
 fn libdmclient_undoes_nothing_and_gives_an_atomic_no_status() {
-    assert!(!DeviceProfile::LIBDMCLIENT.atomic);
+    let profile = DeviceProfile::LIBDMCLIENT;
+    assert!(!profile.atomic);
     let heard = heard(
         vec![atomic([add("./A"), add("./B")])],
         &[
@@ -171,7 +172,8 @@ fn libdmclient_undoes_nothing_and_gives_an_atomic_no_status() {
 
 #[test]
 fn libdmclient_runs_an_exec_behind_a_question_that_nobody_was_asked() {
-    assert!(!DeviceProfile::LIBDMCLIENT.sequence_guards);
+    let profile = DeviceProfile::LIBDMCLIENT;
+    assert!(!profile.sequence_guards);
     let heard = heard(
         vec![sequence([confirm(), exec("./Op")])],
         &[
@@ -190,7 +192,8 @@ fn libdmclient_runs_an_exec_behind_a_question_that_nobody_was_asked() {
 
 #[test]
 fn android_runs_an_exec_behind_a_no_and_skips_all_else() {
-    assert!(!DeviceProfile::ANDROID.sequence_guards);
+    let profile = DeviceProfile::ANDROID;
+    assert!(!profile.sequence_guards);
     let heard = heard(
         vec![sequence([confirm(), add("./A"), exec("./Op")])],
         &[

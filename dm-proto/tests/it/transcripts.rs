@@ -6,8 +6,8 @@
 use std::{env, fs, path::PathBuf};
 
 use dm_proto::{
-    AlertCode, StatusCode,
-    auth::{Credentials, Side},
+    AlertCode, StatusCode, Text,
+    auth::{Credentials, HMAC_HEADER, Nonce, Side},
     codec::{DecodeOptions, Encoding, decode, encode},
     message::{Alert, Exec, Item, Meta, Replace},
     session::{Answer, Ending, Transmit, Trigger, UserReply},
@@ -67,6 +67,18 @@ fn flows() -> Vec<Flow> {
             "OMA-TS-DM_Security, authentication, the digest: both nonces are stale. Each side is\n\
              challenged once more, with a new nonce; what was not believed is said again.",
             md5_stale_nonces,
+        ),
+        flow(
+            "hmac-both-sides",
+            "OMA-TS-DM_Security, integrity: every message is signed in the transport's header, accepted for\n\
+             itself with 200, and followed by the nonce for the next.",
+            hmac_both_sides,
+        ),
+        flow(
+            "hmac-on-challenge",
+            "OMA-TS-DM_Security, integrity: signatures are asked for with a challenge, as other\n\
+             credentials are, and used from then on.",
+            hmac_on_challenge,
         ),
         flow(
             "results-in-several-messages",
@@ -200,6 +212,21 @@ fn md5_stale_nonces(encoding: Encoding) -> Scene {
     scene
 }
 
+fn client_hmac(nonce: &[u8]) -> Credentials {
+    Credentials::hmac("Bruce2", "OhBehave", Nonce::from(nonce))
+}
+
+fn hmac_both_sides(encoding: Encoding) -> Scene {
+    let server = Credentials::hmac("srv", "server-secret", Nonce::from(&b"ecnoN"[..]));
+    with_credentials(base(encoding), client_hmac(b"Nonce"), server).send(get(&["./DevDetail/SwV"]))
+}
+
+fn hmac_on_challenge(encoding: Encoding) -> Scene {
+    let mut scene = with_credentials(base(encoding), client_hmac(b""), Credentials::transport());
+    scene.client.unasked_credentials = false;
+    scene.send(get(&["./DevDetail/SwV"]))
+}
+
 fn results_in_several_messages(encoding: Encoding) -> Scene {
     let mut scene = base(encoding);
     scene.server.max_msg_size = 2400;
@@ -284,28 +311,74 @@ fn path(name: &str) -> PathBuf {
         .join(format!("{name}.txt"))
 }
 
+/// What one side says.
+#[derive(Clone, PartialEq)]
+struct Said {
+    side: Side,
+    /// The value of the transport header with the signature.
+    hmac: Option<String>,
+    octets: Vec<u8>,
+}
+
+impl Said {
+    fn new(side: Side, sent: &Transmit) -> Self {
+        Self {
+            side,
+            hmac: sent.hmac.as_ref().map(|value| value.as_str().to_owned()),
+            octets: sent.body.to_vec(),
+        }
+    }
+
+    /// As it stands in a file.
+    fn shown(&self) -> String {
+        let header = self.hmac.as_ref();
+        let header = header.map_or(String::new(), |value| format!("{HMAC_HEADER}: {value}\n"));
+        header + &shown(&self.octets)
+    }
+
+    /// As it is sent; all else as in `template`.
+    fn transmit(self, template: &Transmit) -> Transmit {
+        let mut transmit = template.clone();
+        transmit.body = self.octets.into();
+        transmit.hmac = self.hmac.map(Text::from);
+        transmit
+    }
+}
+
 /// Behind the name of a flow whose messages hold other commands in WBXML, where more of them fit.
 const IN_WBXML: &str = "-in-wbxml";
 
 /// Who says what, as octets in this encoding.
-fn transcript(name: &str, encoding: Encoding) -> Vec<(Side, Vec<u8>)> {
+fn transcript(name: &str, encoding: Encoding) -> Vec<Said> {
     let own = path(&format!("{name}{IN_WBXML}"));
     let path = match encoding {
         Encoding::Wbxml if own.exists() => own,
         _ => path(name),
     };
     let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{name}: {error}"));
-    let mut messages: Vec<(Side, Vec<u8>)> = Vec::new();
+    let mut messages: Vec<Said> = Vec::new();
     for line in text.lines().map(str::trim) {
-        match (line, messages.last_mut()) {
-            ("device:", _) => messages.push((Side::Client, Vec::new())),
-            ("server:", _) => messages.push((Side::Server, Vec::new())),
-            (line, Some((_, octets))) => octets.extend_from_slice(line.as_bytes()),
-            (comment, None) => assert!(comment.is_empty() || comment.starts_with('#'), "{name}"),
+        let header = line.strip_prefix(HMAC_HEADER);
+        let side = match line {
+            "device:" => Some(Side::Client),
+            "server:" => Some(Side::Server),
+            _ => None,
+        };
+        match (side, messages.last_mut()) {
+            (Some(side), _) => messages.push(Said {
+                side,
+                hmac: None,
+                octets: Vec::new(),
+            }),
+            (None, Some(said)) => match header.and_then(|value| value.strip_prefix(": ")) {
+                Some(value) => said.hmac = Some(value.to_owned()),
+                None => said.octets.extend_from_slice(line.as_bytes()),
+            },
+            (None, None) => assert!(line.is_empty() || line.starts_with('#'), "{name}"),
         }
     }
     if encoding == Encoding::Wbxml {
-        for (_, octets) in &mut messages {
+        for Said { octets, .. } in &mut messages {
             let xml = octets.clone().into();
             let message = decode(Encoding::Xml, &xml, &DecodeOptions::default())
                 .unwrap_or_else(|error| panic!("{name}: {error}"))
@@ -353,13 +426,13 @@ fn laid_out(xml: &str) -> String {
 }
 
 /// What both sides say to each other.
-fn run(flow: &Flow, encoding: Encoding) -> Vec<(Side, Vec<u8>)> {
+fn run(flow: &Flow, encoding: Encoding) -> Vec<Said> {
     let mut pair = (flow.scene)(encoding).pair();
     let mut said = Vec::new();
     while let Some(request) = pair.client.transmit() {
-        said.push((Side::Client, request.body.to_vec()));
+        said.push(Said::new(Side::Client, &request));
         let answer = pair.server.exchange(&request).expect("an answer");
-        said.push((Side::Server, answer.body.to_vec()));
+        said.push(Said::new(Side::Server, &answer));
         if pair.client.ending.is_none() {
             deliver(&mut pair.client, &answer);
         }
@@ -378,29 +451,33 @@ fn written(flow: &Flow, encoding: Encoding) -> String {
     for line in flow.shows.lines() {
         text += &format!("# {line}\n");
     }
-    for (side, octets) in run(flow, encoding) {
-        let who = match side {
+    for said in run(flow, encoding) {
+        let who = match said.side {
             Side::Client => "device",
             Side::Server => "server",
         };
-        text += &format!("\n{who}:\n{}", shown(&octets));
+        text += &format!("\n{who}:\n{}", said.shown());
     }
     text
 }
 
-fn compare(flow: &Flow, said: &[(Side, Vec<u8>)], encoding: Encoding) {
+fn compare(flow: &Flow, said: &[Said], encoding: Encoding) {
     let expected = transcript(flow.name, encoding);
     for (number, (said, expected)) in said.iter().zip(&expected).enumerate() {
-        assert_eq!(said.0, expected.0, "{}: message {number}", flow.name);
-        assert!(
-            said.1 == expected.1,
-            "{}: message {number} is\n{}instead of\n{}",
-            flow.name,
-            shown(&said.1),
-            shown(&expected.1),
-        );
+        must_be(flow, number, said, expected);
     }
     assert_eq!(said.len(), expected.len(), "{}", flow.name);
+}
+
+/// The same, to the octet; shown as XML where it is not.
+fn must_be(flow: &Flow, number: usize, said: &Said, expected: &Said) {
+    assert!(
+        said == expected,
+        "{}: message {number} is\n{}instead of\n{}",
+        flow.name,
+        said.shown(),
+        expected.shown(),
+    );
 }
 
 #[test]
@@ -425,21 +502,16 @@ fn a_device_says_its_part_of_each_flow_to_the_octet() {
     for flow in flows() {
         for encoding in ENCODINGS {
             let mut client = (flow.scene)(encoding).pair().client;
-            for (number, (side, octets)) in transcript(flow.name, encoding).into_iter().enumerate()
-            {
-                match side {
+            for (number, expected) in transcript(flow.name, encoding).into_iter().enumerate() {
+                match expected.side {
                     Side::Client => {
                         let sent = client.transmit().expect("a message");
-                        assert_eq!(
-                            shown(&sent.body),
-                            shown(&octets),
-                            "{}: message {number}",
-                            flow.name
-                        );
+                        let said = Said::new(Side::Client, &sent);
+                        must_be(&flow, number, &said, &expected);
                     }
                     Side::Server if client.ending.is_none() => {
-                        let transmit = with_octets(&client, octets);
-                        deliver(&mut client, &transmit);
+                        let template = client.session.last_sent().expect("a message").clone();
+                        deliver(&mut client, &expected.transmit(&template));
                     }
                     Side::Server => {}
                 }
@@ -450,12 +522,6 @@ fn a_device_says_its_part_of_each_flow_to_the_octet() {
     }
 }
 
-fn with_octets(client: &dm_proto::testing::Client<Scripted>, octets: Vec<u8>) -> Transmit {
-    let mut transmit = client.session.last_sent().expect("a message").clone();
-    transmit.body = octets.into();
-    transmit
-}
-
 #[test]
 fn a_server_says_its_part_of_each_flow_to_the_octet() {
     for flow in flows() {
@@ -463,23 +529,17 @@ fn a_server_says_its_part_of_each_flow_to_the_octet() {
             let mut pair = (flow.scene)(encoding).pair();
             let template = pair.client.transmit().expect("package 1");
             let mut answer = None;
-            for (number, (side, octets)) in transcript(flow.name, encoding).into_iter().enumerate()
-            {
-                match side {
+            for (number, expected) in transcript(flow.name, encoding).into_iter().enumerate() {
+                match expected.side {
                     Side::Client => {
-                        let mut request = template.clone();
-                        request.body = octets.into();
+                        let request = expected.transmit(&template);
                         assert!(read(&request, &DecodeOptions::default()).is_ok());
                         answer = Some(pair.server.exchange(&request));
                     }
                     Side::Server => {
                         let answer = answer.take().expect("a request").expect("an answer");
-                        assert_eq!(
-                            shown(&answer.body),
-                            shown(&octets),
-                            "{}: message {number}",
-                            flow.name
-                        );
+                        let said = Said::new(Side::Server, &answer);
+                        must_be(&flow, number, &said, &expected);
                     }
                 }
             }

@@ -115,7 +115,7 @@ fn converting_and_reading_documents_takes_at_most_twice_the_budget() {
     let _turn = TURN.lock();
     let (mut converted, mut refused) = (0, 0);
     for (name, encoding, octets) in inputs() {
-        for memory in [256 << 10, Limits::DEFAULT.memory, 16 << 20] {
+        for memory in [256 << 10, Limits::DEFAULT.memory] {
             let limits = Limits::DEFAULT
                 .with_message_size(octets.len())
                 .with_memory(memory);
@@ -167,5 +167,5 @@ fn converting_and_reading_documents_takes_at_most_twice_the_budget() {
             });
         }
     }
-    assert!(converted > 10 && refused > 10, "{converted}, {refused}");
+    assert!(converted > 5 && refused > 5, "{converted}, {refused}");
 }

@@ -11,11 +11,14 @@ use std::{
 
 use clap::{Parser, ValueEnum};
 use dm_examples::device::{
-    Config, Device, Error, credentials,
+    Config, Device, Error,
+    bootstrap::account_in,
+    credentials,
     user::{Decided, Terminal},
 };
 use dm_proto::{
     auth::{Account, Resynchronization, Scheme},
+    bootstrap::{NetworkSecret, Secrets, ServerAccount},
     codec::Encoding,
     session::UserReply,
 };
@@ -30,25 +33,61 @@ use dm_proto::{
 #[command(name = "dm-device", version)]
 struct Arguments {
     /// The server: where its messages go
-    #[arg(long, value_name = "URL")]
+    #[arg(
+        long,
+        value_name = "URL",
+        required_unless_present = "bootstrap",
+        default_value = "",
+        hide_default_value = true
+    )]
     server: String,
     /// The device's own identifier, such as IMEI:493005100592800
     #[arg(long, value_name = "DEVICE-URI")]
     id: String,
     /// The device's name at the server
-    #[arg(long, value_name = "U")]
+    #[arg(
+        long,
+        value_name = "U",
+        required_unless_present = "bootstrap",
+        default_value = "",
+        hide_default_value = true
+    )]
     user: String,
     /// Its password
-    #[arg(long, value_name = "P")]
+    #[arg(
+        long,
+        value_name = "P",
+        required_unless_present = "bootstrap",
+        default_value = "",
+        hide_default_value = true
+    )]
     password: String,
     /// The server's identifier
-    #[arg(long, value_name = "S")]
+    #[arg(
+        long,
+        value_name = "S",
+        required_unless_present = "bootstrap",
+        default_value = "",
+        hide_default_value = true
+    )]
     server_id: String,
     /// The server's name at the device
-    #[arg(long, value_name = "U")]
+    #[arg(
+        long,
+        value_name = "U",
+        required_unless_present = "bootstrap",
+        default_value = "",
+        hide_default_value = true
+    )]
     server_user: String,
     /// Its password
-    #[arg(long, value_name = "P")]
+    #[arg(
+        long,
+        value_name = "P",
+        required_unless_present = "bootstrap",
+        default_value = "",
+        hide_default_value = true
+    )]
     server_password: String,
     /// The folder that the device lives in: locked, wiped and reset
     #[arg(long, value_name = "DIR")]
@@ -56,9 +95,18 @@ struct Arguments {
     /// The folder of its tree, jobs and factory image, outside the root
     #[arg(long, value_name = "DIR")]
     state: PathBuf,
-    /// A bootstrap message (not supported yet)
-    #[arg(long, value_name = "FILE")]
+    /// A file with the account, in place of the options for it: a Client Provisioning document as XML or
+    /// WBXML, or a WAP push with one
+    #[arg(long, value_name = "FILE", conflicts_with_all = [
+        "server", "user", "password", "server_id", "server_user", "server_password",
+    ])]
     bootstrap: Option<PathBuf>,
+    /// The PIN that a push is secured with
+    #[arg(long, value_name = "DIGITS", requires = "bootstrap")]
+    bootstrap_pin: Option<String>,
+    /// The IMSI that a push is secured with
+    #[arg(long, value_name = "DIGITS", requires = "bootstrap")]
+    bootstrap_imsi: Option<String>,
     /// The encoding of its messages
     #[arg(long, value_enum, default_value_t = EncodingName::Wbxml)]
     encoding: EncodingName,
@@ -112,26 +160,17 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: Arguments) -> Result<(), Box<dyn core::error::Error>> {
-    if arguments.bootstrap.is_some() {
-        return Err("--bootstrap is not supported yet".into());
-    }
-    if !arguments.server.starts_with("http://") {
+    let bootstrap = bootstrapped(&arguments)?;
+    let account = match &bootstrap {
+        Some(bootstrap) => bootstrap.to_account(arguments.id.as_str())?,
+        None => given(&arguments),
+    };
+    let server = &account.server_uri;
+    if !server.as_str().starts_with("http://") {
         return Err("--server must begin with http:// (HTTPS is not supported yet)".into());
     }
-    let scheme = match arguments.auth {
-        Auth::None => Scheme::Transport,
-        Auth::Basic => Scheme::Basic,
-        Auth::Md5 => Scheme::Md5,
-        Auth::Hmac => Scheme::Hmac,
-    };
-    let account = Account {
-        server_id: arguments.server_id.into(),
-        server_uri: arguments.server.into(),
-        device_uri: arguments.id.into(),
-        client: credentials(scheme, &arguments.user, &arguments.password),
-        server: credentials(scheme, &arguments.server_user, &arguments.server_password),
-    };
     let mut config = Config::new(account, &arguments.root, &arguments.state);
+    config.bootstrap = bootstrap;
     config.encoding = match arguments.encoding {
         EncodingName::Xml => Encoding::Xml,
         EncodingName::Wbxml => Encoding::Wbxml,
@@ -166,6 +205,43 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn core::error::Error>> {
         socket.set_read_timeout(Some(BETWEEN_SESSIONS))?;
     }
     Ok(serve(&mut device, socket.as_ref()).map_err(located)?)
+}
+
+/// The account of the file, if there is one.
+fn bootstrapped(
+    arguments: &Arguments,
+) -> Result<Option<ServerAccount>, Box<dyn core::error::Error>> {
+    let Some(file) = &arguments.bootstrap else {
+        return Ok(None);
+    };
+    let mut secrets = Secrets::default();
+    if let Some(pin) = &arguments.bootstrap_pin {
+        secrets = secrets.with_pin(pin.as_str());
+    }
+    if let Some(imsi) = &arguments.bootstrap_imsi {
+        secrets = secrets.with_network(NetworkSecret::imsi(imsi)?);
+    }
+    let account = account_in(file, &secrets);
+    Ok(Some(account.map_err(|error| {
+        format!("--bootstrap {}: {error}", file.display())
+    })?))
+}
+
+/// The account of the command line.
+fn given(arguments: &Arguments) -> Account {
+    let scheme = match arguments.auth {
+        Auth::None => Scheme::Transport,
+        Auth::Basic => Scheme::Basic,
+        Auth::Md5 => Scheme::Md5,
+        Auth::Hmac => Scheme::Hmac,
+    };
+    Account {
+        server_id: arguments.server_id.as_str().into(),
+        server_uri: arguments.server.as_str().into(),
+        device_uri: arguments.id.as_str().into(),
+        client: credentials(scheme, &arguments.user, &arguments.password),
+        server: credentials(scheme, &arguments.server_user, &arguments.server_password),
+    }
 }
 
 /// Obeys until it is killed. What can pass by itself (a server that is away, a refused session) is told

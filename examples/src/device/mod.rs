@@ -4,6 +4,7 @@
 //! [`Device`] joins the agent of `dm-tree` with what it leaves to its caller: transport, clock,
 //! randomness, user, files. Its loop, [`Device::advance`], is all that an integrator needs.
 
+pub mod bootstrap;
 pub mod download;
 pub mod factory;
 pub mod locks;
@@ -27,6 +28,7 @@ use std::{
 use dm_proto::{
     Secret, SessionId, StatusCode, Text,
     auth::{Account, Credentials, Nonce, Resynchronization, Scheme},
+    bootstrap::ServerAccount,
     codec::Encoding,
     message::Alert,
     session::{Ending, Headers, Trigger},
@@ -71,6 +73,8 @@ pub enum Reporting {
 pub struct Config {
     /// What it and its server know of each other.
     pub account: Account,
+    /// The account as a bootstrap gave it, where one did: with all that its document says of it.
+    pub bootstrap: Option<ServerAccount>,
     /// The folder that it lives in.
     pub root: PathBuf,
     /// The folder of its tree, jobs and factory image, outside [`root`](Self::root).
@@ -95,6 +99,7 @@ impl Config {
     pub fn new(account: Account, root: impl Into<PathBuf>, state: impl Into<PathBuf>) -> Self {
         Self {
             account,
+            bootstrap: None,
             root: root.into(),
             state: state.into(),
             encoding: Encoding::Wbxml,
@@ -229,7 +234,7 @@ impl Device {
         agent_config.resynchronization = config.resynchronization;
         let store = Box::new(Redb::open(&tree)?);
         let mut agent = Agent::open(store, objects, agent_config, now())?;
-        keep_account(&mut agent, &factory, &config.account)?;
+        keep_account(&mut agent, &factory, &config)?;
         // The tree is as new as the root from here on.
         factory.done()?;
         let mut device = Self {
@@ -478,7 +483,8 @@ const GIVEN: &str = "account";
 
 /// Brings the account in the tree in line with the one that is given, if that is not the one that was
 /// given last: what its server changed in the tree stays until somebody says otherwise here.
-fn keep_account(agent: &mut Agent, factory: &Factory, account: &Account) -> Result<(), Error> {
+fn keep_account(agent: &mut Agent, factory: &Factory, config: &Config) -> Result<(), Error> {
+    let account = &config.account;
     let of_server = |known: &Account| known.server_id == account.server_id;
     if !agent.accounts()?.iter().any(of_server) {
         return Err(Error::OtherServer(account.server_id.clone()));
@@ -498,7 +504,11 @@ fn keep_account(agent: &mut Agent, factory: &Factory, account: &Account) -> Resu
     }
     let mut transaction = agent.begin(now());
     if let Some(mut edit) = transaction.edit(&at(DmAcc::ROOT)) {
-        DmAcc::provision(&mut edit, account).map_err(Error::Account)?;
+        let kept = match &config.bootstrap {
+            Some(bootstrap) => DmAcc::bootstrap(&mut edit, bootstrap),
+            None => DmAcc::provision(&mut edit, account),
+        };
+        kept.map_err(Error::Account)?;
     }
     transaction.commit()?;
     Ok(factory.keep_note(GIVEN, &given)?)

@@ -131,9 +131,10 @@ impl Holders {
         }
     }
 
-    /// Notes a Format or Type in the innermost element, a `Meta`, for the element around it.
-    pub(super) fn note(&mut self, local: &str, range: Range<usize>) {
-        let Some(holder) = self.up_mut(1) else {
+    /// Notes a Format or Type in a `Meta` for the element around that, which is so many above the
+    /// innermost.
+    pub(super) fn note(&mut self, above: usize, local: &str, range: Range<usize>) {
+        let Some(holder) = self.up_mut(above) else {
             return;
         };
         match local {

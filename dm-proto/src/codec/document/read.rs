@@ -76,9 +76,11 @@ pub(super) struct Reader<'i> {
     /// Page and token of the open elements.
     open: Vec<(u8, u8)>,
     is_empty: bool,
-    /// What may still be copied out of the string table and into attributes.
+    /// What may still be copied, and kept about what is odd.
     budget: usize,
     limit: usize,
+    /// What was left of the budget when the caller asked last.
+    reported: usize,
 }
 
 /// A place in the content of an element, to come back to.
@@ -98,7 +100,7 @@ enum Charset {
 type Result<T> = core::result::Result<T, Fault>;
 
 impl<'i> Reader<'i> {
-    /// Reads the header. `limit` bounds what is copied, or taken from the string table.
+    /// Reads the header. `limit` bounds what is copied and kept.
     pub(super) fn new(
         octets: &'i [u8],
         hint: Option<DocumentType>,
@@ -124,6 +126,7 @@ impl<'i> Reader<'i> {
             is_empty: false,
             budget: limit,
             limit,
+            reported: limit,
         };
         let told = reader.header()?;
         // Who asks for a type gets it: identifiers in the field are often wrong.
@@ -412,6 +415,13 @@ impl<'i> Reader<'i> {
         Ok(())
     }
 
+    /// The octets of memory that were spent since this was asked last.
+    pub(super) fn spent(&mut self) -> usize {
+        let spent = self.reported.saturating_sub(self.budget);
+        self.reported = self.budget;
+        spent
+    }
+
     /// The name of the innermost element, if the tables have it.
     pub(super) fn element(&self) -> Option<&'static str> {
         let &(page, token) = self.open.last()?;
@@ -561,10 +571,11 @@ impl<'i> Reader<'i> {
             match attributes.last_mut() {
                 Some(attribute) if attribute.value.is_empty() => attribute.value = piece,
                 Some(attribute) => {
-                    // The first time this copies what stands already.
+                    // The first time this copies what stands already; and it grows by doubling.
                     if let Cow::Borrowed(value) = attribute.value {
-                        self.spend(value.len())?;
+                        self.spend(value.len().saturating_mul(4))?;
                     }
+                    self.spend(piece.len().saturating_mul(3))?;
                     attribute.value.to_mut().push_str(&piece);
                 }
                 None => return Err(self.fail(DecodeErrorKind::UnexpectedToken { token: octet })),
@@ -638,9 +649,7 @@ impl<'i> Reader<'i> {
     fn string(&mut self, octet: u8) -> Result<Cow<'i, str>> {
         let octets = if octet == token::STR_T {
             let offset = self.integer()?;
-            let octets = self.entry(offset)?;
-            self.spend(octets.len())?;
-            octets
+            self.entry(offset)?
         } else {
             self.terminated()?
         };
@@ -661,7 +670,6 @@ impl<'i> Reader<'i> {
     fn literal(&mut self) -> Result<(Cow<'i, str>, &'i str)> {
         let offset = self.integer()?;
         let octets = self.entry(offset)?;
-        self.spend(octets.len())?;
         let name = core::str::from_utf8(octets)
             .map_err(|_| self.fail(DecodeErrorKind::InvalidText { charset: "utf-8" }))?;
         let parts = match name.strip_prefix('{') {

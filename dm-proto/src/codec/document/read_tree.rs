@@ -9,13 +9,14 @@ use super::{
     read::{self, Reader},
 };
 use crate::{
-    DecodeError, DecodeErrorKind, Fragment, Name, Piece, Text,
+    DecodeError, DecodeErrorKind, Fragment, Name, Piece,
     codec::{
         Encoding, Mode, Tolerance, ToleranceKind,
         event::{Event, Fault, Source as _, Tag},
         tags,
         xml::{Input, Reader as XmlReader},
     },
+    error::excerpt,
     text::INLINE,
 };
 
@@ -234,7 +235,7 @@ impl<'o> Tree<'o> {
                 kind,
             };
             match piece {
-                read::Piece::Text(more) => self.append(&mut text, &more).map_err(fault)?,
+                read::Piece::Text(more) => self.append(&mut text, more).map_err(fault)?,
                 read::Piece::Char(character) => {
                     let mut octets = [0; 4];
                     self.append_owned(&mut text, character.encode_utf8(&mut octets))
@@ -283,7 +284,7 @@ impl<'o> Tree<'o> {
                 // Of the root, which comes next; some types have none.
                 Event::Odd(ToleranceKind::MissingNamespace) => is_bare = true,
                 Event::Odd(kind) => self.note(&mut odd, reader.offset(), kind).map_err(fault)?,
-                Event::Text(more) => self.append(&mut text, &more).map_err(fault)?,
+                Event::Text(more) => self.append(&mut text, more).map_err(fault)?,
                 Event::Char(character) => {
                     let mut octets = [0; 4];
                     self.append_owned(&mut text, character.encode_utf8(&mut octets))
@@ -398,22 +399,23 @@ impl<'o> Tree<'o> {
     fn append<'t>(
         &mut self,
         text: &mut Cow<'t, str>,
-        more: &Cow<'t, str>,
+        more: Cow<'t, str>,
     ) -> Result<(), DecodeErrorKind> {
         match more {
             Cow::Borrowed(more) if text.is_empty() => {
                 *text = Cow::Borrowed(more);
                 Ok(())
             }
-            more => self.append_owned(text, more),
+            more => self.append_owned(text, &more),
         }
     }
 
     fn append_owned(&mut self, text: &mut Cow<'_, str>, more: &str) -> Result<(), DecodeErrorKind> {
+        // Twice, since it grows by doubling.
         if let Cow::Borrowed(text) = text {
-            self.charge(text.len())?;
+            self.charge(text.len().saturating_mul(2))?;
         }
-        self.charge(more.len())?;
+        self.charge(more.len().saturating_mul(2))?;
         text.to_mut().push_str(more);
         Ok(())
     }
@@ -425,7 +427,10 @@ impl<'o> Tree<'o> {
             return Ok(());
         }
         self.charge_text(&text)?;
-        self.push(Piece::Text(Text::from(&*text)))
+        self.push(Piece::Text(match text {
+            Cow::Borrowed(text) => text.into(),
+            Cow::Owned(text) => text.into(),
+        }))
     }
 
     fn push(&mut self, piece: Piece) -> Result<(), DecodeErrorKind> {
@@ -459,7 +464,7 @@ impl<'o> Tree<'o> {
                 if !path.is_empty() {
                     path.push('/');
                 }
-                path.push_str(&name.local);
+                path.push_str(&excerpt(&name.local));
             }
         }
         DecodeError::new(encoding, fault.offset, path, fault.kind)

@@ -21,6 +21,7 @@ use crate::{
         wbxml::token,
         xml::{Input, Reader},
     },
+    error::excerpt,
 };
 
 pub(super) fn convert(octets: &Bytes, options: &ConvertOptions) -> Result<Converted, DecodeError> {
@@ -61,7 +62,7 @@ pub(super) fn convert(octets: &Bytes, options: &ConvertOptions) -> Result<Conver
         Err(fault) => {
             let begun = to.start.as_ref().map(|start| &*start.local);
             let open = to.open.iter().map(|open| &*open.local);
-            let names: Vec<&str> = open.chain(begun).collect();
+            let names: Vec<String> = open.chain(begun).map(excerpt).collect();
             Err(failed(fault, names.join("/")).with_offset(|offset| offsets.offset(offset)))
         }
     }
@@ -244,8 +245,7 @@ impl<'i> ToWbxml<'i, '_> {
         let cost = size_of::<[Tolerance; 2]>();
         match &mut self.writer {
             Some(writer) => writer.charge(cost).map_err(|Full| self.full())?,
-            // Before the root there is at most one.
-            None => {}
+            None => self.limit = self.limit.checked_sub(cost).ok_or_else(|| self.full())?,
         }
         self.odd.push(Tolerance { offset, kind });
         Ok(())
@@ -403,19 +403,9 @@ impl<'i> ToWbxml<'i, '_> {
                     writer.opaque(&octets).map_err(|Full| self.full())?;
                 }
             }
-            "Format" | "Type" if document == DocumentType::SyncMl => {
-                if self.local(1) == "Meta" {
-                    let element = self.holders.pop();
-                    let local = if self.local(0) == "Type" {
-                        "Type"
-                    } else {
-                        "Format"
-                    };
-                    self.holders.note(local, range);
-                    if let Some(element) = element {
-                        self.holders.push(element.at, element.page);
-                    }
-                }
+            "Format" | "Type" if document == DocumentType::SyncMl && self.local(1) == "Meta" => {
+                let local = self.open.last().map_or("", |open| &*open.local);
+                self.holders.note(2, local, range);
             }
             _ => {}
         }

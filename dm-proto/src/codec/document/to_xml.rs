@@ -16,6 +16,7 @@ use super::{
 use crate::{
     DecodeError, DecodeErrorKind,
     codec::{Encoding, ToleranceKind, event::Fault},
+    error::excerpt,
 };
 
 pub(super) fn convert(octets: &Bytes, options: &ConvertOptions) -> Result<Converted, DecodeError> {
@@ -44,7 +45,12 @@ pub(super) fn convert(octets: &Bytes, options: &ConvertOptions) -> Result<Conver
     let out = match done {
         Ok(()) => to.finish(),
         Err(fault) => {
-            let path = to.writer.locals().collect::<Vec<_>>().join("/");
+            let path = to
+                .writer
+                .locals()
+                .map(excerpt)
+                .collect::<Vec<_>>()
+                .join("/");
             return Err(failed(fault, path));
         }
     };
@@ -107,7 +113,11 @@ impl<'i> ToXml<'i, '_> {
     }
 
     fn piece(&mut self, reader: &mut Reader<'i>) -> Result<()> {
-        match reader.next()? {
+        let piece = reader.next()?;
+        // What both need stays within one limit.
+        let spent = self.writer.charge(reader.spent());
+        self.fit(reader, spent)?;
+        match piece {
             Piece::Start(start) => {
                 let Start {
                     space,
@@ -170,7 +180,7 @@ impl<'i> ToXml<'i, '_> {
                     && self.is_syncml(reader)
                     && self.writer.local(0) == "Meta"
                 {
-                    self.holders.note(local, range);
+                    self.holders.note(1, local, range);
                 }
                 Ok(())
             }
@@ -259,17 +269,7 @@ impl<'i> ToXml<'i, '_> {
         match self.writer.text(text) {
             Ok(range) => {
                 if self.is_syncml(reader) && self.writer.local(1) == "Meta" {
-                    // The element itself is innermost here.
-                    let local = match self.writer.local(0) {
-                        "Format" => "Format",
-                        "Type" => "Type",
-                        _ => return Ok(()),
-                    };
-                    let element = self.holders.pop();
-                    self.holders.note(local, range);
-                    if let Some(element) = element {
-                        self.holders.push(element.at, element.page);
-                    }
+                    self.holders.note(2, self.writer.local(0), range);
                 }
                 Ok(())
             }

@@ -385,19 +385,13 @@ impl Writer {
     /// together never take more than twice the limit.
     #[inline]
     fn room(&mut self, more: usize) -> Result<()> {
-        let needed = self
-            .body
-            .len()
-            .saturating_add(more)
-            .saturating_add(self.tables);
-        if needed > self.limit {
+        let needed = self.body.len().saturating_add(more);
+        let most = self.limit.checked_sub(self.tables).ok_or(Full)?;
+        if needed > most {
             return Err(Full);
         }
-        let spare = self.body.capacity().wrapping_sub(self.body.len());
-        if spare < more {
-            let wanted = needed
-                .max(self.body.capacity().saturating_mul(2))
-                .min(self.limit);
+        if self.body.capacity() < needed {
+            let wanted = needed.max(self.body.capacity().saturating_mul(2)).min(most);
             self.body
                 .reserve_exact(wanted.saturating_sub(self.body.len()));
         }

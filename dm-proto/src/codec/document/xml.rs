@@ -282,6 +282,9 @@ impl<'i> Writer<'i> {
 
     /// Charges octets that are kept beside what is written.
     pub(super) fn charge(&mut self, octets: usize) -> Result<()> {
+        if octets == 0 {
+            return Ok(());
+        }
         match self.limit.checked_sub(octets) {
             Some(limit) if limit >= self.out.len() => {
                 self.limit = limit;
@@ -398,37 +401,15 @@ pub(super) const MAX_PREFIXES: usize = 128;
 /// Whether a text is written as it is.
 #[inline]
 fn is_plain(text: &str) -> bool {
-    // Most are shorter than what blocks are worth.
-    if text.len() <= 24 {
-        return text.bytes().all(|octet| !NEEDS_CARE[usize::from(octet)]);
-    }
-    !any_octet(text, |octet| {
-        (octet < 0x20) & (octet != b'\t') & (octet != b'\n')
-            | (octet == 0xEF)
-            | (octet == b'&')
-            | (octet == b'<')
-            | (octet == b'>')
-    })
+    !any_octet(text, needs_care)
 }
 
-/// The octets that are escaped, or refused, or begin a character that is.
-static NEEDS_CARE: [bool; 256] = needs_care();
-
-#[expect(
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    reason = "evaluated when the crate is built"
-)]
-const fn needs_care() -> [bool; 256] {
-    let mut table = [false; 256];
-    let mut octet = 0;
-    while octet < 0x20 {
-        table[octet] = octet != b'\t' as usize && octet != b'\n' as usize;
-        octet += 1;
-    }
-    table[b'&' as usize] = true;
-    table[b'<' as usize] = true;
-    table[b'>' as usize] = true;
-    table[0xEF] = true;
-    table
+/// Whether an octet is escaped, or refused, or begins a character that is.
+#[inline(always)]
+const fn needs_care(octet: u8) -> bool {
+    (octet < 0x20) & (octet != b'\t') & (octet != b'\n')
+        | (octet == 0xEF)
+        | (octet == b'&')
+        | (octet == b'<')
+        | (octet == b'>')
 }

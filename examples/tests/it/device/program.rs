@@ -163,3 +163,113 @@ fn it_comes_when_it_is_notified() {
     assert_eq!(lab.outcome(&operation), ("succeeded".to_owned(), 1200));
     assert!(lab.root().join("etc/dm/partially-locked").exists());
 }
+
+/// A bootstrap document for the account that the server of the lab has.
+fn document(lab: &Lab, auth: &str) -> Vec<u8> {
+    let url = lab.server.dm_url();
+    format!(
+        "<wap-provisioningdoc version=\"1.1\"><characteristic type=\"APPLICATION\">\
+         <parm name=\"APPID\" value=\"w7\"/><parm name=\"PROVIDER-ID\" value=\"s\"/>\
+         <parm name=\"NAME\" value=\"Lab\"/>\
+         <characteristic type=\"APPADDR\"><parm name=\"ADDR\" value=\"{url}\"/></characteristic>\
+         <characteristic type=\"APPAUTH\"><parm name=\"AAUTHLEVEL\" value=\"APPSRV\"/>\
+         <parm name=\"AAUTHTYPE\" value=\"{auth}\"/><parm name=\"AAUTHNAME\" value=\"u\"/>\
+         <parm name=\"AAUTHSECRET\" value=\"p\"/></characteristic>\
+         <characteristic type=\"APPAUTH\"><parm name=\"AAUTHLEVEL\" value=\"CLIENT\"/>\
+         <parm name=\"AAUTHTYPE\" value=\"{auth}\"/><parm name=\"AAUTHNAME\" value=\"su\"/>\
+         <parm name=\"AAUTHSECRET\" value=\"sp\"/></characteristic></characteristic>\
+         </wap-provisioningdoc>"
+    )
+    .into_bytes()
+}
+
+/// The program with an account from a file.
+fn bootstrapped(lab: &Lab, file: &Path) -> std::process::Command {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_dm-device"));
+    command
+        .args(["--id", super::ID, "--once", "--bootstrap"])
+        .arg(file)
+        .arg("--root")
+        .arg(lab.root())
+        .arg("--state")
+        .arg(lab.state());
+    command
+}
+
+#[test]
+fn it_takes_its_account_from_a_bootstrap_document() {
+    for (auth, type_) in [("md5", "DIGEST"), ("hmac", "HMAC")] {
+        let lab = Lab::with_auth(auth);
+        let file = lab.state().with_extension("prov");
+        fs::write(&file, document(&lab, type_)).unwrap();
+        // Twice: the second start finds it as it was.
+        for verb in ["fully-lock", "unlock"] {
+            let operation = lab.order(&lawmo(verb));
+            let output = bootstrapped(&lab, &file).output().unwrap();
+            assert!(output.status.success(), "{}", errors(&output));
+            assert_eq!(lab.outcome(&operation), ("succeeded".to_owned(), 1200));
+        }
+    }
+}
+
+#[test]
+fn a_bootstrap_push_is_believed_with_its_pin_only() {
+    use dm_proto::{
+        bootstrap::{Kind, Message, Secrets, Security},
+        codec::xml_to_wbxml,
+        wap_push::Push,
+    };
+    let lab = Lab::new();
+    let xml = document(&lab, "DIGEST").into();
+    let body = xml_to_wbxml(&xml, &dm_proto::codec::ConvertOptions::default());
+    let body = body.unwrap().octets;
+    let secrets = Secrets::default().with_pin("1234");
+    let content_type =
+        Message::content_type(Kind::Provisioning, Security::UserPin, &secrets, &body).unwrap();
+    let push = Push::new(1, content_type, body.to_vec());
+    let file = lab.state().with_extension("push");
+    fs::write(&file, push.to_octets().unwrap()).unwrap();
+
+    for (pin, reason) in [
+        (None, "needs a secret that is not at hand"),
+        (Some("4321"), "the mac is wrong"),
+    ] {
+        let mut program = bootstrapped(&lab, &file);
+        program.args(pin.iter().flat_map(|pin| ["--bootstrap-pin", pin]));
+        let output = program.output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(errors(&output).contains(reason), "{}", errors(&output));
+        assert!(!lab.root().exists(), "nothing was begun");
+    }
+    let operation = lab.order(&lawmo("fully-lock"));
+    let mut program = bootstrapped(&lab, &file);
+    let output = program.args(["--bootstrap-pin", "1234"]).output().unwrap();
+    assert!(output.status.success(), "{}", errors(&output));
+    assert_eq!(lab.outcome(&operation), ("succeeded".to_owned(), 1200));
+}
+
+#[test]
+fn a_file_that_is_no_bootstrap_is_refused_with_the_reason() {
+    let lab = Lab::new();
+    let file = lab.state().with_extension("prov");
+    for (content, reason) in [
+        (
+            &b"hello"[..],
+            "neither a provisioning document nor a push with one",
+        ),
+        (b"<wap-provisioningdoc/>", "no account of a server"),
+        (
+            b"<wap-provisioningdoc><characteristic type='APPLICATION'>\
+              <parm name='APPID' value='w7'/></characteristic></wap-provisioningdoc>",
+            "an account has no PROVIDER-ID",
+        ),
+    ] {
+        fs::write(&file, content).unwrap();
+        let output = bootstrapped(&lab, &file).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(errors(&output).contains(reason), "{}", errors(&output));
+    }
+    let mut both = lab.program();
+    let output = both.arg("--bootstrap").arg(&file).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "an account from two places");
+}
