@@ -3,6 +3,8 @@
 pub mod session;
 pub mod tree;
 
+use std::sync::Arc;
+
 use dm_proto::{
     AlertCode, Data, StatusCode,
     message::{
@@ -57,7 +59,7 @@ pub fn codec_inputs() -> Vec<Input> {
 pub fn package() -> SyncMl {
     let mut message = empty();
     message.header.cred = Some(Box::new(Cred {
-        meta: Some(Box::new(Meta::format("b64").with_type("syncml:auth-md5"))),
+        meta: Some(Arc::new(Meta::format("b64").with_type("syncml:auth-md5"))),
         data: "Zz6EivR3yeaaENcRN6lpAQ==".into(),
         ..Cred::default()
     }));
@@ -207,7 +209,7 @@ fn empty() -> SyncMl {
     header.msg_id = 1.into();
     header.target = "https://dm.example.com/dm".into();
     header.source = "IMEI:004999010640000".into();
-    header.meta = Some(Box::new(Meta {
+    header.meta = Some(Arc::new(Meta {
         max_msg_size: Some(65_536),
         ..Meta::default()
     }));

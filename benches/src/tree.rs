@@ -1,9 +1,9 @@
 //! Trees of a given size, and what they are measured against.
 
+use core::sync::atomic::{AtomicU32, Ordering};
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
-    sync::atomic::{AtomicU32, Ordering},
 };
 
 use dm_proto::{
@@ -192,7 +192,7 @@ pub fn in_file(scratch: &Scratch, nodes: u32) -> Redb {
 /// The yardstick in a file: the same octets in the same database without anything of ours. Keys and
 /// values have the lengths of those of [`Redb`].
 #[derive(Debug)]
-pub struct Bare(pub Database);
+pub struct Bare(Database);
 
 const NODES: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("nodes");
 const RECORDS: TableDefinition<'_, (u8, u64), &[u8]> = TableDefinition::new("records");

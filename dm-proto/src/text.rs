@@ -30,16 +30,10 @@ impl Text {
         &self.0
     }
 
-    /// Replaces the text. Where it is short this writes to its place, which takes less time than
-    /// moving a text there that was made elsewhere just before.
+    /// Replaces the text.
     #[inline]
     pub(crate) fn set(&mut self, text: &str) {
-        if text.len() <= INLINE {
-            self.0.clear();
-            self.0.push_str(text);
-        } else {
-            *self = Self::from(text);
-        }
+        *self = Self::from(text);
     }
 
     /// Appends to the text.

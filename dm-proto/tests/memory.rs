@@ -579,7 +579,7 @@ fn a_long_type_is_not_copied_to_each_item_of_its_command() {
     let mut executed = 0;
     while let Some(event) = session.poll_event() {
         if let ClientEvent::Execute(ticket, execute) = event {
-            let type_ = execute.item.meta.and_then(|meta| meta.type_);
+            let type_ = execute.item.meta.and_then(|meta| meta.type_.clone());
             assert_eq!(type_.map(|type_| type_.len()), Some(100_000));
             session.answer(ticket, StatusCode::OK.into());
             executed += 1;

@@ -17,6 +17,7 @@ pub struct NodeDescription {
     default: Option<Bytes>,
     children: Vec<Self>,
     open: bool,
+    computed: bool,
     title: Option<Text>,
     text: Option<Text>,
     case: Option<CaseSense>,
@@ -130,6 +131,7 @@ impl NodeDescription {
             default: None,
             children: Vec::new(),
             open: false,
+            computed: false,
             title: None,
             text: None,
             case: None,
@@ -212,6 +214,15 @@ impl NodeDescription {
     pub fn open(mut self) -> Self {
         self.open = true;
         self.access = self.access | Access::ADD | Access::GET;
+        self
+    }
+
+    /// The same, computed: what is below it is not stored, and its object is asked
+    /// ([`ManagementObject::list`](crate::object::ManagementObject::list)) whenever somebody looks. What
+    /// the children below it support is theirs to describe; what is not described supports Get.
+    #[must_use]
+    pub fn computed(mut self) -> Self {
+        self.computed = true;
         self
     }
 
@@ -358,6 +369,42 @@ impl NodeDescription {
         (Described::Node(description), case)
     }
 
+    pub(crate) fn is_computed(&self) -> bool {
+        self.computed
+    }
+
+    /// Whether something at or below this one is computed.
+    pub(crate) fn computes(&self) -> bool {
+        let mut pending = vec![self];
+        while let Some(description) = pending.pop() {
+            if description.computed {
+                return true;
+            }
+            pending.extend(&description.children);
+        }
+        false
+    }
+
+    /// Whether the children of the node at `path` are computed: it, or a node that leads to it, is
+    /// described so.
+    pub(crate) fn computes_below(&self, path: &str) -> bool {
+        let mut description = self;
+        let mut case = self.case.unwrap_or(CaseSense::Sensitive);
+        for segment in path.split('/').filter(|segment| !segment.is_empty()) {
+            if description.computed {
+                return true;
+            }
+            match description.child_for(segment, case) {
+                Some(child) => {
+                    description = child;
+                    case = child.case.unwrap_or(case);
+                }
+                None => return false,
+            }
+        }
+        description.computed
+    }
+
     /// The description of a child by its name: the one that has it, else the placeholder.
     fn child_for(&self, name: &str, case: CaseSense) -> Option<&Self> {
         let is_named = |child: &&Self| {
@@ -486,6 +533,8 @@ impl From<Parts> for NodeDescription {
             default: parts.default,
             children: Vec::new(),
             open: parts.open,
+            // A document cannot say it: it is how an object keeps its nodes.
+            computed: false,
             title: parts.title,
             text: parts.text,
             case: parts.case,

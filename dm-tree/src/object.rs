@@ -35,6 +35,24 @@ pub struct Job {
     pub resumed: bool,
 }
 
+impl Job {
+    /// An Exec as it is handed to [`ManagementObject::decide`]: for the tests of an object. In a device,
+    /// the agent makes the jobs.
+    pub fn new(id: JobId, server: impl Into<Text>, node: NodeUri, origin: Origin) -> Self {
+        Self {
+            id,
+            server: server.into(),
+            node,
+            correlator: None,
+            argument: None,
+            origin,
+            memo: Vec::new(),
+            stage: 0,
+            resumed: false,
+        }
+    }
+}
+
 /// The object's answer to an Exec.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "the agent must know them all")]
@@ -152,6 +170,41 @@ pub trait ManagementObject: Send {
     fn read(&self, view: &View<'_>, node: &NodeUri) -> Option<Result<Bytes, StatusCode>> {
         let _ = (view, node);
         None
+    }
+
+    /// The children of a node whose subtree is [computed](NodeDescription::computed): names, with
+    /// whatever characters, and nodes. They are asked for whenever somebody looks, each level for
+    /// itself; nothing of them is stored. TStamp and VerNo are what the nodes given say.
+    ///
+    /// The tree sees to ACLs, properties and structures, and refuses every change (405); Exec is
+    /// decided on as everywhere. `view` shows what is stored.
+    ///
+    /// # Errors
+    ///
+    /// 404 if there is no such node, or what the system says.
+    fn list(&self, view: &View<'_>, node: &NodeUri) -> Result<Vec<(Text, Node)>, StatusCode> {
+        let _ = (view, node);
+        Ok(Vec::new())
+    }
+
+    /// One node that is [computed](NodeDescription::computed); `None` if there is none. Unless
+    /// something quicker is known, it is looked for among its siblings.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    fn look(&self, view: &View<'_>, node: &NodeUri) -> Result<Option<Node>, StatusCode> {
+        let Some(parent) = node.parent() else {
+            return Ok(None);
+        };
+        let siblings = match self.list(view, &parent) {
+            Err(StatusCode::NOT_FOUND) => return Ok(None),
+            siblings => siblings?,
+        };
+        let is_it = |name: &Text| parent.child(name).is_ok_and(|uri| uri == *node);
+        Ok(siblings
+            .into_iter()
+            .find_map(|(name, sibling)| is_it(&name).then_some(sibling)))
     }
 
     /// 1. Inside the transaction: accepts or refuses an Exec, and writes down in `job.memo` what

@@ -1,5 +1,6 @@
 //! Reading and writing inside a transaction: [`View`] and [`Edit`].
 
+use core::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
@@ -8,6 +9,7 @@ use dm_proto::{StatusCode, Text};
 use crate::{
     Acl, Node, NodeUri,
     store::{Batch, Store, StoreError, StoreErrorKind},
+    tree::Mount,
 };
 
 /// Read access to the tree as the transaction sees it: its own changes first, the store below.
@@ -16,11 +18,33 @@ pub struct View<'t> {
     store: &'t dyn Store,
     /// The changes of the transaction and of its savepoints, oldest first.
     layers: &'t [Batch],
+    /// The objects that may have computed nodes. Without them, it shows what is stored.
+    mounts: &'t [Mount],
+    /// Where a failure of the storage is noted.
+    met: Option<&'t Cell<Option<StoreErrorKind>>>,
 }
 
 impl<'t> View<'t> {
     pub(crate) fn new(store: &'t dyn Store, layers: &'t [Batch]) -> Self {
-        Self { store, layers }
+        Self {
+            store,
+            layers,
+            mounts: &[],
+            met: None,
+        }
+    }
+
+    /// The same with the nodes that objects compute.
+    pub(crate) fn with_mounts(self, mounts: &'t [Mount]) -> Self {
+        Self { mounts, ..self }
+    }
+
+    /// The same without them: what an object sees that computes.
+    fn stored(self) -> Self {
+        Self {
+            mounts: &[],
+            ..self
+        }
     }
 
     /// A node; 404 if there is none, 510 if the storage fails.
@@ -58,11 +82,16 @@ impl<'t> View<'t> {
     ///
     /// 404 if the node is missing, 510 if the storage fails.
     pub fn children(&self, uri: &NodeUri) -> Result<Vec<Text>, StatusCode> {
-        self.node(uri)?;
+        if !self.node(uri)?.is_interior() {
+            return Ok(Vec::new());
+        }
+        if let Some(entries) = self.computed_children(uri) {
+            return Ok(entries?.into_keys().collect());
+        }
         let mut names = Vec::new();
         self.store
             .children(uri, &mut |name| names.push(name))
-            .map_err(|error| status_of(&error))?;
+            .map_err(|error| self.failed(&error))?;
         let changes = self.changes_below(uri);
         if changes.is_empty() {
             return Ok(names);
@@ -84,11 +113,16 @@ impl<'t> View<'t> {
     ///
     /// 404 if the node is missing, 510 if the storage fails.
     pub fn entries(&self, uri: &NodeUri) -> Result<Vec<(Text, Node)>, StatusCode> {
-        self.node(uri)?;
+        if !self.node(uri)?.is_interior() {
+            return Ok(Vec::new());
+        }
+        if let Some(entries) = self.computed_children(uri) {
+            return Ok(entries?.into_iter().collect());
+        }
         let mut entries = Vec::new();
         self.store
             .entries(uri, &mut |name, node| entries.push((name, node)))
-            .map_err(|error| status_of(&error))?;
+            .map_err(|error| self.failed(&error))?;
         let changes = self.changes_below(uri);
         if changes.is_empty() {
             return Ok(entries);
@@ -132,8 +166,21 @@ impl<'t> View<'t> {
     /// 404 if the node is missing, 510 if the storage fails.
     pub fn effective_acl(&self, uri: &NodeUri) -> Result<Acl, StatusCode> {
         let mut at = Some(uri.clone());
+        while let Some(uri) = &at
+            && self.mounts.iter().any(|mount| mount.computes(uri))
+        {
+            let acl = self.node(uri)?.acl;
+            if !acl.is_empty() {
+                return Ok(acl);
+            }
+            at = uri.parent();
+        }
+        let Some(uri) = &at else {
+            return Ok(Acl::of_root());
+        };
+        let levels = self.levels_changed(uri);
         // The nodes that the transaction has touched, and what lies between them; above, the store.
-        for _ in 0..self.levels_changed(uri) {
+        for _ in 0..levels {
             let Some(uri) = at else {
                 break;
             };
@@ -147,7 +194,7 @@ impl<'t> View<'t> {
             return Ok(Acl::of_root());
         };
         let stored = self.store.effective_acl(&uri);
-        let acl = stored.map_err(|error| status_of(&error))?;
+        let acl = stored.map_err(|error| self.failed(&error))?;
         let acl = acl.ok_or(StatusCode::NOT_FOUND)?;
         Ok(if acl.is_empty() { Acl::of_root() } else { acl })
     }
@@ -174,12 +221,36 @@ impl<'t> View<'t> {
 
     /// A node; `None` if there is none.
     pub(crate) fn find(&self, uri: &NodeUri) -> Result<Option<Node>, StatusCode> {
+        if let Some(mount) = self.mounts.iter().find(|mount| mount.computes(uri)) {
+            return mount.object.look(&self.stored(), uri);
+        }
         for layer in self.layers.iter().rev() {
             if let Some(node) = layer.nodes.get(uri) {
                 return Ok(node.clone());
             }
         }
-        self.store.node(uri).map_err(|error| status_of(&error))
+        self.store.node(uri).map_err(|error| self.failed(&error))
+    }
+
+    /// The children of a node, if they are computed.
+    fn computed_children(&self, uri: &NodeUri) -> Option<Result<BTreeMap<Text, Node>, StatusCode>> {
+        let mut mounts = self.mounts.iter();
+        let mount = mounts.find(|mount| mount.computes_below(uri))?;
+        let listed = mount.object.list(&self.stored(), uri);
+        // A name that cannot stand in a URI is one that nobody could ask for.
+        let named = |(name, node): (Text, Node)| {
+            let child = uri.child(&name).ok()?;
+            Some((Text::from(child.name()), node))
+        };
+        Some(listed.map(|entries| entries.into_iter().filter_map(named).collect()))
+    }
+
+    /// The status of a failure of the storage, which is noted.
+    fn failed(&self, error: &StoreError) -> StatusCode {
+        if let Some(met) = self.met {
+            met.set(Some(error.kind));
+        }
+        status_of(error)
     }
 
     /// The node and everything below it, parents before children.
@@ -303,11 +374,15 @@ pub(crate) struct RawEdit<'t> {
     pub(crate) store: &'t dyn Store,
     pub(crate) layers: &'t mut Vec<Batch>,
     pub(crate) now: u64,
+    pub(crate) met: &'t Cell<Option<StoreErrorKind>>,
 }
 
 impl RawEdit<'_> {
     pub(crate) fn view(&self) -> View<'_> {
-        View::new(self.store, self.layers)
+        View {
+            met: Some(self.met),
+            ..View::new(self.store, self.layers)
+        }
     }
 
     /// Writes a node, counting the change on from what was there.

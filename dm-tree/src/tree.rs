@@ -1,5 +1,7 @@
 //! [`Tree`] and [`Transaction`]: commands on the tree.
 
+use core::cell::Cell;
+
 use dm_proto::{StatusCode, message::Alert};
 
 use crate::{
@@ -8,7 +10,7 @@ use crate::{
     description::{Access, CaseSense, Described, NodeDescription},
     object::{Decision, Job, ManagementObject, Outcome},
     std_objects::{DmAcc, Inbox},
-    store::{Batch, Kind, Store, StoreError},
+    store::{Batch, Kind, Store, StoreError, StoreErrorKind},
     transaction::RawEdit,
 };
 
@@ -26,6 +28,8 @@ pub struct Tree {
 pub(crate) struct Mount {
     pub(crate) root: NodeUri,
     pub(crate) object: Box<dyn ManagementObject>,
+    /// Whether part of its subtree is computed.
+    computes: bool,
     /// Whether the description says somewhere that case does not count.
     pub(crate) ignores_case: bool,
     pub(crate) is_inbox: bool,
@@ -151,12 +155,14 @@ impl Tree {
             options: self.options,
             layers: vec![Batch::default()],
             now,
+            met: Cell::new(None),
+            failure: None,
         }
     }
 
     /// Read access to what is committed.
     pub fn view(&self) -> View<'_> {
-        View::new(&*self.store, &[])
+        View::new(&*self.store, &[]).with_mounts(&self.mounts)
     }
 
     /// Removes everything and sets the tree up anew from its objects, as at the first start. The time is
@@ -233,12 +239,16 @@ pub struct Transaction<'t> {
     /// The changes, and above them those since each open savepoint.
     layers: Vec<Batch>,
     now: u64,
+    /// The last failure of the storage that an edit met.
+    met: Cell<Option<StoreErrorKind>>,
+    /// A failure of the storage that nobody could be told of: this must not be committed.
+    failure: Option<StoreErrorKind>,
 }
 
 impl<'t> Transaction<'t> {
     /// Read access.
     pub fn view(&self) -> View<'_> {
-        View::new(&*self.store, &self.layers)
+        View::new(&*self.store, &self.layers).with_mounts(self.mounts)
     }
 
     /// Decides on an Exec: existence (404), ACL (425), executability (405), then the object.
@@ -268,16 +278,37 @@ impl<'t> Transaction<'t> {
     }
 
     /// Lets the object of a job make its result part of the tree.
+    ///
+    /// The object cannot refuse: where the storage fails meanwhile, nothing of what it wrote is left, and
+    /// the [commit](Self::commit) fails with what the storage said.
     pub fn finish(&mut self, job: &Job, outcome: &Outcome) -> Option<Alert> {
         let mount = self.mount_of(&job.node)?;
-        mount.object.finish(&mut self.edit_of(mount), job, outcome)
+        self.whole(|transaction| {
+            let mut edit = transaction.edit_of(mount);
+            mount.object.finish(&mut edit, job, outcome)
+        })
     }
 
-    /// Lets the object of a job make a stage part of the tree.
+    /// Lets the object of a job make a stage part of the tree; as [`finish`](Self::finish).
     pub fn stage(&mut self, job: &Job) {
         if let Some(mount) = self.mount_of(&job.node) {
-            mount.object.stage(&mut self.edit_of(mount), job);
+            self.whole(|transaction| mount.object.stage(&mut transaction.edit_of(mount), job));
         }
+    }
+
+    /// Runs what cannot fail, in a savepoint of its own.
+    fn whole<T>(&mut self, run: impl FnOnce(&mut Self) -> T) -> T {
+        self.savepoint();
+        self.met.set(None);
+        let result = run(self);
+        match self.met.take() {
+            None => self.release(),
+            Some(kind) => {
+                self.rollback();
+                self.failure.get_or_insert(kind);
+            }
+        }
+        result
     }
 
     /// Lets an object repair what a restart left behind. `jobs` are those that are not finished; the
@@ -296,6 +327,14 @@ impl<'t> Transaction<'t> {
             .cloned()
             .collect();
         mount.object.restarted(&mut self.edit_of(mount), &own)
+    }
+
+    /// 405 for a node that is computed: there is nothing that could be changed.
+    pub(crate) fn stored(&self, uri: &NodeUri) -> Result<(), StatusCode> {
+        match self.mount_of(uri) {
+            Some(mount) if mount.computes(uri) => Err(StatusCode::COMMAND_NOT_ALLOWED),
+            _ => Ok(()),
+        }
     }
 
     /// Write access below a mounted root.
@@ -340,6 +379,9 @@ impl<'t> Transaction<'t> {
     ///
     /// If the storage fails; then nothing changed.
     pub fn commit(self) -> Result<(), StoreError> {
+        if let Some(kind) = self.failure {
+            return Err(StoreError::new(kind));
+        }
         let mut batch = Batch::default();
         for layer in self.layers {
             batch.append(layer);
@@ -372,6 +414,7 @@ impl<'t> Transaction<'t> {
             store: &*self.store,
             layers: &mut self.layers,
             now: self.now,
+            met: &self.met,
         }
     }
 
@@ -406,6 +449,9 @@ impl<'t> Transaction<'t> {
             if self.view().find(&uri)?.is_none() {
                 self.raw().write(uri.clone(), description.initial(), None);
             }
+            if description.is_computed() {
+                continue;
+            }
             for child in description.children() {
                 if let Some(name) = child.name()
                     && child.comes_with_parent()
@@ -432,6 +478,7 @@ impl Mount {
     fn new(root: NodeUri, object: Box<dyn ManagementObject>) -> Self {
         let description = object.description();
         Self {
+            computes: description.computes(),
             ignores_case: description.ignores_case(),
             is_inbox: description.has_type(Inbox::TYPE),
             has_accounts: description.has_type(DmAcc::TYPE)
@@ -442,6 +489,22 @@ impl Mount {
             root,
             object,
         }
+    }
+
+    /// Whether the children of a node are computed.
+    pub(crate) fn computes_below(&self, node: &NodeUri) -> bool {
+        self.computes
+            && node
+                .below(&self.root)
+                .is_some_and(|path| self.object.description().computes_below(path))
+    }
+
+    /// Whether a node is computed.
+    pub(crate) fn computes(&self, node: &NodeUri) -> bool {
+        self.computes
+            && node
+                .parent()
+                .is_some_and(|parent| self.computes_below(&parent))
     }
 
     /// What the object says of a node of its own.

@@ -8,7 +8,7 @@ use std::{hint::black_box, time::Instant};
 
 use bytes::Bytes;
 use dm_proto::{
-    codec::{self, DecodeOptions, Encoding},
+    codec::{self, DecodeOptions, EncodeOptions, Encoding},
     message::SyncMl,
 };
 use quick_xml::{NsReader, Reader, events::Event};
@@ -88,6 +88,26 @@ fn compare(rounds: usize, name: &str, message: &SyncMl) {
             },
         ),
     );
+    let table = EncodeOptions::default().with_string_table(true);
+    let shared = || {
+        codec::encode_with(Encoding::Wbxml, black_box(message), &table).expect("an input encodes")
+    };
+    let (our_size, peer_size) = (shared().len(), tree.to_wbxml(true));
+    assert!(
+        our_size * 100 <= peer_size * 105,
+        "{our_size} octets, libwbxml {peer_size}"
+    );
+    // libwbxml takes two seconds for the largest.
+    row(
+        &format!("wbxml encode with string table ({our_size} octets, libwbxml {peer_size})"),
+        interleaved(
+            if name == "inventory" { 1 } else { rounds },
+            || drop(black_box(shared())),
+            || {
+                black_box(tree.to_wbxml(true));
+            },
+        ),
+    );
     row(
         "wbxml to xml by the model, libwbxml's conversion",
         interleaved(
@@ -139,6 +159,139 @@ fn compare(rounds: usize, name: &str, message: &SyncMl) {
             },
         ),
     );
+    row(
+        "xml decode, quick-xml with serde derive",
+        interleaved(
+            rounds,
+            || decode(Encoding::Xml, &xml),
+            || drop(black_box(serde(&xml))),
+        ),
+    );
+}
+
+/// The same structure of elements as the input, for serde to derive a reader from: what a program has
+/// that does without a codec.
+#[expect(dead_code, reason = "read, and nothing more")]
+mod derived {
+    use serde::Deserialize;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    pub struct SyncMl {
+        pub sync_hdr: SyncHdr,
+        pub sync_body: SyncBody,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    pub struct SyncHdr {
+        #[serde(rename = "VerDTD")]
+        pub ver_dtd: String,
+        pub ver_proto: String,
+        #[serde(rename = "SessionID")]
+        pub session_id: String,
+        #[serde(rename = "MsgID")]
+        pub msg_id: String,
+        pub target: Location,
+        pub source: Location,
+        pub cred: Option<Cred>,
+        pub meta: Option<Meta>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    pub struct Location {
+        #[serde(rename = "LocURI")]
+        pub loc_uri: String,
+        pub loc_name: Option<String>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    pub struct Cred {
+        pub meta: Option<Meta>,
+        pub data: String,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    pub struct Meta {
+        pub format: Option<String>,
+        pub r#type: Option<String>,
+        pub size: Option<u64>,
+        pub max_msg_size: Option<u64>,
+        pub max_obj_size: Option<u64>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    pub struct SyncBody {
+        #[serde(rename = "$value", default)]
+        pub children: Vec<Child>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    pub enum Child {
+        Add(Command),
+        Alert(Command),
+        Atomic(Container),
+        Get(Command),
+        Replace(Command),
+        Results(Command),
+        Sequence(Container),
+        Status(Status),
+        Final,
+        #[serde(rename = "CmdID")]
+        CmdId(String),
+    }
+
+    #[derive(Debug, Deserialize)]
+    pub struct Container {
+        #[serde(rename = "$value", default)]
+        pub children: Vec<Child>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    pub struct Command {
+        #[serde(rename = "CmdID")]
+        pub cmd_id: String,
+        pub msg_ref: Option<String>,
+        pub cmd_ref: Option<String>,
+        pub meta: Option<Meta>,
+        pub data: Option<String>,
+        pub correlator: Option<String>,
+        #[serde(rename = "Item", default)]
+        pub items: Vec<Item>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    pub struct Status {
+        #[serde(rename = "CmdID")]
+        pub cmd_id: String,
+        pub msg_ref: String,
+        pub cmd_ref: String,
+        pub cmd: String,
+        #[serde(rename = "TargetRef", default)]
+        pub target_refs: Vec<String>,
+        pub data: u16,
+        #[serde(rename = "Item", default)]
+        pub items: Vec<Item>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    pub struct Item {
+        pub target: Option<Location>,
+        pub source: Option<Location>,
+        pub meta: Option<Meta>,
+        pub data: Option<String>,
+    }
+}
+
+fn serde(xml: &[u8]) -> derived::SyncMl {
+    let text = std::str::from_utf8(xml).expect("utf-8");
+    quick_xml::de::from_str(text).expect("the structure of the inputs")
 }
 
 fn ns_reader(xml: &[u8]) -> usize {

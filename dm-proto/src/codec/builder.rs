@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 #[cfg(feature = "xml")]
 use super::xml;
-use super::{Encoding, wbxml, write};
+use super::{Encoding, event::SinkResult, wbxml, write};
 use crate::{
     EncodeError,
     message::{Command, SyncHdr},
@@ -55,13 +55,13 @@ impl MessageBuilder {
         let writer = match encoding {
             Encoding::Wbxml => {
                 let mut writer = wbxml::Writer::new(&header.ver_dtd);
-                write::begin(&mut writer, header)?;
+                write::begin(&mut writer, header).map_err(|error| *error)?;
                 Writer::Wbxml(writer)
             }
             #[cfg(feature = "xml")]
             Encoding::Xml => {
                 let mut writer = xml::Writer::new(&header.ver_dtd);
-                write::begin(&mut writer, header)?;
+                write::begin(&mut writer, header).map_err(|error| *error)?;
                 Writer::Xml(writer)
             }
             #[cfg(not(feature = "xml"))]
@@ -115,12 +115,12 @@ impl MessageBuilder {
     }
 
     fn settle(
-        result: Result<(), EncodeError>,
+        result: SinkResult,
         after: usize,
         before: usize,
         room: usize,
     ) -> Result<(), PushError> {
-        result?;
+        result.map_err(|error| *error)?;
         let needed = after.saturating_sub(before);
         if needed > room {
             return Err(PushError::Full { needed, room });

@@ -1,6 +1,6 @@
 //! The event stream that both encodings are read into and written from.
 
-use alloc::borrow::Cow;
+use alloc::{borrow::Cow, boxed::Box};
 
 use super::{Encoding, ToleranceKind, tags::Element};
 use crate::{DecodeErrorKind, EncodeError, Name};
@@ -62,6 +62,24 @@ pub(crate) enum Step {
     Other,
 }
 
+/// A state of a [`Source`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place<'i> {
+    pub(crate) rest: &'i [u8],
+    pub(crate) page: u8,
+    pub(crate) attribute_page: u8,
+    pub(crate) budget: usize,
+}
+
+/// The octets of an element, and the code pages before and after it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stretch<'i> {
+    pub(crate) octets: &'i [u8],
+    pub(crate) page: u8,
+    pub(crate) page_after: u8,
+    pub(crate) attribute_page: u8,
+}
+
 /// Octets read as events. Starts and ends balance: an end only comes for an open element, and the
 /// input does not end before the root.
 pub(crate) trait Source<'i> {
@@ -78,6 +96,51 @@ pub(crate) trait Source<'i> {
     /// work, or nothing; otherwise nothing is taken.
     fn text(&mut self) -> Option<&'i str>;
 
+    /// Takes the whole next element, if it is this one and as simple as most are: no attributes, and a
+    /// piece of text that needs no work, which `accept` wants. Otherwise nothing is taken.
+    ///
+    /// Of MetInf's elements only where a `Meta` is open.
+    #[inline(always)]
+    fn leaf<T>(
+        &mut self,
+        _element: Element,
+        _accept: impl FnOnce(&'i str) -> Option<T>,
+    ) -> Option<T> {
+        None
+    }
+
+    /// Takes the start of the next element, if it is this one, of page 0, without attributes and not
+    /// empty.
+    #[inline(always)]
+    fn open(&mut self, _element: Element) -> bool {
+        false
+    }
+
+    /// Takes the end of the innermost element, if it comes next.
+    #[inline(always)]
+    fn close(&mut self) -> bool {
+        false
+    }
+
+    /// Where the source stands, if the next child begins here.
+    #[inline(always)]
+    fn place(&self) -> Option<Place<'i>> {
+        None
+    }
+
+    /// The octets that were read since, if these alone say what was read, in whatever element they
+    /// stand.
+    #[inline(always)]
+    fn since(&self, _place: Place<'i>) -> Option<Stretch<'i>> {
+        None
+    }
+
+    /// Passes over a stretch, if just its octets come next and mean the same here.
+    #[inline(always)]
+    fn repeat(&mut self, _stretch: &Stretch<'i>) -> bool {
+        false
+    }
+
     /// What follows the root, if it is not what may follow it.
     fn finish(&mut self) -> Result<Option<ToleranceKind>, Fault>;
 
@@ -85,31 +148,40 @@ pub(crate) trait Source<'i> {
     fn offset(&self) -> usize;
 }
 
+/// What writing comes to. The error is boxed: what is small goes in a register.
+pub(crate) type SinkResult<T = ()> = Result<T, Box<EncodeError>>;
+
 /// Events written as octets.
 pub(crate) trait Sink {
     /// Whether octets have to be written as Base64.
     const TEXT_ONLY: bool;
 
-    /// Makes room for so many commands with so many items that hold so many octets of data.
-    fn reserve(&mut self, commands: usize, items: usize, data: usize);
+    /// Makes room for so many commands with so many items that hold so many octets of addresses and data.
+    fn reserve(&mut self, commands: usize, items: usize, text: usize);
 
     /// Writes an element of the table that holds text, perhaps none, and has no attributes.
-    fn leaf(&mut self, element: Element, text: &str) -> Result<(), EncodeError>;
+    fn leaf(&mut self, element: Element, text: &str) -> SinkResult;
 
-    /// Begins an element of the table.
+    /// Writes an element of the table that holds these digits, and has no attributes.
+    fn digits(&mut self, element: Element, digits: &[u8]) -> SinkResult;
+
+    /// Begins an element of the table where the DTD has it.
     fn start(&mut self, element: Element);
 
+    /// Begins an element of the table anywhere: in this one, if that is of the table.
+    fn start_in(&mut self, element: Element, parent: Option<Element>);
+
     /// Begins an element that is not in the table.
-    fn start_foreign(&mut self, name: &Name) -> Result<(), EncodeError>;
+    fn start_foreign(&mut self, name: &Name) -> SinkResult;
 
     /// Adds an attribute to the element that just began.
-    fn attribute(&mut self, name: &Name, value: &str) -> Result<(), EncodeError>;
+    fn attribute(&mut self, name: &Name, value: &str) -> SinkResult;
 
     /// Writes text; nothing if it is empty.
-    fn text(&mut self, text: &str) -> Result<(), EncodeError>;
+    fn text(&mut self, text: &str) -> SinkResult;
 
     /// Writes octets.
-    fn opaque(&mut self, octets: &[u8]) -> Result<(), EncodeError>;
+    fn opaque(&mut self, octets: &[u8]) -> SinkResult;
 
     /// Settles that the element that just began is written with content, whatever follows.
     fn force_content(&mut self);

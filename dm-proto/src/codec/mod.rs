@@ -334,16 +334,51 @@ fn not_built() -> DecodeError {
 ///
 /// If the message holds what the encoding cannot represent.
 pub fn encode(encoding: Encoding, message: &SyncMl) -> Result<Bytes, EncodeError> {
+    encode_with(encoding, message, &EncodeOptions::default())
+}
+
+/// How to encode.
+#[non_exhaustive]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct EncodeOptions {
+    /// WBXML: whether a string that the message repeats goes into the string table, wherever that makes
+    /// the message shorter. Off by default: it takes longer, and each use of such a string counts
+    /// against the reader's budget of memory.
+    pub string_table: bool,
+}
+
+impl EncodeOptions {
+    /// The same with or without a string table.
+    #[must_use]
+    pub fn with_string_table(mut self, string_table: bool) -> Self {
+        self.string_table = string_table;
+        self
+    }
+}
+
+/// Writes a message as [`encode`] does, with options. Deterministic as well.
+///
+/// # Errors
+///
+/// As [`encode`].
+pub fn encode_with(
+    encoding: Encoding,
+    message: &SyncMl,
+    options: &EncodeOptions,
+) -> Result<Bytes, EncodeError> {
     match encoding {
         Encoding::Wbxml => {
             let mut writer = wbxml::Writer::new(&message.header.ver_dtd);
-            write::document(&mut writer, message)?;
-            writer.finish().map(Bytes::from)
+            write::document(&mut writer, message).map_err(|error| *error)?;
+            if options.string_table {
+                writer.share_strings();
+            }
+            writer.finish().map(Bytes::from).map_err(|error| *error)
         }
         #[cfg(feature = "xml")]
         Encoding::Xml => {
             let mut writer = xml::Writer::new(&message.header.ver_dtd);
-            write::document(&mut writer, message)?;
+            write::document(&mut writer, message).map_err(|error| *error)?;
             Ok(Bytes::from(writer.finish()))
         }
         #[cfg(not(feature = "xml"))]
@@ -361,13 +396,15 @@ pub fn encode_fragment(encoding: Encoding, fragment: &Fragment) -> Result<Bytes,
     match encoding {
         Encoding::Wbxml => {
             let mut writer = wbxml::Writer::new("1.2");
-            write::fragment(&mut writer, fragment)?;
-            writer.finish().map(Bytes::from)
+            write::fragment(&mut writer, fragment)
+                .and_then(|()| writer.finish())
+                .map(Bytes::from)
+                .map_err(|error| *error)
         }
         #[cfg(feature = "xml")]
         Encoding::Xml => {
             let mut writer = xml::Writer::new("1.2");
-            write::fragment(&mut writer, fragment)?;
+            write::fragment(&mut writer, fragment).map_err(|error| *error)?;
             Ok(Bytes::from(writer.finish()))
         }
         #[cfg(not(feature = "xml"))]

@@ -1,6 +1,6 @@
 //! The commands of a message, and [`Command`], one of them.
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use core::fmt;
 
 use super::{Cred, Item, Meta, Results, Status};
@@ -21,7 +21,7 @@ macro_rules! item_commands {
             /// `Cred`; not used in DM outside the header.
             pub cred: Option<Box<Cred>>,
             /// Applies to the items where they have none of their own.
-            pub meta: Option<Box<Meta>>,
+            pub meta: Option<Arc<Meta>>,
             /// What the command is applied to.
             pub items: Vec<Item>,
             /// What the element held beyond this model.
@@ -97,7 +97,7 @@ macro_rules! containers {
             /// `NoResp`; not used in DM.
             pub no_resp: bool,
             /// `Meta` of the container.
-            pub meta: Option<Box<Meta>>,
+            pub meta: Option<Arc<Meta>>,
             /// The commands in it, in order.
             pub commands: Vec<Command>,
             /// What the element held beyond this model.

@@ -1,6 +1,6 @@
 //! [`Cred`] and [`Chal`].
 
-use alloc::boxed::Box;
+use alloc::sync::Arc;
 
 use super::Meta;
 use crate::{Extra, Secret};
@@ -13,7 +13,7 @@ use crate::{Extra, Secret};
 #[expect(clippy::exhaustive_structs, reason = "mirrors the frozen DTD")]
 pub struct Cred {
     /// Type (`syncml:auth-basic`, `syncml:auth-md5`) and Format (`b64`).
-    pub meta: Option<Box<Meta>>,
+    pub meta: Option<Arc<Meta>>,
     /// The credential in the form that the type asks for, in Base64.
     pub data: Secret,
     /// What the element held beyond this model.

@@ -1,6 +1,6 @@
 //! [`SyncMl`] and [`SyncHdr`].
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 use super::{Command, Cred, Location, Meta};
 use crate::{Extra, MsgId, SessionId, Text};
@@ -50,7 +50,7 @@ pub struct SyncHdr {
     /// Credentials of the sender.
     pub cred: Option<Box<Cred>>,
     /// `MaxMsgSize`, `MaxObjSize` of the sender.
-    pub meta: Option<Box<Meta>>,
+    pub meta: Option<Arc<Meta>>,
     /// What the header held beyond this model.
     pub extra: Extra,
 }

@@ -1,6 +1,6 @@
 //! [`Item`] and [`Location`].
 
-use alloc::boxed::Box;
+use alloc::{boxed::Box, sync::Arc};
 
 use super::Meta;
 use crate::{Data, Extra, LocUri, Text};
@@ -50,7 +50,7 @@ pub struct Item {
     /// `TargetParent`; not used in DM.
     pub target_parent: Option<Box<LocUri>>,
     /// Format, type and more of the data; missing parts are those of the command's own `Meta`.
-    pub meta: Option<Box<Meta>>,
+    pub meta: Option<Arc<Meta>>,
     /// The data. Present but empty is not the same as absent.
     pub data: Option<Data>,
     /// Whether the data goes on in the next message (`MoreData`).
@@ -86,7 +86,7 @@ impl Item {
     /// The same item with a `Meta`.
     #[must_use]
     pub fn with_meta(mut self, meta: Meta) -> Self {
-        self.meta = Some(Box::new(meta));
+        self.meta = Some(Arc::new(meta));
         self
     }
 

@@ -1,6 +1,6 @@
 //! [`Status`] and [`Results`].
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 use super::{Chal, CommandName, Cred, Item, Meta};
 use crate::{CmdId, Extra, MsgId, StatusCode, Text};
@@ -69,7 +69,7 @@ pub struct Results {
     /// The `Get`; empty means `1`.
     pub cmd_ref: CmdId,
     /// Applies to the items where they have none of their own.
-    pub meta: Option<Box<Meta>>,
+    pub meta: Option<Arc<Meta>>,
     /// The target asked for.
     pub target_ref: Option<Text>,
     /// The source asked for.

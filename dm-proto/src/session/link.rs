@@ -1,6 +1,6 @@
 //! What both sides keep of a session: its numbers, addresses and sizes, and what is in flight.
 
-use alloc::{boxed::Box, collections::VecDeque, vec, vec::Vec};
+use alloc::{collections::VecDeque, sync::Arc, vec, vec::Vec};
 
 use super::{
     Transmit,
@@ -284,7 +284,7 @@ impl Link {
                 ..Location::from(self.local.clone())
             },
             cred: opening.cred,
-            meta: Some(Box::new(Meta {
+            meta: Some(Arc::new(Meta {
                 max_msg_size: Some(opening.max_msg_size),
                 max_obj_size: Some(opening.max_obj_size),
                 ..Meta::default()

@@ -1,6 +1,6 @@
 //! The meta of items, completed from that of their command.
 
-use alloc::vec::Vec;
+use alloc::{sync::Arc, vec::Vec};
 
 use crate::message::{Command, Item, Meta, Results};
 
@@ -8,7 +8,7 @@ use crate::message::{Command, Item, Meta, Results};
 /// DM gives a meaning in an item.
 pub(super) fn complete_meta(item: &mut Item, command: Option<&Meta>) {
     let Some(common) = command else { return };
-    let own = item.meta.get_or_insert_default();
+    let own = Arc::make_mut(item.meta.get_or_insert_default());
     fn inherit<T: Clone>(own: &mut Option<T>, common: &Option<T>) {
         if own.is_none() {
             own.clone_from(common);

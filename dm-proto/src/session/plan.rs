@@ -4,7 +4,7 @@
 //! flat, in document order, with an index where each container ends: walking it needs no recursion,
 //! and it can be saved between any two items.
 
-use alloc::{boxed::Box, collections::BTreeSet, vec, vec::Vec};
+use alloc::{collections::BTreeSet, sync::Arc, vec, vec::Vec};
 
 use super::{
     config::{ClientConfig, SequencePolicy},
@@ -82,7 +82,7 @@ enum Kind {
         correlator: Option<Correlator>,
         /// What the items have in common: given to each when its turn comes, since thousands of copies
         /// of a long text would take gigabytes.
-        meta: Option<Box<Meta>>,
+        meta: Option<Arc<Meta>>,
         items: Vec<Item>,
     },
     Question(Prompt),
@@ -651,7 +651,7 @@ fn is_complete(verb: Verb, item: &Item) -> bool {
 
 /// What a command of the server is to us, and the commands inside it.
 fn sort(command: Command, is_outermost: bool, user_interaction: bool) -> (Kind, Vec<Command>) {
-    let items = |verb, correlator, meta: Option<Box<Meta>>, items: Vec<Item>| {
+    let items = |verb, correlator, meta: Option<Arc<Meta>>, items: Vec<Item>| {
         if items.is_empty() {
             return Kind::refused(StatusCode::INCOMPLETE_COMMAND);
         }

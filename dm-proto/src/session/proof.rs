@@ -3,7 +3,7 @@
 //! OMA-TS-DM_Security, authentication. Both directions are independent of each other and alike on
 //! both sides.
 
-use alloc::boxed::Box;
+use alloc::{boxed::Box, sync::Arc};
 
 use super::{
     Transmit,
@@ -88,7 +88,7 @@ impl Proof {
             Scheme::Md5 => md5::data(name, secret, &self.nonce),
         };
         Some(Box::new(Cred {
-            meta: Some(Box::new(Meta {
+            meta: Some(Arc::new(Meta {
                 format: Some("b64".into()),
                 type_: self.scheme.type_name().map(Text::from_static),
                 ..Meta::default()

@@ -135,7 +135,7 @@ fn command(encoding: Encoding, meta: &str, item: &str) -> (Option<Meta>, Item) {
         .expect("it is read")
         .message;
     match message.commands.into_iter().next() {
-        Some(Command::Add(mut add)) => (add.meta.map(|meta| *meta), add.items.remove(0)),
+        Some(Command::Add(mut add)) => (add.meta.map(|meta| (*meta).clone()), add.items.remove(0)),
         other => panic!("{other:?}"),
     }
 }

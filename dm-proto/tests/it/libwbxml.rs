@@ -22,7 +22,7 @@ use proptest::{
 use crate::{tools::run, vectors};
 
 /// Converts a document, or `None` where the program is not installed.
-fn wbxml2xml(wbxml: &Bytes) -> Option<Bytes> {
+pub(crate) fn wbxml2xml(wbxml: &Bytes) -> Option<Bytes> {
     run(
         "wbxml2xml",
         "libwbxml2-utils",

@@ -32,6 +32,7 @@ mod session_unsupported;
 mod session_versions;
 mod session_windows;
 mod strategy;
+mod string_table;
 mod tolerance;
 mod tolerance_spaces;
 mod tolerance_wbxml;

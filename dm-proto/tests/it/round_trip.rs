@@ -48,7 +48,7 @@ fn item_through_xml(item: &mut Item) {
         && data.is_binary()
     {
         item.data = Some(Data::text(base64(data.as_bytes().unwrap_or_default())));
-        item.meta.get_or_insert_default().format = Some("b64".into());
+        std::sync::Arc::make_mut(item.meta.get_or_insert_default()).format = Some("b64".into());
     }
 }
 

@@ -91,7 +91,7 @@ fn correlator_and_importance_of_a_report_arrive_as_they_were_given() {
     for encoding in ENCODINGS {
         let mut report = report("1200");
         report.correlator = Some(" c-1 \u{fc}".into());
-        if let Some(meta) = report.items[0].meta.as_mut() {
+        if let Some(meta) = report.items[0].meta.as_mut().map(std::sync::Arc::make_mut) {
             meta.mark = Some(Importance::Critical.as_str().into());
         }
         let mut pair = Scene::new(encoding).alert(0, report.clone(), 7).pair();

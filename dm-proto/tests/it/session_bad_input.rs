@@ -248,7 +248,7 @@ fn the_meta_of_a_command_completes_that_of_its_items_element_by_element() {
     let mut bench = bench();
     let replace = Replace {
         cmd_id: "50".into(),
-        meta: Some(Box::new(Meta::format("int").with_type("text/x-common"))),
+        meta: Some(Arc::new(Meta::format("int").with_type("text/x-common"))),
         items: vec![
             Item::for_target("./A").with_data("1"),
             Item::for_target("./B")
@@ -266,7 +266,7 @@ fn the_meta_of_a_command_completes_that_of_its_items_element_by_element() {
     while let Some(event) = bench.session.poll_event() {
         if let ClientEvent::Execute(ticket, execute) = event {
             let meta = execute.item.meta.expect("a meta");
-            metas.push((meta.format, meta.type_));
+            metas.push((meta.format.clone(), meta.type_.clone()));
             bench.session.answer(ticket, StatusCode::OK.into());
         }
     }
@@ -779,7 +779,7 @@ fn a_message_read_back_is_the_one_that_was_sent() {
 
 #[test]
 fn a_long_type_of_a_device_is_not_copied_to_thousands_of_items() {
-    let meta = || Some(Box::new(Meta::of_type("x".repeat(200_000))));
+    let meta = || Some(Arc::new(Meta::of_type("x".repeat(200_000))));
     let items = |item: fn(&'static str) -> Item| vec![item("./A"); 1_000];
     let results = Results {
         cmd_id: "50".into(),

@@ -529,7 +529,7 @@ fn containers_in_containers_fail_from_the_inside_out() {
 #[test]
 fn what_the_command_says_about_its_items_reaches_each_in_a_container() {
     let replace = Replace {
-        meta: Some(Box::new(Meta::of_type("text/x").with_format("xml"))),
+        meta: Some(Meta::of_type("text/x").with_format("xml").into()),
         items: ["./A", "./B"].map(Item::for_target).to_vec(),
         ..Replace::default()
     };
@@ -543,7 +543,7 @@ fn what_the_command_says_about_its_items_reaches_each_in_a_container() {
         .items
         .iter()
         .map(|item| item.meta.clone().expect("meta"))
-        .map(|meta| (meta.type_, meta.format))
+        .map(|meta| (meta.type_.clone(), meta.format.clone()))
         .collect();
     assert_eq!(metas, vec![(Some("text/x".into()), Some("xml".into())); 2]);
 }

@@ -2,6 +2,8 @@
 //!
 //! They are canonical: what the documentation of `encode` says does not come back is left out.
 
+use std::sync::Arc;
+
 use dm_proto::{
     AlertCode, CmdId, Correlator, Data, Extra, ForeignAttribute, Fragment, LocUri, Name, Piece,
     Secret, StatusCode, Text,
@@ -258,8 +260,8 @@ pub(crate) fn meta(c: Characters) -> BoxedStrategy<Meta> {
         .boxed()
 }
 
-fn boxed_meta(c: Characters) -> BoxedStrategy<Option<Box<Meta>>> {
-    option::weighted(0.3, meta(c).prop_map(Box::new)).boxed()
+fn boxed_meta(c: Characters) -> BoxedStrategy<Option<Arc<Meta>>> {
+    option::weighted(0.3, meta(c).prop_map(Arc::new)).boxed()
 }
 
 fn cred(c: Characters) -> BoxedStrategy<Option<Box<Cred>>> {
@@ -291,18 +293,18 @@ fn markup(c: Characters) -> BoxedStrategy<Data> {
 }
 
 /// The data of an item and the meta that goes with it.
-fn data_and_meta(c: Characters) -> BoxedStrategy<(Option<Data>, Option<Box<Meta>>)> {
+fn data_and_meta(c: Characters) -> BoxedStrategy<(Option<Data>, Option<Arc<Meta>>)> {
     let text = (option::of(verbatim(c).prop_map(Data::text)), boxed_meta(c));
     let with_nul = (
         "[a-z]{0,4}\u{0}[a-z]{0,4}".prop_map(|text| Some(Data::text(text))),
-        Just(Some(Box::new(Meta::format("chr").with_type("text/plain")))),
+        Just(Some(Arc::new(Meta::format("chr").with_type("text/plain")))),
     );
     let markup = (markup(c).prop_map(Some), boxed_meta(c));
     // Octets are octets where Format or Type says so, whatever they are.
     let binary = (
         vec(any::<u8>(), 0..64).prop_map(|octets| Some(Data::binary(octets))),
         (meta(c), any::<bool>()).prop_map(|(meta, by_format)| {
-            Some(Box::new(if by_format {
+            Some(Arc::new(if by_format {
                 meta.with_format("bin")
             } else {
                 meta.with_format("chr").with_type("application/x+wbxml")

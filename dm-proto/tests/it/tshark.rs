@@ -176,7 +176,7 @@ fn agree(ours: &Seen, (theirs, is_cut): &Line) -> bool {
 }
 
 /// Compares messages, or says that there is nothing to compare with.
-fn compare(messages: &[Bytes]) {
+pub(crate) fn compare(messages: &[Bytes]) {
     let arguments = ["-n", "-V", "-O", "wbxml", "-r"];
     let Some(output) = run("tshark", "tshark", &arguments, &capture(messages)) else {
         return;

@@ -1,5 +1,7 @@
 //! Vectors of the binary encoding, which an independent decoder reads as stated.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use dm_proto::{
     AlertCode, Data, StatusCode,
@@ -38,7 +40,7 @@ fn package_1() -> SyncMl {
     header.msg_id = "1".into();
     header.target = "http://s".into();
     header.source = "IMEI:1".into();
-    header.meta = Some(Box::new(Meta {
+    header.meta = Some(Arc::new(Meta {
         max_msg_size: Some(4096),
         ..Meta::default()
     }));

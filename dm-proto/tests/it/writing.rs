@@ -1,5 +1,7 @@
 //! What is written.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use dm_proto::{
     AlertCode, Data, EncodeError, Fragment, Name, Piece,
@@ -255,7 +257,7 @@ fn a_builder_sets_the_end_aside_and_refuses_what_is_an_octet_too_large() {
             // Leaves page 1 active in WBXML, so that the end takes more.
             Command::from(Get {
                 cmd_id: 1.into(),
-                meta: Some(Box::new(Meta::format("chr"))),
+                meta: Some(Arc::new(Meta::format("chr"))),
                 ..Get::default()
             }),
             Command::from(Replace {

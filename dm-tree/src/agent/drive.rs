@@ -318,17 +318,10 @@ fn exec(
     if ledger.is_full(server) {
         return Execed::Answer(StatusCode::DEVICE_FULL);
     }
-    let mut job = Job {
-        id: JobId(ledger.allocate()),
-        server: server.clone(),
-        node: address,
-        correlator: command.correlator,
-        argument: command.item.data,
-        origin: command.origin,
-        memo: Vec::new(),
-        stage: 0,
-        resumed: false,
-    };
+    let id = JobId(ledger.allocate());
+    let mut job = Job::new(id, server.clone(), address, command.origin);
+    job.correlator = command.correlator;
+    job.argument = command.item.data;
     let decision = transaction.decide(&mut job);
     let when = match decision {
         Decision::Refuse(status) => return Execed::Answer(status),
@@ -338,7 +331,6 @@ fn exec(
         Decision::Accept => When::Accepted,
         Decision::AfterSession => When::AfterSession,
     };
-    let id = job.id;
     ledger.accept(job, when);
     match when {
         When::Now => Execed::Run(id),

@@ -1,6 +1,9 @@
 //! Jobs and reports: what the agent must not forget, and when it may.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use dm_proto::{
     Correlator, Data, MsgId, SessionId, StatusCode, Text,
@@ -175,7 +178,12 @@ impl Ledger {
     pub(super) fn is_full(&self, server: &str) -> bool {
         let reports = self.reports.values();
         let untaken = reports.filter(|report| report.server == server).count();
-        self.unfinished().count() >= MAX_JOBS || untaken >= MAX_REPORTS
+        let unfinished = self.unfinished();
+        // Each server has its own share: none can keep the others out.
+        let open = unfinished
+            .filter(|entry| entry.job.server == server)
+            .count();
+        open >= MAX_JOBS || untaken >= MAX_REPORTS
     }
 
     pub(super) fn has_unfinished(&self) -> bool {
@@ -470,7 +478,7 @@ fn change_format(alert: &mut Alert) -> bool {
             .as_ref()
             .and_then(Data::as_str)
             .is_some_and(|data| data.trim().parse::<u16>().is_ok());
-        let meta = item.meta.get_or_insert_default();
+        let meta = Arc::make_mut(item.meta.get_or_insert_default());
         let format = match meta.format.as_deref() {
             Some("int") => "chr",
             _ if is_code => "int",
@@ -489,9 +497,35 @@ const LOG: u64 = 1;
 
 /// The record of [`Kind::Agent`] that holds the next id.
 const COUNTER: u64 = 0;
-/// Jobs that wait or run at the same time; more are refused.
+/// Jobs of a server that wait or run at the same time; more are refused to it.
 const MAX_JOBS: usize = 64;
 /// Reports that a server may leave untaken; more jobs are then refused to it.
 const MAX_REPORTS: usize = 128;
 /// Results that are kept for servers that did not get them.
 const MAX_RESULTS: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_with_all_the_jobs_it_may_have_keeps_no_other_out() {
+        let mut ledger = Ledger::default();
+        let node = NodeUri::parse("./Lock").unwrap();
+        let mut accept = |server: &str| {
+            let origin = Origin {
+                session_id: SessionId::from("1"),
+                msg_id: MsgId::from("1"),
+                cmd_id: "1".into(),
+                item: 0,
+            };
+            let id = JobId(ledger.allocate());
+            let is_full = ledger.is_full(server);
+            ledger.accept(Job::new(id, server, node.clone(), origin), When::Accepted);
+            is_full
+        };
+        assert!((0..MAX_JOBS).all(|_| !accept("greedy")));
+        assert!(accept("greedy"));
+        assert!(!accept("other"));
+    }
+}

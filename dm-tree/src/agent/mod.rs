@@ -20,8 +20,8 @@
 //! an Exec is answered is the result, or 202 and later a report; a report is kept, and sent again as
 //! it is, until the server takes it (200 or 202). An Exec that repeats one whose outcome is not known
 //! to have arrived gets 202 or the stored result, and starts nothing: repeats are told by server, node
-//! and correlator, before it is looked up whether the node is still there. Where too many jobs are open,
-//! or a server has left too many reports untaken, an Exec is answered 420.
+//! and correlator, before it is looked up whether the node is still there. Where a
+//! server has too many jobs open, or has left too many reports untaken, its Exec is answered 420.
 
 mod drive;
 mod ledger;

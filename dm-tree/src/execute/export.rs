@@ -83,7 +83,7 @@ impl Transaction<'_> {
             (Encoding::Xml, Ok(text)) => ("xml", Tnds::XML, Data::text(text)),
             _ => ("bin", Tnds::WBXML, Data::binary(octets)),
         };
-        result.meta = Some(Box::new(Meta::format(format).with_type(type_)));
+        result.meta = Some(Meta::format(format).with_type(type_).into());
         result.data = Some(data);
         Ok(Answer::results(vec![result]))
     }

@@ -170,6 +170,7 @@ impl Transaction<'_> {
 
     /// Asks the object of a node whether it agrees to a change.
     fn check(&self, uri: &NodeUri, change: &Change<'_>) -> Result<(), StatusCode> {
+        self.stored(uri)?;
         match self.mount_of(uri) {
             Some(mount) => mount.object.check(&self.view(), change),
             None => Ok(()),

@@ -48,6 +48,7 @@ impl Transaction<'_> {
     }
 
     fn write_acl(&mut self, uri: &NodeUri, known: &Node, acl: Acl) -> Result<(), StatusCode> {
+        self.stored(uri)?;
         // OMA-TS-DM_TND, ACL: the root has nothing to inherit from, and everybody may add below it.
         if *uri == NodeUri::ROOT && !acl.allows(Right::Add, "*") {
             return Err(StatusCode::COMMAND_NOT_ALLOWED);
@@ -65,6 +66,7 @@ impl Transaction<'_> {
         known: &Node,
     ) -> Result<(), StatusCode> {
         self.permit(server, Right::Replace, uri)?;
+        self.stored(uri)?;
         let title = text_of(item)?;
         check_title(title)?;
         let node = known.clone().with_title(title);

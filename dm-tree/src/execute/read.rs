@@ -1,5 +1,7 @@
 //! Get: values, lists of children, properties, structures.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use dm_proto::{
     Data, StatusCode,
@@ -51,11 +53,11 @@ impl Transaction<'_> {
                 "" => "text/plain",
                 type_ => type_,
             };
-            result.meta = Some(Box::new(Meta::format("node").with_type(type_)));
+            result.meta = Some(Arc::new(Meta::format("node").with_type(type_)));
         } else {
             let value = self.value_of(&address.uri, &node)?;
             result.data = Some(data_of(node.format, value));
-            result.meta = meta_of(&node).map(Box::new);
+            result.meta = meta_of(&node).map(Arc::new);
         }
         Ok(Answer::results(vec![result]))
     }
@@ -110,10 +112,8 @@ impl Transaction<'_> {
                 node.acl.clone()
             };
             if node.is_interior() {
-                for name in self.view().children(&uri)?.into_iter().rev() {
-                    let child = uri.child_named(&name);
-                    let node = self.view().node(&child)?;
-                    pending.push((child, node, acl.clone()));
+                for (name, node) in self.view().entries(&uri)?.into_iter().rev() {
+                    pending.push((uri.child_named(&name), node, acl.clone()));
                 }
             }
             if acl.allows(Right::Get, server) {
@@ -139,7 +139,7 @@ impl Transaction<'_> {
             Some(rest) => format!("{base}/{rest}"),
         };
         let mut item = Item::for_source(source);
-        item.meta = meta_of(node).map(Box::new);
+        item.meta = meta_of(node).map(Arc::new);
         if with_data && node.format != NodeFormat::Node && self.describe(uri).supports(Access::GET)
         {
             item.data = Some(data_of(node.format, self.value_of(uri, node)?));

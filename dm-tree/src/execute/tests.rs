@@ -113,8 +113,8 @@ fn item(target: &str, format: &str, data: Option<&str>) -> Item {
     item.data = data.map(Data::from);
     item.meta = match format.split_once(' ') {
         _ if format.is_empty() => None,
-        Some((format, type_)) => Some(Box::new(Meta::format(format).with_type(type_))),
-        None => Some(Box::new(Meta::format(format))),
+        Some((format, type_)) => Some(Meta::format(format).with_type(type_).into()),
+        None => Some(Meta::format(format).into()),
     };
     item
 }
@@ -589,7 +589,7 @@ fn values_are_told_with_what_is_not_default() {
         let result = answer.results.into_iter().next().unwrap();
         let meta = result.meta.map(|meta| {
             let text = |text: Option<Text>| text.map(|text| text.to_string());
-            (text(meta.format), text(meta.type_))
+            (text(meta.format.clone()), text(meta.type_.clone()))
         });
         (result.data.and_then(|data| data.to_bytes()), meta)
     };

@@ -2,8 +2,13 @@
 //! code. Each states the properties that it enforces; breaking one panics.
 
 mod documents;
+mod model;
+mod tree_ops;
 
-pub use self::documents::{ddf, tnds};
+pub use self::{
+    documents::{ddf, tnds},
+    tree_ops::tree_ops,
+};
 use crate::{Acl, Address, NodeUri, Right};
 
 /// ACLs: text is read or refused; what is read is written as text that reads the same. An ACL grants
@@ -99,6 +104,11 @@ mod tests {
     #[test]
     fn seeds_of_tnds_hold_its_properties() {
         replay("tnds", tnds);
+    }
+
+    #[test]
+    fn seeds_of_tree_ops_hold_its_properties() {
+        replay("tree_ops", tree_ops);
     }
 
     #[test]

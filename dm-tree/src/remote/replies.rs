@@ -1,5 +1,7 @@
 //! [`Replies`]: what came back for the commands in flight.
 
+use std::sync::Arc;
+
 use dm_proto::{
     Data, StatusCode,
     message::{Item, Location, Meta},
@@ -97,7 +99,7 @@ fn slim(item: &Item) -> Item {
     Item {
         source: item.source_uri().cloned().map(Location::from),
         meta: item.meta.as_ref().map(|meta| {
-            Box::new(Meta {
+            Arc::new(Meta {
                 format: meta.format.clone(),
                 type_: meta.type_.clone(),
                 ..Meta::default()

@@ -172,7 +172,7 @@ fn get_of_a_leaf_tells_value_and_what_is_not_default() {
     assert_eq!(int.meta.unwrap().format.as_deref(), Some("int"));
     let json = get(&mut tree, "./T/Json").unwrap().meta.unwrap();
     assert_eq!(
-        (json.format, json.type_.as_deref()),
+        (json.format.as_deref(), json.type_.as_deref()),
         (None, Some("application/json"))
     );
     let octets = get(&mut tree, "./T/Bin").unwrap();

@@ -28,6 +28,25 @@ pub(crate) fn uri(uri: &str) -> NodeUri {
     NodeUri::parse(uri).unwrap()
 }
 
+/// Numbers that are the same at each run.
+#[derive(Clone, Debug)]
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// A number below `end`.
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % end
+    }
+}
+
 // ---- commands straight to a tree ------------------------------------------------------------------
 
 pub(crate) fn command(verb: Verb, item: Item) -> Execute {
@@ -54,7 +73,7 @@ pub(crate) fn item(uri: &str, data: Option<&str>, meta: Option<(&str, &str)>) ->
     item.data = data.map(Data::from);
     item.meta = meta.map(|(format, type_)| {
         let some = |text: &str| (!text.is_empty()).then(|| Text::from(text));
-        Box::new(Meta {
+        Arc::new(Meta {
             format: some(format),
             type_: some(type_),
             ..Meta::default()

@@ -386,6 +386,8 @@ pub(super) fn is_secret(uri: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use dm_proto::{
         AlertCode, StatusCode,
         message::{CommandName, Cred, Exec, Replace, Sequence},
@@ -406,7 +408,7 @@ mod tests {
                     ..Location::from("IMEI:1")
                 },
                 cred: Some(Box::new(Cred {
-                    meta: Some(Box::new(Meta::of_type("syncml:auth-md5"))),
+                    meta: Some(Arc::new(Meta::of_type("syncml:auth-md5"))),
                     data: "hidden".into(),
                     ..Cred::default()
                 })),

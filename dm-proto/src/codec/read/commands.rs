@@ -1,8 +1,8 @@
 //! The body and its commands.
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
-use super::{Parser, Result, Seen, Tag};
+use super::{Parser, Result, Seen, Tag, parse_number};
 use crate::{
     AlertCode, CmdId, Correlator, Extra, Fragment, MsgId, Piece, StatusCode, Text,
     codec::{ToleranceKind, event::Source, tags::Element},
@@ -18,7 +18,7 @@ struct Container {
     seen: Seen,
     cmd_id: CmdId,
     no_resp: bool,
-    meta: Option<Box<Meta>>,
+    meta: Option<Arc<Meta>>,
     commands: Vec<Command>,
     extra: Extra,
 }
@@ -82,7 +82,7 @@ struct Own<'c> {
     archive: Option<&'c mut bool>,
     sft_del: Option<&'c mut bool>,
     lang: Option<&'c mut Option<Text>>,
-    meta: Option<&'c mut Option<Box<Meta>>>,
+    meta: Option<&'c mut Option<Arc<Meta>>>,
     code: Option<&'c mut Option<AlertCode>>,
     correlator: Option<&'c mut Option<Correlator>>,
 }
@@ -121,8 +121,8 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
                 self.require(&container.seen, 0, Element::CmdId)?;
                 let command = container.into_command();
                 match open.last_mut() {
-                    Some(parent) => self.push(&mut parent.commands, command)?,
-                    None => self.push(&mut message.commands, command)?,
+                    Some(parent) => self.push_of(2, &mut parent.commands, command)?,
+                    None => self.push_of(2, &mut message.commands, command)?,
                 }
                 continue;
             };
@@ -147,7 +147,7 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
                     }
                     Element::Meta => {
                         if self.single(&mut container.seen, 2, element)? {
-                            container.meta = Some(self.boxed_meta()?);
+                            container.meta = Some(self.shared_meta()?);
                         }
                         continue;
                     }
@@ -155,7 +155,8 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
                 }
             }
             if let Tag::Known(element @ (Element::Atomic | Element::Sequence)) = tag {
-                self.push(&mut open, Container::new(element))?;
+                // Few nest, and most hold two commands: a question and what it is about.
+                self.push_of(4, &mut open, Container::new(element))?;
                 continue;
             }
             if open.is_empty() {
@@ -202,10 +203,10 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
             }),
             _ => {
                 let command = self.unsupported(tag)?;
-                return self.push(list, command);
+                return self.push_of(2, list, command);
             }
         };
-        self.push(list, empty)?;
+        self.push_of(2, list, empty)?;
         match list.last_mut() {
             Some(Command::Add(c)) => self.fields(fields!(c: meta)),
             Some(Command::Alert(c)) => self.fields(fields!(c: code correlator)),
@@ -231,6 +232,24 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
             mut own,
         } = fields;
         let mut seen = Seen::default();
+        self.leaf_to(cmd_id.text_mut(), Element::CmdId, &mut seen, 0);
+        if let Some(code) = &mut own.code {
+            **code = self.leaf(Element::Data, parse_number).map(AlertCode::new);
+            if code.is_some() {
+                seen.mark(6);
+            }
+        }
+        if let Some(meta) = &mut own.meta {
+            **meta = self.next_meta()?;
+            if meta.is_some() {
+                seen.mark(7);
+            }
+        }
+        while self.open(Element::Item) {
+            seen.mark(9);
+            let meta = own.meta.as_ref().and_then(|meta| meta.as_deref());
+            self.push_item(items, meta)?;
+        }
         while let Some(tag) = self.child("", extra)? {
             let Tag::Known(element) = tag else {
                 self.foreign(tag, extra)?;
@@ -287,7 +306,7 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
                 Element::Meta => match &mut own.meta {
                     Some(meta) => {
                         if self.single(&mut seen, 7, element)? {
-                            **meta = Some(self.boxed_meta()?);
+                            **meta = Some(self.shared_meta()?);
                         }
                     }
                     None => self.foreign(tag, extra)?,
@@ -328,6 +347,16 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
 
     fn status(&mut self, status: &mut Status) -> Result<()> {
         let mut seen = Seen::default();
+        self.leaf_to(status.cmd_id.text_mut(), Element::CmdId, &mut seen, 0);
+        self.leaf_to(status.msg_ref.text_mut(), Element::MsgRef, &mut seen, 1);
+        self.leaf_to(status.cmd_ref.text_mut(), Element::CmdRef, &mut seen, 2);
+        self.leaf_to(status.cmd.text_mut(), Element::Cmd, &mut seen, 3);
+        self.leaves(Element::TargetRef, &mut status.target_refs, &mut seen, 4);
+        self.leaves(Element::SourceRef, &mut status.source_refs, &mut seen, 5);
+        if let Some(number) = self.leaf(Element::Data, parse_number) {
+            seen.mark(8);
+            status.data = StatusCode::new(number);
+        }
         let extra = &mut status.extra;
         while let Some(tag) = self.child("", extra)? {
             match tag {
@@ -397,6 +426,15 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
 
     fn results(&mut self, results: &mut Results) -> Result<()> {
         let mut seen = Seen::default();
+        self.leaf_to(results.cmd_id.text_mut(), Element::CmdId, &mut seen, 0);
+        let mut msg_ref = None;
+        self.optional_leaf(&mut msg_ref, Element::MsgRef, &mut seen, 1);
+        results.msg_ref = msg_ref.map(MsgId::from);
+        self.leaf_to(results.cmd_ref.text_mut(), Element::CmdRef, &mut seen, 2);
+        while self.open(Element::Item) {
+            seen.mark(6);
+            self.push_item(&mut results.items, None)?;
+        }
         let extra = &mut results.extra;
         while let Some(tag) = self.child("", extra)? {
             match tag {
@@ -417,7 +455,7 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
                 }
                 Tag::Known(element @ Element::Meta) => {
                     if self.single(&mut seen, 3, element)? {
-                        results.meta = Some(self.boxed_meta()?);
+                        results.meta = Some(self.shared_meta()?);
                     }
                 }
                 Tag::Known(element @ Element::TargetRef) => {

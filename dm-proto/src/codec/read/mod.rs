@@ -98,6 +98,7 @@ struct Parser<'i, S> {
     /// The names of those, one after the other.
     foreign: Vec<Qualified<'i>>,
     tolerances: Vec<Tolerance>,
+    common: Option<parts::Common<'i>>,
 }
 
 type Result<T, E = DecodeError> = core::result::Result<T, E>;
@@ -114,6 +115,7 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
             path: Vec::with_capacity(16),
             foreign: Vec::new(),
             tolerances: Vec::new(),
+            common: None,
         }
     }
 
@@ -224,8 +226,120 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
         }
     }
 
+    /// Takes the next element whole, if it is this one and as simple as most are: see
+    /// [`Source::leaf`]. Otherwise nothing is taken, and the usual way finds out what there is.
+    ///
+    /// The functions for elements begin with the children that they mostly have, in the order of the
+    /// DTD, before they look at whatever there is.
+    #[inline(always)]
+    fn leaf<T>(
+        &mut self,
+        element: Element,
+        accept: impl FnOnce(&'i str) -> Option<T>,
+    ) -> Option<T> {
+        if self.path.len() >= self.depth_limit {
+            return None;
+        }
+        self.source.leaf(element, accept)
+    }
+
+    /// Takes the next element whole to its place.
+    #[inline(always)]
+    fn leaf_to(&mut self, place: &mut Text, element: Element, seen: &mut Seen, rank: u8) {
+        if self.path.len() >= self.depth_limit {
+            return;
+        }
+        let memory_left = &mut self.memory_left;
+        let taken = self.source.leaf(element, |text| {
+            if !is_trimmed(text) {
+                return None;
+            }
+            if text.len() > INLINE {
+                *memory_left = memory_left.checked_sub(text.len())?;
+            }
+            place.set(text);
+            Some(())
+        });
+        if taken.is_some() {
+            seen.mark(rank);
+        }
+    }
+
+    /// As [`leaf_to`](Self::leaf_to), where there may be none.
+    #[inline(always)]
+    fn optional_leaf(
+        &mut self,
+        place: &mut Option<Text>,
+        element: Element,
+        seen: &mut Seen,
+        rank: u8,
+    ) {
+        let memory_left = self.memory_left;
+        let taken = self.leaf(element, |text| {
+            (is_trimmed(text) && (text.len() <= INLINE || text.len() <= memory_left)).then(|| {
+                *place = Some(Text::from(text));
+                text.len()
+            })
+        });
+        if let Some(length) = taken {
+            if length > INLINE {
+                self.memory_left = self.memory_left.saturating_sub(length);
+            }
+            seen.mark(rank);
+        }
+    }
+
+    /// Takes the next elements whole to the end of a list.
+    #[inline(always)]
+    fn leaves(&mut self, element: Element, texts: &mut Vec<Text>, seen: &mut Seen, rank: u8) {
+        loop {
+            let growth = if texts.len() == texts.capacity() {
+                texts.len().max(1)
+            } else {
+                0
+            };
+            let mut cost = growth.saturating_mul(size_of::<Text>());
+            let memory_left = self.memory_left;
+            let taken = self.leaf(element, |text| {
+                if text.len() > INLINE {
+                    cost = cost.saturating_add(text.len());
+                }
+                if !is_trimmed(text) || cost > memory_left {
+                    return None;
+                }
+                texts.reserve_exact(growth);
+                texts.push(Text::from(text));
+                Some(())
+            });
+            if taken.is_none() {
+                return;
+            }
+            self.memory_left = self.memory_left.saturating_sub(cost);
+            seen.mark(rank);
+        }
+    }
+
+    /// Takes the start of the next element, if it is this one and as simple as most are.
+    #[inline(always)]
+    fn open(&mut self, element: Element) -> bool {
+        let is_open = self.path.len() < self.depth_limit && self.source.open(element);
+        if is_open {
+            self.path.push(Some(element));
+        }
+        is_open
+    }
+
     /// The next child of the open element, or `None` at its end. Attributes go to `extra`.
+    #[inline(always)]
     fn child(&mut self, on: &'static str, extra: &mut Extra) -> Result<Option<Tag>> {
+        if self.source.close() {
+            self.leave();
+            return Ok(None);
+        }
+        self.any_child(on, extra)
+    }
+
+    fn any_child(&mut self, on: &'static str, extra: &mut Extra) -> Result<Option<Tag>> {
         match self.source.step() {
             Step::Start(element) => {
                 self.enter(Some(element))?;
@@ -702,9 +816,15 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
 
     #[inline]
     fn push<T>(&mut self, list: &mut Vec<T>, element: T) -> Result<()> {
+        // Most lists have one element.
+        self.push_of(1, list, element)
+    }
+
+    /// Adds to a list that mostly has so many elements.
+    #[inline]
+    fn push_of<T>(&mut self, usual: usize, list: &mut Vec<T>, element: T) -> Result<()> {
         if list.len() == list.capacity() {
-            // One, then doubled: most lists have one element.
-            let growth = list.len().max(1);
+            let growth = list.len().max(usual);
             self.charge(growth.saturating_mul(size_of::<T>()))?;
             list.reserve_exact(growth);
         }

@@ -1,17 +1,33 @@
 //! The header, items, meta information and credentials.
 
-use alloc::{borrow::Cow, boxed::Box, vec::Vec};
+use alloc::{borrow::Cow, boxed::Box, sync::Arc, vec::Vec};
+use core::mem::size_of;
 
 use super::{Input, Parser, Result, Seen, Tag, is_space};
 use crate::{
     AlertCode, Data, DecodeErrorKind, Extra, Fragment, LocUri, Piece, Secret, StatusCode, Text,
     codec::{
         ToleranceKind,
-        event::{Source, Step},
+        event::{Source, Step, Stretch},
         tags::Element,
     },
     message::{Anchor, Chal, Cred, Item, Location, Mem, Meta, SharedMem, SyncHdr},
 };
+
+/// The last `Meta` of an item.
+pub(super) struct Common<'i> {
+    /// How it came.
+    stretch: Stretch<'i>,
+    /// How deep the item was.
+    depth: usize,
+    /// What was charged for it.
+    cost: usize,
+    meta: Arc<Meta>,
+}
+
+/// The octets of the longest `Meta` that is shared: one with a long text would be copied for each item
+/// by whoever completes them.
+const COMMON_MAX: usize = 128;
 
 /// `Data` as it came.
 enum RawData<'i> {
@@ -25,6 +41,19 @@ enum RawData<'i> {
 impl<'i, S: Source<'i>> Parser<'i, S> {
     pub(super) fn header(&mut self, header: &mut SyncHdr) -> Result<()> {
         let mut seen = Seen::default();
+        self.leaf_to(&mut header.ver_dtd, Element::VerDtd, &mut seen, 0);
+        self.leaf_to(&mut header.ver_proto, Element::VerProto, &mut seen, 1);
+        let session_id = header.session_id.text_mut();
+        self.leaf_to(session_id, Element::SessionId, &mut seen, 2);
+        self.leaf_to(header.msg_id.text_mut(), Element::MsgId, &mut seen, 3);
+        if self.open(Element::Target) {
+            seen.mark(4);
+            self.location(&mut header.target)?;
+        }
+        if self.open(Element::Source) {
+            seen.mark(5);
+            self.location(&mut header.source)?;
+        }
         let extra = &mut header.extra;
         while let Some(tag) = self.child("", extra)? {
             match tag {
@@ -75,7 +104,7 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
                 }
                 Tag::Known(element @ Element::Meta) => {
                     if self.single(&mut seen, 9, element)? {
-                        header.meta = Some(self.boxed_meta()?);
+                        header.meta = Some(self.shared_meta()?);
                     }
                 }
                 tag => self.foreign(tag, extra)?,
@@ -97,6 +126,11 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
     /// A `Target` or `Source`. Some samples of the documents put the address into it directly.
     pub(super) fn location(&mut self, location: &mut Location) -> Result<()> {
         let mut seen = Seen::default();
+        self.leaf_to(location.loc_uri.text_mut(), Element::LocUri, &mut seen, 0);
+        if seen.has(0) && self.source.close() {
+            self.leave();
+            return Ok(());
+        }
         let mut bare = Cow::Borrowed("");
         let extra = &mut location.extra;
         loop {
@@ -187,7 +221,7 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
             match tag {
                 Tag::Known(element @ Element::Meta) => {
                     if self.single(&mut seen, 0, element)? {
-                        cred.meta = Some(self.boxed_meta()?);
+                        cred.meta = Some(self.shared_meta()?);
                     }
                 }
                 Tag::Known(element @ Element::Data) => {
@@ -221,16 +255,52 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
         self.boxed(chal)
     }
 
-    pub(super) fn boxed_meta(&mut self) -> Result<Box<Meta>> {
-        let mut meta = self.boxed(Meta::default())?;
+    pub(super) fn shared_meta(&mut self) -> Result<Arc<Meta>> {
+        self.charge(size_of::<Meta>())?;
+        let mut meta = Meta::default();
         self.meta(&mut meta)?;
-        Ok(meta)
+        Ok(Arc::new(meta))
+    }
+
+    /// Takes the `Meta` of an item, if it comes next. Items mostly have the same as the one before, so
+    /// one that is the same to the octet is shared.
+    #[inline]
+    pub(super) fn next_meta(&mut self) -> Result<Option<Arc<Meta>>> {
+        if let Some(common) = &self.common
+            && common.cost <= self.memory_left
+            && common.depth >= self.path.len()
+            && self.source.repeat(&common.stretch)
+        {
+            // As much as for one of its own: whoever changes it gets that.
+            self.memory_left = self.memory_left.saturating_sub(common.cost);
+            return Ok(Some(Arc::clone(&common.meta)));
+        }
+        let place = self.source.place();
+        let depth = self.path.len();
+        let (memory_left, tolerances) = (self.memory_left, self.tolerances.len());
+        if !self.open(Element::Meta) {
+            return Ok(None);
+        }
+        let meta = self.shared_meta()?;
+        self.common = place
+            .and_then(|place| self.source.since(place))
+            .filter(|stretch| stretch.octets.len() <= COMMON_MAX)
+            .filter(|_| tolerances == self.tolerances.len())
+            .map(|stretch| Common {
+                stretch,
+                depth,
+                cost: memory_left.saturating_sub(self.memory_left),
+                meta: Arc::clone(&meta),
+            });
+        Ok(Some(meta))
     }
 
     /// Children of a `Meta` come in any order in practice, so that is no tolerance. A `MetInf` around
     /// them, which the DTD of MetInf has as its root, counts as absent.
     fn meta(&mut self, meta: &mut Meta) -> Result<()> {
         let mut seen = Seen::default();
+        self.optional_leaf(&mut meta.format, Element::Format, &mut seen, 0);
+        self.optional_leaf(&mut meta.type_, Element::Type, &mut seen, 1);
         let mut wrapped = false;
         let extra = &mut meta.extra;
         loop {
@@ -367,7 +437,24 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
     /// An `Item` of a command with this `Meta`.
     pub(super) fn item(&mut self, item: &mut Item, command_meta: Option<&Meta>) -> Result<()> {
         let mut seen = Seen::default();
-        let mut raw = None;
+        if self.open(Element::Target) {
+            seen.mark(0);
+            self.location(item.target.insert(Location::default()))?;
+        }
+        if self.open(Element::Source) {
+            seen.mark(1);
+            self.location(item.source.insert(Location::default()))?;
+        }
+        item.meta = self.next_meta()?;
+        if item.meta.is_some() {
+            seen.mark(4);
+        }
+        let mut raw = self
+            .leaf(Element::Data, Some)
+            .map(|text| RawData::Text(Cow::Borrowed(text)));
+        if raw.is_some() {
+            seen.mark(5);
+        }
         let extra = &mut item.extra;
         while let Some(tag) = self.child("", extra)? {
             match tag {
@@ -393,7 +480,7 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
                 }
                 Tag::Known(element @ Element::Meta) => {
                     if self.single(&mut seen, 4, element)? {
-                        item.meta = Some(self.boxed_meta()?);
+                        item.meta = Some(self.shared_meta()?);
                     }
                 }
                 Tag::Known(element @ Element::Data) => {

@@ -3,6 +3,7 @@
 mod header;
 pub(super) mod integer;
 mod reader;
+mod strings;
 mod writer;
 
 pub(super) use self::{reader::Reader, writer::Writer};

@@ -14,7 +14,7 @@ use crate::{
     DecodeErrorKind,
     codec::{
         Encoding, ToleranceKind,
-        event::{Event, Fault, Qualified, Source, Step, Tag, is_name},
+        event::{Event, Fault, Place, Qualified, Source, Step, Stretch, Tag, is_name},
         tags::{self, Element, XMLNS_NAMESPACE},
     },
 };
@@ -44,6 +44,8 @@ pub(in crate::codec) struct Reader<'i> {
     is_empty: bool,
     /// An event found while looking ahead.
     queued: Option<Event<'i>>,
+    /// Whether any of these three makes the next event another one than that of the next octet.
+    is_pending: bool,
     /// Octets that may still be copied or taken from the string table: many references to one long
     /// entry cost time and memory that the size of the input does not bound.
     budget: usize,
@@ -92,15 +94,42 @@ impl<'i> Reader<'i> {
             is_empty: false,
             queued: (version > 0x03)
                 .then_some(Event::Odd(ToleranceKind::UnknownVersion { version })),
+            is_pending: version > 0x03,
             budget,
             budget_limit: budget,
         })
     }
 
-    /// Whether the next event is not that of the next octet.
-    #[inline(always)]
-    fn is_special(&self) -> bool {
-        self.queued.is_some() || self.attributes == Attributes::Open
+    /// The next event, apart from keeping `is_pending`.
+    #[inline]
+    fn event(&mut self) -> Result<Event<'i>> {
+        if let Some(event) = self.queued.take() {
+            return Ok(event);
+        }
+        if self.attributes == Attributes::Open {
+            self.last = self.rest.len();
+            if let Some(event) = self.attribute()? {
+                return Ok(event);
+            }
+            self.attributes = Attributes::None;
+        }
+        if self.is_empty {
+            self.is_empty = false;
+            return self.end();
+        }
+        self.content()
+    }
+
+    /// Ends the element that just began, if it is empty and nothing else is pending.
+    #[inline]
+    fn end_empty(&mut self) -> bool {
+        if self.queued.is_some() || self.attributes == Attributes::Open {
+            return false;
+        }
+        self.is_empty = false;
+        self.is_pending = false;
+        self.open.pop();
+        true
     }
 
     /// Octets as text, where that is a matter of checking them.
@@ -109,6 +138,39 @@ impl<'i> Reader<'i> {
             return None;
         }
         core::str::from_utf8(octets).ok()
+    }
+
+    /// An inline string that is all of its element: its text, and what follows the element.
+    #[inline(always)]
+    fn string(&self, string: &'i [u8]) -> Option<(&'i str, &'i [u8])> {
+        let end = find_nul(string)?;
+        let [0, token::END, after @ ..] = string.get(end..)? else {
+            return None;
+        };
+        let from = self.checked_from.checked_sub(string.len())?;
+        let text = match self.checked.get(from..from.saturating_add(end)) {
+            Some(text) => text,
+            None => self.valid(string.get(..end)?)?,
+        };
+        Some((text, after))
+    }
+
+    /// What follows the tag that comes next, if it is this one, without attributes and with content.
+    #[inline(always)]
+    fn after_tag(&self, element: Element) -> Option<&'i [u8]> {
+        if self.is_pending {
+            return None;
+        }
+        let tag = element.token() | token::CONTENT;
+        match self.rest {
+            [octet, after @ ..] if *octet == tag && self.tag_page == element.page() => Some(after),
+            [token::SWITCH_PAGE, page, octet, after @ ..]
+                if *octet == tag && *page == element.page() =>
+            {
+                Some(after)
+            }
+            _ => None,
+        }
     }
 
     fn content(&mut self) -> Result<Event<'i>> {
@@ -500,32 +562,20 @@ impl<'i> Source<'i> for Reader<'i> {
     const ENCODING: Encoding = Encoding::Wbxml;
 
     fn next(&mut self) -> Result<Event<'i>> {
-        if let Some(event) = self.queued.take() {
-            return Ok(event);
-        }
-        if self.attributes == Attributes::Open {
-            self.last = self.rest.len();
-            if let Some(event) = self.attribute()? {
-                return Ok(event);
-            }
-            self.attributes = Attributes::None;
-        }
-        if self.is_empty {
-            self.is_empty = false;
-            return self.end();
-        }
-        self.content()
+        let event = self.event();
+        self.is_pending =
+            self.is_empty || self.attributes == Attributes::Open || self.queued.is_some();
+        event
     }
 
     #[inline(always)]
     fn step(&mut self) -> Step {
-        if self.is_special() {
-            return Step::Other;
-        }
-        if self.is_empty {
-            self.is_empty = false;
-            self.open.pop();
-            return Step::End;
+        if self.is_pending {
+            return if self.end_empty() {
+                Step::End
+            } else {
+                Step::Other
+            };
         }
         let (mut rest, mut page, mut switched) = (self.rest, self.tag_page, self.switched);
         if let [token::SWITCH_PAGE, to, after @ ..] = rest {
@@ -551,6 +601,7 @@ impl<'i> Source<'i> for Reader<'i> {
                 return Step::Other;
             }
             self.is_empty = octet & token::CONTENT == 0;
+            self.is_pending = self.is_empty;
             self.open.push(Some(element));
             Step::Start(element)
         };
@@ -563,28 +614,12 @@ impl<'i> Source<'i> for Reader<'i> {
 
     #[inline(always)]
     fn text(&mut self) -> Option<&'i str> {
-        if self.is_special() {
-            return None;
-        }
-        if self.is_empty {
-            self.is_empty = false;
-            self.open.pop();
-            return Some("");
+        if self.is_pending {
+            return self.end_empty().then_some("");
         }
         let (text, left) = match self.rest {
             [token::END, after @ ..] => ("", after),
-            [token::STR_I, string @ ..] => {
-                let end = find_nul(string)?;
-                let [0, token::END, after @ ..] = string.get(end..)? else {
-                    return None;
-                };
-                let from = self.checked_from.checked_sub(string.len())?;
-                let text = match self.checked.get(from..from.saturating_add(end)) {
-                    Some(text) => text,
-                    None => self.valid(string.get(..end)?)?,
-                };
-                (text, after)
-            }
+            [token::STR_I, string @ ..] => self.string(string)?,
             _ => return None,
         };
         self.open.pop()?;
@@ -592,6 +627,102 @@ impl<'i> Source<'i> for Reader<'i> {
         self.last = left.len().saturating_add(1);
         self.switched = false;
         Some(text)
+    }
+
+    #[inline(always)]
+    fn leaf<T>(
+        &mut self,
+        element: Element,
+        accept: impl FnOnce(&'i str) -> Option<T>,
+    ) -> Option<T> {
+        let [token::STR_I, string @ ..] = self.after_tag(element)? else {
+            return None;
+        };
+        let (text, after) = self.string(string)?;
+        let accepted = accept(text)?;
+        self.rest = after;
+        self.last = after.len().saturating_add(1);
+        self.tag_page = element.page();
+        self.switched = false;
+        Some(accepted)
+    }
+
+    #[inline(always)]
+    fn open(&mut self, element: Element) -> bool {
+        let Some(after) = self.after_tag(element) else {
+            return false;
+        };
+        self.rest = after;
+        self.last = after.len().saturating_add(1);
+        self.tag_page = element.page();
+        self.switched = false;
+        self.open.push(Some(element));
+        true
+    }
+
+    #[inline(always)]
+    fn close(&mut self) -> bool {
+        if self.is_pending {
+            return false;
+        }
+        let [token::END, after @ ..] = self.rest else {
+            return false;
+        };
+        if self.open.pop().is_none() {
+            return false;
+        }
+        self.last = self.rest.len();
+        self.rest = after;
+        self.switched = false;
+        true
+    }
+
+    #[inline]
+    fn place(&self) -> Option<Place<'i>> {
+        if self.is_pending || self.switched {
+            return None;
+        }
+        Some(Place {
+            rest: self.rest,
+            page: self.tag_page,
+            attribute_page: self.attribute_page,
+            budget: self.budget,
+        })
+    }
+
+    #[inline]
+    fn since(&self, place: Place<'i>) -> Option<Stretch<'i>> {
+        let Place {
+            rest,
+            page,
+            attribute_page,
+            budget,
+        } = place;
+        // What was taken from the string table counts each time.
+        if self.budget != budget || self.attribute_page != attribute_page {
+            return None;
+        }
+        Some(Stretch {
+            octets: rest.get(..rest.len().checked_sub(self.rest.len())?)?,
+            page,
+            page_after: self.tag_page,
+            attribute_page,
+        })
+    }
+
+    #[inline]
+    fn repeat(&mut self, stretch: &Stretch<'i>) -> bool {
+        let pages = (self.tag_page, self.attribute_page);
+        if self.is_pending || self.switched || pages != (stretch.page, stretch.attribute_page) {
+            return false;
+        }
+        let Some(after) = self.rest.strip_prefix(stretch.octets) else {
+            return false;
+        };
+        self.rest = after;
+        self.last = after.len().saturating_add(1);
+        self.tag_page = stretch.page_after;
+        true
     }
 
     fn finish(&mut self) -> Result<Option<ToleranceKind>> {
@@ -626,7 +757,7 @@ fn is_leftover(page: u8, parent: Option<Element>) -> bool {
 
 /// The longest start that is UTF-8.
 fn valid_start(octets: &[u8]) -> &str {
-    match core::str::from_utf8(octets) {
+    match simdutf8::compat::from_utf8(octets) {
         Ok(text) => text,
         Err(error) => octets
             .get(..error.valid_up_to())

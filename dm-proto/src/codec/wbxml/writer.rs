@@ -2,11 +2,11 @@
 
 use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
 
-use super::{UNKNOWN_TOKENS, has_nul, header, integer, token};
+use super::{UNKNOWN_TOKENS, has_nul, header, integer, strings, token, zeros};
 use crate::{
     EncodeError, Name,
     codec::{
-        event::{Sink, is_name},
+        event::{Sink, SinkResult as Result, is_name},
         tags::{self, Element},
     },
 };
@@ -22,8 +22,6 @@ pub(in crate::codec) struct Writer {
     /// Where its first element begins, after the length of the table, which is one octet.
     content: usize,
     page: u8,
-    /// The open elements.
-    open: Vec<Option<Element>>,
     /// Where the token of the element that just began stands, while nothing of it is written.
     fresh: Option<usize>,
     /// Whether its attribute list is open.
@@ -36,7 +34,6 @@ pub(in crate::codec) struct Mark {
     table: usize,
     body: usize,
     page: u8,
-    open: usize,
 }
 
 impl Writer {
@@ -57,7 +54,6 @@ impl Writer {
             content: body.len(),
             body,
             page: 0,
-            open: Vec::with_capacity(16),
             fresh: None,
             in_attributes: false,
         }
@@ -84,7 +80,6 @@ impl Writer {
             table: self.table.len(),
             body: self.body.len(),
             page: self.page,
-            open: self.open.len(),
         }
     }
 
@@ -98,13 +93,21 @@ impl Writer {
         }
         self.body.truncate(mark.body);
         self.page = mark.page;
-        self.open.truncate(mark.open);
         self.fresh = None;
         self.in_attributes = false;
     }
 
+    /// Moves what repeats to the string table. Before [`finish`](Self::finish), and nothing else.
+    pub(in crate::codec) fn share_strings(&mut self) {
+        let content = self.body.get(self.content..).unwrap_or_default();
+        let (table, content) = strings::share(core::mem::take(&mut self.table), content);
+        self.table = table;
+        self.body.truncate(self.content);
+        self.body.extend_from_slice(&content);
+    }
+
     /// The document.
-    pub(in crate::codec) fn finish(self) -> Result<Vec<u8>, EncodeError> {
+    pub(in crate::codec) fn finish(self) -> Result<Vec<u8>> {
         if self.table.is_empty() {
             return Ok(self.body);
         }
@@ -131,55 +134,51 @@ impl Writer {
     fn enter(&mut self, element: Element) {
         self.content();
         let page = element.page();
-        if page != self.page || page == tags::PAGE_METINF && self.is_unusual() {
+        if page != self.page {
             self.switch(page);
         }
     }
 
-    /// Whether a reader may take a page 1 that no switch precedes for one left over: outside `Meta`.
-    fn is_unusual(&self) -> bool {
-        matches!(self.open.last(), Some(Some(parent))
-            if parent.page() == tags::PAGE_SYNCML && *parent != Element::Meta)
-    }
-
     #[inline]
-    fn begin(&mut self, tag: u8, element: Option<Element>) {
+    fn begin(&mut self, tag: u8) {
         self.fresh = Some(self.body.len());
-        self.body.push(tag);
-        self.open.push(element);
+        // Most elements have content: without it the bit is taken away at the end.
+        self.body.push(tag | token::CONTENT);
     }
 
+    #[inline(never)]
     fn switch(&mut self, page: u8) {
         self.body.extend_from_slice(&[token::SWITCH_PAGE, page]);
         self.page = page;
     }
 
-    /// Sets a bit of the token of the element that just began.
-    fn set(&mut self, bit: u8) {
-        if let Some(tag) = self.fresh.and_then(|at| self.body.get_mut(at)) {
-            *tag |= bit;
-        }
+    /// The token of the element that just began.
+    fn fresh_tag(&mut self) -> Option<&mut u8> {
+        self.fresh.and_then(|at| self.body.get_mut(at))
     }
 
     /// The element that just began turns out to have content.
     #[inline]
     fn content(&mut self) {
-        if self.fresh.is_some() {
-            self.close_attributes();
-            self.set(token::CONTENT);
-            self.fresh = None;
+        self.close_attributes();
+        self.fresh = None;
+    }
+
+    #[inline(always)]
+    fn close_attributes(&mut self) {
+        if self.in_attributes {
+            self.end_attributes();
         }
     }
 
-    fn close_attributes(&mut self) {
-        if self.in_attributes {
-            self.body.push(token::END);
-            self.in_attributes = false;
-        }
+    #[cold]
+    fn end_attributes(&mut self) {
+        self.body.push(token::END);
+        self.in_attributes = false;
     }
 
     /// The offset of a name in the string table.
-    fn name(&mut self, name: &str) -> Result<u32, EncodeError> {
+    fn name(&mut self, name: &str) -> Result<u32> {
         if let Some(&offset) = self.names.get(name) {
             return Ok(offset);
         }
@@ -197,9 +196,11 @@ impl Writer {
         Ok(offset)
     }
 
-    fn raw_attribute(&mut self, name: &str, value: &str) -> Result<(), EncodeError> {
+    fn raw_attribute(&mut self, name: &str, value: &str) -> Result {
         if !self.in_attributes {
-            self.set(token::ATTRIBUTES);
+            if let Some(tag) = self.fresh_tag() {
+                *tag |= token::ATTRIBUTES;
+            }
             self.in_attributes = true;
         }
         let offset = self.name(name)?;
@@ -208,7 +209,66 @@ impl Writer {
         self.string(value)
     }
 
-    fn string(&mut self, text: &str) -> Result<(), EncodeError> {
+    /// Writes an element that holds text, which these octets are.
+    fn leaf_of(&mut self, tag: u8, text: &[u8]) -> Result {
+        let content = tag | token::CONTENT;
+        let head = u16::from_le_bytes([content, token::STR_I]);
+        if text.is_empty() {
+            self.body.push(tag);
+            return Ok(());
+        }
+        // What is short is put together in a register, its end included: writing pieces of a few
+        // octets takes longer. What is too much of it goes again.
+        let (length, bits) = (text.len(), bits_of(text.len()));
+        if length <= 4
+            && let Some(word) = word_of(text)
+        {
+            let word = word | END_OF_STRING.wrapping_shl(bits);
+            self.put(length, (word << 16 | u64::from(head)).to_le_bytes());
+            return Ok(());
+        }
+        if (8..=12).contains(&length)
+            && let Some((first, last)) = words_of(text)
+        {
+            let last = u128::from(last).wrapping_shl(bits.wrapping_sub(64));
+            let word = u128::from(first) | last | u128::from(END_OF_STRING).wrapping_shl(bits);
+            self.put(length, (word << 16 | u128::from(head)).to_le_bytes());
+            return Ok(());
+        }
+        if length <= 7
+            && let Some(word) = word_of(text)
+        {
+            let word = u128::from(word) | u128::from(END_OF_STRING).wrapping_shl(bits);
+            self.put(length, (word << 16 | u128::from(head)).to_le_bytes());
+            return Ok(());
+        }
+        let from = self.body.len();
+        self.body.reserve(text.len().saturating_add(4));
+        self.body.extend_from_slice(&[content, token::STR_I]);
+        // In blocks, so that the second look at each finds it in the nearest cache.
+        for block in text.chunks(BLOCK) {
+            if has_nul(block) {
+                self.body.truncate(from);
+                self.body.push(content);
+                self.octets(text)?;
+                self.body.push(token::END);
+                return Ok(());
+            }
+            self.body.extend_from_slice(block);
+        }
+        self.body.extend_from_slice(&[0, token::END]);
+        Ok(())
+    }
+
+    /// Writes the element whose text has this length, of which these octets are the beginning and more.
+    #[inline(always)]
+    fn put<const N: usize>(&mut self, text: usize, octets: [u8; N]) {
+        let length = self.body.len().saturating_add(text).saturating_add(4);
+        self.body.extend_from_slice(&octets);
+        self.body.truncate(length);
+    }
+
+    fn string(&mut self, text: &str) -> Result {
         if text.is_empty() {
             return Ok(());
         }
@@ -222,7 +282,7 @@ impl Writer {
         Ok(())
     }
 
-    fn octets(&mut self, octets: &[u8]) -> Result<(), EncodeError> {
+    fn octets(&mut self, octets: &[u8]) -> Result {
         let length = length(octets.len())?;
         self.body.push(token::OPAQUE);
         integer::write(&mut self.body, length);
@@ -234,48 +294,53 @@ impl Writer {
 impl Sink for Writer {
     const TEXT_ONLY: bool = false;
 
-    fn reserve(&mut self, commands: usize, items: usize, data: usize) {
-        let parts = commands.saturating_add(items).saturating_mul(64);
-        self.body.reserve(parts.saturating_add(data));
+    fn reserve(&mut self, commands: usize, items: usize, text: usize) {
+        let parts = commands.saturating_add(items).saturating_mul(48);
+        self.body
+            .reserve(parts.saturating_add(text).saturating_add(256));
+    }
+
+    #[inline(always)]
+    fn leaf(&mut self, element: Element, text: &str) -> Result {
+        self.enter(element);
+        self.leaf_of(element.token(), text.as_bytes())
     }
 
     #[inline]
-    fn leaf(&mut self, element: Element, text: &str) -> Result<(), EncodeError> {
+    fn digits(&mut self, element: Element, digits: &[u8]) -> Result {
         self.enter(element);
-        if text.is_empty() {
-            self.body.push(element.token());
-            return Ok(());
-        }
-        self.body.reserve(text.len().saturating_add(4));
-        if has_nul(text.as_bytes()) {
-            self.body.push(element.token() | token::CONTENT);
-            self.octets(text.as_bytes())?;
-            self.body.push(token::END);
-            return Ok(());
-        }
-        self.body
-            .extend_from_slice(&[element.token() | token::CONTENT, token::STR_I]);
-        self.body.extend_from_slice(text.as_bytes());
-        self.body.extend_from_slice(&[0, token::END]);
-        Ok(())
+        self.leaf_of(element.token(), digits)
     }
 
+    #[inline]
     fn start(&mut self, element: Element) {
         self.enter(element);
-        self.begin(element.token(), Some(element));
+        self.begin(element.token());
     }
 
-    fn start_foreign(&mut self, name: &Name) -> Result<(), EncodeError> {
+    fn start_in(&mut self, element: Element, parent: Option<Element>) {
+        self.content();
+        let page = element.page();
+        // A reader may take a page 1 that no switch precedes for one left over: outside `Meta`.
+        let is_unusual = parent
+            .is_some_and(|parent| parent.page() == tags::PAGE_SYNCML && parent != Element::Meta);
+        if page != self.page || page == tags::PAGE_METINF && is_unusual {
+            self.switch(page);
+        }
+        self.begin(element.token());
+    }
+
+    fn start_foreign(&mut self, name: &Name) -> Result {
         check_name(name)?;
         self.content();
         if name.namespace == UNKNOWN_TOKENS
             && let Some((page, tag)) = unknown_token(&name.local)
         {
             self.switch(page);
-            self.begin(tag, None);
+            self.begin(tag);
             return Ok(());
         }
-        self.begin(token::LITERAL, None);
+        self.begin(token::LITERAL);
         let offset = self.name(&name.local)?;
         integer::write(&mut self.body, offset);
         if !name.namespace.is_empty() {
@@ -284,14 +349,14 @@ impl Sink for Writer {
         Ok(())
     }
 
-    fn attribute(&mut self, name: &Name, value: &str) -> Result<(), EncodeError> {
+    fn attribute(&mut self, name: &Name, value: &str) -> Result {
         check_name(name)?;
         if self.fresh.is_none() {
-            return Err(EncodeError::MalformedFragment);
+            return Err(EncodeError::MalformedFragment.into());
         }
         // The name `xmlns` gives an element its namespace; a NUL would end a string of the table.
         if name.namespace.is_empty() && name.local == "xmlns" || name.namespace.contains('\0') {
-            return Err(invalid(name));
+            return Err(invalid(name).into());
         }
         if name.namespace.is_empty() {
             return self.raw_attribute(&name.local, value);
@@ -299,14 +364,14 @@ impl Sink for Writer {
         self.raw_attribute(&format!("{{{}}}{}", name.namespace, name.local), value)
     }
 
-    fn text(&mut self, text: &str) -> Result<(), EncodeError> {
+    fn text(&mut self, text: &str) -> Result {
         if !text.is_empty() {
             self.content();
         }
         self.string(text)
     }
 
-    fn opaque(&mut self, octets: &[u8]) -> Result<(), EncodeError> {
+    fn opaque(&mut self, octets: &[u8]) -> Result {
         self.content();
         self.octets(octets)
     }
@@ -315,11 +380,15 @@ impl Sink for Writer {
         self.content();
     }
 
+    #[inline]
     fn end(&mut self) {
         self.close_attributes();
-        self.open.pop();
-        if self.fresh.take().is_none() {
-            self.body.push(token::END);
+        match self.fresh_tag() {
+            None => self.body.push(token::END),
+            Some(tag) => {
+                *tag &= !token::CONTENT;
+                self.fresh = None;
+            }
         }
     }
 
@@ -328,18 +397,58 @@ impl Sink for Writer {
     }
 }
 
+/// What follows an inline string that is all of its element, from the lowest octet on.
+const END_OF_STRING: u64 = (token::END as u64) << 8;
+
+/// How much is looked at before it is copied.
+const BLOCK: usize = 8 << 10;
+
+/// How many bits so few octets have.
+#[inline(always)]
+fn bits_of(octets: usize) -> u32 {
+    (octets as u32 & 15).wrapping_mul(8)
+}
+
+/// One to seven octets as a little-endian number, unless one is NUL.
+#[inline(always)]
+fn word_of(octets: &[u8]) -> Option<u64> {
+    let bits = bits_of(octets.len());
+    let word = match (octets.first_chunk::<4>(), octets.last_chunk::<4>()) {
+        (Some(first), Some(last)) => {
+            let (first, last) = (u32::from_le_bytes(*first), u32::from_le_bytes(*last));
+            u64::from(first) | u64::from(last).wrapping_shl(bits.wrapping_sub(32))
+        }
+        _ => match *octets {
+            [a] => u64::from(a),
+            [a, b] => u64::from(u16::from_le_bytes([a, b])),
+            [a, b, c] => u64::from(u32::from_le_bytes([a, b, c, 0])),
+            _ => return None,
+        },
+    };
+    // Only what is above the text may be zero.
+    (zeros(word | u64::MAX.wrapping_shl(bits)) == 0).then_some(word)
+}
+
+/// The first and the last eight octets of a text as little-endian numbers, unless one of them is NUL.
+#[inline(always)]
+fn words_of(octets: &[u8]) -> Option<(u64, u64)> {
+    let first = u64::from_le_bytes(*octets.first_chunk()?);
+    let last = u64::from_le_bytes(*octets.last_chunk()?);
+    (zeros(first) | zeros(last) == 0).then_some((first, last))
+}
+
 const VERSION: u8 = 0x02;
 const UTF_8: u8 = 106;
 
-fn length(octets: usize) -> Result<u32, EncodeError> {
-    u32::try_from(octets).map_err(|_| EncodeError::TooLarge)
+fn length(octets: usize) -> Result<u32> {
+    u32::try_from(octets).map_err(|_| EncodeError::TooLarge.into())
 }
 
-fn check_name(name: &Name) -> Result<(), EncodeError> {
+fn check_name(name: &Name) -> Result {
     if is_name(&name.local) {
         Ok(())
     } else {
-        Err(invalid(name))
+        Err(invalid(name).into())
     }
 }
 

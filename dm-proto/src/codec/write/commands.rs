@@ -76,7 +76,9 @@ impl<S: Sink> Grammar<'_, S> {
             }
             Command::Results(results) => self.results(results),
             Command::Status(status) => self.status(status),
-            Command::Unsupported(command) => self.pieces(command.element.pieces()),
+            Command::Unsupported(command) => {
+                self.pieces(Some(Element::SyncBody), command.element.pieces())
+            }
             // Containers are written by the caller, which keeps a stack of them.
             Command::Atomic(_) | Command::Sequence(_) => Ok(()),
         }
@@ -112,7 +114,8 @@ impl<S: Sink> Grammar<'_, S> {
         for item in items {
             self.item(item, meta)?;
         }
-        self.end(extra)
+        // Whichever of the commands it is.
+        self.end(Element::Add, extra)
     }
 
     fn status(&mut self, status: &Status) -> Result {

@@ -5,21 +5,28 @@ mod parts;
 
 use alloc::vec::Vec;
 
-use super::{event::Sink, tags::Element};
+use super::{
+    event::{Sink, SinkResult as Result},
+    tags::Element,
+};
 use crate::{
-    Data, EncodeError, Extra, Fragment, Piece, Text,
+    Data, EncodeError, Extra, Fragment, LocUri, Piece, Text,
     message::{Command, SyncHdr, SyncMl},
 };
 
 /// Writes a whole message.
-pub(super) fn document<S: Sink>(sink: &mut S, message: &SyncMl) -> Result<(), EncodeError> {
-    let (mut items, mut data) = (0_usize, 0_usize);
+pub(super) fn document<S: Sink>(sink: &mut S, message: &SyncMl) -> Result {
+    let (mut items, mut text) = (0_usize, 0_usize);
     for item in message.commands.iter().flat_map(Command::items) {
         let octets = item.data.as_ref().and_then(Data::as_bytes);
+        let uri = |uri: Option<&LocUri>| uri.map_or(0, |uri| uri.as_str().len());
         items = items.saturating_add(1);
-        data = data.saturating_add(octets.map_or(0, <[u8]>::len));
+        text = text
+            .saturating_add(octets.map_or(0, <[u8]>::len))
+            .saturating_add(uri(item.target_uri()))
+            .saturating_add(uri(item.source_uri()));
     }
-    sink.reserve(message.commands.len(), items, data);
+    sink.reserve(message.commands.len(), items, text);
     let mut grammar = Grammar { sink };
     grammar.begin(&message.header, &message.extra)?;
     for command in &message.commands {
@@ -29,17 +36,17 @@ pub(super) fn document<S: Sink>(sink: &mut S, message: &SyncMl) -> Result<(), En
 }
 
 /// Writes up to the first command.
-pub(super) fn begin<S: Sink>(sink: &mut S, header: &SyncHdr) -> Result<(), EncodeError> {
+pub(super) fn begin<S: Sink>(sink: &mut S, header: &SyncHdr) -> Result {
     Grammar { sink }.begin(header, &Extra::NONE)
 }
 
 /// Writes a command of the body.
-pub(super) fn command<S: Sink>(sink: &mut S, command: &Command) -> Result<(), EncodeError> {
+pub(super) fn command<S: Sink>(sink: &mut S, command: &Command) -> Result {
     Grammar { sink }.command(command)
 }
 
 /// Writes what follows the last command.
-pub(super) fn finish<S: Sink>(sink: &mut S, is_final: bool) -> Result<(), EncodeError> {
+pub(super) fn finish<S: Sink>(sink: &mut S, is_final: bool) -> Result {
     Grammar { sink }.finish(is_final, &Extra::NONE)
 }
 
@@ -48,7 +55,7 @@ pub(super) fn fragment<S: Sink>(sink: &mut S, fragment: &Fragment) -> Result {
     let mut depth = 0_usize;
     for (at, piece) in fragment.pieces().iter().enumerate() {
         if depth == 0 && at > 0 {
-            return Err(EncodeError::MalformedFragment);
+            return Err(EncodeError::MalformedFragment.into());
         }
         match piece {
             Piece::Start(_) => depth = depth.saturating_add(1),
@@ -57,16 +64,14 @@ pub(super) fn fragment<S: Sink>(sink: &mut S, fragment: &Fragment) -> Result {
         }
     }
     match fragment.pieces().first() {
-        Some(Piece::Start(_)) => Grammar { sink }.pieces(fragment.pieces()),
-        _ => Err(EncodeError::MalformedFragment),
+        Some(Piece::Start(_)) => Grammar { sink }.pieces(None, fragment.pieces()),
+        _ => Err(EncodeError::MalformedFragment.into()),
     }
 }
 
 struct Grammar<'s, S> {
     sink: &'s mut S,
 }
-
-type Result<T = (), E = EncodeError> = core::result::Result<T, E>;
 
 impl<S: Sink> Grammar<'_, S> {
     fn begin(&mut self, header: &SyncHdr, extra: &Extra) -> Result {
@@ -85,9 +90,7 @@ impl<S: Sink> Grammar<'_, S> {
             self.sink.end();
         }
         self.sink.end();
-        self.pieces(extra.elements())?;
-        self.sink.end();
-        Ok(())
+        self.end(Element::SyncMl, extra)
     }
 
     /// Begins an element, with the foreign attributes that `extra` has for it.
@@ -105,11 +108,11 @@ impl<S: Sink> Grammar<'_, S> {
         Ok(())
     }
 
-    /// Writes the foreign elements and ends the element.
+    /// Writes the foreign elements of an element and ends it.
     #[inline]
-    fn end(&mut self, extra: &Extra) -> Result {
+    fn end(&mut self, element: Element, extra: &Extra) -> Result {
         if !extra.is_empty() {
-            self.pieces(extra.elements())?;
+            self.pieces(Some(element), extra.elements())?;
         }
         self.sink.end();
         Ok(())
@@ -120,6 +123,11 @@ impl<S: Sink> Grammar<'_, S> {
         if extra.is_empty() {
             return self.sink.leaf(element, text);
         }
+        self.rare_text(element, text, extra)
+    }
+
+    #[cold]
+    fn rare_text(&mut self, element: Element, text: &str, extra: &Extra) -> Result {
         self.start(element, element.name(), extra)?;
         self.sink.text(text)?;
         self.sink.end();
@@ -166,6 +174,9 @@ impl<S: Sink> Grammar<'_, S> {
             }
         }
         let digits = digits.get(first..).unwrap_or_default();
+        if extra.is_empty() {
+            return self.sink.digits(element, digits);
+        }
         self.text(
             element,
             core::str::from_utf8(digits).unwrap_or_default(),
@@ -192,34 +203,39 @@ impl<S: Sink> Grammar<'_, S> {
         }
     }
 
-    /// Writes the pieces of a fragment, which must balance.
-    fn pieces(&mut self, pieces: &[Piece]) -> Result {
-        let mut depth = 0_usize;
+    /// Writes the pieces of a fragment, which must balance, into an element.
+    #[cold]
+    fn pieces(&mut self, parent: Option<Element>, pieces: &[Piece]) -> Result {
+        let mut open = Vec::new();
         let mut is_fresh = false;
         for piece in pieces {
             match piece {
                 Piece::Start(name) => {
-                    match Element::from_qualified(&name.namespace, &name.local) {
-                        Some(element) => self.sink.start(element),
+                    let element = Element::from_qualified(&name.namespace, &name.local);
+                    match element {
+                        Some(element) => {
+                            let parent = open.last().copied().unwrap_or(parent);
+                            self.sink.start_in(element, parent);
+                        }
                         None => self.sink.start_foreign(name)?,
                     }
-                    depth = depth.saturating_add(1);
+                    open.push(element);
                 }
                 Piece::Attribute(name, value) if is_fresh => self.sink.attribute(name, value)?,
-                Piece::Attribute(..) => return Err(EncodeError::MalformedFragment),
+                Piece::Attribute(..) => return Err(EncodeError::MalformedFragment.into()),
                 Piece::Text(text) => self.sink.text(text)?,
                 Piece::Opaque(octets) => self.sink.opaque(octets)?,
                 Piece::End => {
-                    depth = depth.checked_sub(1).ok_or(EncodeError::MalformedFragment)?;
+                    open.pop().ok_or(EncodeError::MalformedFragment)?;
                     self.sink.end();
                 }
             }
             is_fresh = matches!(piece, Piece::Start(_) | Piece::Attribute(..));
         }
-        if depth == 0 {
+        if open.is_empty() {
             Ok(())
         } else {
-            Err(EncodeError::MalformedFragment)
+            Err(EncodeError::MalformedFragment.into())
         }
     }
 
@@ -260,7 +276,7 @@ impl<S: Sink> Grammar<'_, S> {
             if next.is_none()
                 && let Some((_, extra)) = open.pop()
             {
-                self.end(extra)?;
+                self.end(Element::Sequence, extra)?;
             }
         }
     }

@@ -29,7 +29,7 @@ impl<S: Sink> Grammar<'_, S> {
         self.flag(Element::NoResp, header.no_resp, extra)?;
         self.cred(header.cred.as_deref())?;
         self.meta(header.meta.as_deref(), None)?;
-        self.end(extra)
+        self.end(Element::SyncHdr, extra)
     }
 
     #[inline]
@@ -41,7 +41,7 @@ impl<S: Sink> Grammar<'_, S> {
             location.loc_name.as_ref(),
             &location.extra,
         )?;
-        self.end(&location.extra)
+        self.end(element, &location.extra)
     }
 
     #[inline]
@@ -62,7 +62,7 @@ impl<S: Sink> Grammar<'_, S> {
         self.start(Element::Cred, "", &cred.extra)?;
         self.meta(cred.meta.as_deref(), None)?;
         self.text(Element::Data, cred.data.expose(), &cred.extra)?;
-        self.end(&cred.extra)
+        self.end(Element::Cred, &cred.extra)
     }
 
     pub(super) fn chal(&mut self, chal: Option<&Chal>) -> Result {
@@ -71,7 +71,7 @@ impl<S: Sink> Grammar<'_, S> {
         };
         self.start(Element::Chal, "", &chal.extra)?;
         self.meta(Some(&chal.meta), None)?;
-        self.end(&chal.extra)
+        self.end(Element::Chal, &chal.extra)
     }
 
     /// Writes a `Meta`, with another `Format` where the transfer form asks for it.
@@ -86,6 +86,16 @@ impl<S: Sink> Grammar<'_, S> {
             self.text(Element::Format, format, extra)?;
         }
         self.optional(Element::Type, meta.type_.as_ref(), extra)?;
+        if has_more(meta) {
+            self.rest_of_meta(meta)?;
+        }
+        self.end(Element::Meta, extra)
+    }
+
+    /// The children of a `Meta` that few have.
+    #[inline(never)]
+    fn rest_of_meta(&mut self, meta: &Meta) -> Result {
+        let extra = &meta.extra;
         self.optional(Element::Mark, meta.mark.as_ref(), extra)?;
         self.optional_number(Element::Size, meta.size, extra)?;
         self.anchor(meta.anchor.as_deref())?;
@@ -97,8 +107,7 @@ impl<S: Sink> Grammar<'_, S> {
         self.optional_number(Element::MaxObjSize, meta.max_obj_size, extra)?;
         self.list(Element::Emi, &meta.emi, extra)?;
         self.mem(meta.mem.as_deref())?;
-        self.flag(Element::FieldLevel, meta.field_level, extra)?;
-        self.end(extra)
+        self.flag(Element::FieldLevel, meta.field_level, extra)
     }
 
     #[inline]
@@ -109,7 +118,7 @@ impl<S: Sink> Grammar<'_, S> {
         self.start(Element::Anchor, "", extra)?;
         self.optional(Element::Last, last.as_ref(), extra)?;
         self.text(Element::Next, next, extra)?;
-        self.end(extra)
+        self.end(Element::Anchor, extra)
     }
 
     #[inline]
@@ -127,7 +136,7 @@ impl<S: Sink> Grammar<'_, S> {
         self.flag(Element::SharedMem, *shared == SharedMem::Yes, extra)?;
         self.number(Element::FreeMem, *free_mem, extra)?;
         self.number(Element::FreeId, *free_id, extra)?;
-        self.end(extra)
+        self.end(Element::Mem, extra)
     }
 
     /// Writes an `Item` of a command with this `Meta`.
@@ -148,7 +157,7 @@ impl<S: Sink> Grammar<'_, S> {
             self.data(data, transfer, extra)?;
         }
         self.flag(Element::MoreData, item.more_data, extra)?;
-        self.end(extra)
+        self.end(Element::Item, extra)
     }
 
     fn data(&mut self, data: &Data, transfer: Transfer, extra: &Extra) -> Result {
@@ -160,7 +169,7 @@ impl<S: Sink> Grammar<'_, S> {
         }
         self.start(Element::Data, "Data", extra)?;
         if let Some(markup) = data.as_markup() {
-            self.pieces(markup.pieces())?;
+            self.pieces(Some(Element::Data), markup.pieces())?;
         } else if let Some(octets) = data.as_bytes() {
             match transfer {
                 Transfer::Base64 => self.sink.text(&crate::codec::base64_of(octets))?,
@@ -173,6 +182,23 @@ impl<S: Sink> Grammar<'_, S> {
         self.sink.end();
         Ok(())
     }
+}
+
+/// Whether a `Meta` has more than Format and Type: a number that is absent may carry attributes.
+#[inline]
+fn has_more(meta: &Meta) -> bool {
+    // Without lazy operators, since it nearly always has not.
+    meta.mark.is_some()
+        | meta.size.is_some()
+        | meta.anchor.is_some()
+        | meta.version.is_some()
+        | meta.next_nonce.is_some()
+        | meta.max_msg_size.is_some()
+        | meta.max_obj_size.is_some()
+        | !meta.emi.is_empty()
+        | meta.mem.is_some()
+        | meta.field_level
+        | !meta.extra.is_empty()
 }
 
 /// A `Meta` without anything.

@@ -7,7 +7,7 @@ use super::{MAX_ATTRIBUTES, MAX_PREFIXES};
 use crate::{
     EncodeError, Name,
     codec::{
-        event::{Sink, any_octet, is_name, unrepresentable},
+        event::{Sink, SinkResult as Result, any_octet, is_name, unrepresentable},
         tags::{self, Element, XML_NAMESPACE, XMLNS_NAMESPACE},
     },
 };
@@ -199,7 +199,7 @@ impl Writer {
 
     /// The number of the prefix of a namespace, declared on the element that just began if it is not
     /// in scope.
-    fn prefix(&mut self, namespace: &str) -> Result<usize, EncodeError> {
+    fn prefix(&mut self, namespace: &str) -> Result<usize> {
         let known = self
             .prefixes
             .iter()
@@ -211,7 +211,8 @@ impl Writer {
         if number >= MAX_PREFIXES {
             return Err(EncodeError::TooManyNamespaces {
                 limit: MAX_PREFIXES,
-            });
+            }
+            .into());
         }
         let declaration = format!("xmlns:a{number}");
         self.out.push(' ');
@@ -241,13 +242,14 @@ impl Writer {
             .map_or("SyncML", Element::name)
     }
 
-    fn check(&self, text: &str) -> Result<(), EncodeError> {
+    fn check(&self, text: &str) -> Result {
         match unrepresentable(text) {
             None => Ok(()),
             Some((_, character)) => Err(EncodeError::NotRepresentable {
                 element: self.element(),
                 character: u32::from(character),
-            }),
+            }
+            .into()),
         }
     }
 }
@@ -262,7 +264,7 @@ impl Sink for Writer {
         self.out.reserve(parts.saturating_add(data));
     }
 
-    fn leaf(&mut self, element: Element, text: &str) -> Result<(), EncodeError> {
+    fn leaf(&mut self, element: Element, text: &str) -> Result {
         if !is_plain(text) || self.begin_page(element).is_none() {
             self.begin(element);
             self.text(text)?;
@@ -282,26 +284,34 @@ impl Sink for Writer {
         Ok(())
     }
 
+    fn digits(&mut self, element: Element, digits: &[u8]) -> Result {
+        self.leaf(element, core::str::from_utf8(digits).unwrap_or_default())
+    }
+
     fn start(&mut self, element: Element) {
         self.begin(element);
     }
 
-    fn start_foreign(&mut self, name: &Name) -> Result<(), EncodeError> {
+    fn start_in(&mut self, element: Element, _: Option<Element>) {
+        self.begin(element);
+    }
+
+    fn start_foreign(&mut self, name: &Name) -> Result {
         check_name(name)?;
         self.check(&name.namespace)?;
         self.begin_foreign(name);
         Ok(())
     }
 
-    fn attribute(&mut self, name: &Name, value: &str) -> Result<(), EncodeError> {
+    fn attribute(&mut self, name: &Name, value: &str) -> Result {
         check_name(name)?;
         if !self.is_fresh {
-            return Err(EncodeError::MalformedFragment);
+            return Err(EncodeError::MalformedFragment.into());
         }
         self.check(&name.namespace)?;
         self.check(value)?;
         let qualified = match name.namespace.as_str() {
-            "" if name.local == "xmlns" => return Err(invalid(name)),
+            "" if name.local == "xmlns" => return Err(invalid(name).into()),
             "" => String::from(name.local.as_str()),
             XML_NAMESPACE => format!("xml:{}", name.local),
             namespace => format!("a{}:{}", self.prefix(namespace)?, name.local),
@@ -309,14 +319,16 @@ impl Sink for Writer {
         if self.attributes.len() >= MAX_ATTRIBUTES {
             return Err(EncodeError::TooManyAttributes {
                 limit: MAX_ATTRIBUTES,
-            });
+            }
+            .into());
         }
         self.out.push(' ');
         self.out.push_str(&qualified);
         if !self.attributes.insert(qualified) {
             return Err(EncodeError::DuplicateAttribute {
                 name: name.local.as_str().into(),
-            });
+            }
+            .into());
         }
         self.out.push_str("=\"");
         escape_attribute(&mut self.out, value);
@@ -324,7 +336,7 @@ impl Sink for Writer {
         Ok(())
     }
 
-    fn text(&mut self, text: &str) -> Result<(), EncodeError> {
+    fn text(&mut self, text: &str) -> Result {
         if text.is_empty() {
             return Ok(());
         }
@@ -339,13 +351,14 @@ impl Sink for Writer {
         Ok(())
     }
 
-    fn opaque(&mut self, octets: &[u8]) -> Result<(), EncodeError> {
+    fn opaque(&mut self, octets: &[u8]) -> Result {
         // Opaque octets that are text mean that text; no others have a form here.
         match core::str::from_utf8(octets) {
             Ok(text) => self.text(text),
             Err(_) => Err(EncodeError::OctetsNotRepresentable {
                 element: self.element(),
-            }),
+            }
+            .into()),
         }
     }
 
@@ -394,11 +407,11 @@ fn is_plain(text: &str) -> bool {
     })
 }
 
-fn check_name(name: &Name) -> Result<(), EncodeError> {
+fn check_name(name: &Name) -> Result {
     if is_name(&name.local) && name.namespace != XMLNS_NAMESPACE {
         return Ok(());
     }
-    Err(invalid(name))
+    Err(invalid(name).into())
 }
 
 fn invalid(name: &Name) -> EncodeError {

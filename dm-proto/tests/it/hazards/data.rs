@@ -1,5 +1,7 @@
 //! Data: Base64, declared sizes, chunks of large objects.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use dm_proto::{
     Data,
@@ -86,7 +88,7 @@ fn of_two_sizes_the_first_counts_and_that_of_the_command_is_kept_apart() {
     else {
         panic!("a replace");
     };
-    let size = |meta: &Option<Box<Meta>>| meta.as_ref().and_then(|meta| meta.size);
+    let size = |meta: &Option<Arc<Meta>>| meta.as_ref().and_then(|meta| meta.size);
     assert_eq!(size(meta), Some(9));
     assert_eq!(size(&items[0].meta), Some(1));
     assert!(items[0].more_data);

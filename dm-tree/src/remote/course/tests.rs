@@ -1,5 +1,7 @@
 //! Courses against devices that answer as the documents say, and against those that do not.
 
+use std::sync::Arc;
+
 use dm_proto::{
     AlertCode, Correlator, Data, StatusCode,
     message::{Alert, Command, Item, Meta},
@@ -384,7 +386,7 @@ fn a_report_that_says_nothing_leaves_the_outcome_unknown() {
 fn an_alert_of_another_type_with_the_correlator_is_no_report() {
     let mut run = accepted(order());
     let mut progress = alert(Some("c-1"), "./O/Run", "50");
-    progress.items[0].meta = Some(Box::new(Meta::of_type("com.vendor.progress")));
+    progress.items[0].meta = Some(Arc::new(Meta::of_type("com.vendor.progress")));
     let mut event = alert(Some("c-1"), "./O/Run", "1200");
     event.code = Some(AlertCode::CLIENT_EVENT);
     for other in [progress.clone(), event] {

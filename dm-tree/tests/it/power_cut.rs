@@ -1,0 +1,508 @@
+//! The power goes at every write, every change of length and every flush below redb, in the middle of a
+//! long series of commands: what is found afterwards is a state that was committed, and servers see no
+//! difference. The same with a process that is killed.
+
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    io::{BufRead, BufReader},
+    process,
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+use dm_proto::{
+    Text,
+    message::{Add, Alert, Atomic, Command, Delete, Item, Meta, Replace},
+};
+use dm_tree::{
+    Node, NodeFormat, NodeUri,
+    store::{Batch, Kind, Memory, Redb, Store, StoreError},
+};
+use redb::{Database, StorageBackend};
+
+use crate::support::{GO, Random, Script, Setting, exec, told, uri};
+
+/// A disk with a cache: what was not flushed may be lost, in any part and any order.
+#[derive(Clone, Debug, Default)]
+struct Disk(Arc<Mutex<Platter>>);
+
+#[derive(Debug, Default)]
+struct Platter {
+    durable: Vec<u8>,
+    /// What reads see.
+    current: Vec<u8>,
+    /// Since the last flush.
+    pending: Vec<Pending>,
+    /// Writes, changes of length, and flushes.
+    operations: u32,
+    reads: u64,
+    cut_at: Option<u32>,
+    is_off: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Pending {
+    Len(usize),
+    Write(usize, Vec<u8>),
+}
+
+impl Pending {
+    fn apply(&self, image: &mut Vec<u8>) {
+        match self {
+            Self::Len(len) => image.resize(*len, 0),
+            Self::Write(at, octets) => {
+                let end = at + octets.len();
+                image.resize(image.len().max(end), 0);
+                image[*at..end].copy_from_slice(octets);
+            }
+        }
+    }
+}
+
+impl Disk {
+    fn platter(&self) -> MutexGuard<'_, Platter> {
+        self.0.lock().unwrap()
+    }
+
+    /// Counts an operation; the one at which the power goes fails, and all after it.
+    fn operate(&self, pending: Option<Pending>) -> io::Result<()> {
+        let mut platter = self.platter();
+        if !platter.is_off {
+            platter.operations += 1;
+            platter.is_off = Some(platter.operations) == platter.cut_at;
+            if let Some(pending) = pending {
+                pending.apply(&mut platter.current);
+                platter.pending.push(pending);
+            } else if !platter.is_off {
+                platter.durable = platter.current.clone();
+                platter.pending.clear();
+            }
+        }
+        if platter.is_off {
+            return Err(io::ErrorKind::Other.into());
+        }
+        Ok(())
+    }
+
+    fn is_off(&self) -> bool {
+        self.platter().is_off
+    }
+
+    /// The power comes back. Of what was not flushed, `random` decides what reached the disk.
+    fn power_on(&self, random: &mut Random) {
+        let mut platter = self.platter();
+        let mut image = core::mem::take(&mut platter.durable);
+        let mood = random.below(4);
+        for pending in core::mem::take(&mut platter.pending) {
+            let has_arrived = match mood {
+                0 => false,
+                1 => true,
+                _ => random.below(2) == 0,
+            };
+            match pending {
+                _ if !has_arrived => {}
+                // Torn: some sectors of it.
+                Pending::Write(at, octets) if mood == 3 => {
+                    for (number, sector) in octets.chunks(512).enumerate() {
+                        if random.below(2) == 0 {
+                            Pending::Write(at + number * 512, sector.to_vec()).apply(&mut image);
+                        }
+                    }
+                }
+                pending => pending.apply(&mut image),
+            }
+        }
+        platter.current = image.clone();
+        platter.durable = image;
+        platter.is_off = false;
+        platter.cut_at = None;
+    }
+}
+
+impl StorageBackend for Disk {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.platter().current.len() as u64)
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        let mut platter = self.platter();
+        if platter.is_off {
+            return Err(io::ErrorKind::Other.into());
+        }
+        platter.reads += out.len() as u64;
+        let start = usize::try_from(offset).unwrap();
+        let octets = platter.current.get(start..start + out.len());
+        out.copy_from_slice(octets.ok_or(io::ErrorKind::UnexpectedEof)?);
+        Ok(())
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.operate(Some(Pending::Len(usize::try_from(len).unwrap())))
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.operate(None)
+    }
+
+    fn write(&self, offset: u64, octets: &[u8]) -> io::Result<()> {
+        let offset = usize::try_from(offset).unwrap();
+        self.operate(Some(Pending::Write(offset, octets.to_vec())))
+    }
+}
+
+/// A store on a disk whose power goes, and comes back when the process has died of it. What is found
+/// then is compared with what was committed.
+struct PowerCut {
+    disk: Disk,
+    redb: Option<Redb>,
+    /// What must be there.
+    committed: Memory,
+    random: Random,
+    cuts: Arc<Mutex<u32>>,
+}
+
+impl PowerCut {
+    fn new(disk: &Disk, seed: u64) -> Self {
+        Self {
+            disk: disk.clone(),
+            redb: Some(open(disk).unwrap()),
+            committed: Memory::new(),
+            random: Random::new(seed),
+            cuts: Arc::default(),
+        }
+    }
+
+    fn redb(&self) -> &Redb {
+        self.redb.as_ref().unwrap()
+    }
+
+    fn write(
+        &mut self,
+        write: impl Fn(&mut dyn Store) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut after = self.committed.clone();
+        write(&mut after)?;
+        let written = write(self.redb.as_mut().unwrap());
+        if written.is_ok() {
+            self.committed = after;
+            return written;
+        }
+        assert!(self.disk.is_off(), "{written:?}");
+        *self.cuts.lock().unwrap() += 1;
+        self.redb = None;
+        self.disk.power_on(&mut self.random);
+        let reopened = open(&self.disk).unwrap();
+        let found = dump(&reopened);
+        if found == dump(&after) {
+            self.committed = after;
+        } else {
+            assert_eq!(found, dump(&self.committed), "neither before nor after");
+        }
+        self.redb = Some(reopened);
+        written
+    }
+}
+
+impl Store for PowerCut {
+    fn node(&self, uri: &NodeUri) -> Result<Option<Node>, StoreError> {
+        self.redb().node(uri)
+    }
+
+    fn children(&self, uri: &NodeUri, each: &mut dyn FnMut(Text)) -> Result<(), StoreError> {
+        self.redb().children(uri, each)
+    }
+
+    fn record(&self, kind: Kind, id: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        self.redb().record(kind, id)
+    }
+
+    fn records(&self, kind: Kind, each: &mut dyn FnMut(u64, Vec<u8>)) -> Result<(), StoreError> {
+        self.redb().records(kind, each)
+    }
+
+    fn commit(&mut self, batch: Batch) -> Result<(), StoreError> {
+        self.write(|store| store.commit(batch.clone()))
+    }
+
+    fn clear(&mut self) -> Result<(), StoreError> {
+        self.write(|store| store.clear())
+    }
+}
+
+fn open(disk: &Disk) -> Result<Redb, StoreError> {
+    let database = Database::builder().create_with_backend(disk.clone());
+    Redb::with_database(database.unwrap())
+}
+
+type Dump = (BTreeMap<NodeUri, Node>, BTreeMap<(Kind, u64), Vec<u8>>);
+
+fn dump(store: &dyn Store) -> Dump {
+    let mut nodes = BTreeMap::new();
+    let mut pending = vec![NodeUri::ROOT];
+    while let Some(uri) = pending.pop() {
+        let Some(node) = store.node(&uri).unwrap() else {
+            continue;
+        };
+        store
+            .children(&uri, &mut |name| pending.push(uri.child(&name).unwrap()))
+            .unwrap();
+        nodes.insert(uri, node);
+    }
+    let mut records = BTreeMap::new();
+    for kind in [
+        Kind::Session,
+        Kind::LastSent,
+        Kind::Job,
+        Kind::Report,
+        Kind::Agent,
+    ] {
+        let mut keep = |id, record| {
+            records.insert((kind, id), record);
+        };
+        store.records(kind, &mut keep).unwrap();
+    }
+    (nodes, records)
+}
+
+/// Replace, Add, Delete, Exec and Atomic, in messages of up to four. Many fail, as they should: who
+/// ran one of them twice would get other statuses.
+fn batches(random: &mut Random, messages: u32) -> Vec<Vec<Command>> {
+    let mut number = 0;
+    let mut leaf = |random: &mut Random| -> Command {
+        number += 1;
+        let instance = format!("./Lock/n{}", random.below(4));
+        match random.below(3) {
+            0 => Replace {
+                items: vec![Item::for_target("./Lock/Wish").with_data(format!("wish {number}"))],
+                ..Replace::default()
+            }
+            .into(),
+            1 => Add {
+                items: vec![Item::for_target(instance.as_str()).with_meta(Meta::format("node"))],
+                ..Add::default()
+            }
+            .into(),
+            _ => Delete {
+                items: vec![Item::for_target(instance.as_str())],
+                ..Delete::default()
+            }
+            .into(),
+        }
+    };
+    (0..messages)
+        .map(|message| {
+            (0..=random.below(4))
+                .map(|place| match random.below(6) {
+                    0 => exec(GO, Some(&format!("{message}-{place}"))),
+                    1 => exec(GO, None),
+                    2 => Atomic {
+                        commands: (0..=random.below(3)).map(|_| leaf(random)).collect(),
+                        ..Atomic::default()
+                    }
+                    .into(),
+                    _ => leaf(random),
+                })
+                .collect()
+        })
+        .collect()
+}
+
+/// What servers and the tree know in the end.
+#[derive(Debug, PartialEq)]
+struct End {
+    statuses: BTreeMap<u64, Vec<u16>>,
+    reports: Vec<(Option<String>, String)>,
+    starts: usize,
+    nodes: BTreeMap<NodeUri, Node>,
+    records: BTreeMap<(Kind, u64), Vec<u8>>,
+}
+
+fn end(setting: &Setting) -> End {
+    let mut statuses: BTreeMap<u64, Vec<u16>> = BTreeMap::new();
+    for (tag, code) in &setting.manager().statuses {
+        statuses.entry(*tag).or_default().push(*code);
+    }
+    let mut reports: Vec<_> = setting
+        .manager()
+        .reports
+        .iter()
+        .map(told)
+        .map(|(correlator, code, _)| (correlator.map(str::to_owned), code.to_owned()))
+        .collect();
+    reports.sort();
+    let (mut nodes, mut records) = dump(&setting.store);
+    // How many sessions it took is the crash's affair: a nonce is used up with each, and what the agent
+    // remembers beside the number of its next job is of the last.
+    nodes.retain(|uri, _| uri.name() != "AAuthData");
+    records.retain(|(kind, id), _| *kind != Kind::Agent || *id == 0);
+    End {
+        statuses,
+        reports,
+        starts: setting.world().effects.len(),
+        nodes,
+        records,
+    }
+}
+
+fn run(script: Script, seed: u64, cut_at: Option<u32>) -> (End, Disk, u32) {
+    let disk = Disk::default();
+    let batches = batches(&mut Random::new(seed), 12);
+    let store = PowerCut::new(&disk, seed ^ u64::from(cut_at.unwrap_or(0)));
+    disk.platter().cut_at = cut_at;
+    let cuts = Arc::clone(&store.cuts);
+    let mut setting = Setting::new(store, script, batches);
+    setting.run();
+    let cuts = *cuts.lock().unwrap();
+    (end(&setting), disk, cuts)
+}
+
+fn at_every_operation(script: Script, seed: u64) {
+    let (expected, disk, cuts) = run(script, seed, None);
+    assert_eq!(cuts, 0);
+    assert!(expected.statuses.len() > 12);
+    let operations = disk.platter().operations;
+    let first = {
+        let disk = Disk::default();
+        drop(PowerCut::new(&disk, 0));
+        disk.platter().operations + 1
+    };
+    let mut seen = 0;
+    for cut_at in first..=operations {
+        let (met, _, cuts) = run(script, seed, Some(cut_at));
+        seen += cuts;
+        let what = format!("{script:?} {seed} cut at {cut_at}");
+        assert_eq!(met.statuses, expected.statuses, "{what}");
+        assert_eq!(met.reports, expected.reports, "{what}");
+        assert_eq!(met.records, expected.records, "{what}");
+        assert_eq!(met.starts, expected.starts, "{what}");
+        for (uri, node) in &expected.nodes {
+            assert_eq!(met.nodes.get(uri), Some(node), "{uri}: {what}");
+        }
+        assert_eq!(met.nodes.len(), expected.nodes.len(), "{what}");
+    }
+    assert!(operations - first > 200, "{operations}");
+    // The last operations are those of closing.
+    assert!(seen + 20 > operations - first, "{seen} of {operations}");
+}
+
+#[test]
+fn a_power_cut_at_any_operation_of_the_disk_changes_nothing_that_a_server_sees() {
+    at_every_operation(Script::Now, 1);
+}
+
+#[test]
+fn nor_does_it_when_jobs_run_later() {
+    at_every_operation(Script::Accept, 2);
+}
+
+/// Opens a store of so many nodes that was closed, or whose power went, and says how many octets that
+/// read, and how many there are.
+fn opened(nodes: u32, has_power: bool, has_quick_repair: bool) -> (u64, u64) {
+    let disk = Disk::default();
+    let mut store = open(&disk).unwrap();
+    store.set_quick_repair(has_quick_repair);
+    for first in (0..nodes).step_by(1000) {
+        let mut batch = Batch::default();
+        for number in first..first + 1000 {
+            let node = Node::leaf(NodeFormat::Chr, "v".repeat(50));
+            let leaf = uri(&format!("./Folder-{}/Leaf-{number}", number / 10));
+            batch.nodes.insert(leaf, Some(node));
+        }
+        store.commit(batch).unwrap();
+    }
+    if !has_power {
+        let operations = disk.platter().operations;
+        disk.platter().cut_at = Some(operations + 1);
+    }
+    drop(store);
+    if !has_power {
+        disk.power_on(&mut Random::new(1));
+    }
+    disk.platter().reads = 0;
+    let store = open(&disk).unwrap();
+    let leaf = uri("./Folder-7/Leaf-77");
+    assert!(store.node(&leaf).unwrap().is_some());
+    let platter = disk.platter();
+    (platter.reads, platter.current.len() as u64)
+}
+
+#[test]
+fn opening_a_store_reads_a_few_pages_of_it() {
+    for (has_power, has_quick_repair) in [(true, false), (true, true), (false, true)] {
+        let (small, _) = opened(1000, has_power, has_quick_repair);
+        let (large, len) = opened(40_000, has_power, has_quick_repair);
+        let what = format!("{has_power} {has_quick_repair}: {small} and {large} of {len}");
+        println!("{what}");
+        assert!(len > 4 << 20, "{what}");
+        assert!(large < len / 20 && large < small * 3, "{what}");
+    }
+    // What quick repair is for.
+    let (all, len) = opened(40_000, false, false);
+    assert!(all > len / 2, "{all} of {len}");
+}
+
+const KILLED: &str = "DM_KILLED_WITH";
+
+/// The process that is killed: it raises one report after the other, and says so.
+#[test]
+#[ignore = "run by `a_killed_process_leaves_all_reports_that_it_told_of`"]
+fn raises_reports_until_it_is_killed() {
+    let Ok(path) = std::env::var(KILLED) else {
+        return;
+    };
+    let setting = Setting::new(Redb::open(path).unwrap(), Script::Now, Vec::new());
+    let mut agent = setting.open().unwrap();
+    let first = setting.store.count(Kind::Report);
+    for number in first.. {
+        let alert = Alert {
+            items: vec![Item::for_source(GO).with_data(number.to_string())],
+            ..Alert::default()
+        };
+        agent.raise("srv", alert, 1).unwrap();
+        println!("raised {number}");
+    }
+}
+
+#[test]
+fn a_killed_process_leaves_all_reports_that_it_told_of() {
+    let path = std::env::temp_dir().join(format!("dm-tree-killed-{}.redb", process::id()));
+    let _ = fs::remove_file(&path);
+    let mut random = Random::new(5);
+    let mut told = 0;
+    for round in 0..8 {
+        let mut child = process::Command::new(std::env::current_exe().unwrap())
+            .args(["power_cut::raises_reports_until_it_is_killed", "--exact"])
+            .args(["--ignored", "--nocapture"])
+            .env(KILLED, &path)
+            .stdout(process::Stdio::piped())
+            .stderr(process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let patience = random.below(25);
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let raised = lines.filter_map(|line| {
+            let line = line.unwrap();
+            let (_, number) = line.split_once("raised ")?;
+            number.parse::<usize>().ok()
+        });
+        told = raised.take(patience as usize + 1).last().unwrap() + 1;
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let store = Redb::open(&path).unwrap();
+        let setting = Setting::new(store, Script::Now, Vec::new());
+        let found = setting.store.count(Kind::Report);
+        // The pipe holds what was raised after what was read.
+        assert!(found >= told, "round {round}: {found} of {told}");
+        let (nodes, records) = dump(&setting.store);
+        assert!(nodes.len() > 20, "round {round}");
+        // Each once, in order, and none but them.
+        let ids: Vec<u64> = records
+            .keys()
+            .filter(|(kind, _)| *kind == Kind::Report)
+            .map(|(_, id)| *id)
+            .collect();
+        assert!(ids.iter().copied().eq(1..=found as u64), "round {round}");
+    }
+    assert!(told > 8);
+    fs::remove_file(path).unwrap();
+}
