@@ -253,10 +253,6 @@ pub(crate) enum Authority {
     /// A server's: ACLs and access types count.
     Server,
     /// The device's own: those are for others. What else descriptions say counts all the same.
-    #[cfg_attr(
-        not(feature = "bootstrap"),
-        expect(dead_code, reason = "that of bootstrap messages")
-    )]
     Device,
 }
 
