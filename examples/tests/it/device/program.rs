@@ -268,7 +268,7 @@ fn object(lab: &Lab) -> Vec<u8> {
         + &leaf("AppID", "w7")
         + &leaf("ServerID", "s")
         + "<Node><NodeName>AppAddr</NodeName><Node><NodeName>1</NodeName>"
-        + &leaf("Addr", &url)
+        + &leaf("Addr", url)
         + &leaf("AddrType", "URI")
         + "</Node></Node><Node><NodeName>AppAuth</NodeName>"
         + &credentials("c", "CLCRED", "u", "p")
