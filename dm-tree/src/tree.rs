@@ -157,6 +157,7 @@ impl Tree {
             now,
             met: Cell::new(None),
             failure: None,
+            authority: Authority::Server,
         }
     }
 
@@ -243,6 +244,16 @@ pub struct Transaction<'t> {
     met: Cell<Option<StoreErrorKind>>,
     /// A failure of the storage that nobody could be told of: this must not be committed.
     failure: Option<StoreErrorKind>,
+    pub(crate) authority: Authority,
+}
+
+/// By whose right commands are executed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Authority {
+    /// A server's: ACLs and access types count.
+    Server,
+    /// The device's own: those are for others. What else descriptions say counts all the same.
+    Device,
 }
 
 impl<'t> Transaction<'t> {

@@ -5,7 +5,7 @@ use core::fmt;
 
 use super::{Chunk, CommandTag, Ending, Source, Ticket};
 use crate::{
-    AlertCode, CmdId, Correlator, MsgId, SessionId, StatusCode, Text,
+    AlertCode, CmdId, Correlator, Extra, MsgId, SessionId, StatusCode, Text,
     auth::{Nonce, Side},
     message::{Alert, Item},
 };
@@ -365,6 +365,9 @@ pub enum ServerEvent {
         status: StatusCode,
         /// More about it. Where one status is for several items, with the event of the first.
         items: Vec<Item>,
+        /// What it held beyond the DTD, such as `msft:originalerror` of Windows, the error of the system as an
+        /// attribute on `Data`. Likewise with the first.
+        extra: Extra,
     },
     /// A piece of a large object in the results of a command, if
     /// [`ServerConfig::chunks`](super::ServerConfig::chunks) asks for it. Behind the last piece comes

@@ -25,7 +25,7 @@ use super::{
     saved::{Disposition, Saved},
 };
 use crate::{
-    AlertCode, StatusCode, Text,
+    AlertCode, Extra, StatusCode, Text,
     auth::{Account, Nonce, Scheme, Side},
     message::{Alert, Command, Item, Results, Status, SyncMl},
 };
@@ -83,6 +83,8 @@ enum Notice {
         target_ref: Option<Text>,
         status: StatusCode,
         items: Vec<Item>,
+        #[cfg_attr(feature = "serde", serde(default))]
+        extra: Extra,
     },
     Results(CommandTag, u32, Vec<Item>),
     Chunk(CommandTag, u32, Box<Chunk>),
@@ -590,6 +592,7 @@ impl ServerSession {
             target_ref,
             status,
             items: Vec::new(),
+            extra: Extra::NONE,
         }));
     }
 
@@ -657,23 +660,24 @@ impl ServerSession {
         let Some(((tag, part), target)) = part else {
             return;
         };
-        let mut tell = |target_ref: Option<Text>, items: Vec<Item>| {
+        let mut tell = |target_ref: Option<Text>, items: Vec<Item>, extra: Extra| {
             self.state.notices.push_back(Notice::Status {
                 tag,
                 part,
                 target_ref,
                 status: status.data,
                 items,
+                extra,
             });
         };
         let (first, others) = match status.target_refs.split_first() {
             Some((first, others)) => (Some(first.clone()), others),
             None => (target, &[][..]),
         };
-        tell(first, status.items.clone());
+        tell(first, status.items.clone(), status.extra.clone());
         // Not the items again: thousands of both would be millions of copies.
         for target_ref in others {
-            tell(Some(target_ref.clone()), Vec::new());
+            tell(Some(target_ref.clone()), Vec::new(), Extra::NONE);
         }
     }
 
@@ -884,12 +888,14 @@ impl From<Notice> for ServerEvent {
                 target_ref,
                 status,
                 items,
+                extra,
             } => Self::Status {
                 tag,
                 part,
                 target_ref,
                 status,
                 items,
+                extra,
             },
             Notice::Results(tag, part, items) => Self::Results { tag, part, items },
             Notice::Chunk(tag, part, chunk) => Self::Chunk {

@@ -17,7 +17,7 @@ use crate::{
     object::Change,
     std_objects::inbox_of,
     tnds::Tnds,
-    tree::CreatorAcl,
+    tree::{Authority, CreatorAcl},
 };
 
 impl Transaction<'_> {
@@ -192,7 +192,10 @@ impl Transaction<'_> {
         self.permit(server, Right::Add, parent_uri)?;
         allowed(parent.is_interior())?;
         let (of_parent, of_child) = (self.describe(parent_uri), self.describe(uri));
-        rules::may_add(of_parent, of_child)?;
+        match self.authority {
+            Authority::Server => rules::may_add(of_parent, of_child)?,
+            Authority::Device => allowed(!of_child.is_permanent())?,
+        }
         if let (Described::Node(parent), Described::Node(child)) = (of_parent, of_child) {
             let most = child.occurs().most();
             // Not counted where any number may be: among thousands of siblings that takes its time.
@@ -253,6 +256,7 @@ impl Transaction<'_> {
         self.check_size(&node)?;
         if let Some(parent) = uri.parent()
             && node.is_interior()
+            && self.authority == Authority::Server
         {
             let inherited = self.view().effective_acl(&parent)?;
             if !inherited.allows(Right::Replace, server) {

@@ -3,6 +3,7 @@
 mod acl;
 mod agent;
 mod atomic;
+mod bootstrap;
 mod crash;
 mod execute;
 mod fixture;

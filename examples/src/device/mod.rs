@@ -28,7 +28,6 @@ use std::{
 use dm_proto::{
     Secret, SessionId, StatusCode, Text,
     auth::{Account, Credentials, Nonce, Resynchronization, Scheme},
-    bootstrap::ServerAccount,
     codec::Encoding,
     message::Alert,
     session::{Ending, Headers, Trigger},
@@ -36,6 +35,7 @@ use dm_proto::{
 use dm_tree::{
     NodeUri,
     agent::{Agent, AgentConfig, AgentError, Output},
+    bootstrap::RefusedObject,
     object::ManagementObject,
     std_objects::{DevDetail, DevInfo, DmAcc},
     store::{Redb, StoreError},
@@ -43,6 +43,7 @@ use dm_tree::{
 use sha2::{Digest as _, Sha256};
 
 use self::{
+    bootstrap::Bootstrap,
     download::Downloader,
     factory::{Factory, Found},
     locks::{Category, Locked, Locks},
@@ -73,8 +74,8 @@ pub enum Reporting {
 pub struct Config {
     /// What it and its server know of each other.
     pub account: Account,
-    /// The account as a bootstrap gave it, where one did: with all that its document says of it.
-    pub bootstrap: Option<ServerAccount>,
+    /// What a bootstrap gave, where one did: the account with all that is said of it, and other objects.
+    pub bootstrap: Option<Bootstrap>,
     /// The folder that it lives in.
     pub root: PathBuf,
     /// The folder of its tree, jobs and factory image, outside [`root`](Self::root).
@@ -153,6 +154,9 @@ pub enum Error {
     /// The account cannot be kept.
     #[error("the account cannot be kept: status {0}")]
     Account(StatusCode),
+    /// The objects of the bootstrap cannot be kept.
+    #[error("the bootstrap cannot be followed: {0}")]
+    Bootstrap(RefusedObject),
     /// The system has no randomness to give.
     #[error("no randomness: {0}")]
     Random(#[from] getrandom::Error),
@@ -511,12 +515,13 @@ fn keep_account(agent: &mut Agent, factory: &Factory, config: &Config) -> Result
         return Ok(());
     }
     let mut transaction = agent.begin(now());
-    if let Some(mut edit) = transaction.edit(&at(DmAcc::ROOT)) {
-        let kept = match &config.bootstrap {
-            Some(bootstrap) => DmAcc::bootstrap(&mut edit, bootstrap),
-            None => DmAcc::provision(&mut edit, account),
-        };
-        kept.map_err(Error::Account)?;
+    match &config.bootstrap {
+        Some(bootstrap) => bootstrap.follow(&mut transaction)?,
+        None => {
+            if let Some(mut edit) = transaction.edit(&at(DmAcc::ROOT)) {
+                DmAcc::provision(&mut edit, account).map_err(Error::Account)?;
+            }
+        }
     }
     transaction.commit()?;
     Ok(factory.keep_note(GIVEN, &given)?)
