@@ -171,8 +171,8 @@ pub(crate) trait Sink {
     /// Begins an element of the table anywhere: in this one, if that is of the table.
     fn start_in(&mut self, element: Element, parent: Option<Element>);
 
-    /// Begins an element that is not in the table.
-    fn start_foreign(&mut self, name: &Name) -> SinkResult;
+    /// Begins an element that is not in the table: in this one, if that is.
+    fn start_foreign(&mut self, name: &Name, parent: Option<Element>) -> SinkResult;
 
     /// Adds an attribute to the element that just began.
     fn attribute(&mut self, name: &Name, value: &str) -> SinkResult;

@@ -31,13 +31,15 @@
 //!   or from the string table; all global tokens. Names without a token are literals: a namespace goes
 //!   as a first attribute `xmlns`, that of an attribute as `{namespace}name`.
 //! - XML 1.0 in UTF-8, in UTF-16 with or without a byte order mark, and in the US-ASCII or ISO-8859-1
-//!   of its declaration, under any prefix; the namespaces of SyncML 1.0 to 1.2 and none mean the same. A document type declaration may name an external subset, which
-//!   is never fetched; one with an internal subset is refused.
+//!   of its declaration, or of the transport ([`DecodeOptions::with_content_type`]), under any prefix; the
+//!   namespaces of SyncML 1.0 to 1.2 and none mean the same. A document type declaration may name an
+//!   external subset, which is never fetched; one with an internal subset is refused.
 //!
 //! # What is not
 //!
 //! Other document types (DevInf, DM DDF and TNDS, OMA Client Provisioning) have no model; in `Data`
-//! they stay text, octets or markup. `Document` reads and writes all of them as trees of elements, also
+//! they stay text, octets or markup (with the names of DM DDF where WBXML has code page 2). `Document`,
+//! with the feature `xml`, reads and writes all of them as trees of elements, also
 //! those in `Data`; `wbxml_to_xml` and `xml_to_wbxml` convert them between the encodings as a stream.
 //! Character sets other than these are not read.
 
@@ -48,6 +50,7 @@
 )]
 
 mod builder;
+mod ddf;
 #[cfg(feature = "xml")]
 mod document;
 mod event;
@@ -154,6 +157,9 @@ pub struct DecodeOptions {
     pub limits: Limits,
     /// What to do with what real devices get wrong.
     pub mode: Mode,
+    /// XML: whether the transport says that it is ISO-8859-1, see
+    /// [`with_content_type`](Self::with_content_type). Default: no.
+    pub is_latin_1: bool,
 }
 
 impl DecodeOptions {
@@ -161,7 +167,7 @@ impl DecodeOptions {
     pub fn lenient(limits: Limits) -> Self {
         Self {
             limits,
-            mode: Mode::Lenient,
+            ..Self::default()
         }
     }
 
@@ -170,7 +176,29 @@ impl DecodeOptions {
         Self {
             limits,
             mode: Mode::Strict,
+            ..Self::default()
         }
+    }
+
+    /// The same with the `charset` of a `Content-Type`, for XML.
+    ///
+    /// It counts where the message itself says nothing: no byte order mark, no encoding in its
+    /// declaration, no UTF-16, and octets that are not UTF-8. Then ISO-8859-1 is read; of other
+    /// character sets there is nothing to be said that the octets do not show. (RFC 7303, section 3,
+    /// puts it before the declaration, but web servers are known to add it to whatever they send.)
+    /// WBXML always says what it is.
+    #[must_use]
+    pub fn with_content_type(mut self, content_type: &str) -> Self {
+        self.is_latin_1 = content_type
+            .split(';')
+            .skip(1)
+            .filter_map(|parameter| parameter.split_once('='))
+            .find(|(name, _)| name.trim().eq_ignore_ascii_case("charset"))
+            .is_some_and(|(_, value)| {
+                let value = value.trim().trim_matches('"');
+                value.eq_ignore_ascii_case("iso-8859-1") || value.eq_ignore_ascii_case("latin1")
+            });
+        self
     }
 }
 
@@ -301,7 +329,7 @@ fn xml_input<'i>(
     octets: &'i Bytes,
     options: &DecodeOptions,
 ) -> Result<xml::Input<'i>, DecodeError> {
-    xml::Input::new(octets, options.limits.memory)
+    xml::Input::told(octets, options.is_latin_1, options.limits.memory)
         .map_err(|fault| DecodeError::new(Encoding::Xml, fault.offset, String::new(), fault.kind))
 }
 

@@ -26,7 +26,7 @@ pub struct Received {
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Headers<'a> {
-    /// The `Content-Type`.
+    /// The `Content-Type`; its `charset` counts as in [`DecodeOptions::with_content_type`].
     pub content_type: &'a str,
     /// [`HMAC_HEADER`](crate::auth::HMAC_HEADER), where it is there.
     pub hmac: Option<&'a str>,
@@ -79,7 +79,11 @@ impl Received {
         let Decoded {
             message,
             tolerances,
-        } = codec::decode(encoding, &octets, options)?;
+        } = codec::decode(
+            encoding,
+            &octets,
+            &options.clone().with_content_type(headers.content_type),
+        )?;
         Ok(Self {
             message,
             encoding,

@@ -62,7 +62,8 @@ impl Received {
         options: &DecodeOptions,
     ) -> Option<Transmit> {
         let encoding = Encoding::from_media_type(headers.content_type)?;
-        let header = codec::decode_header(encoding, octets, options).ok()?;
+        let options = options.clone().with_content_type(headers.content_type);
+        let header = codec::decode_header(encoding, octets, &options).ok()?;
         refusal(&header, encoding, StatusCode::BAD_REQUEST)
     }
 }

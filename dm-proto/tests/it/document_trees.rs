@@ -4,8 +4,8 @@ use bytes::Bytes;
 use dm_proto::{
     Data, DecodeErrorKind, Limits,
     codec::{
-        DecodeOptions, Document, DocumentOptions, DocumentType, Encoding, Mode, ToleranceKind,
-        decode, encode,
+        DecodeOptions, Document, DocumentOptions, DocumentType, Encoding, Mode, Tolerance,
+        ToleranceKind, decode, encode,
     },
     message::{Command, Item, Meta},
 };
@@ -276,4 +276,63 @@ fn documents_with_what_an_encoding_has_no_form_for_are_not_written() {
         assert!(document.encode(Encoding::Xml).is_err(), "{name:?}");
         assert!(document.encode(Encoding::Wbxml).is_err(), "{name:?}");
     }
+}
+
+/// A message with this in an item of a `Replace`.
+fn replace(content: &str) -> Bytes {
+    hex(&format!(
+        "03a4016a00 6d 2c 6b 60 4b 033100 01 {content} 01 01 01"
+    ))
+}
+
+#[test]
+fn a_tree_in_data_is_the_same_markup_in_both_encodings_of_a_message() {
+    let xml = format!(
+        "<SyncML xmlns='SYNCML:SYNCML1.2'><SyncHdr/><SyncBody><Replace><CmdID>1</CmdID><Item>\
+         <Data>{TNDS_XML}</Data></Item></Replace></SyncBody></SyncML>"
+    );
+    let from_xml = decode(
+        Encoding::Xml,
+        &xml.clone().into(),
+        &DecodeOptions::default(),
+    );
+    let from_xml = from_xml.expect("a message").message;
+    let wbxml = encode(Encoding::Wbxml, &from_xml).expect("it has a form");
+    // Data, page 2, MgmtTree; and no string table.
+    assert_eq!(wbxml[4], 0);
+    let tokens = hex("4f 0002 60 77");
+    assert!(wbxml.windows(5).any(|octets| octets == tokens));
+
+    let decoded = decode(Encoding::Wbxml, &wbxml, &DecodeOptions::default()).expect("a message");
+    assert_eq!(decoded.message, from_xml);
+    let is_odd =
+        |tolerance: &Tolerance| matches!(tolerance.kind, ToleranceKind::UnknownToken { .. });
+    assert!(!decoded.tolerances.iter().any(is_odd));
+    let written = encode(Encoding::Xml, &decoded.message).expect("it has a form");
+    let written = str::from_utf8(&written).expect("text");
+    assert!(written.contains(TNDS_XML), "{written}");
+}
+
+#[test]
+fn a_page_2_left_active_after_data_means_page_0() {
+    let left = replace("54 4f 0002 60 77 03312e3200 01 01 01 01 54 4f 037800 01 01");
+    let decoded = decode(Encoding::Wbxml, &left, &DecodeOptions::default()).expect("a message");
+    let items = decoded.message.commands[0].items();
+    assert_eq!(items[1].data.as_ref().and_then(Data::as_str), Some("x"));
+    let kinds: Vec<_> = decoded.tolerances.iter().map(|one| &one.kind).collect();
+    assert!(kinds.contains(&&ToleranceKind::LeftoverPage), "{kinds:?}");
+}
+
+#[test]
+fn elements_of_a_tree_where_none_belong_survive() {
+    let octets = replace("0002 24 0000 54 0002 24 0002 25 01");
+    let decoded = decode(Encoding::Wbxml, &octets, &DecodeOptions::default()).expect("a message");
+    let written = encode(Encoding::Wbxml, &decoded.message).expect("it has a form");
+    let again = decode(Encoding::Wbxml, &written, &DecodeOptions::default()).expect("a message");
+    assert_eq!(again.message, decoded.message);
+    let xml = encode(Encoding::Xml, &decoded.message).expect("it has a form");
+    let again = decode(Encoding::Xml, &xml, &DecodeOptions::default()).expect("a message");
+    assert_eq!(again.message, decoded.message);
+    let xml = str::from_utf8(&xml).expect("text");
+    assert_eq!(xml.matches("syncml:dmddf1.2").count(), 3, "{xml}");
 }

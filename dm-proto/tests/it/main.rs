@@ -6,6 +6,7 @@ mod differential;
 mod document_hazards;
 mod document_properties;
 mod document_trees;
+mod document_vectors;
 mod documents;
 mod fidelity;
 mod hazards;

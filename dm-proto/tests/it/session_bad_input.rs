@@ -963,3 +963,42 @@ fn a_broken_body_is_400_for_the_header_where_that_can_be_read() {
         assert_eq!(Received::refuse_unreadable(&cut, other, &options), None);
     }
 }
+
+#[test]
+fn the_charset_of_the_content_type_counts_where_the_message_says_nothing() {
+    let message = |declaration: &str, name: &[u8]| -> bytes::Bytes {
+        [
+            declaration.as_bytes(),
+            b"<SyncML xmlns='SYNCML:SYNCML1.2'><SyncHdr><VerDTD>1.2</VerDTD><VerProto>DM/1.2</VerProto>\
+              <SessionID>1</SessionID><MsgID>1</MsgID><Target><LocURI>http://s</LocURI></Target>\
+              <Source><LocURI>IMEI:1</LocURI><LocName>",
+            name,
+            b"</LocName></Source></SyncHdr><SyncBody><Final/></SyncBody></SyncML>",
+        ]
+        .concat()
+        .into()
+    };
+    let options = DecodeOptions::default();
+    let told = |charset: &str, octets: bytes::Bytes| {
+        let content_type = format!("application/vnd.syncml.dm+xml{charset}");
+        let headers = Headers::new(&content_type);
+        let answer = Received::refuse_unreadable(&octets, headers, &options);
+        let received = Received::read(octets, headers, &options).ok();
+        // Who sent it is found out in the same way.
+        assert_eq!(answer.is_some(), received.is_some());
+        received.map(|received| received.header().source.loc_name.clone())
+    };
+    let (latin_1, utf_8) = (b"J\xF6rg", "J\u{F6}rg");
+    let joerg = Some(Some(utf_8.into()));
+    for charset in ["; charset=ISO-8859-1", ";v=1 ; Charset = \"iso-8859-1\""] {
+        assert_eq!(told(charset, message("", latin_1)), joerg, "{charset}");
+        // What the octets, or the message itself, say counts more.
+        assert_eq!(told(charset, message("", utf_8.as_bytes())), joerg);
+        let declaration = "<?xml version='1.0' encoding='UTF-8'?>";
+        assert_eq!(told(charset, message(declaration, latin_1)), None);
+        assert_eq!(told(charset, message("\u{FEFF}", latin_1)), None);
+    }
+    for charset in ["", "; charset=utf-8", "; charset", "; x=ISO-8859-1"] {
+        assert_eq!(told(charset, message("", latin_1)), None, "{charset}");
+    }
+}

@@ -1,9 +1,12 @@
 //! `dm-inspect decode`.
 
 use bytes::Bytes;
-use dm_proto::codec::{
-    self, ConvertOptions, DecodeOptions, Document, DocumentOptions, DocumentType, Encoding, Mode,
-    Tolerance, wbxml_to_xml, xml_to_wbxml,
+use dm_proto::{
+    DecodeError, DecodeErrorKind,
+    codec::{
+        self, ConvertOptions, DecodeOptions, Document, DocumentOptions, DocumentType, Encoding,
+        Mode, Tolerance, wbxml_to_xml, xml_to_wbxml,
+    },
 };
 
 use super::{
@@ -22,15 +25,27 @@ pub(super) fn run(args: &DecodeArgs) -> Result<(), Failure> {
     let document = match args.doc {
         Doc::Syncml => return message(args, encoding, &octets),
         Doc::Auto => match DocumentType::detect(encoding, &octets) {
+            Some(DocumentType::SyncMl) => return message(args, encoding, &octets),
             // What is not known is called what it is not: a message.
-            Some(DocumentType::SyncMl) | None => return message(args, encoding, &octets),
+            None => {
+                return message(args, encoding, &octets).map_err(|failure| match failure {
+                    Failure::Decode(error) if is_other(&error) => Failure::Unidentified(error),
+                    failure => failure,
+                });
+            }
             Some(document) => document,
         },
+        Doc::Metinf => DocumentType::MetInf,
         Doc::Devinf => DocumentType::DevInf,
         Doc::Dmddf => DocumentType::DmDdf,
         Doc::Cp => DocumentType::Provisioning,
     };
     other(args, encoding, &octets, document)
+}
+
+/// Whether an error says that WBXML is no message.
+fn is_other(error: &DecodeError) -> bool {
+    error.encoding() == Encoding::Wbxml && matches!(error.kind(), DecodeErrorKind::NotSyncMl { .. })
 }
 
 /// Reads a document that is no message, and writes it in another form.
@@ -110,8 +125,35 @@ fn message(args: &DecodeArgs, encoding: Encoding, octets: &Bytes) -> Result<(), 
         DecodeOptions::lenient(limits())
     };
     let decoded = codec::decode(encoding, octets, &options).map_err(Failure::Decode)?;
-    warn(encoding, &decoded.tolerances);
     let message = &decoded.message;
+    // Between the encodings, what the model has no place for is kept, and documents in Data follow.
+    let convert = ConvertOptions::default()
+        .with_limits(options.limits)
+        .with_document(DocumentType::SyncMl)
+        .with_mode(options.mode);
+    let converted = match (encoding, args.to) {
+        (Encoding::Wbxml, To::Xml) => Some(wbxml_to_xml(octets, &convert)),
+        (Encoding::Xml, To::Wbxml) => Some(xml_to_wbxml(octets, &convert)),
+        _ => None,
+    };
+    let mut tolerances = decoded.tolerances;
+    if let Some(converted) = converted {
+        let converted = converted.map_err(Failure::Decode)?;
+        let new = converted.tolerances.into_iter();
+        tolerances.extend(
+            new.filter(|tolerance| !tolerances.contains(tolerance))
+                .collect::<Vec<_>>(),
+        );
+        tolerances.sort_by_key(|tolerance| tolerance.offset);
+        warn(encoding, &tolerances);
+        write_output(&converted.octets)?;
+        return match args.to {
+            // A shell prompt should not stand behind the last tag.
+            To::Xml => write_output(b"\n"),
+            _ => Ok(()),
+        };
+    }
+    warn(encoding, &tolerances);
     match args.to {
         To::Xml => {
             let xml = codec::encode(Encoding::Xml, message).map_err(Failure::Encode)?;

@@ -117,6 +117,8 @@ enum Doc {
     Devinf,
     /// A device description (DDF) or serialized tree (TNDS)
     Dmddf,
+    /// Meta information, as a document of its own
+    Metinf,
     /// OMA Client Provisioning
     Cp,
 }
@@ -124,9 +126,16 @@ enum Doc {
 /// Why the input could not be shown. `Display` is what stands behind `error: `.
 #[derive(Debug)]
 enum Failure {
-    Input { name: String, error: io::Error },
-    TooLarge { limit: usize },
+    Input {
+        name: String,
+        error: io::Error,
+    },
+    TooLarge {
+        limit: usize,
+    },
     Decode(DecodeError),
+    /// WBXML that does not say what it is, read as a message.
+    Unidentified(DecodeError),
     Encode(EncodeError),
     Hex,
     Notification(NotificationError),
@@ -140,6 +149,9 @@ impl fmt::Display for Failure {
             Self::Input { name, error } => write!(f, "cannot read {name}: {error}"),
             Self::TooLarge { limit } => write!(f, "the input has more than {limit} octets"),
             Self::Decode(error) => error.fmt(f),
+            Self::Unidentified(error) => {
+                write!(f, "{error} (--doc tells what it is if it is no message)")
+            }
             Self::Encode(error) => error.fmt(f),
             Self::Hex => f.write_str("--hex takes pairs of hexadecimal digits"),
             Self::Notification(error) => error.fmt(f),

@@ -193,10 +193,11 @@ impl Outline {
     }
 
     fn item(&mut self, indent: usize, item: &Item, meta: Option<&Meta>) {
-        // A document of another type is shown below; one that cannot be read is text or octets.
-        let document = Document::in_item(item, meta, &DocumentOptions::default())
-            .ok()
-            .flatten();
+        // A document of another type is shown below.
+        let (document, broken) = match Document::in_item(item, meta, &DocumentOptions::default()) {
+            Ok(document) => (document, None),
+            Err(error) => (None, Some(error)),
+        };
         let mut line = String::new();
         match (&item.target, &item.source) {
             (Some(target), None) => line.push_str(&place(target)),
@@ -217,7 +218,15 @@ impl Outline {
             let value = match &document {
                 _ if secret => String::from("(secret)"),
                 Some(document) => format!("({} document)", document.document_type()),
-                None => value(data),
+                // Not as text: what would be hidden in a document cannot be told from the rest.
+                None => match (&broken, data.to_bytes()) {
+                    (Some(error), Some(octets)) => format!(
+                        "({} octets, not the document they should be: {})",
+                        octets.len(),
+                        shown(&error.to_string())
+                    ),
+                    _ => value(data),
+                },
             };
             let _ = write!(line, "= {value}");
         }

@@ -24,6 +24,7 @@ pub use self::{
 };
 use super::{
     Encoding,
+    ddf::{NAMESPACE as DM_DDF, PAGE as PAGE_DM_DDF},
     tags::{self, Element as SyncMlElement},
 };
 use crate::{DecodeError, DecodeErrorKind, Limits};
@@ -46,12 +47,8 @@ pub enum DocumentType {
 
 /// The namespace of DevInf, all versions.
 const DEV_INF: &str = "syncml:devinf";
-/// The namespace of DM DDF and TNDS.
-const DM_DDF: &str = "syncml:dmddf1.2";
 /// The public identifier of DM DDF, which has no number.
 const DM_DDF_FPI: &str = "-//OMA//DTD-DM-DDF 1.2//EN";
-/// The code page of DM DDF.
-const PAGE_DM_DDF: u8 = 2;
 
 /// The public identifiers: number, text without its version, type, version.
 const PUBLIC_IDS: &[(u32, &str, DocumentType, Version)] = &[

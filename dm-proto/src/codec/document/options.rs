@@ -87,7 +87,8 @@ pub struct ConvertOptions {
     pub document: Option<DocumentType>,
     /// What to do with what real devices get wrong. Default: read it, and list it.
     pub mode: Mode,
-    /// XML: each element on a line of its own, for people. Text is not touched. Default: no.
+    /// XML: each element on a line of its own, for people. Text is not touched, and documents inside
+    /// `Data` are not, which is text to most. Default: no.
     pub indent: bool,
     /// Whether documents inside the `Data` of SyncML (DevInf, TNDS) are converted too: opaque octets
     /// under a Type that ends in `+wbxml` to elements, and back. The Type follows. Otherwise octets

@@ -77,12 +77,11 @@ pub(super) fn from_markup(
     let Some((_, Piece::Start(root))) = rest.clone().next() else {
         return Ok(None);
     };
-    let root = known_name(root);
-    let told = DocumentType::from_root(root.0, root.1).or_else(|| {
+    let told = DocumentType::from_root(&root.namespace, &root.local).or_else(|| {
         // Without a declaration of its own it has the namespace of the message.
-        let is_bare = tags::is_syncml(root.0);
+        let is_bare = tags::is_syncml(&root.namespace);
         is_bare
-            .then(|| DocumentType::from_root("", root.1))
+            .then(|| DocumentType::from_root("", &root.local))
             .flatten()
     });
     let Some(document) = told.filter(|told| options.document.is_none_or(|one| one == *told)) else {
@@ -99,22 +98,6 @@ pub(super) fn from_markup(
         Ok(()) => Ok(None),
         Err(kind) => Err(tree.error(Encoding::Xml, Fault { offset: 0, kind })),
     }
-}
-
-/// Namespace and local part of a name; of a token of code page 2, which the reader of messages does
-/// not know, those of the element.
-fn known_name(name: &Name) -> (&str, &str) {
-    known_token(name).unwrap_or((&name.namespace, &name.local))
-}
-
-fn known_token(name: &Name) -> Option<(&'static str, &'static str)> {
-    if name.namespace != crate::codec::wbxml::UNKNOWN_TOKENS {
-        return None;
-    }
-    let token = name.local.strip_prefix("page2-token")?;
-    let token = u8::from_str_radix(token, 16).ok()?;
-    let (_, local) = DocumentType::DmDdf.tag(super::Version::V1_2, super::PAGE_DM_DDF, token)?;
-    Some((super::DM_DDF, local))
 }
 
 fn is_space(piece: &Piece) -> bool {
@@ -194,8 +177,8 @@ impl<'o> Tree<'o> {
         }
         match piece {
             Piece::Start(name) => {
-                let (namespace, local) = known_name(name);
-                self.start(own_namespace(document, namespace, local), local)
+                let namespace = own_namespace(document, &name.namespace, &name.local);
+                self.start(namespace, &name.local)
             }
             Piece::Attribute(name, value) => self.attribute(&name.namespace, &name.local, value),
             Piece::Text(text) => {

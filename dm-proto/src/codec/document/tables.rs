@@ -1,36 +1,19 @@
 //! The token tables of the document types beside SyncML and MetInf.
 
-use crate::codec::tags::{self, Element};
+pub(super) use crate::codec::ddf::{NAMES as DM_DDF_NAMES, ROWS as DM_DDF, Row};
+use crate::codec::{
+    ddf::{Names, names},
+    tags::{self, Element},
+};
 
-/// A tag or an attribute value: its token and its text.
-pub(super) type Row = (u8, &'static str);
 /// An attribute start: its token, the name, and what the value begins with.
 pub(super) type AttributeRow = (u8, &'static str, &'static str);
 
-/// Names by their tokens; empty where a token has none.
-type Names = [&'static str; 0x40];
-
 pub(super) static SYNCML_NAMES: Names = names_of(tags::PAGE_SYNCML);
 pub(super) static METINF_NAMES: Names = names_of(tags::PAGE_METINF);
-pub(super) static DM_DDF_NAMES: Names = names(DM_DDF);
 pub(super) static DEV_INF_NAMES: Names = names(DEV_INF);
 pub(super) static PROVISIONING_0_NAMES: Names = names(PROVISIONING_0);
 pub(super) static PROVISIONING_1_NAMES: Names = names(PROVISIONING_1);
-
-#[expect(
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    reason = "evaluated when the crate is built"
-)]
-const fn names(rows: &[Row]) -> Names {
-    let mut names = [""; 0x40];
-    let mut next = 0;
-    while next < rows.len() {
-        names[rows[next].0 as usize] = rows[next].1;
-        next += 1;
-    }
-    names
-}
 
 #[expect(
     clippy::indexing_slicing,
@@ -49,66 +32,6 @@ const fn names_of(page: u8) -> Names {
     }
     names
 }
-
-/// OMA DM DDF 1.2, code page 2. OMA-TS-DM_TNDS, WBXML definition.
-pub(super) const DM_DDF: &[Row] = &[
-    (0x05, "AccessType"),
-    (0x06, "ACL"),
-    (0x07, "Add"),
-    (0x08, "b64"),
-    (0x09, "bin"),
-    (0x0A, "bool"),
-    (0x0B, "chr"),
-    (0x0C, "CaseSense"),
-    (0x0D, "CIS"),
-    (0x0E, "Copy"),
-    (0x0F, "CS"),
-    (0x10, "date"),
-    (0x11, "DDFName"),
-    (0x12, "DefaultValue"),
-    (0x13, "Delete"),
-    (0x14, "Description"),
-    (0x15, "DFFormat"),
-    (0x16, "DFProperties"),
-    (0x17, "DFTitle"),
-    (0x18, "DFType"),
-    (0x19, "Dynamic"),
-    (0x1A, "Exec"),
-    (0x1B, "float"),
-    (0x1C, "Format"),
-    (0x1D, "Get"),
-    (0x1E, "int"),
-    (0x1F, "Man"),
-    (0x20, "MgmtTree"),
-    (0x21, "MIME"),
-    (0x22, "Mod"),
-    (0x23, "Name"),
-    (0x24, "Node"),
-    (0x25, "node"),
-    (0x26, "NodeName"),
-    (0x27, "null"),
-    (0x28, "Occurrence"),
-    (0x29, "One"),
-    (0x2A, "OneOrMore"),
-    (0x2B, "OneOrN"),
-    (0x2C, "Path"),
-    (0x2D, "Permanent"),
-    (0x2E, "Replace"),
-    (0x2F, "RTProperties"),
-    (0x30, "Scope"),
-    (0x31, "Size"),
-    (0x32, "time"),
-    (0x33, "Title"),
-    (0x34, "TStamp"),
-    (0x35, "Type"),
-    (0x36, "Value"),
-    (0x37, "VerDTD"),
-    (0x38, "VerNo"),
-    (0x39, "xml"),
-    (0x3A, "ZeroOrMore"),
-    (0x3B, "ZeroOrN"),
-    (0x3C, "ZeroOrOne"),
-];
 
 /// DevInf 1.2; token 0x1C is `Size` in 1.0 and 1.1. OMA SyncML DevInf, WBXML definition.
 pub(super) const DEV_INF: &[Row] = &[

@@ -463,6 +463,7 @@ impl<'i> ToXml<'i, '_> {
         self.data = data;
         self.base = base;
         self.writer.indent = indent;
+        self.writer.keep_end();
         done.map_err(kind)?;
         reader.take_notes(inner.odd, octets.len()).map_err(kind)
     }

@@ -232,6 +232,13 @@ impl<'i> Writer<'i> {
         self.raw(text)
     }
 
+    /// The end of the innermost element gets no line of its own: white space would be content there.
+    pub(super) fn keep_end(&mut self) {
+        if let Some(open) = self.open.last_mut() {
+            open.has_text = true;
+        }
+    }
+
     /// Ends the innermost element.
     #[inline]
     pub(super) fn end(&mut self) -> Result<()> {

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     DecodeErrorKind,
     codec::{
-        Encoding, ToleranceKind,
+        Encoding, ToleranceKind, ddf,
         event::{Event, Fault, Place, Qualified, Source, Step, Stretch, Tag, is_name},
         tags::{self, Element, XMLNS_NAMESPACE},
     },
@@ -231,7 +231,7 @@ impl<'i> Reader<'i> {
         })
     }
 
-    /// The element of a token. Encoders are known that leave page 1 active after a `Meta`: there a
+    /// The element of a token. Encoders are known that leave page 1 active after a `Meta`, or page 2: there a
     /// tag that was not preceded by a switch belongs to page 0.
     fn known(&mut self, identity: u8, switched: bool) -> (Tag<'i>, Option<ToleranceKind>) {
         let mut odd = None;
@@ -241,6 +241,16 @@ impl<'i> Reader<'i> {
         {
             self.tag_page = tags::PAGE_SYNCML;
             odd = Some(ToleranceKind::LeftoverPage);
+        }
+        if self.tag_page == ddf::PAGE
+            && let Some(local) = ddf::name(identity)
+        {
+            // A description or a serialized tree in `Data`.
+            let name = Qualified {
+                namespace: Cow::Borrowed(ddf::NAMESPACE),
+                local: Cow::Borrowed(local),
+            };
+            return (Tag::Foreign(name), odd);
         }
         match Element::from_token(self.tag_page, identity) {
             Some(element) => (Tag::Known(element), odd),
@@ -747,9 +757,10 @@ impl<'i> Source<'i> for Reader<'i> {
     }
 }
 
-/// Whether a page that no switch precedes is left over from a `Meta`, given the element around.
+/// Whether a page that no switch precedes is left over from a `Meta` or from a document in `Data`,
+/// given the element around.
 fn is_leftover(page: u8, parent: Option<Element>) -> bool {
-    page == tags::PAGE_METINF
+    matches!(page, tags::PAGE_METINF | ddf::PAGE)
         && parent.is_some_and(|parent| {
             parent.page() == tags::PAGE_SYNCML && !matches!(parent, Element::Meta | Element::Data)
         })

@@ -6,6 +6,7 @@ use super::{UNKNOWN_TOKENS, has_nul, header, integer, strings, token, zeros};
 use crate::{
     EncodeError, Name,
     codec::{
+        ddf,
         event::{Sink, SinkResult as Result, is_name},
         tags::{self, Element},
     },
@@ -330,13 +331,26 @@ impl Sink for Writer {
         self.begin(element.token());
     }
 
-    fn start_foreign(&mut self, name: &Name) -> Result {
+    fn start_foreign(&mut self, name: &Name, parent: Option<Element>) -> Result {
         check_name(name)?;
         self.content();
         if name.namespace == UNKNOWN_TOKENS
             && let Some((page, tag)) = unknown_token(&name.local)
         {
             self.switch(page);
+            self.begin(tag);
+            return Ok(());
+        }
+        if name.namespace == ddf::NAMESPACE
+            && let Some(tag) = ddf::token(&name.local)
+        {
+            // As above, but in `Data` too it is expected.
+            let is_unusual = parent.is_some_and(|parent| {
+                parent.page() == tags::PAGE_SYNCML && parent != Element::Data
+            });
+            if self.page != ddf::PAGE || is_unusual {
+                self.switch(ddf::PAGE);
+            }
             self.begin(tag);
             return Ok(());
         }

@@ -212,12 +212,10 @@ impl<S: Sink> Grammar<'_, S> {
             match piece {
                 Piece::Start(name) => {
                     let element = Element::from_qualified(&name.namespace, &name.local);
+                    let parent = open.last().copied().unwrap_or(parent);
                     match element {
-                        Some(element) => {
-                            let parent = open.last().copied().unwrap_or(parent);
-                            self.sink.start_in(element, parent);
-                        }
-                        None => self.sink.start_foreign(name)?,
+                        Some(element) => self.sink.start_in(element, parent),
+                        None => self.sink.start_foreign(name, parent)?,
                     }
                     open.push(element);
                 }

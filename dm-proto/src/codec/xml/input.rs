@@ -26,6 +26,18 @@ impl<'i> Input<'i> {
     /// UTF-16 shows by its byte order mark, or by its first character, which is `<` (XML 1.0, appendix
     /// F). ISO-8859-1 is what the declaration says it is.
     pub(in crate::codec) fn new(octets: &'i [u8], memory: usize) -> Result<Self, Fault> {
+        Self::told(octets, false, memory)
+    }
+
+    /// The same, where the transport perhaps said that it is ISO-8859-1.
+    ///
+    /// RFC 7303, 3, puts that before the declaration. But web servers say it of everything, so it counts
+    /// only of what does not say itself what it is, and is not UTF-8.
+    pub(in crate::codec) fn told(
+        octets: &'i [u8],
+        is_told_latin_1: bool,
+        memory: usize,
+    ) -> Result<Self, Fault> {
         let input = match octets {
             [0xFE, 0xFF, rest @ ..] => utf_16(rest, u16::from_be_bytes, 2, memory),
             [0xFF, 0xFE, rest @ ..] => utf_16(rest, u16::from_le_bytes, 2, memory),
@@ -33,6 +45,12 @@ impl<'i> Input<'i> {
             [b'<', 0x00, ..] => utf_16(octets, u16::from_le_bytes, 0, memory),
             [0xEF, 0xBB, 0xBF, rest @ ..] => utf_8(rest, 3),
             _ if is_declared_latin_1(octets) && !octets.is_ascii() => latin_1(octets, memory),
+            _ if is_told_latin_1
+                && declared(octets).is_none()
+                && simdutf8::basic::from_utf8(octets).is_err() =>
+            {
+                latin_1(octets, memory)
+            }
             _ => utf_8(octets, 0),
         }?;
         // quick-xml would pass over a second mark without counting it.

@@ -275,7 +275,14 @@ impl<'i> Reader<'i> {
                 XmlEvent::DocType(declaration) if declaration.contains('[') => {
                     return Err(self.fail(DecodeErrorKind::InternalSubset));
                 }
-                // Comments and processing instructions; the rest is read above.
+                // What is in them means nothing, but has to be text.
+                XmlEvent::Comment(text) => {
+                    self.characters(text.into_inner(), "<!--".len())?;
+                }
+                XmlEvent::PI(text) => {
+                    self.characters(text.into_inner(), "<?".len())?;
+                }
+                // The rest is read above.
                 _ => {}
             }
         }
@@ -287,6 +294,11 @@ impl<'i> Reader<'i> {
         let (name, rest) = content.split_at_checked(name_len).unwrap_or((content, ""));
         self.open.push(name);
         if !rest.is_empty() {
+            if let Some(at) = unspaced_attribute(rest) {
+                let before = name.len().saturating_add(1);
+                self.from = self.from.saturating_add(before).saturating_add(at);
+                return Err(self.fail(SYNTAX_SPACE));
+            }
             self.declarations(content, name_len)?;
         }
         let (prefix, local) = self.split(name)?;
@@ -741,7 +753,8 @@ impl<'i> Source<'i> for Reader<'i> {
         loop {
             match self.read() {
                 Ok(Markup::Eof) => return Ok(None),
-                Ok(Markup::Other(XmlEvent::Comment(_) | XmlEvent::PI(_))) => {}
+                Ok(Markup::Other(XmlEvent::Comment(text))) if unrepresentable(&text).is_none() => {}
+                Ok(Markup::Other(XmlEvent::PI(text))) if unrepresentable(&text).is_none() => {}
                 Ok(Markup::Text(text)) if text.bytes().all(|octet| octet.is_ascii_whitespace()) => {
                 }
                 _ => return Ok(Some(self.trailing())),
@@ -774,6 +787,29 @@ const MAX_COPIED_NAMESPACE: usize = 1024;
 const SYNTAX_ATTRIBUTE: DecodeErrorKind = DecodeErrorKind::Syntax {
     reason: "a malformed attribute",
 };
+
+const SYNTAX_SPACE: DecodeErrorKind = DecodeErrorKind::Syntax {
+    reason: "no white space before an attribute",
+};
+
+/// Where an attribute follows the value of another at once, which quick-xml does not mind.
+fn unspaced_attribute(attributes: &str) -> Option<usize> {
+    let octets = attributes.as_bytes();
+    let mut at = 0;
+    loop {
+        let rest = octets.get(at..)?;
+        let open = memchr::memchr2(b'"', b'\'', rest)?;
+        let value = rest.get(open.saturating_add(1)..)?;
+        let close = memchr::memchr(*rest.get(open)?, value)?;
+        at = at
+            .saturating_add(open)
+            .saturating_add(close)
+            .saturating_add(2);
+        if !octets.get(at)?.is_ascii_whitespace() {
+            return Some(at);
+        }
+    }
+}
 
 /// The attributes of a tag, without the check for repetitions that takes quadratic time.
 fn attributes(content: &str, name_len: usize) -> Attributes<'_> {

@@ -296,7 +296,7 @@ impl Sink for Writer {
         self.begin(element);
     }
 
-    fn start_foreign(&mut self, name: &Name) -> Result {
+    fn start_foreign(&mut self, name: &Name, _parent: Option<Element>) -> Result {
         check_name(name)?;
         self.check(&name.namespace)?;
         self.begin_foreign(name);

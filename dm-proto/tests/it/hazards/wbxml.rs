@@ -315,7 +315,8 @@ fn starts_and_ends_match() {
 fn unknown_tokens_and_pages_are_kept_as_unknown_elements() {
     for (content, page, token) in [
         ("3f", 0, 0x3F),
-        ("00 02 05", 2, 0x05),
+        ("00 02 3f", 2, 0x3F),
+        ("00 03 05", 3, 0x05),
         ("00 ff 3f", 255, 0x3F),
     ] {
         let decoded = read(&format!("{HEADER} {BODY} {content} 01 01"));

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use dm_proto::{
     Data, DecodeErrorKind as Kind, EncodeError, Limits,
-    codec::{DecodeOptions, Encoding, decode, encode},
+    codec::{DecodeOptions, Encoding, ToleranceKind, decode, encode},
     message::{Alert, Item, Replace, SyncMl},
 };
 
@@ -328,4 +328,35 @@ fn white_space_between_elements_takes_no_memory() {
         .with_memory(64 << 10);
     let decoded = decode(Encoding::Xml, &octets, &DecodeOptions::lenient(limits));
     assert!(decoded.expect("a message").message.is_final);
+}
+
+#[test]
+fn an_attribute_has_white_space_before_it() {
+    for attributes in [
+        "a='1'¦b='2'",
+        "xmlns:a=\"u\"¦b='2'",
+        "a='1' b = '>' c='2'¦d='3'",
+    ] {
+        let octets = format!("<SyncML {attributes}><SyncHdr/><SyncBody/></SyncML>");
+        let reason = "no white space before an attribute";
+        refused(&octets, &Kind::Syntax { reason });
+    }
+    let spaced = "<SyncML\ta='1'\r\nb = \"it's\" ><SyncHdr\tc=''/><SyncBody/></SyncML>";
+    read(Encoding::Xml, &spaced.into());
+}
+
+#[test]
+fn comments_and_instructions_hold_text_only() {
+    let kind = |value| Kind::InvalidCharacter { value };
+    refused_in_data("<!-- ¦\u{1} -->", &kind(1));
+    refused_in_data("<?pi ¦\u{FFFE}?>", &kind(0xFFFE));
+    assert_eq!(data("<!-- \r\n\u{E9} -->a<?pi \t?>"), "a");
+
+    // Behind the root it is no comment either.
+    let octets = [&document("")[..], b"<!--\x02-->"].concat();
+    let decoded = read(Encoding::Xml, &octets.into());
+    assert_eq!(
+        kinds(&decoded).last(),
+        Some(&ToleranceKind::TrailingBytes { count: 8 })
+    );
 }

@@ -184,6 +184,61 @@ fn a_document_inside_a_message_is_shown_below_its_item() {
 }
 
 #[test]
+fn a_document_inside_a_message_goes_from_one_encoding_to_the_other() {
+    let message = format!(
+        "<SyncML xmlns=\"SYNCML:SYNCML1.2\"><SyncHdr><VerDTD>1.2</VerDTD><VerProto>DM/1.2</VerProto>\
+         <SessionID>1</SessionID><MsgID>1</MsgID><Target><LocURI>t</LocURI></Target>\
+         <Source><LocURI>s</LocURI></Source></SyncHdr><SyncBody><Add><CmdID>1</CmdID>\
+         <Item><Target><LocURI>./Acc</LocURI></Target><Meta>\
+         <Type xmlns=\"syncml:metinf\">application/vnd.syncml.dmtnds+xml</Type></Meta>\
+         <Data>{TNDS}</Data></Item></Add><Final/></SyncBody></SyncML>"
+    );
+    let there = inspect(&["decode", "--to", "wbxml", "-"], message.as_bytes());
+    assert_eq!(there.status.code(), Some(0));
+    let public_id = b"-//OMA//DTD-DM-DDF 1.2//EN";
+    assert!(there.stdout.windows(26).any(|octets| octets == public_id));
+    let back = convert(&["decode", "--to", "xml", "-"], &there.stdout);
+    assert_eq!(text(&back).trim_end(), message);
+}
+
+#[test]
+fn a_broken_document_inside_a_message_is_called_that_and_keeps_its_secrets() {
+    let message = "<SyncML xmlns='SYNCML:SYNCML1.2'><SyncHdr><VerDTD>1.2</VerDTD><VerProto>DM/1.2</VerProto>\
+        <SessionID>1</SessionID><MsgID>1</MsgID><Target><LocURI>t</LocURI></Target>\
+        <Source><LocURI>s</LocURI></Source></SyncHdr><SyncBody><Add><CmdID>1</CmdID><Item>\
+        <Meta><Type xmlns='syncml:metinf'>application/vnd.syncml.dmtnds+xml</Type></Meta>\
+        <Data>&lt;MgmtTree>&lt;AAuthSecret>hidden&lt;/x></Data></Item></Add><Final/></SyncBody></SyncML>";
+    let outline = convert(&["decode", "-"], message.as_bytes());
+    let outline = text(&outline);
+    assert!(
+        outline.contains(
+            "= (33 octets, not the document they should be: xml byte 29 at MgmtTree/AAuthSecret: "
+        ),
+        "{outline}"
+    );
+    assert!(!outline.contains("hidden"), "{outline}");
+}
+
+#[test]
+fn wbxml_that_does_not_say_what_it_is_can_be_told() {
+    let meta = "<MetInf xmlns=\"syncml:metinf\"><Format>chr</Format></MetInf>";
+    let mut wbxml = convert(&["decode", "--to", "wbxml", "-"], meta.as_bytes());
+    // Public identifier 1, "unknown", in place of 0x1202; and no root that gives it away.
+    wbxml.splice(1..3, [0x01]);
+    wbxml.splice(4..7, [0x46]);
+    refused(
+        &inspect(&["decode", "-"], &wbxml),
+        "wbxml byte 4 at Alert: the root element is \"Alert\", not \"SyncML\" \
+         (--doc tells what it is if it is no message)",
+    );
+    wbxml.splice(4..5, [0x00, 0x01, 0x4E]);
+    let arguments = ["decode", "--doc", "metinf", "--to", "xml", "-"];
+    let shown = convert(&arguments, &wbxml);
+    let lines: String = text(&shown).lines().map(str::trim_start).collect();
+    assert_eq!(lines, meta);
+}
+
+#[test]
 fn broken_documents_are_refused_with_their_place_and_path() {
     for (input, expected) in [
         (
