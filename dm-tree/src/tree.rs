@@ -373,6 +373,25 @@ impl<'t> Transaction<'t> {
         }
     }
 
+    /// A record, as this transaction sees it.
+    pub(crate) fn record(&self, kind: Kind, id: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        for layer in self.layers.iter().rev() {
+            if let Some(record) = layer.records.get(&(kind, id)) {
+                return Ok(record.clone());
+            }
+        }
+        self.store.record(kind, id)
+    }
+
+    /// Lets a node that this transaction has written keep its value in spool records.
+    pub(crate) fn adopt(&mut self, uri: &NodeUri, records: core::ops::Range<u64>) {
+        if let Some(layer) = self.layers.last_mut()
+            && layer.nodes.get(uri).is_some_and(Option::is_some)
+        {
+            layer.adopted.insert(uri.clone(), records);
+        }
+    }
+
     /// Makes everything durable; open savepoints are kept.
     ///
     /// # Errors

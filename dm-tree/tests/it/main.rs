@@ -8,6 +8,7 @@ mod execute;
 mod fixture;
 mod hooks;
 mod inbox;
+mod large;
 mod options;
 mod power_cut;
 mod std_objects;

@@ -81,6 +81,8 @@ pub struct Config {
     pub state: PathBuf,
     /// The encoding of its messages. Default WBXML.
     pub encoding: Encoding,
+    /// The largest message in octets that it takes: what is larger comes in pieces. Default 64 KiB.
+    pub max_msg_size: u64,
     /// When it answers and runs. Default [`Reporting::InSession`].
     pub reporting: Reporting,
     /// What can be wiped. Default [`Category::usual`].
@@ -103,6 +105,7 @@ impl Config {
             root: root.into(),
             state: state.into(),
             encoding: Encoding::Wbxml,
+            max_msg_size: 64 << 10,
             reporting: Reporting::default(),
             categories: Category::usual(),
             limits: PackageLimits::default(),
@@ -111,6 +114,9 @@ impl Config {
         }
     }
 }
+
+/// The largest package in octets that is taken in a session: it is held in memory once it is whole.
+const LARGEST_OBJECT: u64 = 16 << 20;
 
 /// Both sides' credentials, with one scheme for both.
 pub fn credentials(scheme: Scheme, name: &str, password: &str) -> Credentials {
@@ -231,6 +237,8 @@ impl Device {
         let objects = objects(&config, &root, &factory, &packages, &user)?;
         let mut agent_config = AgentConfig::default();
         agent_config.session.encoding = config.encoding;
+        agent_config.session.max_msg_size = config.max_msg_size;
+        agent_config.session.max_obj_size = config.limits.package.min(LARGEST_OBJECT);
         agent_config.resynchronization = config.resynchronization;
         let store = Box::new(Redb::open(&tree)?);
         let mut agent = Agent::open(store, objects, agent_config, now())?;
