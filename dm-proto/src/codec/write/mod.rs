@@ -170,10 +170,9 @@ impl<S: Sink> Grammar<'_, S> {
         if let 100..=999 = number
             && extra.is_empty()
         {
-            let digit = |unit: u64| b'0'.wrapping_add((number / unit % 10) as u8);
-            return self
-                .sink
-                .digits(element, &[digit(100), digit(10), digit(1)]);
+            let digits = [number / 100, number / 10 % 10, number % 10];
+            let digits = digits.map(|digit| b'0'.wrapping_add(digit as u8));
+            return self.sink.digits(element, &digits);
         }
         // `fmt` would take longer than the rest of the element.
         let mut digits = [0_u8; 20];
