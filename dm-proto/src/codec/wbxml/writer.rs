@@ -23,8 +23,11 @@ pub(in crate::codec) struct Writer {
     /// Where its first element begins, after the length of the table, which is one octet.
     content: usize,
     page: u8,
-    /// Where the token of the element that just began stands, while nothing of it is written.
-    fresh: Option<usize>,
+    /// Where the token of the innermost element stands, while it is fresh.
+    tag: usize,
+    /// How long the body is as long as nothing of the element that began last is written; otherwise
+    /// it is another length. So whatever is written need not say that an element has content.
+    fresh: usize,
     /// Whether its attribute list is open.
     in_attributes: bool,
 }
@@ -55,7 +58,8 @@ impl Writer {
             content: body.len(),
             body,
             page: 0,
-            fresh: None,
+            tag: 0,
+            fresh: NOT_FRESH,
             in_attributes: false,
         }
     }
@@ -94,7 +98,7 @@ impl Writer {
         }
         self.body.truncate(mark.body);
         self.page = mark.page;
-        self.fresh = None;
+        self.fresh = NOT_FRESH;
         self.in_attributes = false;
     }
 
@@ -133,7 +137,7 @@ impl Writer {
     /// Where a child of the innermost element goes, with a switch to its page.
     #[inline]
     fn enter(&mut self, element: Element) {
-        self.content();
+        self.close_attributes();
         let page = element.page();
         if page != self.page {
             self.switch(page);
@@ -142,27 +146,16 @@ impl Writer {
 
     #[inline]
     fn begin(&mut self, tag: u8) {
-        self.fresh = Some(self.body.len());
+        self.tag = self.body.len();
         // Most elements have content: without it the bit is taken away at the end.
         self.body.push(tag | token::CONTENT);
+        self.fresh = self.body.len();
     }
 
     #[inline(never)]
     fn switch(&mut self, page: u8) {
         self.body.extend_from_slice(&[token::SWITCH_PAGE, page]);
         self.page = page;
-    }
-
-    /// The token of the element that just began.
-    fn fresh_tag(&mut self) -> Option<&mut u8> {
-        self.fresh.and_then(|at| self.body.get_mut(at))
-    }
-
-    /// The element that just began turns out to have content.
-    #[inline]
-    fn content(&mut self) {
-        self.close_attributes();
-        self.fresh = None;
     }
 
     #[inline(always)]
@@ -176,6 +169,11 @@ impl Writer {
     fn end_attributes(&mut self) {
         self.body.push(token::END);
         self.in_attributes = false;
+        self.fresh = self.body.len();
+    }
+
+    fn is_fresh(&self) -> bool {
+        self.fresh == self.body.len()
     }
 
     /// The offset of a name in the string table.
@@ -199,7 +197,7 @@ impl Writer {
 
     fn raw_attribute(&mut self, name: &str, value: &str) -> Result {
         if !self.in_attributes {
-            if let Some(tag) = self.fresh_tag() {
+            if let Some(tag) = self.body.get_mut(self.tag) {
                 *tag |= token::ATTRIBUTES;
             }
             self.in_attributes = true;
@@ -207,42 +205,60 @@ impl Writer {
         let offset = self.name(name)?;
         self.body.push(token::LITERAL);
         integer::write(&mut self.body, offset);
-        self.string(value)
+        self.string(value)?;
+        self.fresh = self.body.len();
+        Ok(())
     }
 
     /// Writes an element that holds text, which these octets are.
     fn leaf_of(&mut self, tag: u8, text: &[u8]) -> Result {
         let content = tag | token::CONTENT;
-        let head = u16::from_le_bytes([content, token::STR_I]);
-        if text.is_empty() {
-            self.body.push(tag);
-            return Ok(());
+        let head = [content, token::STR_I];
+        // What is short is put together from its two ends, which meet or overlap: a copy of known length
+        // takes a few instructions, one of any length a call.
+        match (text.len(), text.first_chunk(), text.last_chunk()) {
+            (0, ..) => {
+                self.body.push(tag);
+                return Ok(());
+            }
+            (1..=3, ..) if self.few(head, text) => return Ok(()),
+            (4..=8, Some(first), Some(last)) => {
+                let both = u64::from(u32::from_le_bytes(*first)) << 32
+                    | u64::from(u32::from_le_bytes(*last));
+                if zeros(both) == 0 {
+                    self.ends::<4, 12>(head, text.len(), first, last);
+                    return Ok(());
+                }
+            }
+            _ => {}
         }
-        // What is short is put together in a register, its end included: writing pieces of a few
-        // octets takes longer. What is too much of it goes again.
-        let (length, bits) = (text.len(), bits_of(text.len()));
-        if length <= 4
-            && let Some(word) = word_of(text)
+        if let (9..=16, Some(first), Some(last)) =
+            (text.len(), text.first_chunk(), text.last_chunk())
+            && zeros(u64::from_le_bytes(*first)) | zeros(u64::from_le_bytes(*last)) == 0
         {
-            let word = word | END_OF_STRING.wrapping_shl(bits);
-            self.put(length, (word << 16 | u64::from(head)).to_le_bytes());
+            self.ends::<8, 20>(head, text.len(), first, last);
             return Ok(());
         }
-        if (8..=12).contains(&length)
-            && let Some((first, last)) = words_of(text)
+        if let (17..=32, Some(first), Some(last)) =
+            (text.len(), text.first_chunk(), text.last_chunk())
+            && !any_nul::<16>(first, last)
         {
-            let last = u128::from(last).wrapping_shl(bits.wrapping_sub(64));
-            let word = u128::from(first) | last | u128::from(END_OF_STRING).wrapping_shl(bits);
-            self.put(length, (word << 16 | u128::from(head)).to_le_bytes());
+            self.ends::<16, 36>(head, text.len(), first, last);
             return Ok(());
         }
-        if length <= 7
-            && let Some(word) = word_of(text)
+        if let (33..=64, Some(first), Some(last)) =
+            (text.len(), text.first_chunk(), text.last_chunk())
+            && !any_nul::<32>(first, last)
         {
-            let word = u128::from(word) | u128::from(END_OF_STRING).wrapping_shl(bits);
-            self.put(length, (word << 16 | u128::from(head)).to_le_bytes());
+            self.ends::<32, 68>(head, text.len(), first, last);
             return Ok(());
         }
+        self.any_text(content, text)
+    }
+
+    /// Writes an element that holds text of any length.
+    #[inline(never)]
+    fn any_text(&mut self, content: u8, text: &[u8]) -> Result {
         let from = self.body.len();
         self.body.reserve(text.len().saturating_add(4));
         self.body.extend_from_slice(&[content, token::STR_I]);
@@ -261,12 +277,56 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes the element whose text has this length, of which these octets are the beginning and more.
+    /// Writes an element that holds one to three octets, unless one is NUL.
     #[inline(always)]
-    fn put<const N: usize>(&mut self, text: usize, octets: [u8; N]) {
-        let length = self.body.len().saturating_add(text).saturating_add(4);
-        self.body.extend_from_slice(&octets);
+    fn few(&mut self, head: [u8; 2], text: &[u8]) -> bool {
+        let word = match *text {
+            [a] if a != 0 => u32::from(a),
+            [a, b] if a != 0 && b != 0 => u32::from(u16::from_le_bytes([a, b])),
+            [a, b, c] if a != 0 && b != 0 && c != 0 => {
+                u32::from(u16::from_le_bytes([a, b])) | u32::from(c) << 16
+            }
+            _ => return false,
+        };
+        let bits = (text.len() as u32).wrapping_mul(8);
+        let end = u64::from(token::END).wrapping_shl(bits.wrapping_add(24));
+        let word = u64::from(u16::from_le_bytes(head)) | u64::from(word) << 16 | end;
+        let length = self.body.len().saturating_add(text.len()).saturating_add(4);
+        self.body.extend_from_slice(&word.to_le_bytes());
         self.body.truncate(length);
+        true
+    }
+
+    /// Writes an element that holds a text of this length that begins and ends so. `ROOM` is what is
+    /// written around a text of twice `N` octets and that.
+    #[inline(always)]
+    fn ends<const N: usize, const ROOM: usize>(
+        &mut self,
+        head: [u8; 2],
+        length: usize,
+        first: &[u8; N],
+        last: &[u8; N],
+    ) {
+        const { assert!(ROOM == 2 * N + 4) };
+        let end = self.body.len().saturating_add(length).saturating_add(4);
+        // The NUL after the text is there with this.
+        self.body.extend_from_slice(&[0; ROOM]);
+        if let Some(room) = self.body.last_chunk_mut::<ROOM>()
+            && let Some((start, rest)) = room.split_first_chunk_mut()
+        {
+            *start = head;
+            if let Some(place) = rest.first_chunk_mut() {
+                *place = *first;
+            }
+            let tail = rest.get_mut(length.wrapping_sub(N)..);
+            if let Some((place, after)) = tail.and_then(<[u8]>::split_first_chunk_mut)
+                && let Some(after) = after.get_mut(1)
+            {
+                *place = *last;
+                *after = token::END;
+            }
+        }
+        self.body.truncate(end);
     }
 
     fn string(&mut self, text: &str) -> Result {
@@ -320,7 +380,7 @@ impl Sink for Writer {
     }
 
     fn start_in(&mut self, element: Element, parent: Option<Element>) {
-        self.content();
+        self.close_attributes();
         let page = element.page();
         // A reader may take a page 1 that no switch precedes for one left over: outside `Meta`.
         let is_unusual = parent
@@ -333,7 +393,7 @@ impl Sink for Writer {
 
     fn start_foreign(&mut self, name: &Name, parent: Option<Element>) -> Result {
         check_name(name)?;
-        self.content();
+        self.close_attributes();
         if name.namespace == UNKNOWN_TOKENS
             && let Some((page, tag)) = unknown_token(&name.local)
         {
@@ -357,6 +417,7 @@ impl Sink for Writer {
         self.begin(token::LITERAL);
         let offset = self.name(&name.local)?;
         integer::write(&mut self.body, offset);
+        self.fresh = self.body.len();
         if !name.namespace.is_empty() {
             self.raw_attribute("xmlns", &name.namespace)?;
         }
@@ -365,7 +426,7 @@ impl Sink for Writer {
 
     fn attribute(&mut self, name: &Name, value: &str) -> Result {
         check_name(name)?;
-        if self.fresh.is_none() {
+        if !self.is_fresh() {
             return Err(EncodeError::MalformedFragment.into());
         }
         // The name `xmlns` gives an element its namespace; a NUL would end a string of the table.
@@ -380,30 +441,32 @@ impl Sink for Writer {
 
     fn text(&mut self, text: &str) -> Result {
         if !text.is_empty() {
-            self.content();
+            self.close_attributes();
         }
         self.string(text)
     }
 
     fn opaque(&mut self, octets: &[u8]) -> Result {
-        self.content();
+        self.close_attributes();
         self.octets(octets)
     }
 
     fn force_content(&mut self) {
-        self.content();
+        self.close_attributes();
+        self.fresh = NOT_FRESH;
     }
 
     #[inline]
     fn end(&mut self) {
         self.close_attributes();
-        match self.fresh_tag() {
-            None => self.body.push(token::END),
-            Some(tag) => {
-                *tag &= !token::CONTENT;
-                self.fresh = None;
-            }
+        if !self.is_fresh() {
+            self.body.push(token::END);
+            return;
         }
+        if let Some(tag) = self.body.get_mut(self.tag) {
+            *tag &= !token::CONTENT;
+        }
+        self.fresh = NOT_FRESH;
     }
 
     fn can_hold(_: &str) -> bool {
@@ -411,44 +474,17 @@ impl Sink for Writer {
     }
 }
 
-/// What follows an inline string that is all of its element, from the lowest octet on.
-const END_OF_STRING: u64 = (token::END as u64) << 8;
+/// A length that no body has.
+const NOT_FRESH: usize = 0;
 
 /// How much is looked at before it is copied.
 const BLOCK: usize = 8 << 10;
 
-/// How many bits so few octets have.
+/// Whether one of the octets is NUL. All are looked at, so that the compiler uses vectors.
 #[inline(always)]
-fn bits_of(octets: usize) -> u32 {
-    (octets as u32 & 15).wrapping_mul(8)
-}
-
-/// One to seven octets as a little-endian number, unless one is NUL.
-#[inline(always)]
-fn word_of(octets: &[u8]) -> Option<u64> {
-    let bits = bits_of(octets.len());
-    let word = match (octets.first_chunk::<4>(), octets.last_chunk::<4>()) {
-        (Some(first), Some(last)) => {
-            let (first, last) = (u32::from_le_bytes(*first), u32::from_le_bytes(*last));
-            u64::from(first) | u64::from(last).wrapping_shl(bits.wrapping_sub(32))
-        }
-        _ => match *octets {
-            [a] => u64::from(a),
-            [a, b] => u64::from(u16::from_le_bytes([a, b])),
-            [a, b, c] => u64::from(u32::from_le_bytes([a, b, c, 0])),
-            _ => return None,
-        },
-    };
-    // Only what is above the text may be zero.
-    (zeros(word | u64::MAX.wrapping_shl(bits)) == 0).then_some(word)
-}
-
-/// The first and the last eight octets of a text as little-endian numbers, unless one of them is NUL.
-#[inline(always)]
-fn words_of(octets: &[u8]) -> Option<(u64, u64)> {
-    let first = u64::from_le_bytes(*octets.first_chunk()?);
-    let last = u64::from_le_bytes(*octets.last_chunk()?);
-    (zeros(first) | zeros(last) == 0).then_some((first, last))
+fn any_nul<const N: usize>(first: &[u8; N], last: &[u8; N]) -> bool {
+    let either = |any, (&a, &b): (&u8, &u8)| any | (a == 0) | (b == 0);
+    first.iter().zip(last).fold(false, either)
 }
 
 const VERSION: u8 = 0x02;
@@ -479,4 +515,87 @@ fn unknown_token(local: &str) -> Option<(u8, u8)> {
     let is_unknown =
         (0x05..=token::IDENTITY).contains(&tag) && Element::from_token(page, tag).is_none();
     is_unknown.then_some((page, tag))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The octets of `<Data>` with this text in a document.
+    fn data(text: &[u8]) -> Vec<u8> {
+        let mut writer = Writer::new("1.2");
+        let content = writer.content;
+        writer
+            .leaf(
+                Element::Data,
+                core::str::from_utf8(text).expect("the text is ascii"),
+            )
+            .expect("a short text has a form");
+        writer.body.split_off(content)
+    }
+
+    #[test]
+    fn a_text_of_any_length_is_an_inline_string_and_one_with_nul_is_opaque() {
+        assert_eq!(data(b""), [0x0F]);
+        let alphabet: Vec<u8> = (b'!'..=b'z').cycle().take(200).collect();
+        for length in 1..alphabet.len() {
+            let mut text = alphabet.get(..length).expect("it is longer").to_vec();
+            let string = [&[0x4F, token::STR_I], text.as_slice(), &[0, token::END]].concat();
+            assert_eq!(data(&text), string);
+            for at in 0..length {
+                let kept = text.get(at).copied().expect("it is within");
+                *text.get_mut(at).expect("it is within") = 0;
+                let mut opaque = alloc::vec![0x4F, token::OPAQUE];
+                integer::write(&mut opaque, u32::try_from(length).expect("it is short"));
+                opaque.extend_from_slice(&text);
+                opaque.push(token::END);
+                assert_eq!(data(&text), opaque, "{length} octets, NUL at {at}");
+                *text.get_mut(at).expect("it is within") = kept;
+            }
+        }
+    }
+
+    #[test]
+    fn an_element_without_content_loses_the_bit_and_one_with_content_keeps_it() {
+        let mut writer = Writer::new("1.2");
+        let content = writer.content;
+        writer.start(Element::Item);
+        writer.start(Element::Target);
+        writer.end();
+        writer.end();
+        writer.start(Element::Item);
+        writer.force_content();
+        writer.end();
+        writer.start(Element::Item);
+        writer.text("").expect("no text has a form");
+        writer.end();
+        assert_eq!(
+            writer.body.split_off(content),
+            [0x54, 0x2E, token::END, 0x54, token::END, 0x14]
+        );
+    }
+
+    #[test]
+    fn an_attribute_stands_only_on_an_element_that_just_began() {
+        let name = Name::new("", "a");
+        let mut writer = Writer::new("1.2");
+        let content = writer.content;
+        writer.start(Element::Item);
+        writer.attribute(&name, "v").expect("it just began");
+        writer.start(Element::Target);
+        writer.attribute(&name, "").expect("it just began");
+        writer.end();
+        assert_eq!(
+            writer.attribute(&name, "v").map_err(|error| *error),
+            Err(EncodeError::MalformedFragment)
+        );
+        writer.end();
+        #[rustfmt::skip]
+        let octets = [
+            0xD4, token::LITERAL, 0, token::STR_I, b'v', 0, token::END,
+            0xAE, token::LITERAL, 0, token::END,
+            token::END,
+        ];
+        assert_eq!(writer.body.split_off(content), octets);
+    }
 }

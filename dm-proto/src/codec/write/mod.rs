@@ -94,12 +94,17 @@ impl<S: Sink> Grammar<'_, S> {
     }
 
     /// Begins an element, with the foreign attributes that `extra` has for it.
-    #[inline]
+    #[inline(always)]
     fn start(&mut self, element: Element, on: &str, extra: &Extra) -> Result {
         self.sink.start(element);
         if extra.is_empty() {
             return Ok(());
         }
+        self.attributes(on, extra)
+    }
+
+    #[cold]
+    fn attributes(&mut self, on: &str, extra: &Extra) -> Result {
         for attribute in extra.attributes() {
             if attribute.on == *on {
                 self.sink.attribute(&attribute.name, &attribute.value)?;
@@ -161,6 +166,14 @@ impl<S: Sink> Grammar<'_, S> {
     }
 
     fn number(&mut self, element: Element, number: u64, extra: &Extra) -> Result {
+        // Most are a status or an alert.
+        if let 100..=999 = number
+            && extra.is_empty()
+        {
+            let digits = [number / 100, number / 10 % 10, number % 10];
+            let digits = digits.map(|digit| b'0'.wrapping_add(digit as u8));
+            return self.sink.digits(element, &digits);
+        }
         // `fmt` would take longer than the rest of the element.
         let mut digits = [0_u8; 20];
         let mut first = digits.len();
