@@ -255,6 +255,7 @@ fn dump(store: &dyn Store) -> Dump {
         Kind::Job,
         Kind::Report,
         Kind::Agent,
+        Kind::Spool,
     ] {
         let mut keep = |id, record| {
             records.insert((kind, id), record);
