@@ -10,7 +10,7 @@ use criterion::{
 };
 use dm_benches::tree::{
     Bare, DEEP, ROOT, SERVER, Scratch, command, folder, in_file, in_memory, leaf, map,
-    nodes_to_leaves, replace, run, some_leaf, tree, value,
+    nodes_to_leaves, replace, run, some_leaf, tnds, tree, value,
 };
 use dm_proto::session::Verb;
 use dm_tree::{NodeUri, Right, Tree, store::Redb};
@@ -89,6 +89,14 @@ fn bench_reads(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, tree: &mut 
             assert!(acl.expect("it is there").allows(Right::Get, SERVER));
         });
     });
+    let (read, write) = tnds(tree);
+    group.bench_function(format!("tnds-out/{name}/{nodes}"), |bencher| {
+        bencher.iter(|| assert_eq!(run(&mut tree.begin(0), &read), 1));
+    });
+    // Without the commit: how many nodes there are to write is another matter.
+    group.bench_function(format!("tnds-in/{name}/{nodes}"), |bencher| {
+        bencher.iter(|| assert_eq!(run(&mut tree.begin(0), &write), 0));
+    });
     let all = command(Verb::Get, &format!("{ROOT}?list=StructData"), None);
     group.throughput(Throughput::Elements(u64::from(nodes)));
     group.sample_size(10);
@@ -114,6 +122,15 @@ fn bench_memory(criterion: &mut Criterion) {
                 let value = map.get(black_box(path)).expect("it is there");
                 assert!(!value.is_empty());
                 value
+            });
+        });
+        // What a node costs beside it, which is handed out and not lent.
+        group.bench_function(format!("get-copied/hash-map/{nodes}"), |bencher| {
+            bencher.iter(|| {
+                let path = next.next().expect("it goes round");
+                let value = map.get(black_box(path)).expect("it is there");
+                assert!(!value.is_empty());
+                value.clone()
             });
         });
         drop(map);

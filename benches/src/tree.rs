@@ -288,6 +288,25 @@ pub fn run(transaction: &mut Transaction<'_>, command: &Execute) -> usize {
     answer.results.len()
 }
 
+/// A serialized subtree of about a thousand nodes, as a server reads it, and the command that puts it in
+/// the place of what is there.
+///
+/// # Panics
+///
+/// If the tree refuses.
+#[must_use]
+pub fn tnds(tree: &mut Tree) -> (Execute, Execute) {
+    let group = format!("{ROOT}/Group-000");
+    let read = command(Verb::Get, &format!("{group}?list=TNDS"), None);
+    let mut answer = tree.begin(0).execute(SERVER, &read);
+    assert_eq!(answer.status, StatusCode::OK);
+    let document = answer.results.pop().expect("it is one item");
+    let mut write = command(Verb::Replace, &group, None);
+    write.item.meta = document.meta;
+    write.item.data = document.data;
+    (read, write)
+}
+
 /// A command on a node.
 #[must_use]
 pub fn command(verb: Verb, uri: &str, value: Option<&str>) -> Execute {
@@ -318,6 +337,11 @@ mod tests {
         let leaf = leaf(some_leaf(17, 1000));
         assert_eq!(run(&mut transaction, &command(Verb::Get, &leaf, None)), 1);
         assert_eq!(run(&mut transaction, &command(Verb::Get, DEEP, None)), 1);
+        drop(transaction);
+        let (read, write) = tnds(&mut tree);
+        let mut transaction = tree.begin(0);
+        assert_eq!(run(&mut transaction, &write), 0);
+        assert_eq!(run(&mut transaction, &read), 1);
     }
 
     #[test]

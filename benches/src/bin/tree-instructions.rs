@@ -5,15 +5,16 @@
 //!     target/release/tree-instructions memory get 1000000 10000
 //! ```
 //!
-//! Store: `memory`, `redb`, `map` (only `get`), `bare` (`get` and `replace`). Operation: `get`, `get-parsed`,
-//! `get-command`, `replace`, `children` (of folders of ten), `acl`, `struct`. The total divided by the
+//! Store: `memory`, `redb`, `map` (`get` and `get-copied`), `bare` (`get` and `replace`). Operation: `get`, `get-parsed`,
+//! `get-command`, `replace`, `children` (of folders of ten), `acl`, `struct`, `tnds-out` and
+//! `tnds-in` (of a thousand nodes). The total divided by the
 //! last argument is what one of them takes.
 
 use core::hint::black_box;
 
 use dm_benches::tree::{
     Bare, DEEP, ROOT, SERVER, Scratch, command, folder, in_file, in_memory, leaf, map, replace,
-    run, some_leaf, tree, value,
+    run, some_leaf, tnds, tree, value,
 };
 use dm_proto::session::Verb;
 use dm_tree::{NodeUri, Right, Tree};
@@ -34,7 +35,11 @@ fn main() {
             let map = map(nodes);
             repeat(times, |turn| {
                 let path = leaf(some_leaf(turn, nodes));
-                measured(|| assert!(!map[black_box(&path)].is_empty()));
+                if operation == "get" {
+                    measured(|| assert!(!map[black_box(&path)].is_empty()));
+                } else {
+                    measured(|| drop(black_box(map[black_box(&path)].clone())));
+                }
             });
         }
         "bare" => {
@@ -64,10 +69,13 @@ fn main() {
 
 fn measure(tree: &mut Tree, operation: &str, nodes: u32, times: u32, is_durable: bool) {
     let uri = |text: &str| NodeUri::parse(text).expect("it is one");
+    let (read, write) = tnds(tree);
     repeat(times, |turn| {
         let number = some_leaf(turn, nodes);
         let path = leaf(number);
         match operation {
+            "tnds-out" => measured(|| assert_eq!(run(&mut tree.begin(0), &read), 1)),
+            "tnds-in" => measured(|| assert_eq!(run(&mut tree.begin(0), &write), 0)),
             "get" => measured(|| {
                 drop(black_box(
                     tree.view().node(&uri(&path)).expect("it is there"),

@@ -61,8 +61,12 @@ impl Transaction<'_> {
     /// Takes every right from a server, in the ACLs of the whole tree: what becomes of one whose account is
     /// removed. OMA-TS-DM_TND, ACL, removal of a server.
     ///
-    /// Commands of servers that remove an account do this by themselves; who removes one by an
-    /// [`edit`](Self::edit) calls it.
+    /// Commands of servers that remove an account do this by themselves. An edit does not, by an object
+    /// or by [`edit`](Self::edit): there an account is often gone only until the next line puts it back,
+    /// and its rights would not come back with it. Who removes one for good calls this as well.
+    ///
+    /// It reads every node there is, since any may name the server: some microseconds each, so seconds for
+    /// a million. Only nodes that do name it are written.
     ///
     /// # Errors
     ///

@@ -93,7 +93,13 @@ fn check(setting: &Setting, correlator: Option<&str>, crashes: usize, what: &str
     };
     assert_eq!(outcomes, expected, "{what}");
     assert_eq!(manager.statuses.len(), 1, "one status: {what}");
-    for kind in [Kind::Session, Kind::LastSent, Kind::Job, Kind::Report] {
+    for kind in [
+        Kind::Session,
+        Kind::LastSent,
+        Kind::Job,
+        Kind::Report,
+        Kind::Spool,
+    ] {
         assert_eq!(setting.store.count(kind), 0, "{kind:?} left: {what}");
     }
 }
@@ -211,7 +217,13 @@ fn several_jobs_are_each_started_once_and_each_known_once() {
                 }));
                 told_by.sort();
                 assert_eq!(told_by, ["1", "2", "3"], "{what}");
-                for kind in [Kind::Session, Kind::LastSent, Kind::Job, Kind::Report] {
+                for kind in [
+                    Kind::Session,
+                    Kind::LastSent,
+                    Kind::Job,
+                    Kind::Report,
+                    Kind::Spool,
+                ] {
                     assert_eq!(setting.store.count(kind), 0, "{kind:?} left: {what}");
                 }
             }

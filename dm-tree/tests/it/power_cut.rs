@@ -15,12 +15,12 @@ use dm_proto::{
     message::{Add, Alert, Atomic, Command, Delete, Item, Meta, Replace},
 };
 use dm_tree::{
-    Node, NodeFormat, NodeUri,
+    Node, NodeFormat, NodeUri, Tree,
     store::{Batch, Kind, Memory, Redb, Store, StoreError},
 };
 use redb::{Database, StorageBackend};
 
-use crate::support::{GO, Random, Script, Setting, exec, told, uri};
+use crate::support::{GO, Lock, Random, Script, Setting, exec, told, uri};
 
 /// A disk with a cache: what was not flushed may be lost, in any part and any order.
 #[derive(Clone, Debug, Default)]
@@ -255,6 +255,7 @@ fn dump(store: &dyn Store) -> Dump {
         Kind::Job,
         Kind::Report,
         Kind::Agent,
+        Kind::Spool,
     ] {
         let mut keep = |id, record| {
             records.insert((kind, id), record);
@@ -459,19 +460,53 @@ fn raises_reports_until_it_is_killed() {
             ..Alert::default()
         };
         agent.raise("srv", alert, 1).unwrap();
-        println!("raised {number}");
+        println!("committed {number}");
     }
 }
 
+/// The process that is killed: each of its commits has a node more, the number of it in another node, a
+/// new job, and the end of an old one.
 #[test]
-fn a_killed_process_leaves_all_reports_that_it_told_of() {
-    let path = std::env::temp_dir().join(format!("dm-tree-killed-{}.redb", process::id()));
+#[ignore = "run by `a_killed_process_leaves_nodes_and_jobs_of_one_commit`"]
+fn adds_nodes_and_jobs_until_it_is_killed() {
+    let Ok(path) = std::env::var(KILLED) else {
+        return;
+    };
+    let mut tree = Tree::new(Box::new(Redb::open(path).unwrap()));
+    let object = Lock::new(Script::Now, Arc::default());
+    tree.mount(uri("./Lock"), Box::new(object)).unwrap();
+    let first = tree.view().text(&uri(WISH)).unwrap();
+    let first = first.parse::<u64>().map_or(0, |last| last + 1);
+    for number in first.. {
+        let mut transaction = tree.begin(number);
+        {
+            let mut edit = transaction.edit(&uri("./Lock")).unwrap();
+            edit.put(&format!("n{number}"), Node::interior("")).unwrap();
+            edit.set("Wish", number.to_string()).unwrap();
+        }
+        transaction.put(Kind::Job, number, Some(number.to_le_bytes().to_vec()));
+        if let Some(old) = number.checked_sub(JOBS) {
+            transaction.put(Kind::Job, old, None);
+        }
+        transaction.commit().unwrap();
+        println!("committed {number}");
+    }
+}
+
+const WISH: &str = "./Lock/Wish";
+/// How many jobs there are at a time.
+const JOBS: u64 = 3;
+
+/// Kills a process eight times in the middle of its commits. `check` gets what is found, and the number
+/// of the last commit that the process told of.
+fn kill_again_and_again(test: &str, check: impl Fn(&Dump, u64)) {
+    let path = std::env::temp_dir().join(format!("dm-tree-{test}-{}.redb", process::id()));
     let _ = fs::remove_file(&path);
     let mut random = Random::new(5);
     let mut told = 0;
-    for round in 0..8 {
+    for _ in 0..8 {
         let mut child = process::Command::new(std::env::current_exe().unwrap())
-            .args(["power_cut::raises_reports_until_it_is_killed", "--exact"])
+            .args([&format!("power_cut::{test}"), "--exact"])
             .args(["--ignored", "--nocapture"])
             .env(KILLED, &path)
             .stdout(process::Stdio::piped())
@@ -480,29 +515,54 @@ fn a_killed_process_leaves_all_reports_that_it_told_of() {
             .unwrap();
         let patience = random.below(25);
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let raised = lines.filter_map(|line| {
+        let committed = lines.filter_map(|line| {
             let line = line.unwrap();
-            let (_, number) = line.split_once("raised ")?;
-            number.parse::<usize>().ok()
+            let (_, number) = line.split_once("committed ")?;
+            number.parse::<u64>().ok()
         });
-        told = raised.take(patience as usize + 1).last().unwrap() + 1;
+        told = committed.take(patience as usize + 1).last().unwrap();
         child.kill().unwrap();
         child.wait().unwrap();
-        let store = Redb::open(&path).unwrap();
-        let setting = Setting::new(store, Script::Now, Vec::new());
-        let found = setting.store.count(Kind::Report);
-        // The pipe holds what was raised after what was read.
-        assert!(found >= told, "round {round}: {found} of {told}");
-        let (nodes, records) = dump(&setting.store);
-        assert!(nodes.len() > 20, "round {round}");
-        // Each once, in order, and none but them.
-        let ids: Vec<u64> = records
-            .keys()
-            .filter(|(kind, _)| *kind == Kind::Report)
-            .map(|(_, id)| *id)
-            .collect();
-        assert!(ids.iter().copied().eq(1..=found as u64), "round {round}");
+        check(&dump(&Redb::open(&path).unwrap()), told);
     }
-    assert!(told > 8);
+    assert!(told > 7);
     fs::remove_file(path).unwrap();
+}
+
+fn ids(records: &BTreeMap<(Kind, u64), Vec<u8>>, of: Kind) -> Vec<u64> {
+    let ids = records.keys().filter(|(kind, _)| *kind == of);
+    ids.map(|(_, id)| *id).collect()
+}
+
+#[test]
+fn a_killed_process_leaves_all_reports_that_it_told_of() {
+    kill_again_and_again(
+        "raises_reports_until_it_is_killed",
+        |(nodes, records), told| {
+            assert!(nodes.len() > 20);
+            let found = ids(records, Kind::Report);
+            // The pipe holds what was raised after what was read.
+            assert!(found.len() as u64 > told, "{found:?} of {told}");
+            // Each once, in order, and none but them.
+            assert!(found.iter().copied().eq(1..=found.len() as u64));
+        },
+    );
+}
+
+#[test]
+fn a_killed_process_leaves_nodes_and_jobs_of_one_commit() {
+    kill_again_and_again(
+        "adds_nodes_and_jobs_until_it_is_killed",
+        |(nodes, records), told| {
+            let last = nodes.get(&uri(WISH)).and_then(Node::as_str).unwrap();
+            let last: u64 = last.parse().unwrap();
+            assert!(last >= told, "{last} of {told}");
+            for number in 0..=last + 1 {
+                let name = uri(&format!("./Lock/n{number}"));
+                assert_eq!(nodes.contains_key(&name), number <= last, "{number}");
+            }
+            let open: Vec<u64> = (last.saturating_sub(JOBS - 1)..=last).collect();
+            assert_eq!(ids(records, Kind::Job), open);
+        },
+    );
 }

@@ -1,21 +1,22 @@
 //! [`Folder`]: the children of a node, in the order of their names.
 
 use core::cmp::Ordering;
+use std::sync::Arc;
 
 /// Slots in an order that the caller knows, in pieces, so that an insertion among a million moves
 /// hundreds.
 #[derive(Clone)]
 pub(super) struct Folder {
-    /// The URI of the node: with it a child is told by one look, and not by one for each level.
-    pub(super) path: Box<str>,
+    /// The URI of the node, as its children have it.
+    pub(super) path: Arc<str>,
     /// None is empty.
     pieces: Vec<Vec<u32>>,
 }
 
 impl Folder {
-    pub(super) fn new(path: &str) -> Self {
+    pub(super) fn new(path: Arc<str>) -> Self {
         Self {
-            path: path.into(),
+            path,
             pieces: Vec::new(),
         }
     }
@@ -94,7 +95,7 @@ mod tests {
     #[test]
     fn slots_stand_in_order_whatever_order_they_come_and_go_in() {
         for step in [1_u32, 7, 3001, 4999] {
-            let mut folder = Folder::new("");
+            let mut folder = Folder::new(Arc::default());
             let mut known = std::collections::BTreeSet::new();
             for number in 0..5000_u32 {
                 let slot = number * step % 5003;
@@ -115,7 +116,7 @@ mod tests {
 
     #[test]
     fn removing_what_is_not_there_changes_nothing() {
-        let mut folder = Folder::new("");
+        let mut folder = Folder::new(Arc::default());
         folder.remove(|other| other.cmp(&1));
         assert!(folder.is_empty());
         folder.insert(2, |other| other.cmp(&2));

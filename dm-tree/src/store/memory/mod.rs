@@ -5,7 +5,10 @@ mod path_hash;
 mod slot;
 
 use core::hash::{BuildHasherDefault, Hasher};
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use dm_proto::Text;
 
@@ -19,7 +22,7 @@ use crate::{Acl, Node, NodeUri};
 
 /// A store in memory: for tests, and for devices whose tree is made anew at every start.
 ///
-/// A node takes some 130 octets beside its name and value. Reading one costs the hash of its URI,
+/// A node takes some 145 octets beside its name and value. Reading one costs the hash of its URI,
 /// whatever the size of the tree.
 #[derive(Clone, Default)]
 pub struct Memory {
@@ -41,7 +44,7 @@ impl Memory {
         let mut at = *self.index.get(&key(hash))?;
         loop {
             let slot = self.slots.get(at)?;
-            if slot.hash == hash && self.is_at(slot, path) {
+            if slot.hash == hash && slot.is_at(path) {
                 return Some(at);
             }
             at = slot.next;
@@ -50,21 +53,6 @@ impl Memory {
 
     fn slot(&self, uri: &NodeUri) -> Option<&Slot> {
         self.slots.get(self.find(uri.as_str())?)
-    }
-
-    /// Whether a slot is the one of a path.
-    fn is_at(&self, slot: &Slot, path: &str) -> bool {
-        let Some(before) = path.strip_suffix(slot.name.as_str()) else {
-            return false;
-        };
-        match self.slots.get(slot.parent) {
-            None => before.is_empty(),
-            // Who has a child has a folder.
-            Some(parent) => {
-                let folder = parent.folder.as_ref();
-                before.strip_suffix('/') == folder.map(|folder| &*folder.path)
-            }
-        }
     }
 
     fn children_of(&self, uri: &NodeUri) -> impl Iterator<Item = &Slot> {
@@ -102,14 +90,19 @@ impl Memory {
     /// Makes a slot that is missing, below one that is not.
     fn link(&mut self, path: &str, name: &str, parent: u32) -> u32 {
         let hash = self.hasher.hash(path);
-        let number = self.slots.insert(Slot::new(hash, name.into(), parent));
+        let folder = self.slots.get(parent).and_then(|slot| slot.folder.as_ref());
+        let above = match folder {
+            Some(folder) => Arc::clone(&folder.path),
+            None => path.rsplit_once('/').map_or("", |(above, _)| above).into(),
+        };
+        let slot = Slot::new(hash, name.into(), Arc::clone(&above), parent);
+        let number = self.slots.insert(slot);
         if let Some(first) = self.index.insert(key(hash), number)
             && let Some(slot) = self.slots.get_mut(number)
         {
             slot.next = first;
         }
-        let above = path.rsplit_once('/').map_or("", |(above, _)| above);
-        self.with_folder(parent, above, |folder, slots| {
+        self.with_folder(parent, &above, |folder, slots| {
             folder.insert(number, |other| name_of(slots, other).cmp(name));
         });
         number
@@ -121,8 +114,8 @@ impl Memory {
             && !slot.is_needed()
         {
             let (hash, next, parent) = (slot.hash, slot.next, slot.parent);
-            let name = slot.name.clone();
-            self.with_folder(parent, "", |folder, slots| {
+            let (name, above) = (slot.name.clone(), Arc::clone(&slot.above));
+            self.with_folder(parent, &above, |folder, slots| {
                 folder.remove(|other| name_of(slots, other).cmp(name.as_str()));
             });
             self.unlink(hash, at, next);
@@ -155,12 +148,12 @@ impl Memory {
     }
 
     /// Changes the children of a slot, which has none meanwhile. `path` is for its first child.
-    fn with_folder(&mut self, slot: u32, path: &str, change: impl FnOnce(&mut Folder, &Slab)) {
+    fn with_folder(&mut self, slot: u32, path: &Arc<str>, change: impl FnOnce(&mut Folder, &Slab)) {
         let Some(parent) = self.slots.get_mut(slot) else {
             return;
         };
         let folder = parent.folder.take();
-        let mut folder = folder.unwrap_or_else(|| Box::new(Folder::new(path)));
+        let mut folder = folder.unwrap_or_else(|| Box::new(Folder::new(Arc::clone(path))));
         change(&mut folder, &self.slots);
         if !folder.is_empty()
             && let Some(parent) = self.slots.get_mut(slot)

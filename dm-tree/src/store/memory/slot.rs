@@ -1,5 +1,7 @@
 //! [`Slab`] and [`Slot`]: nodes at rest, as small as they can be.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use dm_proto::Text;
 
@@ -14,11 +16,18 @@ pub(super) struct Slab {
 }
 
 /// A place in the tree: a node, or only the way to one.
+///
+/// In a tree that is larger than the caches of the processor, reading a node costs what it touches. So a
+/// slot is two lines of a cache side by side, and has all that tells it from others but for the octets of
+/// [`above`](Self::above).
 #[derive(Clone)]
+#[repr(align(128))]
 pub(super) struct Slot {
     /// Of the whole path.
     pub(super) hash: u64,
     pub(super) name: Text,
+    /// The URI of the parent, shared with its other children; empty for the root.
+    pub(super) above: Arc<str>,
     /// [`NONE`] for the root.
     pub(super) parent: u32,
     /// The next slot with the same key in the index.
@@ -28,9 +37,18 @@ pub(super) struct Slot {
     format: Option<NodeFormat>,
     ver_no: u16,
     tstamp: u64,
-    type_: Text,
+    type_: Type,
     value: Value,
     extra: Option<Box<Extra>>,
+}
+
+/// The type of nearly every node, or that it is another one.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Type {
+    Empty,
+    Plain,
+    /// Stands in [`Extra`].
+    Other,
 }
 
 /// What few nodes have.
@@ -38,6 +56,8 @@ pub(super) struct Slot {
 struct Extra {
     acl: Acl,
     title: Text,
+    /// Where it is [another one](Type::Other).
+    type_: Text,
 }
 
 /// A value that keeps nothing else alive.
@@ -95,7 +115,7 @@ impl Slab {
 
     pub(super) fn remove(&mut self, slot: u32) {
         if let Some(place) = self.get_mut(slot) {
-            *place = Slot::new(0, Text::EMPTY, NONE);
+            *place = Slot::new(0, Text::EMPTY, Arc::default(), NONE);
             self.free.push(slot);
         }
     }
@@ -103,32 +123,50 @@ impl Slab {
 
 impl Slot {
     /// A place without a node.
-    pub(super) fn new(hash: u64, name: Text, parent: u32) -> Self {
+    pub(super) fn new(hash: u64, name: Text, above: Arc<str>, parent: u32) -> Self {
         Self {
             hash,
             name,
+            above,
             parent,
             next: NONE,
             folder: None,
             format: None,
             ver_no: 0,
             tstamp: 0,
-            type_: Text::EMPTY,
+            type_: Type::Empty,
             value: Value::EMPTY,
             extra: None,
         }
     }
 
+    /// Whether it is the slot of a path.
+    pub(super) fn is_at(&self, path: &str) -> bool {
+        let Some(before) = path.strip_suffix(self.name.as_str()) else {
+            return false;
+        };
+        if self.parent == NONE {
+            return before.is_empty();
+        }
+        before.strip_suffix('/') == Some(&*self.above)
+    }
+
     /// The node.
     pub(super) fn node(&self) -> Option<Node> {
+        let format = self.format?;
+        let (acl, title, other) = match &self.extra {
+            None => (Acl::default(), Text::EMPTY, Text::EMPTY),
+            Some(extra) => (extra.acl.clone(), extra.title.clone(), extra.type_.clone()),
+        };
         Some(Node {
-            format: self.format?,
-            type_: self.type_.clone(),
-            title: self
-                .extra
-                .as_ref()
-                .map_or(Text::EMPTY, |extra| extra.title.clone()),
-            acl: self.acl()?.cloned().unwrap_or_default(),
+            format,
+            type_: match self.type_ {
+                Type::Empty => Text::EMPTY,
+                Type::Plain => PLAIN_TEXT,
+                Type::Other => other,
+            },
+            title,
+            acl,
             value: self.value.to_bytes(),
             tstamp: self.tstamp,
             ver_no: self.ver_no,
@@ -145,21 +183,29 @@ impl Slot {
     pub(super) fn set(&mut self, node: Option<Node>) {
         let Some(node) = node else {
             self.format = None;
-            self.type_ = Text::EMPTY;
+            self.type_ = Type::Empty;
             self.value = Value::EMPTY;
             self.extra = None;
             return;
         };
-        let is_plain = node.acl.is_empty() && node.title.is_empty();
+        self.type_ = match node.type_.as_str() {
+            "" => Type::Empty,
+            PLAIN => Type::Plain,
+            _ => Type::Other,
+        };
+        let is_plain = node.acl.is_empty() && node.title.is_empty() && self.type_ != Type::Other;
         self.format = Some(node.format);
         self.ver_no = node.ver_no;
         self.tstamp = node.tstamp;
-        self.type_ = node.type_;
         self.value = Value::from(&*node.value);
         self.extra = (!is_plain).then(|| {
             Box::new(Extra {
                 acl: node.acl,
                 title: node.title,
+                type_: match self.type_ {
+                    Type::Other => node.type_,
+                    Type::Empty | Type::Plain => Text::EMPTY,
+                },
             })
         });
     }
@@ -207,6 +253,10 @@ impl From<&[u8]> for Value {
     }
 }
 
+/// The type of most leaves.
+const PLAIN: &str = "text/plain";
+/// The same, made when this is compiled.
+const PLAIN_TEXT: Text = Text::from_static(PLAIN);
 /// Slots in a piece.
 const PIECE: usize = 1024;
 /// Octets of a value that lie in the slot itself.
@@ -228,13 +278,30 @@ mod tests {
 
     #[test]
     fn a_slot_is_small() {
-        assert!(size_of::<Slot>() <= 120, "{}", size_of::<Slot>());
+        assert_eq!(size_of::<Slot>(), 128);
+    }
+
+    #[test]
+    fn a_node_comes_back_whatever_its_type_is() {
+        let mut slot = Slot::new(0, Text::EMPTY, Arc::default(), NONE);
+        for type_ in ["", "text/plain", "application/octet-stream", "x/y", ""] {
+            for (acl, title) in [("", ""), ("Get=*", ""), ("", "a title")] {
+                let node = Node::leaf(NodeFormat::Chr, "value")
+                    .with_type(type_)
+                    .with_title(title)
+                    .with_acl(Acl::parse(acl).unwrap());
+                slot.set(Some(node.clone()));
+                assert_eq!(slot.node(), Some(node));
+            }
+        }
+        slot.set(None);
+        assert_eq!(slot.node(), None);
     }
 
     #[test]
     fn places_that_became_free_are_used_again() {
         let mut slab = Slab::default();
-        let slot = |number: u64| Slot::new(number, Text::EMPTY, NONE);
+        let slot = |number: u64| Slot::new(number, Text::EMPTY, Arc::default(), NONE);
         let numbers: Vec<u32> = (0..3000).map(|number| slab.insert(slot(number))).collect();
         assert!(numbers.iter().copied().eq(0..3000));
         slab.remove(1500);
