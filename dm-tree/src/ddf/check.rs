@@ -177,11 +177,10 @@ fn described_node(described: Described<'_>) -> Result<Node, StatusCode> {
 }
 
 fn has_property(described: Described<'_>, property: Property) -> Result<(), StatusCode> {
-    match described {
-        Described::Node(description) if !description.properties_of().contains(property) => {
-            Err(StatusCode::OPTIONAL_FEATURE_NOT_SUPPORTED)
-        }
-        _ => Ok(()),
+    if rules::has_property(described, property) {
+        Ok(())
+    } else {
+        Err(StatusCode::OPTIONAL_FEATURE_NOT_SUPPORTED)
     }
 }
 

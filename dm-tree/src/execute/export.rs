@@ -7,7 +7,7 @@ use dm_proto::{
     session::Answer,
 };
 
-use super::{Executed, value::declared_type};
+use super::{Executed, rules, value::declared_type};
 use crate::{
     Acl, Node, NodeFormat, NodeUri, Property, PropertySet, Right, Transaction,
     description::Access,
@@ -99,7 +99,9 @@ impl Transaction<'_> {
             name: Some(uri.name().into()),
             ..TndsNode::default()
         };
-        let has = |property| properties.contains(property);
+        let described = self.describe(uri);
+        let has =
+            |property| properties.contains(property) && rules::has_property(described, property);
         if has(Property::Acl) && !node.acl.is_empty() {
             written.acl = Some(node.acl.clone());
         }
@@ -122,7 +124,7 @@ impl Transaction<'_> {
         }
         if properties.has_value()
             && node.format != NodeFormat::Node
-            && self.describe(uri).supports(Access::GET)
+            && described.supports(Access::GET)
         {
             written.value = Some(self.value_of(uri, node)?);
         }

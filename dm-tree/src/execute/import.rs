@@ -77,7 +77,9 @@ impl Transaction<'_> {
     /// Adds nodes one by one, and then sets the ACLs that the document has for them.
     pub(super) fn add_placed(&mut self, server: &str, placed: &[Placed<'_>]) -> Result<(), Answer> {
         for (uri, node) in placed {
-            self.add_node(server, uri, node)
+            // What the document itself makes counts, too, where case does not.
+            let at = self.resolve(uri.clone())?;
+            self.add_node(server, &at, node)
                 .map_err(|answer| naming(answer, uri))?;
         }
         self.set_acls(server, placed)
@@ -103,7 +105,8 @@ impl Transaction<'_> {
             if acl.to_string().len() > MAX_ACL {
                 return Err(naming(StatusCode::REQUEST_ENTITY_TOO_LARGE.into(), uri));
             }
-            self.set_acl(server, uri, acl.clone())
+            let at = self.resolve(uri.clone())?;
+            self.set_acl(server, &at, acl.clone())
                 .map_err(|status| naming(status.into(), uri))?;
         }
         Ok(())
@@ -137,8 +140,11 @@ impl Transaction<'_> {
         }
         let removed = self.remove_others(server, target, &wanted, &leading)?;
         for (uri, node) in &placed {
-            let done = match self.view().find(uri)? {
-                None => self.add_node(server, uri, node),
+            let at = self.resolve(uri.clone())?;
+            let done = match self.view().find(&at)? {
+                None => self.add_node(server, &at, node),
+                // Another node of the document has this name, but for the case.
+                Some(_) if at != *uri => Err(StatusCode::ALREADY_EXISTS.into()),
                 Some(known) => {
                     let is_target = uri == target;
                     self.replace_node(server, uri, node, &known, is_target)
@@ -194,6 +200,9 @@ impl Transaction<'_> {
         let described = self.describe(uri);
         let given = Given::of_node(node);
         let mut next = known.clone();
+        // Nobody learns by trying what may not be read.
+        let is_known = self.permit(server, Right::Get, uri).is_ok();
+        let mut is_set = !is_known;
         if node.is_interior() != known.is_interior() {
             return Err(StatusCode::COMMAND_NOT_ALLOWED);
         }
@@ -208,8 +217,9 @@ impl Transaction<'_> {
                 .value_of(known.format)
                 .is_ok_and(|value| value == known.value)
                 && given.type_.is_none_or(|type_| known.type_ == type_);
-            if !same {
+            if !(same && is_known && described.supports(Access::GET)) {
                 next = rules::replaced(described, known, &given)?;
+                is_set = true;
             }
         }
         // What is made at run time would have been made anew: without title and ACL, if none are given.
@@ -222,7 +232,7 @@ impl Transaction<'_> {
             None if is_remade => next.title = Text::EMPTY,
             None => {}
         }
-        if next != *known {
+        if is_set || next != *known {
             self.permit(server, Right::Replace, uri)?;
             if described.is_permanent() && next.type_ != known.type_ && known.is_interior() {
                 return Err(StatusCode::COMMAND_NOT_ALLOWED);
@@ -273,9 +283,7 @@ fn base_of(node: &TndsNode, target: &NodeUri, has_head: bool) -> Result<NodeUri,
     let Some(path) = &node.path else {
         return Ok(target.clone());
     };
-    let path = path.trim();
-    let path = path.strip_prefix('.').unwrap_or(path);
-    let mut path = path.trim_matches('/');
+    let mut path = relative(path);
     if has_head && let Some(rest) = path.strip_prefix(target.name()) {
         if rest.is_empty() {
             path = rest;
@@ -287,6 +295,15 @@ fn base_of(node: &TndsNode, target: &NodeUri, has_head: bool) -> Result<NodeUri,
         return Ok(target.clone());
     }
     target.join(path).map_err(|error| StatusCode::from(&error))
+}
+
+/// A path without what may stand around it.
+pub(super) fn relative(path: &str) -> &str {
+    let path = match path.trim() {
+        "." => "",
+        path => path.strip_prefix("./").unwrap_or(path),
+    };
+    path.trim_matches('/')
 }
 
 /// The top-level node that is the target itself.

@@ -10,7 +10,7 @@ use dm_proto::{
 };
 
 use super::{
-    Executed,
+    Executed, rules,
     value::{data_of, meta_of},
 };
 use crate::{
@@ -71,6 +71,9 @@ impl Transaction<'_> {
 
     /// The text of a property. OMA-TS-DM_TND, properties.
     fn property(&self, property: Property, uri: &NodeUri, node: &Node) -> Result<Data, StatusCode> {
+        if !rules::has_property(self.describe(uri), property) {
+            return Err(StatusCode::OPTIONAL_FEATURE_NOT_SUPPORTED);
+        }
         let text = match property {
             Property::Acl => node.acl.to_string(),
             Property::Format => node.format.name().into(),

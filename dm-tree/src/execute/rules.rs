@@ -5,7 +5,7 @@ use dm_proto::StatusCode;
 
 use super::value::Given;
 use crate::{
-    Node, NodeFormat,
+    Node, NodeFormat, Property,
     description::{Access, Described, essence},
 };
 
@@ -99,6 +99,14 @@ pub(crate) fn replaced(
     let is_changed = !known.type_.is_empty() && essence(&node.type_) != essence(&known.type_);
     allowed(!(described.is_permanent() && is_changed))?;
     Ok(node)
+}
+
+/// Whether a node has a run-time property; if not, it is answered 406. OMA-TS-DM_TND, RTProperties.
+pub(crate) fn has_property(described: Described<'_>, property: Property) -> bool {
+    match described {
+        Described::Node(description) => description.properties_of().contains(property),
+        Described::Open | Described::Nothing => true,
+    }
 }
 
 /// Whether a description takes a node of this format and type.

@@ -10,6 +10,7 @@ mod hooks;
 mod inbox;
 mod options;
 mod power_cut;
+mod refusals;
 mod std_objects;
 mod support;
 mod tnds;
