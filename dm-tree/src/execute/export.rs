@@ -29,7 +29,8 @@ impl Transaction<'_> {
     ) -> Executed {
         let mut tnds = Tnds::default();
         let inherited = self.view().effective_acl(start)?;
-        let mut left = Tnds::limits().memory;
+        let most = self.options.max_results.unwrap_or(usize::MAX);
+        let mut left = Tnds::limits().memory.min(most);
         // A node, its ACL above, and how deep its parent is in the document if it is there.
         let mut pending: Vec<(NodeUri, Node, Acl, Option<usize>)> =
             vec![(start.clone(), node, inherited, None)];

@@ -106,6 +106,7 @@ impl Transaction<'_> {
         node: Node,
     ) -> Executed {
         let inherited = self.view().effective_acl(start)?;
+        let mut left = self.options.max_results.unwrap_or(usize::MAX);
         let mut results = Vec::new();
         let mut pending: Vec<(NodeUri, Node, Acl)> = vec![(start.clone(), node, inherited)];
         while let Some((uri, node, inherited)) = pending.pop() {
@@ -120,7 +121,11 @@ impl Transaction<'_> {
                 }
             }
             if acl.allows(Right::Get, server) {
-                results.push(self.listed(base, start, &uri, &node, with_data)?);
+                let item = self.listed(base, start, &uri, &node, with_data)?;
+                left = left
+                    .checked_sub(size_of_result(&item))
+                    .ok_or(StatusCode::REQUEST_ENTITY_TOO_LARGE)?;
+                results.push(item);
             }
         }
         if results.is_empty() {
@@ -149,4 +154,15 @@ impl Transaction<'_> {
         }
         Ok(item)
     }
+}
+
+/// About what an item takes in memory, in octets.
+fn size_of_result(item: &Item) -> usize {
+    let source = item.source_uri().map_or(0, |source| source.as_str().len());
+    let data = item.data.as_ref();
+    let text = data.and_then(Data::as_str).map_or(0, str::len);
+    let octets = data.and_then(Data::as_bytes).map_or(0, <[u8]>::len);
+    size_of::<Item>()
+        .saturating_add(source)
+        .saturating_add(text.max(octets))
 }

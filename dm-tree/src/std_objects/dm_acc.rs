@@ -387,22 +387,34 @@ impl<'t> Accounts<'t> {
         }))
     }
 
+    /// The credentials of a side: of those whose scheme is known the ones that the account prefers for the
+    /// device (`AAuthPref`), else the strongest; of unknown ones the first. OMA-TS-DM_StdObj, DMAcc.
     fn credential_set(&self, uri: &NodeUri, side: Side) -> Result<Option<NodeUri>, StatusCode> {
-        let level = match side {
-            Side::Client => LEVEL_CLIENT,
-            Side::Server => LEVEL_SERVER,
+        let (level, preferred) = match side {
+            Side::Client => (LEVEL_CLIENT, self.leaf(uri, "AAuthPref")?),
+            Side::Server => (LEVEL_SERVER, Text::EMPTY),
         };
         let sets = uri.child_named("AppAuth");
         if self.view.find(&sets)?.is_none() {
             return Ok(None);
         }
+        let mut best: Option<(usize, NodeUri)> = None;
         for name in self.view.children(&sets)? {
             let set = sets.child_named(&name);
-            if self.leaf(&set, "AAuthLevel")? == level {
-                return Ok(Some(set));
+            if self.leaf(&set, "AAuthLevel")? != level {
+                continue;
+            }
+            let type_ = self.leaf(&set, "AAuthType")?;
+            let rank = match SCHEMES.iter().position(|(_, known)| type_ == *known) {
+                Some(_) if type_ == preferred => usize::MAX,
+                Some(place) => place.saturating_add(1),
+                None => 0,
+            };
+            if best.as_ref().is_none_or(|(known, _)| rank > *known) {
+                best = Some((rank, set));
             }
         }
-        Ok(None)
+        Ok(best.map(|(_, set)| set))
     }
 
     /// The text of a leaf, empty if it is missing.
@@ -472,9 +484,10 @@ fn description() -> NodeDescription {
 
 const LEVEL_CLIENT: &str = "CLCRED";
 const LEVEL_SERVER: &str = "SRVCRED";
+/// From the weakest to the strongest.
 const SCHEMES: [(Scheme, &str); 4] = [
+    (Scheme::Transport, "TRANSPORT"),
     (Scheme::Basic, "BASIC"),
     (Scheme::Md5, "DIGEST"),
     (Scheme::Hmac, "HMAC"),
-    (Scheme::Transport, "TRANSPORT"),
 ];

@@ -1,9 +1,7 @@
 //! What a server, or storage that fails, tries in vain: found by attacking the tree.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU32, Ordering},
-};
+use core::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
 
 use dm_proto::{
     StatusCode, Text,
@@ -11,7 +9,7 @@ use dm_proto::{
     session::{Answer, Verb},
 };
 use dm_tree::{
-    Acl, Edit, Node, NodeFormat, NodeUri, Property, PropertySet, Right, Tree, View,
+    Acl, Edit, Node, NodeFormat, NodeUri, Property, PropertySet, Right, Tree, TreeOptions, View,
     description::{Access, CaseSense, NodeDescription},
     object::ManagementObject,
     std_objects::DmAcc,
@@ -240,6 +238,38 @@ fn a_document_does_not_tell_whether_a_guess_of_what_may_not_be_read_is_right() {
             425,
             "the ACL of Own, guess {guess}"
         );
+    }
+}
+
+#[test]
+fn a_structure_that_takes_too_much_memory_is_413() {
+    let mut tree = mounted(Memory::new(), open(), Acl::all(["s"]));
+    let data = "x".repeat(1000);
+    for number in 0..100 {
+        let added = item(&format!("./T/{number}"), Some(&data), None);
+        assert_eq!(status(&mut tree, "s", Verb::Add, added), 200);
+    }
+    let mut options = TreeOptions::default();
+    for (max, structure, with_data, serialized) in [
+        (None, 200, 200, 200),
+        (Some(1 << 20), 200, 200, 200),
+        (Some(80 << 10), 200, 413, 413),
+        (Some(1 << 10), 413, 413, 413),
+    ] {
+        options.max_results = max;
+        tree.set_options(options);
+        for (list, expected) in [
+            ("Struct", structure),
+            ("StructData", with_data),
+            ("TNDS", serialized),
+        ] {
+            let get = item(&format!("./T?list={list}"), None, None);
+            let answer = run(&mut tree, "s", Verb::Get, get);
+            assert_eq!(answer.status.as_u16(), expected, "{list} {max:?}");
+            assert_eq!(answer.results.is_empty(), expected == 413);
+        }
+        let get = item("./T/7", None, None);
+        assert_eq!(status(&mut tree, "s", Verb::Get, get), 200);
     }
 }
 
