@@ -129,6 +129,7 @@ impl Transaction<'_> {
             value,
             ..known.clone()
         };
+        rules::keeps_type(described, &known, &node)?;
         self.overwrite(&uri, node, &known)?;
         self.settle_accounts(accounts)?;
         Ok(StatusCode::OK.into())

@@ -7,6 +7,7 @@
 
 mod change;
 mod export;
+mod format;
 mod import;
 mod inbox;
 pub(crate) mod property;

@@ -95,10 +95,18 @@ pub(crate) fn replaced(
         ..known.clone()
     };
     fits(described, &node)?;
-    // OMA-TS-DM_RepPro, Replace: the Type of what is permanent stays, even where there are several.
-    let is_changed = !known.type_.is_empty() && essence(&node.type_) != essence(&known.type_);
-    allowed(!(described.is_permanent() && is_changed))?;
+    keeps_type(described, known, &node)?;
     Ok(node)
+}
+
+/// OMA-TS-DM_RepPro, Replace: the Type of what is permanent stays, even where there are several.
+pub(crate) fn keeps_type(
+    described: Described<'_>,
+    known: &Node,
+    node: &Node,
+) -> Result<(), StatusCode> {
+    let is_changed = !known.type_.is_empty() && essence(&node.type_) != essence(&known.type_);
+    allowed(!(described.is_permanent() && is_changed))
 }
 
 /// Whether a node has a run-time property; if not, it is answered 406. OMA-TS-DM_TND, RTProperties.

@@ -274,6 +274,25 @@ fn a_structure_that_takes_too_much_memory_is_413() {
 }
 
 #[test]
+fn no_copy_changes_the_type_of_what_is_permanent() {
+    let leaf = |name: &'static str| NodeDescription::leaf(name, NodeFormat::Chr).access(all());
+    let description = NodeDescription::interior("T")
+        .child(leaf("Json").type_("application/json"))
+        .child(leaf("Both").or_type("application/json"))
+        .child(leaf("Text").default_value("text"));
+    let mut tree = mounted(Memory::new(), description, Acl::all(["s"]));
+    let copy = |from: &str| {
+        let mut copy = item("./T/Both", None, None);
+        copy.source = Some(Item::for_source(from).source.unwrap());
+        copy
+    };
+    assert_eq!(status(&mut tree, "s", Verb::Copy, copy("./T/Json")), 405);
+    assert_eq!(status(&mut tree, "s", Verb::Copy, copy("./T/Text")), 200);
+    let both = tree.view().node(&uri("./T/Both")).unwrap();
+    assert_eq!((&*both.type_, both.as_str()), ("text/plain", Some("text")));
+}
+
+#[test]
 fn properties_that_a_description_does_not_have_are_406() {
     let description = NodeDescription::interior("T")
         .access(all())
