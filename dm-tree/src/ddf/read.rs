@@ -8,7 +8,7 @@ use super::{Ddf, DdfObject};
 use crate::{
     DocumentError, NodeFormat, NodeUri, PropertySet,
     description::{Access, NodeDescription, Parts},
-    execute::BASE64,
+    execute::{BASE64, import::relative},
     mgmt_tree::{self, Content, Framework, RawNode},
 };
 
@@ -90,9 +90,7 @@ fn place(
         });
         return Ok(());
     };
-    let relative = text.trim();
-    let relative = relative.strip_prefix('.').unwrap_or(relative);
-    let relative = relative.trim_matches('/');
+    let relative = relative(&text);
     for object in &mut ddf.objects {
         if let Some(rest) = below(object, relative)
             && let Some(parent) = object.description.descendant_mut(rest)

@@ -280,6 +280,71 @@ fn commands_are_checked_without_a_device() {
     }
 }
 
+#[test]
+fn documents_in_commands_are_looked_through() {
+    use crate::tnds::{Tnds, TndsNode};
+    let all = Access::GET | Access::REPLACE | Access::ADD | Access::DELETE;
+    let leaf =
+        |name: &'static str, format| NodeDescription::leaf(name, format).dynamic().access(all);
+    let instance = NodeDescription::any()
+        .access(all)
+        .child(leaf("Id", NodeFormat::Int))
+        .child(NodeDescription::leaf("Fixed", NodeFormat::Chr));
+    let description = NodeDescription::interior("T").access(all).child(instance);
+    let ddf = Ddf::of([(NodeUri::parse("./T").unwrap(), description)]);
+    let check = |verb, target: &str, nodes: &[TndsNode]| {
+        let mut document = Tnds::default();
+        nodes.iter().for_each(|node| document.push(node.clone()));
+        let xml = document.write(Encoding::Xml).unwrap();
+        let item = Item::for_target(target)
+            .with_data(core::str::from_utf8(&xml).unwrap())
+            .with_meta(Meta::format("xml").with_type(Tnds::XML));
+        ddf.check(verb, &item)
+            .map_or_else(StatusCode::as_u16, |()| 200)
+    };
+    let node = |depth, name: &'static str| TndsNode::interior(depth, name, "");
+    let id = |depth, value: &'static str| TndsNode::leaf(depth, "Id", NodeFormat::Int, value);
+    let text = |depth, name: &'static str| TndsNode::leaf(depth, name, NodeFormat::Chr, "x");
+    for (expected, verb, target, nodes) in [
+        (200, Verb::Add, "./T", vec![node(0, "x"), id(1, "1")]),
+        (200, Verb::Add, "./T/x", vec![node(0, "x"), id(1, "1")]),
+        (200, Verb::Add, "./T/x", vec![node(0, ""), id(1, "1")]),
+        (200, Verb::Add, "./T/x", vec![id(0, "1")]),
+        (415, Verb::Add, "./T/x", vec![node(0, "x"), id(1, "one")]),
+        (415, Verb::Add, "./T", vec![node(0, "x"), text(1, "Id")]),
+        (405, Verb::Add, "./T", vec![node(0, "x"), text(1, "Fixed")]),
+        (405, Verb::Add, "./T", vec![node(0, "x"), text(1, "Other")]),
+        (418, Verb::Add, ".", vec![node(0, "T"), node(1, "x")]),
+        (
+            200,
+            Verb::Replace,
+            "./T/x",
+            vec![node(0, "x"), id(1, "1"), text(1, "Fixed")],
+        ),
+        (200, Verb::Replace, "./T", vec![node(0, "x"), id(1, "1")]),
+        (415, Verb::Replace, "./T", vec![node(0, "x"), id(1, "one")]),
+        (
+            405,
+            Verb::Replace,
+            "./T/x",
+            vec![node(0, "x"), text(1, "Other")],
+        ),
+    ] {
+        assert_eq!(
+            check(verb, target, &nodes),
+            expected,
+            "{verb:?} {target} {nodes:?}"
+        );
+    }
+    let malformed = Item::for_target("./T")
+        .with_data("<MgmtTree/>")
+        .with_meta(Meta::format("xml").with_type(Tnds::XML));
+    assert_eq!(
+        ddf.check(Verb::Add, &malformed),
+        Err(StatusCode::BAD_REQUEST)
+    );
+}
+
 proptest! {
     #[test]
     fn any_octets_are_read_or_refused(text in "(<!DOCTYPE|\\[|\\]|<\\?|\\?>|<MgmtTree|<!--|-->|>| ){0,12}") {

@@ -27,11 +27,11 @@ use crate::{
 };
 
 /// A node of a document and where it goes.
-type Placed<'d> = (NodeUri, &'d TndsNode);
+pub(crate) type Placed<'d> = (NodeUri, &'d TndsNode);
 
 impl Transaction<'_> {
     /// The document that an item carries, if its type says that it is one.
-    pub(super) fn document_of(item: &Item) -> Result<Option<Tnds>, StatusCode> {
+    pub(crate) fn document_of(item: &Item) -> Result<Option<Tnds>, StatusCode> {
         let Some(encoding) = declared_type(item).and_then(Tnds::encoding) else {
             return Ok(None);
         };
@@ -252,30 +252,42 @@ impl Transaction<'_> {
         target: &NodeUri,
         head: Option<usize>,
     ) -> Result<Vec<Placed<'d>>, Answer> {
-        let mut placed: Vec<Placed<'d>> = Vec::with_capacity(document.nodes().len());
-        // The nodes that the next one may be nested in.
-        let mut open: Vec<NodeUri> = Vec::new();
-        for (index, node) in document.nodes().iter().enumerate() {
-            open.truncate(node.depth);
-            let uri = if head == Some(index) {
-                target.clone()
-            } else {
-                let name = node.name.as_deref().unwrap_or_default();
-                let parent = match open.last() {
-                    Some(parent) => parent.clone(),
-                    None => base_of(node, target, head.is_some())?,
-                };
-                super::property::renamed(&parent, name)?
-            };
+        places(document, target, head, |uri| {
             if !self.limits.allow(&uri) {
                 return Err(naming(StatusCode::URI_TOO_LONG.into(), &uri));
             }
-            let uri = self.resolve(uri)?;
-            open.push(uri.clone());
-            placed.push((uri, node));
-        }
-        Ok(placed)
+            Ok(self.resolve(uri)?)
+        })
     }
+}
+
+/// Where each node of a document goes, with the spelling that `resolve` says.
+pub(crate) fn places<'d, E: From<StatusCode>>(
+    document: &'d Tnds,
+    target: &NodeUri,
+    head: Option<usize>,
+    resolve: impl Fn(NodeUri) -> Result<NodeUri, E>,
+) -> Result<Vec<Placed<'d>>, E> {
+    let mut placed: Vec<Placed<'d>> = Vec::with_capacity(document.nodes().len());
+    // The nodes that the next one may be nested in.
+    let mut open: Vec<NodeUri> = Vec::new();
+    for (index, node) in document.nodes().iter().enumerate() {
+        open.truncate(node.depth);
+        let uri = if head == Some(index) {
+            target.clone()
+        } else {
+            let name = node.name.as_deref().unwrap_or_default();
+            let parent = match open.last() {
+                Some(parent) => parent.clone(),
+                None => base_of(node, target, head.is_some())?,
+            };
+            super::property::renamed(&parent, name)?
+        };
+        let uri = resolve(uri)?;
+        open.push(uri.clone());
+        placed.push((uri, node));
+    }
+    Ok(placed)
 }
 
 /// Where a top-level node is put below.
@@ -298,7 +310,7 @@ fn base_of(node: &TndsNode, target: &NodeUri, has_head: bool) -> Result<NodeUri,
 }
 
 /// A path without what may stand around it.
-pub(super) fn relative(path: &str) -> &str {
+pub(crate) fn relative(path: &str) -> &str {
     let path = match path.trim() {
         "." => "",
         path => path.strip_prefix("./").unwrap_or(path),
@@ -307,7 +319,7 @@ pub(super) fn relative(path: &str) -> &str {
 }
 
 /// The top-level node that is the target itself.
-fn head_of(document: &Tnds, target: &NodeUri) -> Option<usize> {
+pub(crate) fn head_of(document: &Tnds, target: &NodeUri) -> Option<usize> {
     let mut top = document
         .nodes()
         .iter()

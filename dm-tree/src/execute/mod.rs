@@ -8,7 +8,7 @@
 mod change;
 mod export;
 mod format;
-mod import;
+pub(crate) mod import;
 mod inbox;
 pub(crate) mod property;
 mod read;
