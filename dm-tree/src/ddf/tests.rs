@@ -82,6 +82,32 @@ fn what_is_written_reads_the_same_in_both_encodings() {
 }
 
 #[test]
+fn what_run_time_properties_propose_is_what_new_nodes_have() {
+    let acl = crate::Acl::parse("Get=*&Replace=s").unwrap();
+    let description = NodeDescription::interior("T")
+        .properties(PropertySet::LEAST)
+        .child(
+            NodeDescription::leaf("a", NodeFormat::Chr)
+                .properties(PropertySet::LEAST)
+                .new_acl(acl.clone()),
+        )
+        .new_title("Fire & water");
+    let ddf = Ddf::of([(NodeUri::parse("./T").unwrap(), description)]);
+    for encoding in [Encoding::Xml, Encoding::Wbxml] {
+        let octets = ddf.write(encoding).unwrap();
+        let again = Ddf::read(encoding, &octets, &Ddf::limits()).unwrap();
+        assert_eq!(again, ddf, "{encoding}");
+        let read = &again.objects[0].description;
+        assert_eq!(read.initial().title, "Fire & water");
+        assert_eq!(read.children()[0].initial().acl, acl);
+    }
+    let malformed =
+        wrapped("<Node><NodeName>N</NodeName><RTProperties><ACL>Get</ACL></RTProperties></Node>");
+    let error = read(&malformed).unwrap_err();
+    assert_eq!(error.to_string(), "node \"N\" has a malformed ACL");
+}
+
+#[test]
 fn what_is_left_out_has_the_meaning_of_the_standard() {
     let ddf = read(&wrapped(
         "<Node><NodeName>N</NodeName><DFProperties><AccessType><Get/></AccessType>\

@@ -161,8 +161,11 @@ impl Transaction<'_> {
         rules::may_add(of_parent, of_child)?;
         if let (Described::Node(parent), Described::Node(child)) = (of_parent, of_child) {
             let most = child.occurs().most();
-            // Not counted where any number may be: among thousands of siblings that takes its time.
-            if most != usize::MAX {
+            // Not counted where any number may be, or where the name says that it is the first: among
+            // thousands of siblings that takes its time.
+            if child.name().is_some() {
+                allowed(most > 0)?;
+            } else if most != usize::MAX {
                 let siblings = self.view().children(parent_uri)?;
                 let case = self.case_below(parent_uri);
                 allowed(parent.count(child, case, &siblings) < most)?;

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
 use bytes::Bytes;
-use dm_proto::{Data, StatusCode, Text, codec::Encoding, message::Item, session::Answer};
+use dm_proto::{Data, StatusCode, codec::Encoding, message::Item, session::Answer};
 
 use super::{
     BASE64,
@@ -222,14 +222,15 @@ impl Transaction<'_> {
                 is_set = true;
             }
         }
-        // What is made at run time would have been made anew: without title and ACL, if none are given.
+        // What is made at run time would have been made anew: with the title and the ACL of what is new, mostly
+        // none, if none are given.
         let is_remade = !is_target && !described.is_permanent();
         match &node.title {
             Some(title) => {
                 check_title(title)?;
                 next.title = title.clone();
             }
-            None if is_remade => next.title = Text::EMPTY,
+            None if is_remade => next.title = described.proposed().1,
             None => {}
         }
         if is_set || next != *known {
@@ -240,7 +241,7 @@ impl Transaction<'_> {
             self.overwrite(uri, next, known)?;
         }
         if is_remade && node.acl.as_ref().is_none_or(Acl::is_empty) {
-            self.set_acl(server, uri, Acl::default())?;
+            self.set_acl(server, uri, described.proposed().0)?;
         }
         Ok(())
     }

@@ -64,7 +64,8 @@ pub(crate) fn added(described: Described<'_>, given: &Given<'_>) -> Result<Node,
         });
     }
     fits(described, &node)?;
-    Ok(node)
+    let (acl, title) = described.proposed();
+    Ok(node.with_acl(acl).with_title(title))
 }
 
 /// The node that a Replace of its value leaves.

@@ -319,6 +319,34 @@ fn properties_that_a_description_does_not_have_are_406() {
     }
 }
 
+#[test]
+fn an_added_node_has_the_acl_and_the_title_that_its_description_proposes() {
+    let acl = Acl::parse("Get=t&Replace=s").unwrap();
+    let leaf = NodeDescription::leaf("v", NodeFormat::Chr)
+        .dynamic()
+        .access(all())
+        .new_acl(acl.clone())
+        .new_title("Value");
+    let description = NodeDescription::interior("T").access(all()).child(leaf);
+    let mut tree = mounted(Memory::new(), description, Acl::all(["s"]));
+    let proposed = |tree: &Tree| {
+        let node = tree.view().node(&uri("./T/v")).unwrap();
+        node.acl == acl && node.title == "Value"
+    };
+    let added = item("./T/v", Some("1"), None);
+    assert_eq!(status(&mut tree, "s", Verb::Add, added), 200);
+    assert!(proposed(&tree));
+    for (target, data) in [("./T/v?prop=Title", "x"), ("./T/v?prop=ACL", "")] {
+        let changed = item(target, Some(data), None);
+        assert_eq!(status(&mut tree, "s", Verb::Replace, changed), 200);
+    }
+    assert!(!proposed(&tree));
+    // What a document replaces is as new.
+    let again = carrying("./T", vec![TndsNode::leaf(0, "v", NodeFormat::Chr, "2")]);
+    assert_eq!(status(&mut tree, "s", Verb::Replace, again), 200);
+    assert!(proposed(&tree));
+}
+
 // ---- accounts ---------------------------------------------------------------------------------------
 
 /// Accounts that servers may change as they like.
