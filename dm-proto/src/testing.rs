@@ -16,9 +16,9 @@ use crate::{
     codec::{self, DecodeOptions},
     message::{Alert, Command, SyncMl},
     session::{
-        Answer, ClientConfig, ClientEvent, ClientSession, CommandTag, Disposition, Ending, Execute,
-        Headers, Prompt, ReceiveError, Received, Saved, ServerConfig, ServerEvent, ServerSession,
-        SessionError, Start, Transmit, UserReply,
+        Answer, Chunk, ClientConfig, ClientEvent, ClientSession, CommandTag, Disposition, Ending,
+        Execute, Headers, Prompt, ReceiveError, Received, Saved, ServerConfig, ServerEvent,
+        ServerSession, SessionError, Source, Start, Transmit, UserReply,
     },
 };
 
@@ -29,6 +29,18 @@ pub trait Device {
     fn execute(&mut self, execute: &Execute) -> Answer {
         let _ = execute;
         StatusCode::NOT_FOUND.into()
+    }
+
+    /// Stores a piece of a large object.
+    fn chunk(&mut self, chunk: &Chunk) -> StatusCode {
+        let _ = chunk;
+        StatusCode::OK
+    }
+
+    /// Data of a source: `len` octets at most.
+    fn payload(&mut self, id: u64, offset: u64, len: u64) -> Bytes {
+        let _ = (id, offset, len);
+        Bytes::new()
     }
 
     /// Asks the user.
@@ -64,6 +76,17 @@ pub trait Manager {
     /// The commands to send, whenever the device waits for some.
     fn ready(&mut self) -> Vec<(Command, CommandTag)> {
         Vec::new()
+    }
+
+    /// The commands whose data comes from a source, sent behind those of [`ready`](Self::ready).
+    fn ready_from(&mut self) -> Vec<(Command, Source, CommandTag)> {
+        Vec::new()
+    }
+
+    /// Data of a source: `len` octets at most.
+    fn payload(&mut self, id: u64, offset: u64, len: u64) -> Bytes {
+        let _ = (id, offset, len);
+        Bytes::new()
     }
 
     /// Takes an alert of the device.
@@ -223,6 +246,18 @@ impl<D: Device> Client<D> {
                     if !self.step() {
                         let answer = self.device.execute(&execute);
                         self.session.answer(ticket, answer);
+                    }
+                }
+                ClientEvent::Chunk(ticket, chunk) => {
+                    if !self.step() {
+                        let status = self.device.chunk(&chunk);
+                        self.session.answer(ticket, status.into());
+                    }
+                }
+                ClientEvent::NeedPayload { id, offset, len } => {
+                    if !self.step() {
+                        let octets = self.device.payload(id, offset, len);
+                        self.session.provide(id, offset, octets);
                     }
                 }
                 ClientEvent::Ask(ticket, prompt) => {
@@ -438,10 +473,19 @@ impl<M: Manager> Server<M> {
                         self.with(|session| session.answer(ticket, status));
                     }
                 }
+                ServerEvent::NeedPayload { id, offset, len } => {
+                    if !self.step() {
+                        let octets = self.manager.payload(id, offset, len);
+                        self.with(|session| session.provide(id, offset, octets));
+                    }
+                }
                 event => {
                     if event == ServerEvent::Ready {
                         for (command, tag) in self.manager.ready() {
                             self.with(|session| session.send(command, tag));
+                        }
+                        for (command, source, tag) in self.manager.ready_from() {
+                            self.with(|session| session.send_from(command, source, tag));
                         }
                     }
                     match &event {

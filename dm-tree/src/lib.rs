@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 pub mod agent;
+#[cfg(feature = "bootstrap")]
+pub mod bootstrap;
 pub mod ddf;
 pub mod description;
 #[cfg(any(fuzzing, test))]

@@ -116,6 +116,22 @@ pub enum Change<'a> {
     Rename(&'a NodeUri, &'a str),
 }
 
+/// A piece of a large value, for an object that takes it as a stream.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug)]
+pub struct Piece<'a> {
+    /// Octets of the value before this piece. 0 begins a value, and ends one that was not finished;
+    /// after a restart it may be less than what was taken already: then what was taken from there on
+    /// comes again.
+    pub offset: u64,
+    /// The octets as they were transferred: where the format is `b64`, a piece of Base64 text.
+    pub octets: &'a [u8],
+    /// The declared size of the value.
+    pub total: u64,
+    /// Whether this is the last piece.
+    pub last: bool,
+}
+
 /// An object that owns a subtree.
 ///
 /// An Exec has three moments: [`decide`](Self::decide) inside the transaction, [`run`](Self::run)
@@ -170,6 +186,22 @@ pub trait ManagementObject: Send {
     fn read(&self, view: &View<'_>, node: &NodeUri) -> Option<Result<Bytes, StatusCode>> {
         let _ = (view, node);
         None
+    }
+
+    /// Takes a piece of a large value that a server writes to a node, and that need not lie in the tree:
+    /// makes it durable outside of it. `None` leaves the value to the tree; of the first piece this
+    /// decides for all of the value.
+    ///
+    /// Behind the last piece the command is run with an empty value, and [`check`](Self::check) and
+    /// [`changed`](Self::changed) hear of that.
+    fn stream(&self, node: &NodeUri, piece: &Piece<'_>) -> Option<Result<(), StatusCode>> {
+        let _ = (node, piece);
+        None
+    }
+
+    /// The rest of a value that came as a [`stream`](Self::stream) will not come.
+    fn stream_ended(&self, node: &NodeUri) {
+        let _ = node;
     }
 
     /// The children of a node whose subtree is [computed](NodeDescription::computed): names, with

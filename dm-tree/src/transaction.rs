@@ -425,6 +425,7 @@ impl RawEdit<'_> {
 
     fn place(&mut self, uri: NodeUri, node: Option<Node>) {
         if let Some(layer) = self.layers.last_mut() {
+            layer.disown(&uri);
             layer.nodes.insert(uri, node);
         }
     }

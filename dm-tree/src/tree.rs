@@ -161,6 +161,7 @@ impl Tree {
             now,
             met: Cell::new(None),
             failure: None,
+            authority: Authority::Server,
         }
     }
 
@@ -247,6 +248,16 @@ pub struct Transaction<'t> {
     met: Cell<Option<StoreErrorKind>>,
     /// A failure of the storage that nobody could be told of: this must not be committed.
     failure: Option<StoreErrorKind>,
+    pub(crate) authority: Authority,
+}
+
+/// By whose right commands are executed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Authority {
+    /// A server's: ACLs and access types count.
+    Server,
+    /// The device's own: those are for others. What else descriptions say counts all the same.
+    Device,
 }
 
 impl<'t> Transaction<'t> {
@@ -374,6 +385,25 @@ impl<'t> Transaction<'t> {
     pub fn put(&mut self, kind: Kind, id: u64, record: Option<Vec<u8>>) {
         if let Some(layer) = self.layers.last_mut() {
             layer.records.insert((kind, id), record);
+        }
+    }
+
+    /// A record, as this transaction sees it.
+    pub(crate) fn record(&self, kind: Kind, id: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        for layer in self.layers.iter().rev() {
+            if let Some(record) = layer.records.get(&(kind, id)) {
+                return Ok(record.clone());
+            }
+        }
+        self.store.record(kind, id)
+    }
+
+    /// Lets a node that this transaction has written keep its value in spool records.
+    pub(crate) fn adopt(&mut self, uri: &NodeUri, records: core::ops::Range<u64>) {
+        if let Some(layer) = self.layers.last_mut()
+            && layer.nodes.get(uri).is_some_and(Option::is_some)
+        {
+            layer.adopted.insert(uri.clone(), records);
         }
     }
 

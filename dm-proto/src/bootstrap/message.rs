@@ -247,7 +247,13 @@ impl Authentic {
             Kind::Management => {
                 let options = DecodeOptions::lenient(limits.clone());
                 let message = codec::decode(encoding, &self.body, &options)?.message;
-                let objects: Vec<_> = message.commands.iter().flat_map(objects_of).collect();
+                let mut objects = Vec::new();
+                // In their order, with those inside a Sequence or Atomic.
+                let mut pending: Vec<&Command> = message.commands.iter().rev().collect();
+                while let Some(command) = pending.pop() {
+                    objects.extend(objects_of(command));
+                    pending.extend(command.children().iter().rev());
+                }
                 match objects.is_empty() {
                     true => Err(BootstrapError::NoObject),
                     false => Ok(Content::Objects(objects)),

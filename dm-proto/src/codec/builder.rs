@@ -128,6 +128,45 @@ impl MessageBuilder {
         Ok(())
     }
 
+    /// The octets that a command takes, which is not added.
+    #[cfg(feature = "session")]
+    pub(crate) fn measure(&mut self, command: &Command) -> Result<usize, EncodeError> {
+        let before = self.len();
+        match &mut self.writer {
+            Writer::Wbxml(writer) => {
+                let mark = writer.mark();
+                let result = write::command(writer, command);
+                let after = writer.len().saturating_add(writer.closing_len());
+                writer.reset(&mark);
+                result
+                    .map(|()| after.saturating_sub(before))
+                    .map_err(|error| *error)
+            }
+            #[cfg(feature = "xml")]
+            Writer::Xml(writer) => {
+                let mark = writer.mark();
+                let result = write::command(writer, command);
+                let after = writer.len().saturating_add(writer.closing_len());
+                writer.reset(&mark);
+                result
+                    .map(|()| after.saturating_sub(before))
+                    .map_err(|error| *error)
+            }
+        }
+    }
+
+    /// Whether octets travel as Base64, and text too that has characters without a form in XML.
+    #[cfg(feature = "session")]
+    pub(crate) fn needs_base64(&self, data: &crate::Data) -> bool {
+        #[cfg(feature = "xml")]
+        if let Writer::Xml(_) = &self.writer {
+            let can_hold = <xml::Writer as super::event::Sink>::can_hold;
+            return data.as_markup().is_none() && !data.as_str().is_some_and(can_hold);
+        }
+        let _ = data;
+        false
+    }
+
     /// The octets left for commands, with those for `Final` and the end already set aside.
     #[must_use]
     pub fn room(&self) -> usize {

@@ -5,16 +5,20 @@ mod convert;
 mod cross_codec;
 #[cfg(feature = "session")]
 mod notification;
+#[cfg(feature = "session")]
+mod push;
 #[cfg(feature = "testing")]
 mod sessions;
 
 use bytes::Bytes;
 
-#[cfg(feature = "session")]
-pub use self::notification::notification;
+#[cfg(feature = "bootstrap")]
+pub use self::push::bootstrap;
 #[cfg(feature = "testing")]
 pub use self::sessions::{client_session, server_session};
 pub use self::{convert::convert, cross_codec::cross_codec};
+#[cfg(feature = "session")]
+pub use self::{notification::notification, push::wap_push};
 use crate::{
     EncodeError, Fragment, Limits,
     codec::{DecodeOptions, Encoding, decode, decode_fragment, encode, encode_fragment},
@@ -257,6 +261,18 @@ mod tests {
     #[test]
     fn seeds_of_notification_hold_its_properties() {
         replay("notification", notification);
+    }
+
+    #[cfg(feature = "session")]
+    #[test]
+    fn seeds_of_wap_push_hold_its_properties() {
+        replay("wap_push", wap_push);
+    }
+
+    #[cfg(feature = "bootstrap")]
+    #[test]
+    fn seeds_of_bootstrap_hold_its_properties() {
+        replay("bootstrap", bootstrap);
     }
 
     #[cfg(feature = "testing")]

@@ -3,15 +3,19 @@
 use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
 use core::fmt;
 
+use bytes::Bytes;
+
 use super::{
-    CommandTag, Ending, Ticket, Transmit,
+    CommandTag, Ending, SMALLEST_MESSAGE, Ticket, Transmit,
     config::{ClientConfig, ProtocolVersion, Start, Trigger},
     error::{Misuse, SessionError},
     event::{Answer, ClientEvent, Execute, Origin, UserReply},
     link::{
-        Arrival, HeaderStatus, Link, is_abort, reference, same_origin, says_nothing, session_abort,
+        Arrival, HeaderStatus, Link, is_abort, no_end_of_data, reference, same_origin,
+        says_nothing, session_abort,
     },
-    package::{Opening, Parcel, Unfit, put_first},
+    object::Incoming,
+    package::{LoadedTags, Opening, Parcel, put_first},
     phase::Phase,
     plan::{Note, Plan, Wait},
     proof::{Check, Evidence, Proof, Reception, Terms, Verdict},
@@ -34,6 +38,8 @@ pub struct ClientSession {
     last_sent: Option<Transmit>,
     /// The last message is to be sent again.
     is_again: bool,
+    /// The caller was asked for data and has not given it.
+    is_needy: bool,
 }
 
 /// What of a session is saved.
@@ -46,6 +52,8 @@ pub(super) struct State {
     phase: Phase,
     /// The commands of the server's last message, until all are answered.
     plan: Option<Plan>,
+    /// The large object of which the server's last message was not the last.
+    object: Option<Incoming>,
     /// Alerts that were not sent yet.
     alerts: VecDeque<Parcel>,
     /// Alerts that were sent and not answered: message, command, tag.
@@ -65,6 +73,7 @@ pub(super) struct State {
 enum Notice {
     Savepoint,
     Release,
+    Discard,
     Answered(CommandTag, StatusCode),
     Delivered(MsgId),
     NonceChanged(Side, Nonce),
@@ -73,6 +82,8 @@ enum Notice {
 
 impl ClientSession {
     /// Begins a session. The first transmit is package 1.
+    ///
+    /// With a [`ClientConfig::max_msg_size`] below [`SMALLEST_MESSAGE`] it is over at once.
     pub fn start(config: Arc<ClientConfig>, account: &Account, start: Start) -> Self {
         let mut link = Link::new(
             start.session_id,
@@ -80,7 +91,8 @@ impl ClientSession {
             account.device_uri.clone(),
             account.server_uri.clone(),
             account.server_uri.clone(),
-        );
+        )
+        .splitting(config.large_objects);
         link.speak(config.version);
         // OMA-TS-DM_Protocol, package 1: the alert, DevInfo, then alerts of the device.
         link.post(Alert {
@@ -103,7 +115,8 @@ impl ClientSession {
             Some(SpecialNonce::Octets) => Resynchronization::Allowed,
             Some(SpecialNonce::Text) => Resynchronization::AllowedWithText,
         };
-        Self::new(
+        let size = config.max_msg_size;
+        let mut session = Self::new(
             config,
             account,
             State {
@@ -112,6 +125,7 @@ impl ClientSession {
                 check: Check::new(&account.server, resynchronization),
                 phase: Phase::Ours,
                 plan: None,
+                object: None,
                 alerts: VecDeque::new(),
                 sent_alerts: Vec::new(),
                 notices: VecDeque::new(),
@@ -119,7 +133,11 @@ impl ClientSession {
                 is_refusing: false,
                 is_insisting: false,
             },
-        )
+        );
+        if size < SMALLEST_MESSAGE {
+            session.end(Ending::Failed(Misuse::MaxMsgSize(size).into()));
+        }
+        session
     }
 
     /// Takes up a saved session. Every event that was not answered comes again with a new ticket;
@@ -151,6 +169,7 @@ impl ClientSession {
             issued: None,
             last_sent: None,
             is_again: false,
+            is_needy: false,
         }
     }
 
@@ -189,10 +208,7 @@ impl ClientSession {
     /// An alert that fits into no message of the server's `MaxMsgSize` is answered 413, and one that
     /// has no encoded form 400, without being sent.
     pub fn alert(&mut self, alert: Alert, tag: CommandTag) {
-        self.state.alerts.push_back(Parcel {
-            command: alert.into(),
-            tag: Some(tag),
-        });
+        self.state.alerts.push_back(Parcel::new(alert.into(), tag));
     }
 
     /// Takes a message of the server. `nonce` is fresh randomness, used if a challenge must be made,
@@ -242,18 +258,34 @@ impl ClientSession {
         if self.issued.is_some() {
             return None;
         }
+        if let Some((id, offset, len)) = self.need() {
+            return Some(ClientEvent::NeedPayload { id, offset, len });
+        }
         let event = self.question()?;
         self.issued = Some(self.state.link.next_ticket);
         Some(event)
     }
 
-    /// Answers [`ClientEvent::Execute`]. A ticket that is not the last one given does nothing.
+    /// Answers [`ClientEvent::Execute`] or [`ClientEvent::Chunk`]. A ticket that is not the last one
+    /// given does nothing.
     pub fn answer(&mut self, ticket: Ticket, answer: Answer) {
         let budget = self.config.limits.memory;
-        if let Some((plan, Wait::Item(index))) = self.redeem(ticket) {
-            plan.answer_item(index, answer, budget);
-            self.answered();
+        match self.redeem(ticket) {
+            Some((plan, Wait::Item(index))) => plan.answer_item(index, answer, budget),
+            Some((plan, Wait::Chunk(index))) => plan.answer_chunk(index, answer.status),
+            _ => return,
         }
+        self.answered();
+    }
+
+    /// Gives data that [`ClientEvent::NeedPayload`] asks for. Without any octet the object is given
+    /// up: the server does not get the rest.
+    pub fn provide(&mut self, id: u64, offset: u64, octets: Bytes) {
+        let is_over = octets.is_empty();
+        if self.state.link.provide(id, offset, octets) && is_over {
+            self.drop_object(StatusCode::COMMAND_FAILED);
+        }
+        self.is_needy = false;
     }
 
     /// Answers [`ClientEvent::Rollback`]: whether everything is as it was.
@@ -285,6 +317,7 @@ impl ClientSession {
     /// No [`ClientEvent::Rollback`] comes for an Atomic that is open: whoever aborts inside one undoes
     /// it too, and the server is told nothing of what is in it.
     pub fn abort(&mut self) {
+        self.discard();
         match self.state.phase {
             Phase::Ours if self.state.link.sent == 0 => self.end(Ending::Aborted),
             Phase::Ours | Phase::Theirs => {
@@ -327,7 +360,11 @@ impl ClientSession {
                 notices.retain(|notice| !matches!(notice, Notice::Ended(_)));
                 self.speak()
             }
-            Phase::Ours if self.state.plan.is_none() && self.state.notices.is_empty() => {
+            Phase::Ours
+                if self.state.plan.is_none()
+                    && self.state.notices.is_empty()
+                    && self.state.link.needs().is_none() =>
+            {
                 self.speak()
             }
             Phase::Ours | Phase::Theirs | Phase::Over(_) => None,
@@ -360,9 +397,11 @@ impl ClientSession {
         self.state
             .link
             .check_version(&message.header, ProtocolVersion::ALL)?;
-        let is_idle = says_nothing(&message, |status| self.alert_of(status).is_some())
-            && !message.is_final
-            && self.state.link.is_silent();
+        let is_awaited = |status: &Status| {
+            self.alert_of(status).is_some() || self.state.link.is_of_chunk(status)
+        };
+        let is_idle =
+            says_nothing(&message, is_awaited) && !message.is_final && self.state.link.is_silent();
         self.state.link.count_idle(is_idle)?;
         let is_abort = is_abort(&message);
         let SyncMl {
@@ -384,21 +423,32 @@ impl ClientSession {
             digest: &digest,
         };
         let mut verdict = self.verify(evidence, !to_run.is_empty(), nonce)?;
-        if self.is_authenticated() {
-            let believed = core::mem::take(&mut self.state.unbelieved);
-            self.state.notices.extend(believed);
-        }
         self.redirect(header.resp_uri.as_deref());
         // A status of a header alone is not sent, so a server whose credentials are wrong and who wants
         // nothing else is challenged with the alerts that it answered: its answers are not believed.
         self.state.is_insisting = !verdict.is_accepted() && to_run.is_empty();
+        let told = self.state.notices.len();
         let is_challenged = self.take_statuses(&statuses)?;
+        if self.is_authenticated() {
+            // What was said earlier, and is not to be said again, is believed now.
+            let later = self.state.notices.split_off(told);
+            let believed = core::mem::take(&mut self.state.unbelieved);
+            self.state.notices.extend(believed);
+            self.state.notices.extend(later);
+        }
         if is_abort {
             self.end(Ending::AbortedByPeer);
             return Ok(Arrival::Next);
         }
 
-        let mut plan = Plan::new(header.msg_id, to_run, &self.config);
+        let is_unheard = to_run.iter().any(|command| {
+            matches!(command, Command::Alert(alert) if alert.code == Some(AlertCode::NO_END_OF_DATA))
+        });
+        if is_unheard && verdict.is_accepted() {
+            self.drop_object(StatusCode::COMMAND_FAILED);
+        }
+        let object = self.state.object.take();
+        let mut plan = Plan::new(header.msg_id, to_run, &self.config, object);
         self.state.is_refusing = !verdict.is_accepted();
         if self.state.is_refusing {
             plan.refuse(verdict.code);
@@ -412,10 +462,11 @@ impl ClientSession {
             verdict.offer(nonce);
         }
         self.state.link.header_status = Some(HeaderStatus::Verdict(verdict));
-        if let Some(cmd_id) = plan.longest_id() {
-            self.state.link.check_room(self.opening(), cmd_id)?;
-        }
+        let longest_id = plan.longest_id().cloned();
         self.state.plan = Some(plan);
+        if let Some(cmd_id) = longest_id {
+            self.state.link.check_room(self.opening(), &cmd_id)?;
+        }
         self.state.phase = Phase::Ours;
         Ok(Arrival::Next)
     }
@@ -477,7 +528,11 @@ impl ClientSession {
             is_challenged = self.take_header_status(status)?;
         }
         for status in statuses.iter().filter(|status| status.cmd_ref != "0") {
-            self.take_alert_status(status);
+            match self.state.link.chunk_answered(status) {
+                Some(Some((parcel, code))) => self.give_up(&parcel, code),
+                Some(None) => {}
+                None => self.take_alert_status(status),
+            }
         }
         Ok(is_challenged)
     }
@@ -497,14 +552,14 @@ impl ClientSession {
         }
         match reception {
             Reception::Challenged => {
+                self.is_needy = false;
                 let again = self.state.link.take_back();
                 if again.is_empty() {
                     return Err(SessionError::Refused);
                 }
                 let (alerts, rest) = again.into_iter().partition(|parcel| parcel.tag.is_some());
                 self.state.link.post_first(rest);
-                put_first(&mut self.state.alerts, alerts);
-                self.state.sent_alerts.retain(|(msg, ..)| *msg != sent);
+                self.say_again(alerts);
                 Ok(true)
             }
             Reception::Accepted if status.data.as_u16() >= 300 => {
@@ -518,8 +573,7 @@ impl ClientSession {
                     .into_iter()
                     .partition(|parcel| parcel.tag.is_some());
                 self.state.is_insisting = !alerts.is_empty();
-                put_first(&mut self.state.alerts, alerts);
-                self.state.sent_alerts.retain(|(msg, ..)| *msg != sent);
+                self.say_again(alerts);
                 self.tell(Notice::Delivered(MsgId::from(sent)));
                 Ok(false)
             }
@@ -529,6 +583,18 @@ impl ClientSession {
                 Ok(false)
             }
         }
+    }
+
+    /// Alerts of our last message go out again. What was said about them by somebody who is not believed
+    /// is never told: the answer to come is.
+    fn say_again(&mut self, alerts: Vec<Parcel>) {
+        let sent = self.state.link.sent;
+        self.state.sent_alerts.retain(|(msg, ..)| *msg != sent);
+        self.state.unbelieved.retain(|notice| match notice {
+            Notice::Answered(tag, _) => alerts.iter().all(|alert| alert.tag != Some(*tag)),
+            _ => true,
+        });
+        put_first(&mut self.state.alerts, alerts);
     }
 
     /// The alert that a status answers: its place among those that were sent.
@@ -543,7 +609,43 @@ impl ClientSession {
             && status.data != StatusCode::IN_PROGRESS
         {
             let (.., tag) = self.state.sent_alerts.remove(place);
+            if self.is_authenticated() {
+                self.state.link.forget_tagged(tag);
+            }
             self.tell(Notice::Answered(tag, status.data));
+        }
+    }
+
+    /// What the next message needs of the caller, if that was not said already.
+    fn need(&mut self) -> Option<(u64, u64, u64)> {
+        if self.is_needy || self.state.phase != Phase::Ours || self.state.plan.is_some() {
+            return None;
+        }
+        let need = self.state.link.needs();
+        self.is_needy = need.is_some();
+        need
+    }
+
+    /// The large object that is on its way to the server has no future.
+    fn drop_object(&mut self, code: StatusCode) {
+        if let Some(parcel) = self.state.link.drop_object() {
+            self.give_up(&parcel, code);
+        }
+    }
+
+    fn give_up(&mut self, parcel: &Parcel, code: StatusCode) {
+        if let Some(tag) = parcel.tag {
+            self.tell(Notice::Answered(tag, code));
+        }
+    }
+
+    /// The large object that was coming in has no future.
+    fn discard(&mut self) {
+        let plan = self.state.plan.as_mut();
+        let in_plan = plan.and_then(Plan::drop_object);
+        let open = self.state.object.take().or(in_plan);
+        if open.is_some_and(|object| object.is_in_sink()) {
+            self.state.notices.push_back(Notice::Discard);
         }
     }
 
@@ -577,6 +679,10 @@ impl ClientSession {
                 };
                 Some(ClientEvent::Execute(ticket(&mut self.state.link), execute))
             }
+            Wait::Chunk(_) => {
+                let chunk = plan.chunk()?.clone();
+                Some(ClientEvent::Chunk(ticket(&mut self.state.link), chunk))
+            }
             Wait::Ask(index) => {
                 let prompt = plan.question(index)?.clone();
                 Some(ClientEvent::Ask(ticket(&mut self.state.link), prompt))
@@ -606,28 +712,32 @@ impl ClientSession {
             return;
         };
         let notices = &mut self.state.notices;
-        plan.advance(self.config.sequence, &mut |note| {
+        let mut note = |note| {
             notices.push_back(match note {
                 Note::Savepoint => Notice::Savepoint,
                 Note::Release => Notice::Release,
+                Note::Discard => Notice::Discard,
             });
-        });
+        };
+        plan.advance(self.config.sequence, &mut note);
         if plan.wait.is_some() {
             return;
         }
+        let (open, broken) = plan.take_objects(self.state.link.peer_ended, &mut note);
+        self.state.object = open;
         if let Some(plan) = self.state.plan.take() {
             self.post_replies(plan);
+        }
+        for item in broken {
+            self.state.link.post(no_end_of_data(item));
         }
     }
 
     fn post_replies(&mut self, plan: Plan) {
-        // One draft for all: what no longer fits into it still fits into the next message. One that
-        // cannot even begin is told of when it is made.
         let mut trial = None;
-        let replies = plan.into_replies(&mut |mut command| {
-            let draft = trial.get_or_insert_with(|| self.state.link.draft(self.opening()).ok());
-            let unfit = draft.as_mut()?.push(&mut command).err();
-            unfit.filter(|unfit| *unfit != Unfit::ForNow)
+        let replies = plan.into_replies(&mut |parcel| {
+            let opening = || self.opening();
+            self.state.link.try_out(&mut trial, parcel, opening)
         });
         for reply in replies {
             self.state.link.post(reply);
@@ -656,22 +766,24 @@ impl ClientSession {
     }
 
     fn compose(&mut self, may_alert: bool) -> Result<Transmit, SessionError> {
+        self.state.link.forget_sent_object();
         let mut draft = self.state.link.draft(self.opening())?;
         // What an unknown server says of our message counts for nothing.
         let keep = self.state.proof.may_be_challenged() || !self.is_authenticated();
+        let was_sending = self.state.link.is_sending();
         self.state.link.load(&mut draft, keep)?;
+        if was_sending {
+            // The next chunk, and, behind the last one, what waited for it.
+            let loaded = self.state.link.load_chunk(&mut draft);
+            self.note(loaded, draft.msg_id());
+            if !self.state.link.is_sending() {
+                self.state.link.load(&mut draft, keep)?;
+            }
+        }
         if self.state.link.is_silent() && may_alert {
             let alerts = &mut self.state.alerts;
             let loaded = self.state.link.load_tagged(&mut draft, alerts, keep);
-            for (tag, ids) in loaded.sent {
-                let msg_id = draft.msg_id();
-                self.state
-                    .sent_alerts
-                    .extend(ids.first().map(|id| (msg_id, *id, tag)));
-            }
-            for (tag, code) in loaded.refused {
-                self.state.notices.push_back(Notice::Answered(tag, code));
-            }
+            self.note(loaded, draft.msg_id());
         }
         let is_final = self.state.link.peer_ended
             && self.state.link.is_silent()
@@ -702,6 +814,17 @@ impl ClientSession {
         self.config.unasked_credentials || self.state.proof.is_asked()
     }
 
+    /// Notes which alerts are in our message, and tells of those that never can be.
+    fn note(&mut self, loaded: LoadedTags, msg_id: u32) {
+        for (tag, ids, _) in loaded.sent {
+            let first = ids.first().map(|id| (msg_id, *id, tag));
+            self.state.sent_alerts.extend(first);
+        }
+        for (tag, _, code) in loaded.refused {
+            self.state.notices.push_back(Notice::Answered(tag, code));
+        }
+    }
+
     fn opening(&self) -> Opening {
         let credentials = &self.account.client;
         let is_given = self.gives_credentials();
@@ -720,6 +843,7 @@ impl ClientSession {
 
     /// Ends with an error, of which the server is told if it can do something about it.
     fn fail(&mut self, error: SessionError) {
+        self.discard();
         self.state.plan = None;
         self.state.link.clear();
         match error {
@@ -731,6 +855,7 @@ impl ClientSession {
     }
 
     fn end(&mut self, ending: Ending) {
+        self.discard();
         self.state.phase = Phase::Over(ending.clone());
         self.state.notices.push_back(Notice::Ended(ending));
     }
@@ -753,6 +878,7 @@ impl From<Notice> for ClientEvent {
         match notice {
             Notice::Savepoint => Self::Savepoint,
             Notice::Release => Self::Release,
+            Notice::Discard => Self::Discard,
             Notice::Answered(tag, status) => Self::Answered { tag, status },
             Notice::Delivered(msg_id) => Self::Delivered(msg_id),
             Notice::NonceChanged(side, nonce) => Self::NonceChanged { side, nonce },

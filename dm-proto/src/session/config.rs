@@ -9,6 +9,15 @@ use crate::{
     message::Item,
 };
 
+/// The smallest `MaxMsgSize` that sessions declare and keep to, in octets: a header with credentials,
+/// statuses, and some data of a large object, in WBXML and with addresses of up to about 50 octets. XML
+/// needs about 1100.
+///
+/// A session with a configuration below it does not begin: [`Misuse::MaxMsgSize`](super::Misuse). With
+/// a peer that declares less it ends: [`Incompatibility::MaxMsgSize`](super::Incompatibility). So it
+/// does if what must be said fits into none of the peer's messages.
+pub const SMALLEST_MESSAGE: u64 = 600;
+
 /// How a client session behaves.
 #[non_exhaustive]
 #[derive(Clone, Debug)]
@@ -22,10 +31,17 @@ pub struct ClientConfig {
     /// 513 ([`SessionError::Rejected`](super::SessionError::Rejected)) may be tried with another. Default
     /// [`ProtocolVersion::Dm1_2`].
     pub version: ProtocolVersion,
-    /// `MaxMsgSize` that we declare, in octets. Default 64 KiB.
+    /// `MaxMsgSize` that we declare, in octets; at least [`SMALLEST_MESSAGE`]. Default 64 KiB.
     pub max_msg_size: u64,
-    /// `MaxObjSize` that we declare, in octets. Default 1 MiB.
+    /// `MaxObjSize` that we declare, in octets: the largest object that is taken, and so the memory
+    /// that one under way takes. Default 1 MiB.
     pub max_obj_size: u64,
+    /// Whether data that fits into no message of the peer's is split, and such data is taken. If not,
+    /// it is 413. Default yes.
+    pub large_objects: bool,
+    /// Whether large objects come piece by piece, for a caller who stores them. If not, the session
+    /// holds what came of one until it is whole, and so does [`Saved`](super::Saved). Default no.
+    pub chunks: bool,
     /// How often either side may be challenged before the session ends. Default 3.
     pub challenges: u8,
     /// Which schemes may take the place of those of the account. Default [`SchemePolicy::Stronger`].
@@ -49,6 +65,8 @@ impl Default for ClientConfig {
             version: ProtocolVersion::Dm1_2,
             max_msg_size: 64 << 10,
             max_obj_size: 1 << 20,
+            large_objects: true,
+            chunks: false,
             challenges: 3,
             schemes: SchemePolicy::Stronger,
             unasked_credentials: true,
@@ -125,10 +143,17 @@ pub struct ServerConfig {
     /// The versions that devices may speak; each is answered in its own. Others get 505 or 513 with those that
     /// are here. Default [`ProtocolVersion::ALL`].
     pub versions: Vec<ProtocolVersion>,
-    /// `MaxMsgSize` that we declare, in octets. Default 64 KiB.
+    /// `MaxMsgSize` that we declare, in octets; at least [`SMALLEST_MESSAGE`]. Default 64 KiB.
     pub max_msg_size: u64,
-    /// `MaxObjSize` that we declare, in octets. Default 1 MiB.
+    /// `MaxObjSize` that we declare, in octets: the largest object that is taken, and so the memory
+    /// that one under way takes. Default 1 MiB.
     pub max_obj_size: u64,
+    /// Whether data that fits into no message of the peer's is split, and such data is taken. If not,
+    /// it is 413. Default yes.
+    pub large_objects: bool,
+    /// Whether large objects come piece by piece, for a caller who stores them. If not, the session
+    /// holds what came of one until it is whole, and so does [`Saved`](super::Saved). Default no.
+    pub chunks: bool,
     /// How often either side may be challenged before the session ends. Default 3.
     pub challenges: u8,
     /// Which schemes may take the place of those of the account. Default [`SchemePolicy::Stronger`].
@@ -147,6 +172,8 @@ impl Default for ServerConfig {
             versions: ProtocolVersion::ALL.to_vec(),
             max_msg_size: 64 << 10,
             max_obj_size: 1 << 20,
+            large_objects: true,
+            chunks: false,
             challenges: 3,
             schemes: SchemePolicy::Stronger,
             resynchronization: Resynchronization::Refused,

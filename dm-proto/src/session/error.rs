@@ -74,7 +74,8 @@ pub enum Incompatibility {
     /// with control characters in XML.
     #[error("the message cannot be encoded")]
     NotRepresentable,
-    /// The peer's `MaxMsgSize` holds not even a header and a status.
+    /// The peer's `MaxMsgSize` is below [`SMALLEST_MESSAGE`](super::SMALLEST_MESSAGE), or does not hold
+    /// what must be said.
     #[error("MaxMsgSize holds no message")]
     MaxMsgSize,
 }
@@ -88,6 +89,9 @@ pub enum Misuse {
     /// taken.
     #[error("it is not the peer's turn")]
     Turn,
+    /// The configured `MaxMsgSize` is below [`SMALLEST_MESSAGE`](super::SMALLEST_MESSAGE).
+    #[error("a MaxMsgSize of {0} holds no message")]
+    MaxMsgSize(u64),
     /// What was saved is of the other side.
     #[error("the session was saved by the other side")]
     SavedSide,

@@ -1,11 +1,11 @@
 //! What sessions ask and tell their callers, and the answers.
 
-use alloc::vec::Vec;
+use alloc::{vec, vec::Vec};
 use core::fmt;
 
-use super::{CommandTag, Ending, Ticket};
+use super::{Chunk, CommandTag, Ending, Source, Ticket};
 use crate::{
-    AlertCode, CmdId, Correlator, MsgId, SessionId, StatusCode, Text,
+    AlertCode, CmdId, Correlator, Extra, MsgId, SessionId, StatusCode, Text,
     auth::{Nonce, Side},
     message::{Alert, Item},
 };
@@ -16,6 +16,25 @@ use crate::{
 pub enum ClientEvent {
     /// Run one item of one command on the tree; answer with [`ClientSession::answer`](super::ClientSession::answer).
     Execute(Ticket, Execute),
+    /// Store a piece of a large object, if [`ClientConfig::chunks`](super::ClientConfig::chunks) asks
+    /// for it. Answer with [`ClientSession::answer`](super::ClientSession::answer) and any status of
+    /// success, or with why it cannot be stored, such as 420: then nothing more comes of the object.
+    ///
+    /// Behind the last piece comes [`Execute`](Self::Execute) for the item, without data. After a
+    /// restart a piece that was stored may come again.
+    Chunk(Ticket, Chunk),
+    /// The large object whose pieces came will never be a whole: forget them.
+    Discard,
+    /// The next message needs data of an [`Answer::source`]; give it with
+    /// [`ClientSession::provide`](super::ClientSession::provide).
+    NeedPayload {
+        /// The source.
+        id: u64,
+        /// Octets of it that were taken already.
+        offset: u64,
+        /// Octets that are needed at most; fewer do too, but each message is made of what was given.
+        len: u64,
+    },
     /// An Atomic begins: what follows must be undoable. All questions of the Atomic were asked before.
     Savepoint,
     /// The Atomic succeeded.
@@ -287,6 +306,9 @@ pub struct Answer {
     pub items: Vec<Item>,
     /// The items of the `Results`.
     pub results: Vec<Item>,
+    /// Where the data of the one item of the results is, if it is not in it: it is asked for with
+    /// [`ClientEvent::NeedPayload`].
+    pub source: Option<Source>,
 }
 
 impl From<StatusCode> for Answer {
@@ -295,6 +317,7 @@ impl From<StatusCode> for Answer {
             status,
             items: Vec::new(),
             results: Vec::new(),
+            source: None,
         }
     }
 }
@@ -306,6 +329,15 @@ impl Answer {
             status: StatusCode::OK,
             items: Vec::new(),
             results,
+            source: None,
+        }
+    }
+
+    /// 200 with one result, whose data the caller provides while it is sent.
+    pub fn from_source(item: Item, source: Source) -> Self {
+        Self {
+            source: Some(source),
+            ..Self::results(vec![Item { data: None, ..item }])
         }
     }
 }
@@ -333,6 +365,32 @@ pub enum ServerEvent {
         status: StatusCode,
         /// More about it. Where one status is for several items, with the event of the first.
         items: Vec<Item>,
+        /// What it held beyond the DTD, such as `msft:originalerror` of Windows, the error of the system as an
+        /// attribute on `Data`. Likewise with the first.
+        extra: Extra,
+    },
+    /// A piece of a large object in the results of a command, if
+    /// [`ServerConfig::chunks`](super::ServerConfig::chunks) asks for it. Behind the last piece comes
+    /// [`Results`](Self::Results) without data; if something else comes for the command, or a piece
+    /// with offset 0, there will be no whole.
+    Chunk {
+        /// The command.
+        tag: CommandTag,
+        /// As in [`Status`](Self::Status).
+        part: u32,
+        /// The piece.
+        chunk: Chunk,
+    },
+    /// The next message needs data of a source that was given to
+    /// [`ServerSession::send_from`](super::ServerSession::send_from); give it with
+    /// [`ServerSession::provide`](super::ServerSession::provide).
+    NeedPayload {
+        /// The source.
+        id: u64,
+        /// Octets of it that were taken already.
+        offset: u64,
+        /// Octets that are needed at most; fewer do too, but each message is made of what was given.
+        len: u64,
     },
     /// Data that a command asked for.
     Results {

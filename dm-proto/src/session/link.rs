@@ -1,18 +1,19 @@
 //! What both sides keep of a session: its numbers, addresses and sizes, and what is in flight.
 
-use alloc::{collections::VecDeque, sync::Arc, vec, vec::Vec};
+use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec, vec::Vec};
 
 use super::{
-    Transmit,
+    CommandTag, SMALLEST_MESSAGE, Transmit,
     config::ProtocolVersion,
     error::{Incompatibility, Misbehaviour, SessionError},
+    object::{Chunked, Outgoing, Verdict as ChunkVerdict},
     package::{Draft, Loaded, LoadedTags, Opening, Parcel, Unfit, put_first},
     proof::Verdict,
     received::Received,
     saved::Disposition,
 };
 use crate::{
-    AlertCode, CmdId, LocUri, MsgId, SessionId, StatusCode, Text,
+    AlertCode, CmdId, Data, LocUri, MsgId, SessionId, StatusCode, Text,
     auth::{Nonce, md5},
     codec::{Encoding, PushError},
     message::{Alert, Command, CommandName, Item, Location, Meta, Status, SyncHdr, SyncMl},
@@ -21,12 +22,12 @@ use crate::{
 /// Messages in a row that neither say anything nor end the package. A peer needs one or two.
 const IDLE_MESSAGES: u8 = 16;
 
+/// The largest message to a peer that declares none: what peers like us read.
+const UNDECLARED: usize = crate::Limits::DEFAULT.message_size;
+
 /// Messages of one side in a session. A large object takes thousands; a peer that never comes to an end
 /// is left.
 const MESSAGES: u32 = 1_000_000;
-
-/// The smallest `MaxMsgSize` that is taken for one: below, no header fits.
-const SMALLEST_MESSAGE: u64 = 256;
 
 /// A `MaxMsgSize` from which on a header and some statuses fit for sure.
 const ROOMY_MESSAGE: usize = 16 << 10;
@@ -49,6 +50,9 @@ pub(super) struct Link {
     pub(super) received: u32,
     digest: md5::Digest,
     peer_max_msg_size: Option<u64>,
+    peer_max_obj_size: Option<u64>,
+    /// Whether data that fits into no message is split.
+    splits: bool,
     /// The status for the header of the peer's last message, until it is sent.
     pub(super) header_status: Option<HeaderStatus>,
     /// The peer has ended its package, and we have not ended ours.
@@ -58,6 +62,8 @@ pub(super) struct Link {
     outbox: VecDeque<Parcel>,
     /// What was in our last message, while it may come back with a challenge.
     in_flight: Vec<Parcel>,
+    /// The large object that is under way, until its last chunk has arrived.
+    outgoing: Option<Outgoing>,
 }
 
 /// The status for a header.
@@ -100,13 +106,22 @@ impl Link {
             received: 0,
             digest: [0; 16],
             peer_max_msg_size: None,
+            peer_max_obj_size: None,
+            splits: true,
             header_status: None,
             peer_ended: true,
             idle: 0,
             next_ticket: 0,
             outbox: VecDeque::new(),
             in_flight: Vec::new(),
+            outgoing: None,
         }
+    }
+
+    /// The same, splitting data or not.
+    pub(super) fn splitting(mut self, splits: bool) -> Self {
+        self.splits = splits;
+        self
     }
 
     /// What `message` is to this exchange. OMA-TS-DM_Protocol fixes none of this.
@@ -150,6 +165,9 @@ impl Link {
         self.peer_ended |= message.message.is_final;
         if let Some(size) = header.meta.as_ref().and_then(|meta| meta.max_msg_size) {
             self.peer_max_msg_size = Some(size);
+        }
+        if let Some(size) = header.meta.as_ref().and_then(|meta| meta.max_obj_size) {
+            self.peer_max_obj_size = Some(size);
         }
         Ok(Arrival::Next)
     }
@@ -205,12 +223,17 @@ impl Link {
     }
 
     /// Adds a command to what is to be sent.
-    pub(super) fn post(&mut self, command: impl Into<Command>) {
-        self.outbox.push_back(Parcel::from(command.into()));
+    pub(super) fn post(&mut self, command: impl Into<Parcel>) {
+        self.outbox.push_back(command.into());
     }
 
     /// Whether nothing waits to be sent.
     pub(super) fn is_silent(&self) -> bool {
+        self.outbox.is_empty() && !self.is_sending()
+    }
+
+    /// Whether nothing waits to be sent but the rest of a large object.
+    pub(super) fn has_said_all(&self) -> bool {
         self.outbox.is_empty()
     }
 
@@ -226,16 +249,31 @@ impl Link {
     pub(super) fn clear(&mut self) {
         self.outbox.clear();
         self.in_flight.clear();
+        self.outgoing = None;
     }
 
     /// Our last message was not believed: what was in it, to go out again.
     pub(super) fn take_back(&mut self) -> Vec<Parcel> {
-        core::mem::take(&mut self.in_flight)
+        let mut again = core::mem::take(&mut self.in_flight);
+        if let Some(mut outgoing) = self.outgoing.take() {
+            outgoing.take_back();
+            if outgoing.is_fresh() {
+                again.push(outgoing.into_parcel());
+            } else {
+                self.outgoing = Some(outgoing);
+            }
+        }
+        again
     }
 
     /// Puts what was taken back before all that waits.
     pub(super) fn post_first(&mut self, parcels: Vec<Parcel>) {
         put_first(&mut self.outbox, parcels);
+    }
+
+    /// This has arrived for good, whatever becomes of the rest of its message.
+    pub(super) fn forget_tagged(&mut self, tag: CommandTag) {
+        self.in_flight.retain(|parcel| parcel.tag != Some(tag));
     }
 
     /// Our last message has arrived for good.
@@ -246,7 +284,7 @@ impl Link {
     /// The largest message that the peer takes. Without a declaration there is none known.
     fn budget(&self) -> Result<usize, SessionError> {
         match self.peer_max_msg_size {
-            None => Ok(usize::MAX),
+            None => Ok(UNDECLARED),
             Some(size) if size < SMALLEST_MESSAGE => Err(Incompatibility::MaxMsgSize.into()),
             Some(size) => Ok(usize::try_from(size).unwrap_or(usize::MAX)),
         }
@@ -295,7 +333,10 @@ impl Link {
             .header_status
             .as_ref()
             .map(|status| self.status_of_header(status, &opening.versions));
-        Draft::new(self.encoding, &header, msg_id, self.budget()?, status).map_err(fatal)
+        let draft = Draft::new(self.encoding, &header, msg_id, self.budget()?, status);
+        Ok(draft
+            .map_err(fatal)?
+            .for_objects_up_to(self.peer_max_obj_size))
     }
 
     /// The nonce that the status of the peer's header gives it for its next proof.
@@ -341,25 +382,71 @@ impl Link {
         answer
     }
 
-    /// Moves what waits into the draft, as much as fits.
+    /// Moves what waits into the draft, as much as fits. While a large object is under way that is
+    /// only what keeps the exchange going: all else keeps its order behind the object.
     ///
     /// # Errors
     ///
     /// If something fits into no message at all.
     pub(super) fn load(&mut self, draft: &mut Draft, keep: bool) -> Result<(), SessionError> {
-        let Loaded { sent, unfit } = draft.load(&mut self.outbox);
-        if keep {
-            self.in_flight
-                .extend(sent.into_iter().map(|(parcel, _)| parcel));
-        }
-        match unfit.first() {
-            None => Ok(()),
-            Some((_, Unfit::NotEncodable)) => Err(Incompatibility::NotRepresentable.into()),
-            Some(_) => Err(Incompatibility::MaxMsgSize.into()),
+        match self.is_sending() {
+            true => self.load_statuses(draft, keep),
+            false => self.load_all(draft, keep),
         }
     }
 
-    /// Moves commands of the caller's into the draft, as many as fit.
+    /// Moves what waits into the draft, as much as fits.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load).
+    pub(super) fn load_all(&mut self, draft: &mut Draft, keep: bool) -> Result<(), SessionError> {
+        loop {
+            let mut loaded = draft.load(&mut self.outbox);
+            let large = loaded.large.take();
+            self.settle(loaded, keep)?;
+            let Some(parcel) = large else { return Ok(()) };
+            if self.outgoing.is_some() {
+                // One at a time: the last one may still come back.
+                self.outbox.push_front(parcel);
+                return Ok(());
+            }
+            self.begin(parcel, draft)
+                .and_then(|()| self.go_on(draft))
+                .map_err(|refused| unfit(refused.1))?;
+            if self.is_sending() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn load_statuses(&mut self, draft: &mut Draft, keep: bool) -> Result<(), SessionError> {
+        let is_urgent = |parcel: &Parcel| match &parcel.command {
+            Command::Status(status) => {
+                status.data == StatusCode::CHUNK_ACCEPTED || status.cmd == CommandName::ALERT
+            }
+            _ => false,
+        };
+        let outbox = core::mem::take(&mut self.outbox);
+        let (mut now, later): (VecDeque<_>, VecDeque<_>) = outbox.into_iter().partition(is_urgent);
+        let loaded = draft.load(&mut now);
+        self.outbox = later;
+        put_first(&mut self.outbox, now.into());
+        self.settle(loaded, keep)
+    }
+
+    fn settle(&mut self, loaded: Loaded, keep: bool) -> Result<(), SessionError> {
+        if keep {
+            self.in_flight
+                .extend(loaded.sent.into_iter().map(|(parcel, _)| parcel));
+        }
+        match loaded.unfit.into_iter().next() {
+            None => Ok(()),
+            Some((_, why)) => Err(unfit(why)),
+        }
+    }
+
+    /// Moves commands of the caller's into the draft, as many as fit, or the next chunk of one.
     pub(super) fn load_tagged(
         &mut self,
         draft: &mut Draft,
@@ -367,25 +454,171 @@ impl Link {
         keep: bool,
     ) -> LoadedTags {
         draft.set_aside_a_status();
-        let Loaded { sent, unfit } = draft.load(queue);
-        let mut numbered = Vec::new();
-        for (parcel, ids) in sent {
-            numbered.extend(parcel.tag.map(|tag| (tag, ids)));
-            if keep {
-                self.in_flight.push(parcel);
+        let mut tags = LoadedTags::default();
+        if self.is_sending() {
+            tags = self.load_chunk(draft);
+        }
+        while !self.is_sending() {
+            let Loaded { sent, unfit, large } = draft.load(queue);
+            for (parcel, ids) in sent {
+                let target = parcel.target();
+                tags.sent.extend(parcel.tag.map(|tag| (tag, ids, target)));
+                if keep {
+                    self.in_flight.push(parcel);
+                }
+            }
+            for unfit in unfit {
+                tags.take(Err(Box::new(unfit)));
+            }
+            let Some(parcel) = large else { break };
+            let is_asked_for = parcel.source.is_some() && !tags.sent.is_empty();
+            if self.outgoing.is_some() || is_asked_for {
+                queue.push_front(parcel);
+                break;
+            }
+            let pushed = self.begin(parcel, draft).and_then(|()| self.go_on(draft));
+            tags.take(pushed);
+        }
+        tags
+    }
+
+    /// Moves the next chunk of a large object into the draft.
+    pub(super) fn load_chunk(&mut self, draft: &mut Draft) -> LoadedTags {
+        let mut tags = LoadedTags::default();
+        let pushed = self.go_on(draft);
+        tags.take(pushed);
+        tags
+    }
+
+    /// Whether a large object is under way, and not all of it was sent.
+    pub(super) fn is_sending(&self) -> bool {
+        self.outgoing
+            .as_ref()
+            .is_some_and(|outgoing| !outgoing.is_sent())
+    }
+
+    /// Our turn begins: what was sent, and did not come back, has arrived.
+    pub(super) fn forget_sent_object(&mut self) {
+        if self.outgoing.as_ref().is_some_and(Outgoing::is_sent) {
+            self.outgoing = None;
+        }
+    }
+
+    /// Begins to send a large object.
+    pub(super) fn begin(&mut self, parcel: Parcel, draft: &Draft) -> Result<(), Refused> {
+        if !self.splits && parcel.source.is_none() {
+            return Err(Box::new((parcel, Unfit::Ever)));
+        }
+        let outgoing =
+            Outgoing::begin(parcel, draft).map_err(|parcel| Box::new((*parcel, Unfit::Ever)))?;
+        let largest = self.peer_max_obj_size.unwrap_or(u64::MAX);
+        if outgoing.size() > largest {
+            return Err(Box::new((outgoing.into_parcel(), Unfit::Ever)));
+        }
+        self.outgoing = Some(outgoing);
+        Ok(())
+    }
+
+    /// Why a command of ours can never be sent, if so.
+    ///
+    /// One draft is there for all that is tried out: what no longer fits into it still fits into the
+    /// next message.
+    pub(super) fn try_out(
+        &self,
+        trial: &mut Option<Draft>,
+        parcel: &mut Parcel,
+        opening: impl Fn() -> Opening,
+    ) -> Option<Unfit> {
+        // A message that cannot even begin is told of when it is made.
+        if trial.is_none() {
+            *trial = Some(self.draft(opening()).ok()?);
+        }
+        let draft = trial.as_mut()?;
+        if draft.is_too_large(&parcel.command) {
+            return Some(Unfit::Ever);
+        }
+        if parcel.source.is_none() {
+            match draft.push(&mut parcel.command) {
+                Ok(_) | Err(Unfit::ForNow) => return None,
+                Err(Unfit::NotEncodable) => return Some(Unfit::NotEncodable),
+                Err(Unfit::Ever) => {}
             }
         }
-        let refused = unfit.into_iter().filter_map(|(parcel, why)| {
-            let code = match why {
-                Unfit::NotEncodable => StatusCode::BAD_REQUEST,
-                Unfit::Ever | Unfit::ForNow => StatusCode::REQUEST_ENTITY_TOO_LARGE,
-            };
-            Some((parcel.tag?, code))
-        });
-        LoadedTags {
-            sent: numbered,
-            refused: refused.collect(),
+        let mut draft = self.draft(opening()).ok()?;
+        match Outgoing::begin(parcel.clone(), &draft) {
+            Ok(outgoing) if outgoing.size() > self.peer_max_obj_size.unwrap_or(u64::MAX) => {
+                Some(Unfit::Ever)
+            }
+            Ok(mut outgoing) => outgoing.push(&mut draft, self.splits).err(),
+            Err(_) => Some(Unfit::Ever),
         }
+    }
+
+    /// Adds the next chunk of a large object to a message.
+    pub(super) fn go_on(&mut self, draft: &mut Draft) -> Result<Gone, Refused> {
+        let Some(outgoing) = &mut self.outgoing else {
+            return Ok(Gone::default());
+        };
+        let splits = self.splits;
+        match outgoing.push(draft, splits) {
+            Ok(chunked) => Ok(Gone {
+                is_chunked: chunked == Chunked::Chunk,
+                last: match chunked {
+                    Chunked::Last(id) => {
+                        let parcel = outgoing.parcel();
+                        parcel.tag.map(|tag| (tag, vec![id], parcel.target()))
+                    }
+                    _ => None,
+                },
+            }),
+            Err(why) => match self.outgoing.take() {
+                Some(outgoing) => Err(Box::new((outgoing.into_parcel(), why))),
+                None => Ok(Gone::default()),
+            },
+        }
+    }
+
+    /// The piece of a large object that the caller must provide before our next message.
+    pub(super) fn needs(&self) -> Option<(u64, u64, u64)> {
+        let largest = self.budget().ok().and_then(|size| u64::try_from(size).ok());
+        self.outgoing.as_ref()?.needs(largest.unwrap_or(u64::MAX))
+    }
+
+    /// Takes a piece of a large object that the caller holds. Whether it was asked for.
+    pub(super) fn provide(&mut self, id: u64, offset: u64, octets: bytes::Bytes) -> bool {
+        self.outgoing
+            .as_mut()
+            .is_some_and(|outgoing| outgoing.provide(id, offset, octets))
+    }
+
+    /// What a status says of the chunk in our last message, if it is for that. The object goes if it
+    /// was refused.
+    pub(super) fn chunk_answered(
+        &mut self,
+        status: &Status,
+    ) -> Option<Option<(Parcel, StatusCode)>> {
+        match self.outgoing.as_mut()?.answered(status)? {
+            ChunkVerdict::Taken => Some(None),
+            ChunkVerdict::Refused(code) => {
+                let parcel = self.drop_object()?;
+                Some(Some((parcel, code)))
+            }
+        }
+    }
+
+    /// Whether a status is for the chunk in our last message.
+    pub(super) fn is_of_chunk(&self, status: &Status) -> bool {
+        self.outgoing
+            .as_ref()
+            .is_some_and(|outgoing| outgoing.is_awaited(status))
+    }
+
+    /// Gives up a large object of which not all was sent.
+    pub(super) fn drop_object(&mut self) -> Option<Parcel> {
+        if !self.is_sending() {
+            return None;
+        }
+        self.outgoing.take().map(Outgoing::into_parcel)
     }
 
     /// Ends our message.
@@ -410,7 +643,16 @@ impl Link {
         last_word: Option<Alert>,
     ) -> Result<Transmit, SessionError> {
         let mut draft = self.draft(opening.clone())?;
-        self.load(&mut draft, false)?;
+        // What would take more than this message is not begun any more.
+        self.outgoing = None;
+        loop {
+            let mut loaded = draft.load(&mut self.outbox);
+            let large = loaded.large.take();
+            self.settle(loaded, false)?;
+            if large.is_none() {
+                break;
+            }
+        }
         if let Some(alert) = last_word {
             let mut alert = alert.into();
             if draft.push(&mut alert).is_err() {
@@ -447,6 +689,47 @@ impl Link {
     }
 }
 
+/// A command of which nothing can be sent, and why.
+type Refused = Box<(Parcel, Unfit)>;
+
+/// What goes into a message of a large object.
+#[derive(Debug, Default)]
+pub(super) struct Gone {
+    /// A chunk that is not the last.
+    pub(super) is_chunked: bool,
+    /// The last one, if the object is the caller's: its tag, identifier and target.
+    pub(super) last: Option<(CommandTag, Vec<u32>, Option<Text>)>,
+}
+
+impl LoadedTags {
+    fn take(&mut self, pushed: Result<Gone, Refused>) {
+        match pushed {
+            Ok(gone) => {
+                self.is_chunked |= gone.is_chunked;
+                self.sent.extend(gone.last);
+            }
+            Err(refused) => {
+                let (parcel, why) = *refused;
+                let code = match why {
+                    Unfit::NotEncodable => StatusCode::BAD_REQUEST,
+                    Unfit::Ever | Unfit::ForNow => StatusCode::REQUEST_ENTITY_TOO_LARGE,
+                };
+                let target = parcel.target();
+                self.refused
+                    .extend(parcel.tag.map(|tag| (tag, target, code)));
+            }
+        }
+    }
+}
+
+/// Something that the session itself has to say does not fit, or has no encoded form.
+fn unfit(why: Unfit) -> SessionError {
+    match why {
+        Unfit::NotEncodable => Incompatibility::NotRepresentable.into(),
+        Unfit::Ever | Unfit::ForNow => Incompatibility::MaxMsgSize.into(),
+    }
+}
+
 /// The header of a message does not fit, or has no encoded form.
 fn fatal(error: PushError) -> SessionError {
     match error {
@@ -468,6 +751,15 @@ pub(super) fn session_abort() -> Alert {
     }
 }
 
+/// The alert that tells that an object has no end.
+pub(super) fn no_end_of_data(item: Item) -> Alert {
+    Alert {
+        code: Some(AlertCode::NO_END_OF_DATA),
+        items: vec![item],
+        ..Alert::default()
+    }
+}
+
 /// Whether a message says that its sender leaves.
 pub(super) fn is_abort(message: &SyncMl) -> bool {
     message.commands.iter().any(|command| {
@@ -479,9 +771,17 @@ pub(super) fn is_abort(message: &SyncMl) -> bool {
 pub(super) fn says_nothing(message: &SyncMl, is_awaited: impl Fn(&Status) -> bool) -> bool {
     message.commands.iter().all(|command| match command {
         Command::Status(status) => !is_awaited(status),
-        Command::Alert(alert) => alert.code == Some(AlertCode::NEXT_MESSAGE),
-        _ => false,
+        Command::Alert(alert) if alert.code == Some(AlertCode::NEXT_MESSAGE) => true,
+        // Chunks without anything in them could come for ever.
+        command => match command.items() {
+            [item] => item.more_data && item.data.as_ref().is_none_or(is_empty),
+            _ => false,
+        },
     })
+}
+
+fn is_empty(data: &Data) -> bool {
+    data.as_bytes().is_some_and(<[u8]>::is_empty)
 }
 
 /// Whether two addresses have the same scheme and authority.

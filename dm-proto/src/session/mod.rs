@@ -65,10 +65,20 @@
 //! A side whose credentials are [`Scheme::Transport`] shows none and is asked for none: something below the
 //! session has authenticated it.
 //!
+//! # Large objects
+//!
+//! Data that does not fit into one of the peer's messages goes out in as many as it takes, each filled
+//! to the octet, and what comes in pieces is put together: the caller sees whole items on both sides.
+//! The session holds them meanwhile, and so does [`Saved`].
+//!
+//! Who does not want them in memory has [`ClientConfig::chunks`] and [`ServerConfig::chunks`] for what
+//! comes in, [`ServerSession::send_from`] and [`Answer::from_source`] for what goes out: then the
+//! session keeps nothing but how far it is.
+//!
 //! # What is not here
 //!
-//! - Large objects: an item that goes on in the next message (`MoreData`) is answered 413 on both
-//!   sides, and no data is split. What does not fit into a message of the peer's is 413 too.
+//! - A large object inside of a Sequence or Atomic, and in an alert with several items: 413. Nor is
+//!   what is not data split: a command that fits into no message without its data is 413 too.
 //! - Schemes outside the message but [`Scheme::Transport`].
 //!
 //! [`Scheme::Hmac`]: crate::auth::Scheme::Hmac
@@ -91,6 +101,7 @@ mod error;
 mod event;
 mod link;
 mod meta;
+mod object;
 mod package;
 mod pending;
 mod phase;
@@ -106,10 +117,12 @@ mod server;
 pub use self::{
     client::ClientSession,
     config::{
-        ClientConfig, DeviceProfile, ProtocolVersion, SequencePolicy, ServerConfig, Start, Trigger,
+        ClientConfig, DeviceProfile, ProtocolVersion, SMALLEST_MESSAGE, SequencePolicy,
+        ServerConfig, Start, Trigger,
     },
     error::{Incompatibility, Misbehaviour, Misuse, SessionError},
     event::{Answer, ClientEvent, Execute, Origin, Prompt, ServerEvent, UserReply, Verb},
+    object::{Chunk, Source},
     received::{Headers, ReceiveError, Received},
     refusal::refusal,
     saved::{Disposition, Saved},

@@ -1,12 +1,12 @@
 //! [`Draft`]: a message of ours in the making, within the size that the peer takes.
 
-use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
+use alloc::{boxed::Box, collections::VecDeque, vec, vec::Vec};
 
-use super::{CommandTag, config::ProtocolVersion};
+use super::{CommandTag, config::ProtocolVersion, object::Source};
 use crate::{
-    CmdId, StatusCode, Text,
+    CmdId, Data, StatusCode, Text,
     codec::{Encoding, MessageBuilder, PushError},
-    message::{Command, Cred, Status, SyncHdr},
+    message::{Command, Cred, Item, Status, SyncHdr},
 };
 
 /// More than a status without items takes, in octets.
@@ -19,6 +19,60 @@ pub(super) struct Parcel {
     pub(super) command: Command,
     /// The caller's name for it; none for what the session says on its own.
     pub(super) tag: Option<CommandTag>,
+    /// Where the data of its item is, if the caller holds it.
+    pub(super) source: Option<Source>,
+    /// It is one item of a command that was too large as a whole.
+    pub(super) is_part: bool,
+}
+
+impl Parcel {
+    pub(super) fn new(command: Command, tag: CommandTag) -> Self {
+        Self {
+            tag: Some(tag),
+            ..Self::from(command)
+        }
+    }
+
+    /// The target that a status for it is about, where it does not say so itself.
+    pub(super) fn target(&self) -> Option<Text> {
+        let item = self.command.items().first().filter(|_| self.is_part)?;
+        item.target_uri().map(|uri| uri.as_str().into())
+    }
+
+    /// One for each item, if there are several and they are processed one by one anyway.
+    fn split(&mut self) -> Option<Vec<Self>> {
+        fn each<T: Clone + Into<Command>>(
+            command: &mut T,
+            items: fn(&mut T) -> &mut Vec<Item>,
+        ) -> Option<Vec<Command>> {
+            let all = items(command);
+            if all.len() < 2 {
+                return None;
+            }
+            let all = core::mem::take(all);
+            let one = |item| {
+                let mut command = command.clone();
+                items(&mut command).push(item);
+                command.into()
+            };
+            Some(all.into_iter().map(one).collect())
+        }
+        let commands = match &mut self.command {
+            Command::Add(command) => each(command, |command| &mut command.items),
+            Command::Copy(command) => each(command, |command| &mut command.items),
+            Command::Delete(command) => each(command, |command| &mut command.items),
+            Command::Exec(command) => each(command, |command| &mut command.items),
+            Command::Get(command) => each(command, |command| &mut command.items),
+            Command::Replace(command) => each(command, |command| &mut command.items),
+            _ => None,
+        }?;
+        let parcels = commands.into_iter().map(|command| Self {
+            tag: self.tag,
+            is_part: true,
+            ..Self::from(command)
+        });
+        Some(parcels.collect())
+    }
 }
 
 /// What a draft ran out of.
@@ -51,6 +105,8 @@ pub(super) struct Draft {
     next_cmd_id: u32,
     /// The octets that there are for commands.
     capacity: usize,
+    /// The octets that the data of an item may have.
+    max_obj_size: u64,
 }
 
 impl Draft {
@@ -74,12 +130,47 @@ impl Draft {
             builder,
             msg_id,
             next_cmd_id,
+            max_obj_size: u64::MAX,
         })
+    }
+
+    /// The same for a peer that takes no data above a size.
+    pub(super) fn for_objects_up_to(mut self, size: Option<u64>) -> Self {
+        self.max_obj_size = size.unwrap_or(u64::MAX);
+        self
     }
 
     /// Beside a command of the caller's there may always be a status for an Alert 1222.
     pub(super) fn set_aside_a_status(&mut self) {
         self.capacity = self.capacity.saturating_sub(STATUS_SIZE);
+    }
+
+    /// The room that is left.
+    pub(super) fn room(&self) -> usize {
+        self.builder.room()
+    }
+
+    /// The room that there is in every message, beside a status for an Alert 1222.
+    pub(super) fn least_room(&self) -> usize {
+        self.capacity.saturating_sub(STATUS_SIZE)
+    }
+
+    /// The octets that a command takes, about: its identifier may be longer than that of the next.
+    pub(super) fn measure(&mut self, command: &Command) -> Result<usize, Unfit> {
+        let mut command = command.clone();
+        number(&mut command, &mut self.next_cmd_id.clone());
+        let measured = self.builder.measure(&command);
+        measured.map_err(|_| Unfit::NotEncodable)
+    }
+
+    /// Whether a command has data that the peer does not take, however it is sent.
+    pub(super) fn is_too_large(&self, command: &Command) -> bool {
+        !matches!(command, Command::Status(_)) && largest_data(command) > self.max_obj_size
+    }
+
+    /// Whether data travels as Base64.
+    pub(super) fn needs_base64(&self, data: &Data) -> bool {
+        self.builder.needs_base64(data)
     }
 
     /// Ends the message.
@@ -108,15 +199,33 @@ impl Draft {
         self.msg_id
     }
 
-    /// Adds what fits of a queue. What fits into no message leaves the queue too.
+    /// Adds what fits of a queue, up to a command whose data has to be split. What fits into no
+    /// message leaves the queue too.
     pub(super) fn load(&mut self, queue: &mut VecDeque<Parcel>) -> Loaded {
         let mut loaded = Loaded::default();
         while let Some(mut parcel) = queue.pop_front() {
+            if parcel.source.is_some() {
+                loaded.large = Some(parcel);
+                break;
+            }
+            if self.is_too_large(&parcel.command) {
+                loaded.unfit.push((parcel, Unfit::Ever));
+                continue;
+            }
             match self.push(&mut parcel.command) {
                 Ok(ids) => loaded.sent.push((parcel, ids)),
                 Err(Unfit::ForNow) => {
                     queue.push_front(parcel);
                     break;
+                }
+                Err(Unfit::Ever) if !matches!(parcel.command, Command::Status(_)) => {
+                    match parcel.split() {
+                        Some(parts) => put_first(queue, parts),
+                        None => {
+                            loaded.large = Some(parcel);
+                            break;
+                        }
+                    }
                 }
                 // A status is shortened rather than lost.
                 Err(_) if shorten(&mut parcel.command) => queue.push_front(parcel),
@@ -128,12 +237,15 @@ impl Draft {
 }
 
 /// What became of commands of the caller's.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct LoadedTags {
-    /// Those that go, with the identifiers of the command and of those inside it.
-    pub(super) sent: Vec<(CommandTag, Vec<u32>)>,
-    /// Those that never can, with the status that says why.
-    pub(super) refused: Vec<(CommandTag, StatusCode)>,
+    /// Those that go, with the identifiers of the command and of those inside it, and the target
+    /// that their status is about if it does not say so.
+    pub(super) sent: Vec<(CommandTag, Vec<u32>, Option<Text>)>,
+    /// Those that never can, with the target and the status that says why.
+    pub(super) refused: Vec<(CommandTag, Option<Text>, StatusCode)>,
+    /// There is a chunk in the message.
+    pub(super) is_chunked: bool,
 }
 
 /// What became of a queue.
@@ -143,11 +255,18 @@ pub(super) struct Loaded {
     pub(super) sent: Vec<(Parcel, Vec<u32>)>,
     /// What fits into no message.
     pub(super) unfit: Vec<(Parcel, Unfit)>,
+    /// What fits into no message unless its data is split, or has its data elsewhere.
+    pub(super) large: Option<Parcel>,
 }
 
-impl From<Command> for Parcel {
-    fn from(command: Command) -> Self {
-        Self { command, tag: None }
+impl<C: Into<Command>> From<C> for Parcel {
+    fn from(command: C) -> Self {
+        Self {
+            command: command.into(),
+            tag: None,
+            source: None,
+            is_part: false,
+        }
     }
 }
 
@@ -185,6 +304,20 @@ fn number(command: &mut Command, next: &mut u32) -> Vec<u32> {
         current = stack.pop();
     }
     (first..*next).collect()
+}
+
+/// The octets of the largest data in a command and those in it.
+fn largest_data(command: &Command) -> u64 {
+    let mut largest = 0;
+    let mut stack = vec![command];
+    while let Some(command) = stack.pop() {
+        for item in command.items() {
+            let data = item.data.as_ref().and_then(Data::as_bytes);
+            largest = data.map_or(0, <[u8]>::len).max(largest);
+        }
+        stack.extend(command.children());
+    }
+    u64::try_from(largest).unwrap_or(u64::MAX)
 }
 
 /// Leaves out of a status what is not needed to understand it. Whether there was something.

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::CommandTag;
-use crate::StatusCode;
+use crate::{StatusCode, Text};
 
 /// Commands that were sent, those inside others too.
 #[derive(Clone, Default)]
@@ -16,6 +16,8 @@ struct Sent {
     msg: u32,
     cmd: u32,
     name: Part,
+    /// What a status is about that does not say so.
+    target: Option<Text>,
     progress: Progress,
 }
 
@@ -34,19 +36,19 @@ enum Progress {
 
 impl Pending {
     /// A command went out in message `msg`, it and those inside it under these identifiers.
-    pub(super) fn sent(&mut self, msg: u32, tag: CommandTag, ids: Vec<u32>) {
+    pub(super) fn sent(&mut self, msg: u32, tag: CommandTag, ids: Vec<u32>, target: Option<Text>) {
         self.0.extend((0..).zip(ids).map(|(part, cmd)| Sent {
             msg,
             cmd,
             name: (tag, part),
+            target: target.clone(),
             progress: Progress::Open,
         }));
     }
 
-    /// Commands of message `msg` that go out again, as if they never had.
-    pub(super) fn forget(&mut self, msg: u32, is_again: impl Fn(CommandTag) -> bool) {
-        self.0
-            .retain(|sent| sent.msg != msg || !is_again(sent.name.0));
+    /// Commands that go out again, as if they never had.
+    pub(super) fn forget(&mut self, is_again: impl Fn(CommandTag) -> bool) {
+        self.0.retain(|sent| !is_again(sent.name.0));
     }
 
     /// The command that a reference means.
@@ -66,15 +68,20 @@ impl Pending {
         sent.is_some_and(|sent| sent.progress == Progress::Open)
     }
 
-    /// Takes a status. Returns the command that it is for.
-    pub(super) fn answered(&mut self, msg: u32, cmd: u32, code: StatusCode) -> Option<Part> {
+    /// Takes a status. Returns the command that it is for, and the target if it is for one item.
+    pub(super) fn answered(
+        &mut self,
+        msg: u32,
+        cmd: u32,
+        code: StatusCode,
+    ) -> Option<(Part, Option<Text>)> {
         let place = self.place(msg, cmd)?;
         let sent = self.0.get_mut(place)?;
         sent.progress = match code {
             StatusCode::IN_PROGRESS => Progress::Announced,
             _ => Progress::Answered,
         };
-        Some(sent.name)
+        Some((sent.name, sent.target.clone()))
     }
 
     /// The device has ended its package. Returns what has no status; what is in progress stays.

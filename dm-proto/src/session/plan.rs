@@ -10,7 +10,8 @@ use super::{
     config::{ClientConfig, SequencePolicy},
     event::{Answer, Prompt, Verb},
     meta::complete_meta,
-    package::Unfit,
+    object::{Chunk, Incoming, Rules, Source},
+    package::{Parcel, Unfit},
 };
 use crate::{
     AlertCode, CmdId, Correlator, MsgId, StatusCode, Text,
@@ -31,6 +32,15 @@ pub(super) struct Plan {
     /// Octets of the results so far, about.
     results: usize,
     pub(super) wait: Option<Wait>,
+    rules: Rules,
+    /// The large object of which the last chunk has not come.
+    object: Option<Incoming>,
+    /// The chunk that the caller has to take.
+    chunk: Option<Chunk>,
+    /// There is a chunk in this message.
+    has_chunk: bool,
+    /// Objects that something else came instead of the rest of.
+    broken: Vec<Item>,
 }
 
 /// What the plan waits for.
@@ -39,6 +49,8 @@ pub(super) struct Plan {
 pub(super) enum Wait {
     /// The next item of this step.
     Item(usize),
+    /// The caller taking a chunk, which is the next item of this step.
+    Chunk(usize),
     /// The user's reply to this step.
     Ask(usize),
     /// The changes of this Atomic being undone.
@@ -50,6 +62,8 @@ pub(super) enum Wait {
 pub(super) enum Note {
     Savepoint,
     Release,
+    /// The chunks that the caller took will never be a whole.
+    Discard,
 }
 
 /// One command.
@@ -124,8 +138,14 @@ enum Walk {
 }
 
 impl Plan {
-    /// The commands of a message. Statuses are not among them.
-    pub(super) fn new(msg_id: MsgId, commands: Vec<Command>, config: &ClientConfig) -> Self {
+    /// The commands of a message. Statuses are not among them. `object` is what the message before
+    /// left open.
+    pub(super) fn new(
+        msg_id: MsgId,
+        commands: Vec<Command>,
+        config: &ClientConfig,
+        object: Option<Incoming>,
+    ) -> Self {
         let mut steps: Vec<Step> = Vec::new();
         let mut seen = BTreeSet::new();
         let mut walk: Vec<Walk> = commands
@@ -185,6 +205,15 @@ impl Plan {
             atomic: None,
             results: 0,
             wait: None,
+            rules: Rules {
+                are_taken: config.large_objects,
+                max_size: config.max_obj_size,
+                to_sink: config.chunks,
+            },
+            object,
+            chunk: None,
+            has_chunk: false,
+            broken: Vec::new(),
         }
     }
 
@@ -194,6 +223,7 @@ impl Plan {
             step.answers = vec![code.into()];
         }
         self.cursor = self.steps.len();
+        self.has_chunk = true;
     }
 
     /// The longest identifier of a command; none if there is no command.
@@ -221,6 +251,9 @@ impl Plan {
             }
             let index = self.cursor;
             let is_skipped = self.is_skipped(index);
+            if is_skipped || self.interrupts(index) {
+                self.break_off(!is_skipped, note);
+            }
             let Some(step) = self.steps.get_mut(index) else {
                 return;
             };
@@ -256,7 +289,7 @@ impl Plan {
                     self.cursor = index.saturating_add(1);
                 }
                 Kind::Question(_) => self.wait = Some(Wait::Ask(index)),
-                Kind::Items { .. } => self.run_items(index, policy),
+                Kind::Items { .. } => self.run_items(index, policy, note),
             }
         }
     }
@@ -387,7 +420,7 @@ impl Plan {
 
     /// The statuses and results of everything, in document order. `try_out` tells why a command can
     /// never be sent, if so.
-    pub(super) fn into_replies(self, try_out: TryOut<'_>) -> Vec<Command> {
+    pub(super) fn into_replies(self, try_out: TryOut<'_>) -> Vec<Parcel> {
         let msg_id = self.msg_id;
         let mut replies = Vec::new();
         for step in self.steps {
@@ -396,9 +429,154 @@ impl Plan {
         replies
     }
 
+    /// The chunk that is waited to be taken.
+    pub(super) fn chunk(&self) -> Option<&Chunk> {
+        self.chunk.as_ref()
+    }
+
+    /// The chunk that was waited for is stored, or the status says why not.
+    pub(super) fn answer_chunk(&mut self, index: usize, status: StatusCode) {
+        self.wait = None;
+        let Some(chunk) = self.chunk.take() else {
+            return;
+        };
+        if !status.is_success() {
+            self.object = None;
+            self.push_answer(index, status);
+        } else if chunk.last {
+            self.complete_object(index);
+        } else {
+            self.push_answer(index, StatusCode::CHUNK_ACCEPTED);
+        }
+    }
+
+    /// The message is through. Returns the object that is still open, and the places of those that
+    /// were broken off.
+    pub(super) fn take_objects(
+        &mut self,
+        is_final: bool,
+        note: &mut dyn FnMut(Note),
+    ) -> (Option<Incoming>, Vec<Item>) {
+        if is_final && !self.has_chunk {
+            self.break_off(true, note);
+        }
+        (self.object.take(), core::mem::take(&mut self.broken))
+    }
+
+    /// Gives up the object that is open.
+    pub(super) fn drop_object(&mut self) -> Option<Incoming> {
+        self.chunk = None;
+        self.object.take()
+    }
+
+    /// Whether a step is something else than the rest of the object that is open.
+    fn interrupts(&self, index: usize) -> bool {
+        let Some((object, step)) = self.object.as_ref().zip(self.steps.get(index)) else {
+            return false;
+        };
+        match &step.kind {
+            // Control of the exchange.
+            Kind::Refused { code, .. } => *code != StatusCode::OK,
+            Kind::Items { items, .. } => items
+                .get(step.answers.len())
+                .is_some_and(|item| step.parent.is_some() || !object.goes_on(&step.name, item)),
+            Kind::Question(_) | Kind::Sequence | Kind::Atomic => true,
+        }
+    }
+
+    /// The rest of the object that is open will not come.
+    fn break_off(&mut self, is_told: bool, note: &mut dyn FnMut(Note)) {
+        if let Some(object) = self.object.take() {
+            if object.is_in_sink() {
+                note(Note::Discard);
+            }
+            if is_told {
+                self.broken.push(Item {
+                    meta: None,
+                    ..object.item()
+                });
+            }
+        }
+    }
+
+    /// Takes the next item of a step as a chunk.
+    fn run_chunk(&mut self, index: usize, note: &mut dyn FnMut(Note)) {
+        let Some((step, item)) = self
+            .steps
+            .get(index)
+            .and_then(|step| Some((step, self.item(index)?.3)))
+        else {
+            return;
+        };
+        let may_be_large = matches!(
+            &step.kind,
+            Kind::Items {
+                verb: Verb::Add | Verb::Replace | Verb::Exec,
+                ..
+            }
+        );
+        // OMA-TS-DM_Protocol: Atomic and Sequence stand in one message.
+        if !may_be_large || step.parent.is_some() {
+            self.push_answer(index, StatusCode::REQUEST_ENTITY_TOO_LARGE);
+            return;
+        }
+        let open = match self.object.take() {
+            Some(object) => Ok(object),
+            None => Incoming::begin(&step.name, &item, self.rules),
+        };
+        let taken = open.and_then(|mut object| {
+            self.has_chunk = true;
+            match object.take(&item) {
+                Ok(chunk) => Ok((object, chunk)),
+                Err(code) => {
+                    if object.is_in_sink() {
+                        note(Note::Discard);
+                    }
+                    Err(code)
+                }
+            }
+        });
+        match taken {
+            Err(code) => self.push_answer(index, code),
+            Ok((object, chunk)) => {
+                let (is_in_sink, is_last) = (object.is_in_sink(), chunk.last);
+                self.object = Some(object);
+                if is_in_sink {
+                    self.chunk = Some(chunk);
+                    self.wait = Some(Wait::Chunk(index));
+                } else if is_last {
+                    self.complete_object(index);
+                } else {
+                    self.push_answer(index, StatusCode::CHUNK_ACCEPTED);
+                }
+            }
+        }
+    }
+
+    /// The last chunk is here: the item is run as if it had come in one piece.
+    fn complete_object(&mut self, index: usize) {
+        let Some(object) = self.object.take() else {
+            return;
+        };
+        if let Some(step) = self.steps.get_mut(index)
+            && let Kind::Items { items, .. } = &mut step.kind
+            && let Some(item) = items.get_mut(step.answers.len())
+        {
+            *item = object.into_item();
+            self.wait = Some(Wait::Item(index));
+        }
+    }
+
+    fn push_answer(&mut self, index: usize, code: StatusCode) {
+        if let Some(step) = self.steps.get_mut(index) {
+            step.answers.push(code.into());
+        }
+    }
+
     /// Runs the items of a command one after the other.
-    fn run_items(&mut self, index: usize, policy: SequencePolicy) {
+    fn run_items(&mut self, index: usize, policy: SequencePolicy, note: &mut dyn FnMut(Note)) {
         let in_atomic = self.atomic.is_some();
+        let is_open = self.object.is_some();
         let Some(step) = self.steps.get_mut(index) else {
             return;
         };
@@ -413,13 +591,10 @@ impl Plan {
             Some(_) if in_atomic && has_failed => {
                 step.answers.push(StatusCode::NOT_EXECUTED.into());
             }
-            Some(item) if !is_complete(*verb, item) => {
+            Some(item) if !is_open && !is_complete(*verb, item) => {
                 step.answers.push(StatusCode::INCOMPLETE_COMMAND.into());
             }
-            Some(item) if item.more_data => {
-                step.answers
-                    .push(StatusCode::REQUEST_ENTITY_TOO_LARGE.into());
-            }
+            Some(item) if is_open || item.more_data => self.run_chunk(index, note),
             Some(_) => self.wait = Some(Wait::Item(index)),
             None => {
                 self.cursor = index.saturating_add(1);
@@ -557,10 +732,10 @@ impl Plan {
 }
 
 /// Tells why a command can never be sent, if so.
-type TryOut<'a> = &'a mut dyn FnMut(Command) -> Option<Unfit>;
+type TryOut<'a> = &'a mut dyn FnMut(&mut Parcel) -> Option<Unfit>;
 
 impl Step {
-    fn reply(self, msg_id: &MsgId, try_out: TryOut<'_>, replies: &mut Vec<Command>) {
+    fn reply(self, msg_id: &MsgId, try_out: TryOut<'_>, replies: &mut Vec<Parcel>) {
         let status = |answer: &Answer, refs: (Vec<Text>, Vec<Text>)| Status {
             msg_ref: msg_id.clone(),
             cmd_ref: self.cmd_id.clone(),
@@ -571,20 +746,27 @@ impl Step {
             items: answer.items.clone(),
             ..Status::default()
         };
-        let results = |items: Vec<Item>| Results {
-            msg_ref: Some(msg_id.clone()),
-            cmd_ref: self.cmd_id.clone(),
-            items,
-            ..Results::default()
+        let results = |items: Vec<Item>, source: Option<Source>| {
+            let results = Results {
+                msg_ref: Some(msg_id.clone()),
+                cmd_ref: self.cmd_id.clone(),
+                items,
+                ..Results::default()
+            };
+            Parcel {
+                source,
+                ..Parcel::from(Command::from(results))
+            }
         };
         let mut answers = self.answers;
-        // OMA-TS-DM_RepPro, `Get`: 413 if the result is too large for any message, 415 if it has no
-        // form there.
+        // OMA-TS-DM_RepPro, `Get`: 413 if the server does not take the result, 415 if it has no form
+        // in a message.
         for answer in &mut answers {
+            let source = answer.source;
             let refusal = answer
                 .results
                 .iter()
-                .find_map(|item| try_out(results(vec![item.clone()]).into()));
+                .find_map(|item| try_out(&mut results(vec![item.clone()], source)));
             match refusal {
                 None => {}
                 Some(Unfit::NotEncodable) => *answer = StatusCode::UNSUPPORTED_MEDIA_TYPE.into(),
@@ -594,15 +776,18 @@ impl Step {
             }
         }
         let first = answers.first().map(|answer| answer.status);
-        let all: Vec<Item> = answers
+        let all: Vec<(Item, Option<Source>)> = answers
             .iter()
-            .flat_map(|answer| answer.results.iter().cloned())
+            .flat_map(|answer| {
+                let items = answer.results.iter();
+                items.map(|item| (item.clone(), answer.source))
+            })
             .collect();
         if answers.iter().all(|answer| Some(answer.status) == first) {
             let mut answers = answers.into_iter();
             if let Some(mut one) = answers.next() {
                 one.items.extend(answers.flat_map(|answer| answer.items));
-                replies.push(status(&one, (Vec::new(), Vec::new())).into());
+                replies.push(Command::from(status(&one, (Vec::new(), Vec::new()))).into());
             }
         } else {
             let items = match &self.kind {
@@ -610,19 +795,19 @@ impl Step {
                 _ => &[],
             };
             for (place, answer) in answers.iter().enumerate() {
-                replies.push(status(answer, refs_of(items.get(place))).into());
+                replies.push(Command::from(status(answer, refs_of(items.get(place)))).into());
             }
         }
-        if all.is_empty() {
-            return;
+        let has_sources = all.iter().any(|(_, source)| source.is_some());
+        if all.len() > 1 && !has_sources {
+            let mut together = results(all.iter().map(|(item, _)| item.clone()).collect(), None);
+            if try_out(&mut together).is_none() {
+                replies.push(together);
+                return;
+            }
         }
-        let together = results(all);
-        if together.items.len() == 1 || try_out(together.clone().into()).is_none() {
-            replies.push(together.into());
-        } else {
-            let items = together.items.into_iter();
-            replies.extend(items.map(|item| results(vec![item]).into()));
-        }
+        let each = all.into_iter();
+        replies.extend(each.map(|(item, source)| results(vec![item], source)));
     }
 }
 

@@ -3,7 +3,10 @@
 //! OMA-TS-DM_Protocol: a client sends Alert, Replace of DevInfo, Results and Status only; anything
 //! else is refused and never executed.
 
-use alloc::{collections::BTreeSet, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
 
 use super::{meta::is_too_common, plan::refusal_of};
 use crate::{
@@ -29,14 +32,18 @@ pub(super) enum Decision {
 }
 
 impl Reply {
-    /// One answer for each command of a message, those inside others too.
-    pub(super) fn to_all(commands: &[Command]) -> Vec<Self> {
+    /// One answer for each command of a message, those inside others too. What is `decided` of
+    /// outermost commands already stands.
+    pub(super) fn to_all(commands: &[Command], decided: &BTreeMap<CmdId, StatusCode>) -> Vec<Self> {
         let mut seen = BTreeSet::new();
-        Self::each(commands, |command, is_outermost| {
+        let is_decided = |command: &Command| decided.contains_key(command.cmd_id());
+        Self::each(commands, is_decided, |command, is_outermost| {
             let cmd_id = command.cmd_id();
             let is_proper =
                 !cmd_id.as_str().is_empty() && *cmd_id != "0" && seen.insert(cmd_id.clone());
-            if is_proper {
+            if let Some(code) = decided.get(cmd_id).filter(|_| is_proper && is_outermost) {
+                Decision::Made(*code)
+            } else if is_proper {
                 decide(command, is_outermost)
             } else {
                 Decision::Made(StatusCode::BAD_REQUEST)
@@ -46,10 +53,14 @@ impl Reply {
 
     /// The same answer to each command of a message, of which none is looked at.
     pub(super) fn refuse_all(commands: &[Command], code: StatusCode) -> Vec<Self> {
-        Self::each(commands, |_, _| Decision::Made(code))
+        Self::each(commands, |_| false, |_, _| Decision::Made(code))
     }
 
-    fn each(commands: &[Command], mut decide: impl FnMut(&Command, bool) -> Decision) -> Vec<Self> {
+    fn each(
+        commands: &[Command],
+        is_decided: impl Fn(&Command) -> bool,
+        mut decide: impl FnMut(&Command, bool) -> Decision,
+    ) -> Vec<Self> {
         let mut replies = Vec::new();
         let mut stack: Vec<(&Command, bool)> = commands
             .iter()
@@ -59,7 +70,7 @@ impl Reply {
         while let Some((command, is_outermost)) = stack.pop() {
             let inside = command.children().iter().rev();
             stack.extend(inside.map(|command| (command, false)));
-            if is_answered(command) {
+            if is_answered(command) || (is_outermost && is_decided(command)) {
                 replies.push(Self {
                     cmd_id: command.cmd_id().clone(),
                     name: command.name(),

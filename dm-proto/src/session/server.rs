@@ -1,15 +1,21 @@
 //! [`ServerSession`]: the server's side.
 
-use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec::Vec};
 use core::fmt;
 
+use bytes::Bytes;
+
 use super::{
-    CommandTag, Ending, Ticket, Transmit,
+    Chunk, CommandTag, Ending, SMALLEST_MESSAGE, Ticket, Transmit,
     config::ServerConfig,
     error::{Misbehaviour, Misuse, SessionError},
     event::ServerEvent,
-    link::{Arrival, HeaderStatus, Link, is_abort, reference, says_nothing, session_abort},
+    link::{
+        Arrival, HeaderStatus, Link, is_abort, no_end_of_data, reference, says_nothing,
+        session_abort,
+    },
     meta::{complete_meta, items_of},
+    object::{Incoming, Received as Assembled, Rules, Source},
     package::{Opening, Parcel, put_first},
     pending::{Part, Pending},
     phase::Phase,
@@ -19,7 +25,7 @@ use super::{
     saved::{Disposition, Saved},
 };
 use crate::{
-    AlertCode, StatusCode, Text,
+    AlertCode, Extra, StatusCode, Text,
     auth::{Account, Nonce, Scheme, Side},
     message::{Alert, Command, Item, Results, Status, SyncMl},
 };
@@ -36,6 +42,8 @@ pub struct ServerSession {
     last_sent: Option<Transmit>,
     /// The last message is to be sent again.
     is_again: bool,
+    /// The caller was asked for data and has not given it.
+    is_needy: bool,
 }
 
 /// What of a session is saved.
@@ -50,8 +58,12 @@ pub(super) struct State {
     replies: Vec<Reply>,
     /// Commands that were not sent yet.
     commands: VecDeque<Parcel>,
+    /// The large object of which the device's last message was not the last.
+    object: Option<Incoming>,
     /// Commands that were sent, and those inside them.
     sent: Pending,
+    /// Large objects of the device that something else came instead of the rest of.
+    broken: Vec<Item>,
     notices: VecDeque<Notice>,
     is_opened: bool,
     /// The caller knows that it is our turn.
@@ -71,8 +83,11 @@ enum Notice {
         target_ref: Option<Text>,
         status: StatusCode,
         items: Vec<Item>,
+        #[cfg_attr(feature = "serde", serde(default))]
+        extra: Extra,
     },
     Results(CommandTag, u32, Vec<Item>),
+    Chunk(CommandTag, u32, Box<Chunk>),
     NoStatus(CommandTag, u32),
     Ready,
     NonceChanged(Side, Nonce),
@@ -84,12 +99,16 @@ impl ServerSession {
     ///
     /// # Errors
     ///
-    /// If the message is not the first of a session (MsgID 1).
+    /// If the message is not the first of a session (MsgID 1), or [`ServerConfig::max_msg_size`] is
+    /// below [`SMALLEST_MESSAGE`].
     pub fn accept(
         first: &Received,
         config: Arc<ServerConfig>,
         account: &Account,
     ) -> Result<Self, SessionError> {
+        if config.max_msg_size < SMALLEST_MESSAGE {
+            return Err(Misuse::MaxMsgSize(config.max_msg_size).into());
+        }
         let header = first.header();
         if first.number() != Some(1) {
             return Err(Misbehaviour::MessageOrder(header.msg_id.clone().into()).into());
@@ -101,7 +120,8 @@ impl ServerSession {
             header.target.loc_uri.clone(),
             remote.clone(),
             remote,
-        );
+        )
+        .splitting(config.large_objects);
         let check = Check::new(&account.client, config.resynchronization);
         Ok(Self::new(
             config,
@@ -113,7 +133,9 @@ impl ServerSession {
                 phase: Phase::Theirs,
                 replies: Vec::new(),
                 commands: VecDeque::new(),
+                object: None,
                 sent: Pending::default(),
+                broken: Vec::new(),
                 notices: VecDeque::new(),
                 is_opened: false,
                 is_ready: false,
@@ -159,6 +181,7 @@ impl ServerSession {
             asked: 0,
             last_sent: None,
             is_again: false,
+            is_needy: false,
         }
     }
 
@@ -240,10 +263,15 @@ impl ServerSession {
             return Some(notice.into());
         }
         let mut replies = self.state.replies.iter().enumerate().skip(self.asked);
-        let (place, alert) = replies.find_map(|(place, reply)| match &reply.decision {
+        let asked = replies.find_map(|(place, reply)| match &reply.decision {
             Decision::Asked(alert) => Some((place, alert.clone())),
             Decision::Made(_) => None,
-        })?;
+        });
+        let Some((place, alert)) = asked else {
+            let need = self.need();
+            let need = need.map(|(id, offset, len)| ServerEvent::NeedPayload { id, offset, len });
+            return need.or_else(|| Some(self.state.notices.pop_front()?.into()));
+        };
         self.asked = place.saturating_add(1);
         let ticket = self.state.link.ticket();
         self.issued.push((ticket, place));
@@ -257,10 +285,27 @@ impl ServerSession {
     /// that does not fit alone gets a [`ServerEvent::Status`] of 413 without being sent, and one that
     /// has no encoded form one of 400.
     pub fn send(&mut self, command: Command, tag: CommandTag) {
+        self.state.commands.push_back(Parcel::new(command, tag));
+    }
+
+    /// Gives a command with one item, whose data the caller provides while it is sent:
+    /// [`ServerEvent::NeedPayload`]. Otherwise as [`send`](Self::send). What the item has of data is
+    /// left out.
+    pub fn send_from(&mut self, command: Command, source: Source, tag: CommandTag) {
         self.state.commands.push_back(Parcel {
-            command,
-            tag: Some(tag),
+            source: Some(source),
+            ..Parcel::new(command, tag)
         });
+    }
+
+    /// Gives data that [`ServerEvent::NeedPayload`] asks for. Without any octet the object is given
+    /// up: the device does not get the rest, and the command has no status.
+    pub fn provide(&mut self, id: u64, offset: u64, octets: Bytes) {
+        let is_over = octets.is_empty();
+        if self.state.link.provide(id, offset, octets) && is_over {
+            self.drop_object();
+        }
+        self.is_needy = false;
     }
 
     /// Answers [`ServerEvent::Alert`]. A ticket that was used already does nothing.
@@ -309,7 +354,13 @@ impl ServerSession {
                 self.end(ending);
                 made.ok()
             }
-            Phase::Ours if self.state.notices.is_empty() && self.is_decided() => self.speak(),
+            Phase::Ours
+                if self.state.notices.is_empty()
+                    && self.is_decided()
+                    && (!self.is_our_turn() || self.state.link.needs().is_none()) =>
+            {
+                self.speak()
+            }
             Phase::Ours | Phase::Theirs | Phase::Over(_) => None,
         };
         if made.is_some() {
@@ -321,7 +372,7 @@ impl ServerSession {
     /// Sorts what is in a message.
     fn take(&mut self, received: Received, nonce: &Nonce) -> Result<(), SessionError> {
         let Received {
-            message,
+            mut message,
             encoding,
             mac,
             digest,
@@ -376,9 +427,12 @@ impl ServerSession {
         self.state.link.header_status = Some(HeaderStatus::Verdict(verdict));
         let is_idle = says_nothing(&message, |status| self.is_awaited(status));
         self.state.link.count_idle(is_idle)?;
+        self.take_header(&message.commands)?;
+        let assembled = self.assemble(&mut message);
         self.open(&message);
-        self.take_answers(&message.commands)?;
-        self.state.replies = Reply::to_all(&message.commands);
+        self.take_answers(&message.commands);
+        self.state.replies = Reply::to_all(&message.commands, &assembled.decided);
+        self.state.broken = assembled.broken;
         if is_abort(&message) {
             // What else is in it is not looked at any more.
             self.state
@@ -420,19 +474,126 @@ impl ServerSession {
             .push_back(Notice::Opened(trigger, dev_info));
     }
 
-    /// Takes statuses and results.
-    fn take_answers(&mut self, commands: &[Command]) -> Result<(), SessionError> {
+    /// Takes the status of our header.
+    fn take_header(&mut self, commands: &[Command]) -> Result<(), SessionError> {
         if let Some(status) = self.our_header_status(commands) {
-            self.take_header_status(status)?;
+            self.take_header_status(status, commands)?;
         }
+        Ok(())
+    }
+
+    /// Whether a message tells what became of a command. That it was not believed does not.
+    fn is_done(&self, parcel: &Parcel, commands: &[Command]) -> bool {
+        commands.iter().any(|command| match command {
+            Command::Status(status) if status.cmd_ref != "0" => {
+                let refs = reference(status.msg_ref.as_str());
+                let refs = refs.zip(reference(status.cmd_ref.as_str()));
+                let part = refs.and_then(|(msg, cmd)| self.state.sent.part(msg, cmd));
+                let is_believed = !matches!(
+                    status.data,
+                    StatusCode::INVALID_CREDENTIALS | StatusCode::MISSING_CREDENTIALS
+                );
+                is_believed
+                    && part.is_some_and(|(tag, part)| part == 0 && parcel.tag == Some(tag))
+                    && parcel
+                        .target()
+                        .is_none_or(|target| status.target_refs.contains(&target))
+            }
+            _ => false,
+        })
+    }
+
+    /// Takes the chunks of large objects out of a message, and puts in those that are whole.
+    fn assemble(&mut self, message: &mut SyncMl) -> Assembled {
+        let rules = Rules {
+            are_taken: self.config.large_objects,
+            max_size: self.config.max_obj_size,
+            to_sink: false,
+        };
+        let (sent, notices) = (&self.state.sent, &mut self.state.notices);
+        let object = &mut self.state.object;
+        let to_sink = self.config.chunks;
+        Assembled::of(message, object, |command, chunk| match (command, chunk) {
+            (Command::Results(results), None) => Rules {
+                to_sink: to_sink && part_of(sent, results).is_some(),
+                ..rules
+            },
+            (Command::Results(results), Some(chunk)) => {
+                let part = part_of(sent, results);
+                notices.extend(part.map(|(tag, part)| Notice::Chunk(tag, part, Box::new(chunk))));
+                rules
+            }
+            _ => rules,
+        })
+    }
+
+    /// Takes statuses and results.
+    fn take_answers(&mut self, commands: &[Command]) {
         for command in commands {
             match command {
                 Command::Status(status) if status.cmd_ref != "0" => self.take_status(status),
                 Command::Results(results) if !is_too_large(command) => self.take_results(results),
+                Command::Alert(alert) if alert.code == Some(AlertCode::NO_END_OF_DATA) => {
+                    self.drop_object();
+                }
                 _ => {}
             }
         }
-        Ok(())
+    }
+
+    /// The large object that is on its way to the device has no future.
+    fn drop_object(&mut self) {
+        let parcel = self.state.link.drop_object();
+        let tag = parcel.and_then(|parcel| parcel.tag);
+        self.state
+            .notices
+            .extend(tag.map(|tag| Notice::NoStatus(tag, 0)));
+    }
+
+    /// What the next message needs of the caller, if that was not said already.
+    fn need(&mut self) -> Option<(u64, u64, u64)> {
+        if self.is_needy || !self.is_our_turn() {
+            return None;
+        }
+        self.state.link.forget_sent_object();
+        // What comes from a source begins a message, so that the caller can be asked first.
+        if !self.state.link.is_sending()
+            && self
+                .state
+                .commands
+                .front()
+                .is_some_and(|first| first.source.is_some())
+            && let Some(parcel) = self.state.commands.pop_front()
+        {
+            let begun = match self.state.link.draft(self.opening()) {
+                Ok(draft) => self.state.link.begin(parcel, &draft),
+                // It is told of when the message is made.
+                Err(_) => {
+                    self.state.commands.push_front(parcel);
+                    return None;
+                }
+            };
+            if let Err(refused) = begun {
+                let parcel = refused.0;
+                let status = StatusCode::REQUEST_ENTITY_TOO_LARGE;
+                self.refuse(parcel.tag, parcel.target(), status);
+            }
+        }
+        let need = self.state.link.needs();
+        self.is_needy = need.is_some();
+        need
+    }
+
+    /// A command cannot be sent.
+    fn refuse(&mut self, tag: Option<CommandTag>, target_ref: Option<Text>, status: StatusCode) {
+        self.state.notices.extend(tag.map(|tag| Notice::Status {
+            tag,
+            part: 0,
+            target_ref,
+            status,
+            items: Vec::new(),
+            extra: Extra::NONE,
+        }));
     }
 
     fn our_header_status<'c>(&self, commands: &'c [Command]) -> Option<&'c Status> {
@@ -442,7 +603,11 @@ impl ServerSession {
         })
     }
 
-    fn take_header_status(&mut self, status: &Status) -> Result<(), SessionError> {
+    fn take_header_status(
+        &mut self,
+        status: &Status,
+        commands: &[Command],
+    ) -> Result<(), SessionError> {
         let terms = Terms {
             challenges: self.config.challenges,
             schemes: &self.config.schemes,
@@ -458,13 +623,15 @@ impl ServerSession {
         }
         match reception {
             Reception::Challenged => {
-                let again = self.state.link.take_back();
-                let msg = self.state.link.sent;
-                // Their statuses are 401 or 407 and say nothing about them: the application sees one
-                // command. Those that were not kept are told as they are.
-                self.state.sent.forget(msg, |tag| {
-                    again.iter().any(|parcel| parcel.tag == Some(tag))
-                });
+                self.is_needy = false;
+                let mut again = self.state.link.take_back();
+                // Among them may be what went out before that message and was executed: the message that
+                // first told so was changed on its way, and was not believed.
+                again.retain(|parcel| !self.is_done(parcel, commands));
+                // The statuses of the others are 401 or 407 and say nothing about them: the application
+                // sees one command. Those that were not kept are told as they are.
+                let is_again = |tag| again.iter().any(|parcel| parcel.tag == Some(tag));
+                self.state.sent.forget(is_again);
                 put_first(&mut self.state.commands, again);
             }
             Reception::Accepted => self.state.link.forget_in_flight(),
@@ -477,45 +644,51 @@ impl ServerSession {
         reference(status.msg_ref.as_str())
             .zip(reference(status.cmd_ref.as_str()))
             .is_some_and(|(msg, cmd)| self.state.sent.is_open(msg, cmd))
+            || self.state.link.is_of_chunk(status)
     }
 
     fn take_status(&mut self, status: &Status) {
+        match self.state.link.chunk_answered(status) {
+            None => {}
+            Some(None) => return,
+            Some(Some((parcel, code))) => {
+                return self.refuse(parcel.tag, parcel.target(), code);
+            }
+        }
         let refs = reference(status.msg_ref.as_str()).zip(reference(status.cmd_ref.as_str()));
         let part = refs.and_then(|(msg, cmd)| self.state.sent.answered(msg, cmd, status.data));
-        let Some((tag, part)) = part else { return };
-        let mut tell = |target_ref: Option<Text>, items: Vec<Item>| {
+        let Some(((tag, part), target)) = part else {
+            return;
+        };
+        let mut tell = |target_ref: Option<Text>, items: Vec<Item>, extra: Extra| {
             self.state.notices.push_back(Notice::Status {
                 tag,
                 part,
                 target_ref,
                 status: status.data,
                 items,
+                extra,
             });
         };
         let (first, others) = match status.target_refs.split_first() {
             Some((first, others)) => (Some(first.clone()), others),
-            None => (None, &[][..]),
+            None => (target, &[][..]),
         };
-        tell(first, status.items.clone());
+        tell(first, status.items.clone(), status.extra.clone());
         // Not the items again: thousands of both would be millions of copies.
         for target_ref in others {
-            tell(Some(target_ref.clone()), Vec::new());
+            tell(Some(target_ref.clone()), Vec::new(), Extra::NONE);
         }
     }
 
     fn take_results(&mut self, results: &Results) {
-        // OMA-TS-DM_RepPro, `Results`: references that are missing mean 1.
-        let number = |text: &str| match text.trim().is_empty() {
-            true => Some(1),
-            false => reference(text),
+        // Nothing but a chunk was in it.
+        if results.items.is_empty() {
+            return;
+        }
+        let Some((tag, part)) = part_of(&self.state.sent, results) else {
+            return;
         };
-        let msg_ref = results
-            .msg_ref
-            .as_ref()
-            .map_or("", |msg_ref| msg_ref.as_str());
-        let refs = number(msg_ref).zip(number(results.cmd_ref.as_str()));
-        let part = refs.and_then(|(msg, cmd)| self.state.sent.part(msg, cmd));
-        let Some((tag, part)) = part else { return };
         self.state
             .notices
             .push_back(Notice::Results(tag, part, items_of(results.clone())));
@@ -536,13 +709,19 @@ impl ServerSession {
             .all(|reply| matches!(reply.decision, Decision::Made(_)))
     }
 
-    /// Tells the caller once that it is our turn.
-    fn settle(&mut self) {
-        let is_our_turn = self.state.phase == Phase::Ours
+    /// Whether the next message may hold commands.
+    fn is_our_turn(&self) -> bool {
+        self.state.phase == Phase::Ours
             && !self.state.is_refusing
             && self.state.link.peer_ended
-            && self.is_decided();
-        if is_our_turn && !core::mem::replace(&mut self.state.is_ready, true) {
+            && self.is_decided()
+    }
+
+    /// Tells the caller once that the device waits for commands: not while it waits for the rest of
+    /// one.
+    fn settle(&mut self) {
+        let may_send = self.is_our_turn() && !self.state.link.is_sending();
+        if may_send && !core::mem::replace(&mut self.state.is_ready, true) {
             self.state.notices.push_back(Notice::Ready);
         }
     }
@@ -553,6 +732,9 @@ impl ServerSession {
                 let status = self.state.link.status(&reply.cmd_id, reply.name, code);
                 self.state.link.post(status);
             }
+        }
+        for item in core::mem::take(&mut self.state.broken) {
+            self.state.link.post(no_end_of_data(item));
         }
     }
 
@@ -579,8 +761,10 @@ impl ServerSession {
     /// A message, and whether it is a closing package.
     fn compose(&mut self) -> Result<(Transmit, bool), SessionError> {
         self.post_replies();
+        self.state.link.forget_sent_object();
         let mut draft = self.state.link.draft(self.opening())?;
-        self.state.link.load(&mut draft, false)?;
+        // Statuses, which do not wait for the rest of a large object of ours.
+        self.state.link.load_all(&mut draft, false)?;
         let mut has_commands = false;
         if !self.state.link.peer_ended {
             // OMA-TS-DM_Protocol: what asks for the rest of a package holds nothing else.
@@ -591,23 +775,17 @@ impl ServerSession {
                 }
                 .into(),
             );
-        } else if self.state.link.is_silent() && !self.state.is_refusing {
+        } else if self.state.link.has_said_all() && !self.state.is_refusing {
             let commands = &mut self.state.commands;
             let keep = self.state.proof.may_be_challenged();
             let loaded = self.state.link.load_tagged(&mut draft, commands, keep);
-            has_commands = !loaded.sent.is_empty();
+            has_commands = !loaded.sent.is_empty() || loaded.is_chunked;
             let msg = draft.msg_id();
-            for (tag, ids) in loaded.sent {
-                self.state.sent.sent(msg, tag, ids);
+            for (tag, ids, target) in loaded.sent {
+                self.state.sent.sent(msg, tag, ids, target);
             }
-            for (tag, status) in loaded.refused {
-                self.state.notices.push_back(Notice::Status {
-                    tag,
-                    part: 0,
-                    target_ref: None,
-                    status,
-                    items: Vec::new(),
-                });
+            for (tag, target, status) in loaded.refused {
+                self.refuse(Some(tag), target, status);
             }
         }
         // Statuses and Final without a command would close the session: where no command fits beside
@@ -650,6 +828,7 @@ impl ServerSession {
 
     /// Commands that were sent, or wait to be, and will have no status.
     fn abandon_commands(&mut self) {
+        self.drop_object();
         let unanswered = self.state.sent.abandon();
         self.tell_no_status(unanswered);
         for parcel in core::mem::take(&mut self.state.commands) {
@@ -670,6 +849,21 @@ impl ServerSession {
         self.state.phase = Phase::Over(ending.clone());
         self.state.notices.push_back(Notice::Ended(ending));
     }
+}
+
+/// The command that results are for.
+fn part_of(sent: &Pending, results: &Results) -> Option<Part> {
+    // OMA-TS-DM_RepPro, `Results`: references that are missing mean 1.
+    let number = |text: &str| match text.trim().is_empty() {
+        true => Some(1),
+        false => reference(text),
+    };
+    let msg_ref = results
+        .msg_ref
+        .as_ref()
+        .map_or("", |msg_ref| msg_ref.as_str());
+    let (msg, cmd) = number(msg_ref).zip(number(results.cmd_ref.as_str()))?;
+    sent.part(msg, cmd)
 }
 
 impl fmt::Debug for ServerSession {
@@ -694,14 +888,21 @@ impl From<Notice> for ServerEvent {
                 target_ref,
                 status,
                 items,
+                extra,
             } => Self::Status {
                 tag,
                 part,
                 target_ref,
                 status,
                 items,
+                extra,
             },
             Notice::Results(tag, part, items) => Self::Results { tag, part, items },
+            Notice::Chunk(tag, part, chunk) => Self::Chunk {
+                tag,
+                part,
+                chunk: *chunk,
+            },
             Notice::NoStatus(tag, part) => Self::NoStatus { tag, part },
             Notice::Ready => Self::Ready,
             Notice::NonceChanged(side, nonce) => Self::NonceChanged { side, nonce },

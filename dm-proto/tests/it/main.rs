@@ -21,6 +21,8 @@ mod session_faults;
 mod session_field;
 mod session_flows;
 mod session_hmac;
+mod session_objects;
+mod session_objects_bad_input;
 mod session_once;
 mod session_packages;
 mod session_profiles;

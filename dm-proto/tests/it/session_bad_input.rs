@@ -577,7 +577,7 @@ fn results_without_references_mean_message_1() {
 }
 
 #[test]
-fn a_large_object_is_refused_by_both_sides() {
+fn a_large_object_without_a_size_is_refused_by_both_sides() {
     let chunk = |uri: &str| {
         let mut item = Item::for_target(uri).with_data("first part");
         item.source = item.target.clone();
@@ -589,7 +589,7 @@ fn a_large_object_is_refused_by_both_sides() {
         ..Replace::default()
     };
     let (executed, sent) = bench().run(vec![numbered(replace.into(), "50")]);
-    assert_eq!(answers(&sent), [("50".to_owned(), 413)]);
+    assert_eq!(answers(&sent), [("50".to_owned(), 411)]);
     assert_eq!(executed, Vec::<String>::new());
 
     let results = Results {
@@ -610,7 +610,7 @@ fn a_large_object_is_refused_by_both_sides() {
         ..report("x")
     };
     let (heard, answers) = to_server(vec![numbered(alert.into(), "50")]);
-    assert_eq!(answers, [("50".to_owned(), 413)]);
+    assert_eq!(answers, [("50".to_owned(), 411)]);
     assert!(!heard.contains(&"alert 1226".to_owned()));
 }
 

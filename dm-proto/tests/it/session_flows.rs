@@ -378,9 +378,8 @@ fn an_answer_in_progress_stays_pending_beyond_the_package() {
 #[test]
 fn a_status_has_what_the_device_adds_to_it() {
     let failing = Answer {
-        status: StatusCode::COMMAND_FAILED,
         items: vec![dm_proto::message::Item::default().with_data("why")],
-        results: Vec::new(),
+        ..StatusCode::COMMAND_FAILED.into()
     };
     for encoding in ENCODINGS {
         let pair = Scene::new(encoding)

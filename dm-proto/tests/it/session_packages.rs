@@ -1,13 +1,18 @@
 //! Packages over several messages and small messages. OMA-TS-DM_Protocol, multiple messages in a
 //! package.
 
+use std::sync::Arc;
+
 use dm_proto::{
     StatusCode,
     auth::{Nonce, Side},
     codec::DecodeOptions,
     message::{Command, Item},
-    session::{Answer, ClientEvent, Ending, Received, SessionError, Transmit},
-    testing::{PairError, message, read},
+    session::{
+        Answer, ClientEvent, Ending, Incompatibility, Misuse, Received, SMALLEST_MESSAGE,
+        SessionError, Transmit,
+    },
+    testing::{NoAnswer, PairError, message, read},
 };
 
 use crate::session_support::*;
@@ -74,10 +79,11 @@ fn statuses_keep_the_order_of_their_commands_over_messages() {
 }
 
 #[test]
-fn a_result_that_fits_into_no_message_is_413() {
+fn without_large_objects_a_result_that_fits_into_no_message_is_413() {
     for encoding in ENCODINGS {
         let value = "x".repeat(3000);
         let mut scene = Scene::new(encoding).send(get(&["./Small", "./Big"]));
+        scene.client.large_objects = false;
         scene.server.max_msg_size = 2000;
         let results = vec![Item::for_source("./Big").with_data(value.as_str())];
         let pair = scene.answer("./Big", Answer::results(results)).run();
@@ -132,7 +138,7 @@ fn commands_that_do_not_fit_wait_for_the_statuses_of_those_before() {
 }
 
 #[test]
-fn a_command_that_fits_into_no_message_is_413_and_not_sent() {
+fn without_large_objects_a_command_that_fits_into_no_message_is_413_and_not_sent() {
     for encoding in ENCODINGS {
         let mut scene = Scene::new(encoding).batch([
             replace(&["./A"]),
@@ -142,6 +148,7 @@ fn a_command_that_fits_into_no_message_is_413_and_not_sent() {
             }),
             replace(&["./C"]),
         ]);
+        scene.server.large_objects = false;
         scene.client.max_msg_size = 2000;
         let pair = scene.run();
 
@@ -154,11 +161,12 @@ fn a_command_that_fits_into_no_message_is_413_and_not_sent() {
 }
 
 #[test]
-fn a_report_that_fits_into_no_message_is_413() {
+fn without_large_objects_a_report_that_fits_into_no_message_is_413() {
     let mut scene =
         Scene::new(ENCODINGS[0])
             .send(exec("./Op"))
             .alert(1, report(&"x".repeat(3000)), 7);
+    scene.client.large_objects = false;
     scene.server.max_msg_size = 2000;
     let pair = scene.run();
 
@@ -168,9 +176,8 @@ fn a_report_that_fits_into_no_message_is_413() {
 #[test]
 fn a_status_is_shortened_rather_than_lost() {
     let failing = Answer {
-        status: StatusCode::COMMAND_FAILED,
         items: vec![Item::default().with_data("x".repeat(3000).as_str())],
-        results: Vec::new(),
+        ..StatusCode::COMMAND_FAILED.into()
     };
     let mut scene = Scene::new(ENCODINGS[1])
         .answer("./Op", failing)
@@ -182,24 +189,44 @@ fn a_status_is_shortened_rather_than_lost() {
 }
 
 #[test]
-fn a_tiny_message_size_ends_the_session() {
-    for size in [0, 1, 255, 256] {
-        let mut scene = Scene::new(ENCODINGS[0]).send(exec("./Op"));
-        scene.server.max_msg_size = size;
-        let mut pair = scene.pair();
-        let end = pair.run();
-        pair.give_up();
+fn a_peer_with_a_tiny_message_size_ends_the_session() {
+    for size in [0, 1, 255, 256, SMALLEST_MESSAGE - 1] {
+        let with_size = |transmit: &Transmit| {
+            let mut tiny = message(transmit).expect("a message");
+            let meta = tiny.header.meta.get_or_insert_default();
+            Arc::make_mut(meta).max_msg_size = Some(size);
+            with_message(transmit, &tiny)
+        };
+        let mut pair = Scene::new(ENCODINGS[0]).send(exec("./Op")).pair();
+        let request = pair.client.transmit().expect("package 1");
+        let answer = pair.server.exchange(&request).expect("package 2");
+        let tiny = SessionError::from(Incompatibility::MaxMsgSize);
+        let refused = pair.client.handle(received(&with_size(&answer)));
+        assert_eq!(refused, Err(tiny.clone()));
 
-        assert!(
-            matches!(
-                pair.client.ending,
-                Some(Ending::Failed(SessionError::PeerIncompatible(_)))
-            ),
-            "{size}: {end:?} {:?}",
-            pair.client.ending
-        );
-        assert_ne!(end, Err(PairError::Endless));
+        assert_eq!(pair.client.transmit(), None);
+        assert_eq!(pair.client.ending, Some(Ending::Failed(tiny.clone())));
+
+        let mut pair = Scene::new(ENCODINGS[0]).send(exec("./Op")).pair();
+        let request = pair.client.transmit().expect("package 1");
+        assert!(pair.server.exchange(&with_size(&request)).is_err());
+        assert_eq!(pair.server.ending, Some(Ending::Failed(tiny)));
     }
+}
+
+#[test]
+fn a_session_with_a_tiny_message_size_of_our_own_does_not_begin() {
+    let tiny = || SessionError::from(Misuse::MaxMsgSize(SMALLEST_MESSAGE - 1));
+    let mut scene = Scene::new(ENCODINGS[0]);
+    scene.client.max_msg_size = SMALLEST_MESSAGE - 1;
+    let mut pair = scene.pair();
+    assert_eq!(pair.client.transmit(), None);
+    assert_eq!(pair.client.ending, Some(Ending::Failed(tiny())));
+
+    let mut scene = Scene::new(ENCODINGS[0]);
+    scene.server.max_msg_size = SMALLEST_MESSAGE - 1;
+    let end = scene.pair().run();
+    assert_eq!(end, Err(PairError::Server(NoAnswer::Session(tiny()))));
 }
 
 #[test]
@@ -270,9 +297,8 @@ fn a_command_that_has_no_form_in_xml_is_400_and_not_sent() {
 #[test]
 fn a_status_loses_items_that_have_no_form_in_xml() {
     let failing = Answer {
-        status: StatusCode::COMMAND_FAILED,
         items: vec![Item::for_target("./A\u{1}")],
-        results: Vec::new(),
+        ..StatusCode::COMMAND_FAILED.into()
     };
     let pair = Scene::new(ENCODINGS[0])
         .answer("./Op", failing)

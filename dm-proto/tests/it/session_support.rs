@@ -147,6 +147,7 @@ impl Manager for Script {
                 target_ref,
                 status,
                 items,
+                extra,
             } => {
                 let mut line = format!("status {}.{part} {status}", tag.0);
                 if let Some(target_ref) = target_ref {
@@ -157,6 +158,9 @@ impl Manager for Script {
                         " {:?}",
                         item.data.as_ref().and_then(Data::as_str).unwrap_or("")
                     );
+                }
+                for attribute in extra.attributes() {
+                    line += &format!(" {}={}", attribute.name.local, attribute.value);
                 }
                 line
             }

@@ -148,7 +148,7 @@ fn a_windows_device_is_managed_from_its_first_message_to_its_last() {
                 "ready",
                 "status 1.0 200",
                 "results 1.0 1",
-                "status 2.0 404",
+                "status 2.0 404 originalerror=0x86000002",
                 "ready",
                 "ended Complete"
             ],

@@ -15,6 +15,7 @@ use std::collections::BTreeSet;
 use super::{
     Agent, AgentError, AskId, Output,
     ledger::{Ledger, Repeat, State, When},
+    spool::Spool,
 };
 use crate::{
     Address, Transaction,
@@ -39,6 +40,8 @@ pub(super) struct Active {
     pub(super) failures: u8,
     /// What the session waits for.
     pub(super) hold: Option<Hold>,
+    /// The large object that is coming in.
+    pub(super) spool: Option<Spool>,
 }
 
 /// An event that is answered later.
@@ -55,6 +58,7 @@ pub(super) struct SessionRecord {
     pub(super) saved: dm_proto::session::Saved,
     pub(super) alerted: BTreeSet<u64>,
     pub(super) ended: Option<Ending>,
+    pub(super) spool: Option<Spool>,
 }
 
 impl Active {
@@ -69,6 +73,7 @@ impl Active {
             is_again: false,
             failures: 0,
             hold: None,
+            spool: None,
         }
     }
 
@@ -79,6 +84,7 @@ impl Active {
             saved: self.session.save(),
             alerted: self.alerted.clone(),
             ended: self.ended.clone(),
+            spool: self.spool.clone(),
         }
     }
 }
@@ -173,6 +179,9 @@ impl Agent {
             self.ledger.completed(&active.server, session_id);
         }
         let mut transaction = self.tree.begin(now);
+        if let Some(active) = &mut self.active {
+            Spool::discard(&mut active.spool, &mut transaction);
+        }
         seal(&mut transaction, &mut self.ledger, None)?;
         transaction.commit()?;
         self.active = None;
@@ -245,7 +254,10 @@ fn drain(
             break Drained::All;
         };
         match event {
-            ClientEvent::Execute(ticket, command) if command.verb == Verb::Exec => {
+            ClientEvent::Execute(ticket, mut command) if command.verb == Verb::Exec => {
+                if let Some(spool) = Spool::whole(&mut active.spool) {
+                    spool.fill(&mut command, transaction)?;
+                }
                 match exec(&active.server, ledger, transaction, command) {
                     Execed::Answer(status) => active.session.answer(ticket, Answer::from(status)),
                     Execed::Run(id) => {
@@ -255,9 +267,18 @@ fn drain(
                 }
             }
             ClientEvent::Execute(ticket, command) => {
-                let answer = transaction.execute(&active.server, &command);
+                let answer = match Spool::whole(&mut active.spool) {
+                    Some(spool) => spool.execute(&active.server, command, transaction)?,
+                    None => transaction.execute(&active.server, &command),
+                };
                 active.session.answer(ticket, answer);
             }
+            ClientEvent::Chunk(ticket, chunk) => {
+                let (spool, server) = (&mut active.spool, &active.server);
+                let status = Spool::take(spool, &chunk, server, ledger, transaction);
+                active.session.answer(ticket, status.into());
+            }
+            ClientEvent::Discard => Spool::discard(&mut active.spool, transaction),
             ClientEvent::Savepoint => transaction.savepoint(),
             ClientEvent::Release => transaction.release(),
             ClientEvent::Rollback(ticket) => {

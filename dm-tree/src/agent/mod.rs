@@ -13,6 +13,13 @@
 //! so a crash there has not happened as far as the server can tell, and the message that was sent last
 //! is sent again.
 //!
+//! # Large objects
+//!
+//! The pieces of a large value become records beside the tree as they come, each in the commit of the
+//! message that brought it, so that a restart between any two messages loses nothing and nothing is
+//! written twice: with the last piece the records become the value of the node. An object may take the
+//! pieces instead ([`ManagementObject::stream`]). What was not finished goes with its session.
+//!
 //! # Jobs
 //!
 //! An Exec becomes a [`Job`]. It is started once; if a restart comes in between it is handed out again
@@ -26,6 +33,7 @@
 mod drive;
 mod ledger;
 mod restart;
+mod spool;
 
 use std::sync::Arc;
 
@@ -57,7 +65,8 @@ use crate::{
 #[non_exhaustive]
 #[derive(Clone, Debug)]
 pub struct AgentConfig {
-    /// The sessions.
+    /// The sessions. [`ClientConfig::chunks`] is the agent's own business;
+    /// [`ClientConfig::max_obj_size`] is the storage that a large object may take.
     pub session: ClientConfig,
     /// How often a message without an answer is sent again before the session is given up. Default 3.
     pub retries: u8,
@@ -214,7 +223,7 @@ impl Agent {
         }
         let ledger = Ledger::load(tree.store())?;
         let mut agent = Self {
-            session_config: Arc::new(config.session.clone()),
+            session_config: Arc::new(session_config(&config)),
             tree,
             config,
             ledger,
@@ -655,6 +664,13 @@ impl core::fmt::Debug for Agent {
 struct Parts<'a> {
     ledger: &'a mut Ledger,
     active: Option<&'a mut Active>,
+}
+
+/// Large objects come piece by piece, whatever the configuration says.
+fn session_config(config: &AgentConfig) -> ClientConfig {
+    let mut session = config.session.clone();
+    session.chunks = true;
+    session
 }
 
 /// What the tree says when the storage below it fails.

@@ -46,6 +46,7 @@ impl Agent {
         active.alerted = record.alerted;
         active.is_waiting = record.ended.is_some();
         active.ended = record.ended;
+        active.spool = record.spool;
         Ok(Some(active))
     }
 
@@ -60,6 +61,12 @@ impl Agent {
         let mounts = self.tree.mounts();
         self.ledger
             .forget_jobs_but(|node| mounts.iter().any(|mount| node.below(&mount.root).is_some()));
+        let mut strays = Vec::new();
+        if self.active.is_none() {
+            // Of a large object whose session is lost.
+            let store = self.tree.store();
+            store.records(Kind::Spool, &mut |id, _| strays.push(id))?;
+        }
         let jobs = self.ledger.open_jobs();
         let roots: Vec<NodeUri> = self
             .tree
@@ -72,6 +79,9 @@ impl Agent {
             transaction
                 .restarted(&root, &jobs)
                 .map_err(|status| AgentError::Restart { root, status })?;
+        }
+        for id in strays {
+            transaction.put(Kind::Spool, id, None);
         }
         if is_lost {
             seal(&mut transaction, &mut self.ledger, None)?;

@@ -1,18 +1,23 @@
 //! Add, Replace, Delete, Copy.
 
-use dm_proto::{StatusCode, message::Item, session::Answer};
+use dm_proto::{
+    StatusCode,
+    message::Item,
+    session::{Answer, Verb},
+};
 
 use super::{
     Executed,
     rules::{self, allowed, fits},
-    value::Given,
+    value::{Given, declared_type},
 };
 use crate::{
-    Acl, Node, NodeFormat, NodeUri, Property, Query, Right, Transaction,
+    Acl, Address, Node, NodeFormat, NodeUri, Property, Query, Right, Transaction,
     description::{Access, Described},
     object::Change,
     std_objects::inbox_of,
-    tree::CreatorAcl,
+    tnds::Tnds,
+    tree::{Authority, CreatorAcl},
 };
 
 impl Transaction<'_> {
@@ -135,6 +140,47 @@ impl Transaction<'_> {
         Ok(StatusCode::OK.into())
     }
 
+    /// Whether a server may write to an address, whatever the value of the item. Changes nothing.
+    pub(crate) fn may_write(
+        &mut self,
+        server: &str,
+        verb: Verb,
+        address: &Address,
+        item: &Item,
+    ) -> Result<(), StatusCode> {
+        let uri = &address.uri;
+        let is_document = declared_type(item).and_then(Tnds::encoding).is_some();
+        match verb {
+            // What it is for is known once it was read.
+            Verb::Add if inbox_of(self.mounts, uri).is_some() => Ok(()),
+            Verb::Add if is_document && self.view().exists(uri) => {
+                allowed(self.view().node(uri)?.is_interior())?;
+                self.permit(server, Right::Add, uri)
+            }
+            Verb::Add => {
+                // Where the tree adds implicitly, it makes the parents.
+                self.savepoint();
+                let made = self.may_create(server, uri);
+                self.rollback();
+                made.map_err(|answer| answer.status)
+            }
+            Verb::Replace => {
+                self.view().node(uri)?;
+                match address.query {
+                    // Each node of a document has rights of its own.
+                    None if is_document => Ok(()),
+                    None => self.permit(server, Right::Replace, uri),
+                    // So have properties.
+                    Some(_) => Ok(()),
+                }
+            }
+            _ => {
+                self.view().node(uri)?;
+                Ok(())
+            }
+        }
+    }
+
     /// Whether a server may make a node here: it is missing, its parent is not, and both ACL and
     /// description allow it. Where the tree adds implicitly, the parent is made.
     pub(super) fn may_create(&mut self, server: &str, uri: &NodeUri) -> Result<(), Answer> {
@@ -158,7 +204,10 @@ impl Transaction<'_> {
         self.permit(server, Right::Add, parent_uri)?;
         allowed(parent.is_interior())?;
         let (of_parent, of_child) = (self.describe(parent_uri), self.describe(uri));
-        rules::may_add(of_parent, of_child)?;
+        match self.authority {
+            Authority::Server => rules::may_add(of_parent, of_child)?,
+            Authority::Device => allowed(!of_child.is_permanent())?,
+        }
         if let (Described::Node(parent), Described::Node(child)) = (of_parent, of_child) {
             let most = child.occurs().most();
             // Not counted where any number may be, or where the name says that it is the first: among
@@ -222,6 +271,7 @@ impl Transaction<'_> {
         self.check_size(&node)?;
         if let Some(parent) = uri.parent()
             && node.is_interior()
+            && self.authority == Authority::Server
         {
             let inherited = self.view().effective_acl(&parent)?;
             if !inherited.allows(Right::Replace, server) {

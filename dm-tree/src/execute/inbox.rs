@@ -10,6 +10,7 @@ use crate::{
     NodeFormat, NodeUri, Right, Transaction,
     std_objects::{Place, place_of},
     tnds::{Tnds, TndsNode},
+    tree::Authority,
 };
 
 impl Transaction<'_> {
@@ -39,7 +40,19 @@ impl Transaction<'_> {
                 ..Answer::from(StatusCode::NOT_FOUND)
             });
         }
-        let moved = self.moved(&document, inside)?;
+        let nodes = self.placed_by_identifier(inbox, inside, &document)?;
+        self.add_placed(server, &borrowed(&nodes))
+    }
+
+    /// The nodes of a document for the Inbox, each with its real place and with values that point into
+    /// the Inbox pointing to there. `inside` is the name that the command gives.
+    pub(super) fn placed_by_identifier(
+        &self,
+        inbox: &NodeUri,
+        inside: &str,
+        document: &Tnds,
+    ) -> Result<Vec<(NodeUri, TndsNode)>, StatusCode> {
+        let moved = self.moved(document, inside)?;
         let references: Vec<(String, &NodeUri)> = moved
             .iter()
             .map(|(name, to)| (format!("{inbox}/{name}"), to))
@@ -58,16 +71,12 @@ impl Transaction<'_> {
                 (None, Some(path)) => renamed(&goes_on(&moved, path, inside)?, name)?,
             };
             if !self.limits.allow(&place) {
-                return Err(StatusCode::URI_TOO_LONG.into());
+                return Err(StatusCode::URI_TOO_LONG);
             }
             open.push(place.clone());
             nodes.push((place, with_references(node, &references)));
         }
-        let placed: Vec<_> = nodes
-            .iter()
-            .map(|(uri, node)| (uri.clone(), node))
-            .collect();
-        self.add_placed(server, &placed)
+        Ok(nodes)
     }
 
     /// Where each top-level node goes, by its name in the Inbox.
@@ -86,14 +95,16 @@ impl Transaction<'_> {
             };
             let to = match place {
                 Place::At(uri) => uri,
-                Place::Below(parent) if name.is_empty() => {
-                    let taken = |uri: &NodeUri| moved.values().any(|known| known == uri);
-                    (1_u64..)
-                        .map(|number| parent.child_named(&number.to_string()))
-                        .find(|uri| !self.view().exists(uri) && !taken(uri))
-                        .ok_or(StatusCode::COMMAND_FAILED)?
+                Place::Below(parent) if name.is_empty() => self.numbered(&parent, &moved)?,
+                Place::Below(parent) => {
+                    let uri = self.resolve(renamed(&parent, name)?)?;
+                    // OMA-TS-DM_Bootstrap, Device Management profile: the device may rename what is new.
+                    if self.authority == Authority::Device && self.view().exists(&uri) {
+                        self.numbered(&parent, &moved)?
+                    } else {
+                        uri
+                    }
                 }
-                Place::Below(parent) => renamed(&parent, name)?,
             };
             if moved.insert(name.into(), to).is_some() {
                 return Err(StatusCode::ALREADY_EXISTS);
@@ -101,6 +112,27 @@ impl Transaction<'_> {
         }
         Ok(moved)
     }
+
+    /// A child with the first number that is free as its name.
+    fn numbered(
+        &self,
+        parent: &NodeUri,
+        moved: &BTreeMap<Text, NodeUri>,
+    ) -> Result<NodeUri, StatusCode> {
+        let taken = |uri: &NodeUri| moved.values().any(|known| known == uri);
+        (1_u64..)
+            .map(|number| parent.child_named(&number.to_string()))
+            .find(|uri| !self.view().exists(uri) && !taken(uri))
+            .ok_or(StatusCode::COMMAND_FAILED)
+    }
+}
+
+/// Nodes with their places, as [`Transaction::add_placed`] takes them.
+pub(super) fn borrowed(nodes: &[(NodeUri, TndsNode)]) -> Vec<(NodeUri, &TndsNode)> {
+    nodes
+        .iter()
+        .map(|(uri, node)| (uri.clone(), node))
+        .collect()
 }
 
 /// A document of the one interior node that an item describes.

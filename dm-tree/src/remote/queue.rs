@@ -150,6 +150,7 @@ impl<O: Operation> Queue<O> {
                     target_ref,
                     status,
                     items,
+                    ..
                 } => {
                     let reply = |command| Reply::Status {
                         command,

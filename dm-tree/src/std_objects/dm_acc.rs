@@ -266,6 +266,21 @@ impl<'t> Accounts<'t> {
         Ok(servers)
     }
 
+    /// The places of accounts with their servers.
+    #[cfg(feature = "bootstrap")]
+    pub(crate) fn held(&self) -> Result<Vec<(NodeUri, Text)>, StatusCode> {
+        let places = self.places()?.into_iter();
+        places
+            .map(|(_, uri)| Ok((uri.clone(), self.leaf(&uri, "ServerID")?)))
+            .collect()
+    }
+
+    /// Whether a session can be begun with the account at this place.
+    #[cfg(feature = "bootstrap")]
+    pub(crate) fn is_usable(&self, uri: &NodeUri) -> Result<bool, StatusCode> {
+        Ok(self.read(uri)?.is_some())
+    }
+
     /// Whether a change at this node, or of the subtree that it is the root of, may concern an account.
     pub(crate) fn concerns(&self, uri: &NodeUri) -> bool {
         self.mounts.iter().any(|mount| {

@@ -1,6 +1,6 @@
 //! [`Store`]: reads and one atomic commit.
 
-use core::fmt;
+use core::{fmt, ops::Range};
 use std::{collections::BTreeMap, sync::Arc};
 
 use dm_proto::Text;
@@ -73,6 +73,10 @@ pub struct Batch {
     pub nodes: BTreeMap<NodeUri, Option<Node>>,
     /// Records set or removed.
     pub records: BTreeMap<(Kind, u64), Option<Vec<u8>>>,
+    /// Nodes among those set whose value is that of these [`Kind::Spool`] records, in the order of
+    /// their ids. A store may leave a value there, so that it is not written twice; in any case the
+    /// records are not found as such any more.
+    pub adopted: BTreeMap<NodeUri, Range<u64>>,
 }
 
 /// Shows which records there are, not what is in them: a message may hold a password.
@@ -81,6 +85,7 @@ impl fmt::Debug for Batch {
         f.debug_struct("Batch")
             .field("nodes", &self.nodes)
             .field("records", &self.records.keys())
+            .field("adopted", &self.adopted)
             .finish()
     }
 }
@@ -89,8 +94,19 @@ impl Batch {
     /// Adds what came later.
     pub(crate) fn append(&mut self, later: Self) {
         // Not `BTreeMap::append`, which walks all of both: each command of thousands ends here.
+        for uri in later.nodes.keys() {
+            self.disown(uri);
+        }
+        self.adopted.extend(later.adopted);
         self.nodes.extend(later.nodes);
         self.records.extend(later.records);
+    }
+
+    /// A node that was to keep its value in records is written or removed after all.
+    pub(crate) fn disown(&mut self, uri: &NodeUri) {
+        for id in self.adopted.remove(uri).into_iter().flatten() {
+            self.records.insert((Kind::Spool, id), None);
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -113,6 +129,8 @@ pub enum Kind {
     Report = 4,
     /// What the agent itself remembers: counters, versions.
     Agent = 5,
+    /// A piece of a large object that is coming in.
+    Spool = 6,
 }
 
 /// Storage of nodes and records. All reads see the last commit.

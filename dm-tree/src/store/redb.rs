@@ -27,6 +27,7 @@ pub struct Redb {
 struct Reader {
     nodes: ReadOnlyTable<&'static [u8], &'static [u8]>,
     records: ReadOnlyTable<(u8, u64), &'static [u8]>,
+    parts: ReadOnlyTable<&'static [u8], (u64, u64)>,
 }
 
 impl core::fmt::Debug for Redb {
@@ -47,8 +48,8 @@ impl Redb {
         Self::with_database(Database::create(path).map_err(database_error)?)
     }
 
-    /// A store in a database that is open already. Its tables are `dm-tree`, `dm-records` and
-    /// `dm-format`.
+    /// A store in a database that is open already. Its tables are `dm-tree`, `dm-records`, `dm-parts`
+    /// and `dm-format`.
     ///
     /// # Errors
     ///
@@ -93,6 +94,7 @@ impl Redb {
                 Reader {
                     nodes: transaction.open_table(NODES).map_err(error)?,
                     records: transaction.open_table(RECORDS).map_err(error)?,
+                    parts: transaction.open_table(PARTS).map_err(error)?,
                 }
             }
         };
@@ -118,21 +120,22 @@ impl Redb {
 impl Store for Redb {
     fn node(&self, uri: &NodeUri) -> Result<Option<Node>, StoreError> {
         self.read(|reader| {
-            let node = reader.nodes.get(&*key(uri)).map_err(error)?;
-            node.map(|node| decode(node.value())).transpose()
+            let key = key(uri);
+            let node = reader.nodes.get(&*key).map_err(error)?;
+            node.map(|node| reader.node(&key, node.value())).transpose()
         })
     }
 
     fn children(&self, uri: &NodeUri, each: &mut dyn FnMut(Text)) -> Result<(), StoreError> {
-        self.each_child(uri, |name, _| {
+        self.each_child(uri, |_, name, _, _| {
             each(name);
             Ok(())
         })
     }
 
     fn entries(&self, uri: &NodeUri, each: &mut dyn FnMut(Text, Node)) -> Result<(), StoreError> {
-        self.each_child(uri, |name, node| {
-            each(name, decode(node)?);
+        self.each_child(uri, |reader, name, key, node| {
+            each(name, reader.node(key, node)?);
             Ok(())
         })
     }
@@ -161,12 +164,24 @@ impl Store for Redb {
     }
 
     fn records(&self, kind: Kind, each: &mut dyn FnMut(u64, Vec<u8>)) -> Result<(), StoreError> {
-        let kind = kind as u8;
         self.read(|reader| {
+            // What is the value of a node is no record any more.
+            let mut values = Vec::new();
+            if kind == Kind::Spool {
+                for entry in reader.parts.iter().map_err(error)? {
+                    let (_, range) = entry.map_err(error)?;
+                    let (first, end) = range.value();
+                    values.push(first..end);
+                }
+            }
+            let kind = kind as u8;
             let records = reader.records.range((kind, 0)..=(kind, u64::MAX));
             for entry in records.map_err(error)? {
                 let (key, record) = entry.map_err(error)?;
-                each(key.value().1, record.value().to_vec());
+                let id = key.value().1;
+                if !values.iter().any(|range| range.contains(&id)) {
+                    each(id, record.value().to_vec());
+                }
             }
             Ok(())
         })
@@ -176,12 +191,32 @@ impl Store for Redb {
         self.write(|write| {
             if !batch.nodes.is_empty() {
                 let mut nodes = write.open_table(NODES).map_err(error)?;
+                let mut parts = write.open_table(PARTS).map_err(error)?;
                 for (uri, node) in &batch.nodes {
-                    match node {
-                        Some(node) => nodes.insert(&*key(uri), encode(node)?.as_slice()),
-                        None => nodes.remove(&*key(uri)),
+                    let key = key(uri);
+                    let adopted = batch.adopted.get(uri);
+                    let encoded = match (node, adopted) {
+                        (None, _) => None,
+                        (Some(node), None) => Some(encode(node)?),
+                        (Some(node), Some(_)) => Some(encode(&Node {
+                            value: bytes::Bytes::new(),
+                            ..node.clone()
+                        })?),
+                    };
+                    match encoded {
+                        Some(node) => nodes.insert(&*key, node.as_slice()),
+                        None => nodes.remove(&*key),
                     }
                     .map_err(error)?;
+                    let old = parts.remove(&*key).map_err(error)?;
+                    if let Some(old) = old.map(|old| old.value()) {
+                        let mut records = write.open_table(RECORDS).map_err(error)?;
+                        records.retain_in(spool(old), |_, _| false).map_err(error)?;
+                    }
+                    if let Some(range) = adopted {
+                        let range = (range.start, range.end);
+                        parts.insert(&*key, range).map_err(error)?;
+                    }
                 }
             }
             if !batch.records.is_empty() {
@@ -202,19 +237,21 @@ impl Store for Redb {
         self.write(|write| {
             write.delete_table(NODES).map_err(error)?;
             write.delete_table(RECORDS).map_err(error)?;
+            write.delete_table(PARTS).map_err(error)?;
             write.open_table(NODES).map_err(error)?;
             write.open_table(RECORDS).map_err(error)?;
+            write.open_table(PARTS).map_err(error)?;
             Ok(())
         })
     }
 }
 
 impl Redb {
-    /// Calls `each` with the name and the stored form of each child.
+    /// Calls `each` with the tables, the name, the key and the stored form of each child.
     fn each_child(
         &self,
         uri: &NodeUri,
-        mut each: impl FnMut(Text, &[u8]) -> Result<(), StoreError>,
+        mut each: impl FnMut(&Reader, Text, &[u8], &[u8]) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         let mut first = uri.as_str().as_bytes().to_vec();
         first.push(SEPARATOR);
@@ -226,10 +263,30 @@ impl Redb {
                 };
                 let name = core::str::from_utf8(name)
                     .map_err(|cause| StoreError::with_source(StoreErrorKind::Corrupt, cause))?;
-                each(name.into(), node.value())?;
+                each(reader, name.into(), key.value(), node.value())?;
             }
             Ok(())
         })
+    }
+}
+
+impl Reader {
+    /// A node as it was before it was stored, from its stored form.
+    fn node(&self, key: &[u8], stored: &[u8]) -> Result<Node, StoreError> {
+        let mut node: Node = decode(stored)?;
+        // Only what has no value of its own may have one in records.
+        if !node.value.is_empty() || node.is_interior() {
+            return Ok(node);
+        }
+        if let Some(parts) = self.parts.get(key).map_err(error)? {
+            let mut value = Vec::new();
+            for record in self.records.range(spool(parts.value())).map_err(error)? {
+                let (_, record) = record.map_err(error)?;
+                value.extend_from_slice(record.value());
+            }
+            node.value = value.into();
+        }
+        Ok(node)
     }
 }
 
@@ -239,6 +296,7 @@ fn upgrade(database: &Database) -> Result<(), StoreError> {
     {
         let mut nodes = write.open_table(NODES).map_err(error)?;
         write.open_table(RECORDS).map_err(error)?;
+        write.open_table(PARTS).map_err(error)?;
         let earlier = write.open_table(NODES_1).map_err(error)?;
         for entry in earlier.iter().map_err(error)? {
             let (key, node) = entry.map_err(error)?;
@@ -272,6 +330,11 @@ fn joined(parent: &str, name: &str) -> Vec<u8> {
     key.push(SEPARATOR);
     key.extend_from_slice(name.as_bytes());
     key
+}
+
+/// The records that hold a value.
+fn spool((first, end): (u64, u64)) -> core::ops::Range<(u8, u64)> {
+    (Kind::Spool as u8, first)..(Kind::Spool as u8, end)
 }
 
 fn database_error(cause: redb::DatabaseError) -> StoreError {
@@ -321,6 +384,8 @@ const SEPARATOR: u8 = 0;
 const NODES_1: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinition::new("dm-nodes");
 /// Records by kind and id.
 const RECORDS: TableDefinition<'_, (u8, u64), &[u8]> = TableDefinition::new("dm-records");
+/// Large values, by the key of their node: the first of their records and the one behind the last.
+const PARTS: TableDefinition<'_, &[u8], (u64, u64)> = TableDefinition::new("dm-parts");
 /// The version of the format of the tables.
 const FORMAT: TableDefinition<'_, (), u32> = TableDefinition::new("dm-format");
 const FORMAT_VERSION: u32 = 2;

@@ -3,11 +3,13 @@
 mod acl;
 mod agent;
 mod atomic;
+mod bootstrap;
 mod crash;
 mod execute;
 mod fixture;
 mod hooks;
 mod inbox;
+mod large;
 mod options;
 mod power_cut;
 mod refusals;

@@ -12,13 +12,13 @@ use std::{
 use clap::{Parser, ValueEnum};
 use dm_examples::device::{
     Config, Device, Error,
-    bootstrap::account_in,
+    bootstrap::{Bootstrap, FileError},
     credentials,
     user::{Decided, Terminal},
 };
 use dm_proto::{
     auth::{Account, Resynchronization, Scheme},
-    bootstrap::{NetworkSecret, Secrets, ServerAccount},
+    bootstrap::{NetworkSecret, Secrets},
     codec::Encoding,
     session::UserReply,
 };
@@ -95,8 +95,8 @@ struct Arguments {
     /// The folder of its tree, jobs and factory image, outside the root
     #[arg(long, value_name = "DIR")]
     state: PathBuf,
-    /// A file with the account, in place of the options for it: a Client Provisioning document as XML or
-    /// WBXML, or a WAP push with one
+    /// A file with the account, in place of the options for it: a Client Provisioning document or management
+    /// objects (a DM message, TNDS) as XML or WBXML, or a WAP push with one of them
     #[arg(long, value_name = "FILE", conflicts_with_all = [
         "server", "user", "password", "server_id", "server_user", "server_password",
     ])]
@@ -160,10 +160,10 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: Arguments) -> Result<(), Box<dyn core::error::Error>> {
-    let bootstrap = bootstrapped(&arguments)?;
-    let account = match &bootstrap {
-        Some(bootstrap) => bootstrap.to_account(arguments.id.as_str())?,
-        None => given(&arguments),
+    let bootstrapped = bootstrapped(&arguments)?;
+    let (bootstrap, account) = match bootstrapped {
+        Some((bootstrap, account)) => (Some(bootstrap), account),
+        None => (None, given(&arguments)),
     };
     let server = &account.server_uri;
     if !server.as_str().starts_with("http://") {
@@ -207,10 +207,10 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn core::error::Error>> {
     Ok(serve(&mut device, socket.as_ref()).map_err(located)?)
 }
 
-/// The account of the file, if there is one.
+/// What is in the file, if there is one, with its account.
 fn bootstrapped(
     arguments: &Arguments,
-) -> Result<Option<ServerAccount>, Box<dyn core::error::Error>> {
+) -> Result<Option<(Bootstrap, Account)>, Box<dyn core::error::Error>> {
     let Some(file) = &arguments.bootstrap else {
         return Ok(None);
     };
@@ -221,8 +221,13 @@ fn bootstrapped(
     if let Some(imsi) = &arguments.bootstrap_imsi {
         secrets = secrets.with_network(NetworkSecret::imsi(imsi)?);
     }
-    let account = account_in(file, &secrets);
-    Ok(Some(account.map_err(|error| {
+    let read = || {
+        let bootstrap = Bootstrap::read(file, &secrets)?;
+        let account = bootstrap.account(&arguments.id)?;
+        Ok((bootstrap, account))
+    };
+    let read: Result<_, FileError> = read();
+    Ok(Some(read.map_err(|error| {
         format!("--bootstrap {}: {error}", file.display())
     })?))
 }

@@ -28,7 +28,6 @@ use std::{
 use dm_proto::{
     Secret, SessionId, StatusCode, Text,
     auth::{Account, Credentials, Nonce, Resynchronization, Scheme},
-    bootstrap::ServerAccount,
     codec::Encoding,
     message::Alert,
     session::{Ending, Headers, Trigger},
@@ -36,6 +35,7 @@ use dm_proto::{
 use dm_tree::{
     NodeUri,
     agent::{Agent, AgentConfig, AgentError, Output},
+    bootstrap::RefusedObject,
     object::ManagementObject,
     std_objects::{DevDetail, DevInfo, DmAcc},
     store::{Redb, StoreError},
@@ -43,6 +43,7 @@ use dm_tree::{
 use sha2::{Digest as _, Sha256};
 
 use self::{
+    bootstrap::Bootstrap,
     download::Downloader,
     factory::{Factory, Found},
     locks::{Category, Locked, Locks},
@@ -73,14 +74,16 @@ pub enum Reporting {
 pub struct Config {
     /// What it and its server know of each other.
     pub account: Account,
-    /// The account as a bootstrap gave it, where one did: with all that its document says of it.
-    pub bootstrap: Option<ServerAccount>,
+    /// What a bootstrap gave, where one did: the account with all that is said of it, and other objects.
+    pub bootstrap: Option<Bootstrap>,
     /// The folder that it lives in.
     pub root: PathBuf,
     /// The folder of its tree, jobs and factory image, outside [`root`](Self::root).
     pub state: PathBuf,
     /// The encoding of its messages. Default WBXML.
     pub encoding: Encoding,
+    /// The largest message in octets that it takes: what is larger comes in pieces. Default 64 KiB.
+    pub max_msg_size: u64,
     /// When it answers and runs. Default [`Reporting::InSession`].
     pub reporting: Reporting,
     /// What can be wiped. Default [`Category::usual`].
@@ -103,6 +106,7 @@ impl Config {
             root: root.into(),
             state: state.into(),
             encoding: Encoding::Wbxml,
+            max_msg_size: 64 << 10,
             reporting: Reporting::default(),
             categories: Category::usual(),
             limits: PackageLimits::default(),
@@ -111,6 +115,9 @@ impl Config {
         }
     }
 }
+
+/// The largest package in octets that is taken in a session: it is held in memory once it is whole.
+const LARGEST_OBJECT: u64 = 16 << 20;
 
 /// Both sides' credentials, with one scheme for both.
 pub fn credentials(scheme: Scheme, name: &str, password: &str) -> Credentials {
@@ -147,6 +154,9 @@ pub enum Error {
     /// The account cannot be kept.
     #[error("the account cannot be kept: status {0}")]
     Account(StatusCode),
+    /// The objects of the bootstrap cannot be kept.
+    #[error("the bootstrap cannot be followed: {0}")]
+    Bootstrap(RefusedObject),
     /// The system has no randomness to give.
     #[error("no randomness: {0}")]
     Random(#[from] getrandom::Error),
@@ -231,6 +241,8 @@ impl Device {
         let objects = objects(&config, &root, &factory, &packages, &user)?;
         let mut agent_config = AgentConfig::default();
         agent_config.session.encoding = config.encoding;
+        agent_config.session.max_msg_size = config.max_msg_size;
+        agent_config.session.max_obj_size = config.limits.package.min(LARGEST_OBJECT);
         agent_config.resynchronization = config.resynchronization;
         let store = Box::new(Redb::open(&tree)?);
         let mut agent = Agent::open(store, objects, agent_config, now())?;
@@ -503,12 +515,13 @@ fn keep_account(agent: &mut Agent, factory: &Factory, config: &Config) -> Result
         return Ok(());
     }
     let mut transaction = agent.begin(now());
-    if let Some(mut edit) = transaction.edit(&at(DmAcc::ROOT)) {
-        let kept = match &config.bootstrap {
-            Some(bootstrap) => DmAcc::bootstrap(&mut edit, bootstrap),
-            None => DmAcc::provision(&mut edit, account),
-        };
-        kept.map_err(Error::Account)?;
+    match &config.bootstrap {
+        Some(bootstrap) => bootstrap.follow(&mut transaction)?,
+        None => {
+            if let Some(mut edit) = transaction.edit(&at(DmAcc::ROOT)) {
+                DmAcc::provision(&mut edit, account).map_err(Error::Account)?;
+            }
+        }
     }
     transaction.commit()?;
     Ok(factory.keep_note(GIVEN, &given)?)

@@ -17,7 +17,10 @@ use dm_proto::{
     auth::HMAC_HEADER,
     codec::{DecodeOptions, Encoding},
     message::Command,
-    session::{Disposition, Headers, ReceiveError, Received, ServerSession, Transmit, refusal},
+    session::{
+        Disposition, Headers, ReceiveError, Received, ServerConfig, ServerSession, Transmit,
+        refusal,
+    },
 };
 use dm_tree::remote::{Notice, Operation as _, Queue};
 
@@ -295,7 +298,7 @@ fn route(shared: &Shared, received: &Received, row: &Row) -> Result<Route, Answe
     let nonces = row.nonces.clone();
     let server_uri = &received.header().target.loc_uri;
     let account = row.device.account(&row.id, server_uri, &nonces);
-    match ServerSession::accept(received, Arc::clone(&shared.session), &account) {
+    match ServerSession::accept(received, session_config(shared, row), &account) {
         Ok(session) => Ok(Route {
             slot: Slot {
                 saved: session.save(),
@@ -311,10 +314,19 @@ fn route(shared: &Shared, received: &Received, row: &Row) -> Result<Route, Answe
     }
 }
 
+/// How the sessions of a device behave: not every device takes large objects.
+fn session_config(shared: &Shared, row: &Row) -> Arc<ServerConfig> {
+    let mut config = Arc::clone(&shared.session);
+    if !row.device.profile.to_profile().large_objects {
+        Arc::make_mut(&mut config).large_objects = false;
+    }
+    config
+}
+
 fn restore(shared: &Shared, received: &Received, row: &Row, slot: &Slot) -> Result<Route, Answer> {
     let server_uri = &received.header().target.loc_uri;
     let account = row.device.account(&row.id, server_uri, &slot.nonces);
-    let config = Arc::clone(&shared.session);
+    let config = session_config(shared, row);
     let last_sent = slot.last_sent.clone();
     let session = ServerSession::restore(slot.saved.clone(), last_sent, config, &account);
     match session {

@@ -1,5 +1,7 @@
 //! What the management infrastructure asks for, checked and made an operation.
 
+use base64::{Engine, engine::general_purpose::STANDARD};
+use bytes::Bytes;
 use dm_tree::remote::Order;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -90,6 +92,10 @@ pub struct PackageRequest {
     /// Parameters of its installation, opaque to the server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub params: Option<String>,
+    /// The package itself in Base64, for an installation: it is delivered in the session, in as many
+    /// messages as it takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<String>,
 }
 
 /// Why an operation that was asked for makes no sense.
@@ -121,6 +127,9 @@ pub enum RequestError {
     /// A URL that is not `http:` or `https:`.
     #[error("the url of the package must begin with http:// or https://")]
     Url,
+    /// Not Base64.
+    #[error("the data of the package is not Base64")]
+    Data,
     /// Not a time.
     #[error("\"deadline\" is not a time as in \"2030-01-31T12:00:00Z\"")]
     Deadline,
@@ -246,6 +255,7 @@ impl OperationRequest {
             | ScomoVerb::DownloadInstallInactive => {
                 self.without_component(operation)?;
                 let request = self.package(operation)?;
+                absent(operation, "package.data", request.data.is_some())?;
                 let (package, url) = (request.to_package()?, request.url()?);
                 match verb {
                     ScomoVerb::Download => Invoke::download(package, url, order),
@@ -255,11 +265,24 @@ impl OperationRequest {
             }
             ScomoVerb::Install | ScomoVerb::InstallInactive => {
                 self.without_component(operation)?;
-                let id = self.package(operation)?.bare_id(operation)?;
-                if verb == ScomoVerb::Install {
-                    Invoke::install(id, order)
-                } else {
-                    Invoke::install_inactive(id, order)
+                let request = self.package(operation)?;
+                let is_active = verb == ScomoVerb::Install;
+                match request.data()? {
+                    Some(data) => {
+                        absent(operation, "package.url", request.url.is_some())?;
+                        let package = request.to_package()?;
+                        match is_active {
+                            true => Invoke::deliver_install(package, data, order),
+                            false => Invoke::deliver_install_inactive(package, data, order),
+                        }
+                    }
+                    None => {
+                        let id = request.bare_id(operation)?;
+                        match is_active {
+                            true => Invoke::install(id, order),
+                            false => Invoke::install_inactive(id, order),
+                        }
+                    }
                 }
             }
             ScomoVerb::Activate | ScomoVerb::Deactivate => {
@@ -344,8 +367,16 @@ impl PackageRequest {
         }
     }
 
+    /// The package itself, if it is here.
+    fn data(&self) -> Result<Option<Bytes>, RequestError> {
+        let decode = |data: &String| STANDARD.decode(data).map(Bytes::from);
+        let data = self.data.as_ref().map(decode).transpose();
+        data.map_err(|_| RequestError::Data)
+    }
+
     /// The identifier of a package of which nothing else is said.
     fn bare_id(&self, operation: &'static str) -> Result<&str, RequestError> {
+        absent(operation, "package.data", self.data.is_some())?;
         absent(operation, "package.url", self.url.is_some())?;
         absent(operation, "package.name", self.name.is_some())?;
         absent(operation, "package.params", self.params.is_some())?;

@@ -127,9 +127,21 @@ fn a_package_is_delivered_in_the_tree_and_installed() -> Result {
 }
 
 #[test]
-fn a_package_that_does_not_fit_into_a_message_ends_refused() -> Result {
+fn a_package_larger_than_a_message_is_delivered_in_pieces() -> Result {
     each(&config(), |setup| {
         let data = Bytes::from_iter((0..=255).cycle().take(200_000));
+        let install = Invoke::deliver_install(game(), data, order("i-1"));
+        setup.carry_out(1, install)?;
+        assert_eq!(setup.car.done(), ["install game of 200000 octets Active"]);
+        assert_eq!(setup.codes(1)?, ("succeeded", 0, 1200));
+        Ok(())
+    })
+}
+
+#[test]
+fn a_package_larger_than_the_device_takes_ends_refused() -> Result {
+    each(&config(), |setup| {
+        let data = Bytes::from_iter((0..=255).cycle().take(2_000_000));
         let install = Invoke::deliver_install(game(), data, order("i-1"));
         setup.carry_out(1, install)?;
         assert_eq!(setup.codes(1)?, ("refused", 413, 0));

@@ -251,6 +251,9 @@ impl Store for Memory {
                 None => self.records.remove(&key),
             };
         }
+        for id in batch.adopted.into_values().flatten() {
+            self.records.remove(&(Kind::Spool, id));
+        }
         Ok(())
     }
 

@@ -248,6 +248,76 @@ fn a_bootstrap_push_is_believed_with_its_pin_only() {
     assert_eq!(lab.outcome(&operation), ("succeeded".to_owned(), 1200));
 }
 
+/// The account that the server of the lab has, as a management object for the Inbox.
+fn object(lab: &Lab) -> Vec<u8> {
+    let url = lab.server.dm_url();
+    let leaf = |name: &str, value: &str| {
+        format!("<Node><NodeName>{name}</NodeName><Value>{value}</Value></Node>")
+    };
+    let credentials = |node, level, name, secret| {
+        format!("<Node><NodeName>{node}</NodeName>")
+            + &leaf("AAuthLevel", level)
+            + &leaf("AAuthType", "DIGEST")
+            + &leaf("AAuthName", name)
+            + &leaf("AAuthSecret", secret)
+            + "</Node>"
+    };
+    let tnds = "<MgmtTree><VerDTD>1.2</VerDTD><Node><NodeName>lab</NodeName><RTProperties>\
+        <Format><node/></Format><Type><DDFName>urn:oma:mo:oma-dm-dmacc:1.0</DDFName></Type></RTProperties>"
+        .to_owned()
+        + &leaf("AppID", "w7")
+        + &leaf("ServerID", "s")
+        + "<Node><NodeName>AppAddr</NodeName><Node><NodeName>1</NodeName>"
+        + &leaf("Addr", url)
+        + &leaf("AddrType", "URI")
+        + "</Node></Node><Node><NodeName>AppAuth</NodeName>"
+        + &credentials("c", "CLCRED", "u", "p")
+        + &credentials("s", "SRVCRED", "su", "sp")
+        + "</Node></Node></MgmtTree>";
+    format!(
+        "<SyncML xmlns=\"SYNCML:SYNCML1.2\"><SyncHdr><VerDTD>1.2</VerDTD><VerProto>DM/1.2</VerProto>\
+         <SessionID>0</SessionID><MsgID>0</MsgID><Target><LocURI>x</LocURI></Target>\
+         <Source><LocURI>s</LocURI></Source></SyncHdr><SyncBody><Add><CmdID>1</CmdID><Meta>\
+         <Type xmlns=\"syncml:metinf\">application/vnd.syncml.dmtnds+xml</Type></Meta><Item>\
+         <Target><LocURI>./Inbox</LocURI></Target><Data><![CDATA[{tnds}]]></Data></Item></Add>\
+         <Final/></SyncBody></SyncML>"
+    )
+    .into_bytes()
+}
+
+#[test]
+fn it_takes_its_account_from_management_objects() {
+    let lab = Lab::new();
+    let file = lab.state().with_extension("dm");
+    fs::write(&file, object(&lab)).unwrap();
+    for verb in ["fully-lock", "unlock"] {
+        let operation = lab.order(&lawmo(verb));
+        let output = bootstrapped(&lab, &file).output().unwrap();
+        assert!(output.status.success(), "{}", errors(&output));
+        assert_eq!(lab.outcome(&operation), ("succeeded".to_owned(), 1200));
+    }
+    // Objects without an account, and one without an address.
+    let text = String::from_utf8(object(&lab)).unwrap();
+    for (broken, reason) in [
+        (
+            text.replace("oma-dm-dmacc:1.0", "oma-dm-other:1.0"),
+            "no account of a server",
+        ),
+        (
+            text.replace("AddrType", "Foreign"),
+            "object 0 of the message: 405 for",
+        ),
+        (text.replace("</MgmtTree>", ""), "object 0 of the message: "),
+    ] {
+        let lab = Lab::new();
+        fs::write(&file, broken).unwrap();
+        let output = bootstrapped(&lab, &file).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(errors(&output).contains(reason), "{}", errors(&output));
+        assert!(!lab.root().exists(), "nothing was begun");
+    }
+}
+
 #[test]
 fn a_file_that_is_no_bootstrap_is_refused_with_the_reason() {
     let lab = Lab::new();

@@ -2,7 +2,13 @@
 
 use std::net::TcpListener;
 
-use dm_examples::device::package::{ManifestComponent, Sha256Digest, build};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use dm_examples::device::{
+    Device,
+    package::{ManifestComponent, Sha256Digest, build},
+    user::Script,
+};
+use dm_proto::codec::Encoding;
 use serde_json::json;
 
 use super::{Lab, download_install, lawmo, web};
@@ -51,6 +57,32 @@ fn each_failure_has_its_code_and_leaves_nothing() {
     let outcome = lab.run(&mut device, &download_install(&good, &params));
     assert_eq!(outcome, ("succeeded".to_owned(), 1200));
     assert!(lab.root().join("opt/game/bin/game").exists());
+}
+
+#[test]
+fn a_package_is_delivered_in_the_session_in_pieces() {
+    // What is random enough not to be all the same.
+    let content: Vec<u8> = (0..24_000_u32)
+        .map(|n| (n.wrapping_mul(n) >> 7) as u8)
+        .collect();
+    let component = ManifestComponent::new("game", "Game", "1.0");
+    let package = build(&[(component, &[("bin/game", content.as_slice())])]).unwrap();
+    for encoding in [Encoding::Wbxml, Encoding::Xml] {
+        let lab = Lab::new();
+        let mut config = lab.config();
+        config.encoding = encoding;
+        config.max_msg_size = 4096;
+        let mut device = Device::open(config, Script::default()).expect("the device opens");
+        let outcome = lab.run(
+            &mut device,
+            &json!({
+                "scomo": "install",
+                "package": {"id": "game", "name": "Game", "data": STANDARD.encode(&package)},
+            }),
+        );
+        assert_eq!(outcome, ("succeeded".to_owned(), 1200));
+        assert!(std::fs::read(lab.root().join("opt/game/bin/game")).unwrap() == content);
+    }
 }
 
 #[test]

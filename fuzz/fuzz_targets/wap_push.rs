@@ -1,0 +1,4 @@
+//! See `dm_proto::fuzzing::wap_push` for what it enforces.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|octets: &[u8]| dm_proto::fuzzing::wap_push(octets));
