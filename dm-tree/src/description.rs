@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use dm_proto::Text;
 
-use crate::{Node, NodeFormat, Property, PropertySet};
+use crate::{Acl, Node, NodeFormat, Property, PropertySet};
 
 /// A node of the description framework, built in code. OMA-TS-DM_TND, device description framework.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +22,8 @@ pub struct NodeDescription {
     text: Option<Text>,
     case: Option<CaseSense>,
     properties: PropertySet,
+    new_acl: Acl,
+    new_title: Text,
 }
 
 /// The commands that a node supports, whatever the ACL says.
@@ -136,6 +138,8 @@ impl NodeDescription {
             text: None,
             case: None,
             properties: PropertySet::ALL.without(Property::Size),
+            new_acl: Acl::default(),
+            new_title: Text::EMPTY,
         }
     }
 
@@ -266,6 +270,23 @@ impl NodeDescription {
         self
     }
 
+    /// The same with an ACL that its nodes have when they are made. OMA-TS-DM_TND, RTProperties. An interior
+    /// node whose creator may not Replace its parent has [that of a creator](crate::CreatorAcl) instead.
+    #[must_use]
+    pub fn new_acl(mut self, acl: Acl) -> Self {
+        self.new_acl = acl;
+        self
+    }
+
+    /// The same with a Title, at most 255 octets, that its nodes have when they are made; so they have that
+    /// property.
+    #[must_use]
+    pub fn new_title(mut self, title: impl Into<Text>) -> Self {
+        self.new_title = title.into();
+        self.properties = self.properties.with(Property::Title);
+        self
+    }
+
     /// The same under another name; `None` for a name that is chosen at run time.
     #[must_use]
     pub fn named(mut self, name: Option<Text>) -> Self {
@@ -291,6 +312,16 @@ impl NodeDescription {
     /// The value with which it is created if none is given.
     pub fn default_of(&self) -> Option<&Bytes> {
         self.default.as_ref()
+    }
+
+    /// The ACL of its nodes when they are made.
+    pub fn new_acl_of(&self) -> &Acl {
+        &self.new_acl
+    }
+
+    /// The Title of its nodes when they are made.
+    pub fn new_title_of(&self) -> &Text {
+        &self.new_title
     }
 
     /// Its title for people.
@@ -341,10 +372,12 @@ impl NodeDescription {
     /// The node as it is created, when the description alone decides.
     pub fn initial(&self) -> Node {
         let type_ = self.types.first().cloned().unwrap_or_default();
-        if self.format == NodeFormat::Node {
-            return Node::interior(type_);
-        }
-        Node::leaf(self.format, self.default.clone().unwrap_or_default()).with_type(type_)
+        let node = match self.format {
+            NodeFormat::Node => Node::interior(type_),
+            format => Node::leaf(format, self.default.clone().unwrap_or_default()).with_type(type_),
+        };
+        node.with_acl(self.new_acl.clone())
+            .with_title(self.new_title.clone())
     }
 
     /// What is said of the node at `path` (segments joined by `/`) below this one.
@@ -519,6 +552,8 @@ pub(crate) struct Parts {
     pub(crate) text: Option<Text>,
     pub(crate) case: Option<CaseSense>,
     pub(crate) properties: PropertySet,
+    pub(crate) new_acl: Acl,
+    pub(crate) new_title: Text,
 }
 
 impl From<Parts> for NodeDescription {
@@ -539,6 +574,8 @@ impl From<Parts> for NodeDescription {
             text: parts.text,
             case: parts.case,
             properties: PropertySet::NONE,
+            new_acl: parts.new_acl,
+            new_title: parts.new_title,
         }
         .properties(parts.properties)
     }
@@ -556,6 +593,14 @@ pub(crate) enum Described<'d> {
 }
 
 impl Described<'_> {
+    /// The ACL and the Title of a node when it is made.
+    pub(crate) fn proposed(&self) -> (Acl, Text) {
+        match self {
+            Self::Node(description) => (description.new_acl.clone(), description.new_title.clone()),
+            Self::Open | Self::Nothing => Default::default(),
+        }
+    }
+
     /// Whether the node supports a command.
     pub(crate) fn supports(&self, access: Access) -> bool {
         match self {

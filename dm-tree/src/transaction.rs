@@ -56,7 +56,8 @@ impl<'t> View<'t> {
         self.find(uri)?.ok_or(StatusCode::NOT_FOUND)
     }
 
-    /// Whether the node exists.
+    /// Whether the node exists and can be read: where it matters that the storage may fail, ask for the
+    /// [node](Self::node).
     pub fn exists(&self, uri: &NodeUri) -> bool {
         self.node(uri).is_ok()
     }

@@ -49,6 +49,10 @@ pub struct TreeOptions {
     /// The largest value in octets that a server may set; larger ones are answered 413. Default `None`:
     /// what a message can carry.
     pub max_value: Option<usize>,
+    /// About how much memory in octets the results of one Get may take; more is answered 413 before it is
+    /// taken. Default `None`: as much as there is. An [agent](crate::agent) without one takes the memory budget
+    /// of its sessions, which could not send more.
+    pub max_results: Option<usize>,
 }
 
 /// The ACL that a server gets on an interior node that it adds where it may not Replace the parent.

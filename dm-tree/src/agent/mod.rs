@@ -213,7 +213,11 @@ impl Agent {
         now: u64,
     ) -> Result<Self, AgentError> {
         let mut tree = Tree::new(store).at(now);
-        tree.set_options(config.tree);
+        let max_results = config.tree.max_results;
+        tree.set_options(TreeOptions {
+            max_results: max_results.or(Some(config.session.limits.memory)),
+            ..config.tree
+        });
         for (root, object) in objects {
             tree.mount(root, object)?;
         }

@@ -4,12 +4,13 @@ use dm_proto::{StatusCode, message::Item, session::Verb};
 
 use super::Ddf;
 use crate::{
-    Address, Node, NodeUri, Property, Query,
+    Address, Node, NodeUri, Property, Query, Transaction,
     description::{Access, Described},
     execute::{
+        import::{head_of, places},
         property::{renamed, text_of},
         rules,
-        value::{Given, declared_type},
+        value::Given,
     },
     tnds::Tnds,
 };
@@ -20,8 +21,10 @@ impl Ddf {
     /// property that it does not have, 400 for what is no URI. It is what a device of this crate answers,
     /// as far as the tree, the ACLs and the object behind the node have no say.
     ///
-    /// A serialized subtree (TNDS) is allowed where a node could be added or replaced; what is in it is
-    /// not looked at. A command is one item with its complete `Meta`.
+    /// A serialized subtree (TNDS) is looked through: an Add of it is allowed if each of its nodes could be
+    /// added, with the target for a parent of all or for one of them, since only the device knows whether
+    /// it is there; a Replace, if there can be each of them with its format, type and value. A command is one
+    /// item with its complete `Meta`.
     ///
     /// # Errors
     ///
@@ -38,8 +41,9 @@ impl Ddf {
             (Verb::Add, None) => self.check_add(item, &address.uri),
             (Verb::Replace, None) => {
                 let known = described_node(described)?;
-                if is_document(item) {
-                    return rules::allowed(described.supports(Access::REPLACE));
+                if let Some(document) = Transaction::document_of(item)? {
+                    rules::allowed(described.supports(Access::REPLACE))?;
+                    return self.check_replaced(&document, &address.uri);
                 }
                 rules::replaced(described, &known, &Given::of_item(item)?)?;
                 Ok(())
@@ -111,18 +115,48 @@ impl Ddf {
         if let Described::Node(parent) = above {
             rules::allowed(parent.format() == crate::NodeFormat::Node)?;
         }
-        if is_document(item)
-            && matches!(described, Described::Node(_))
-            && rules::may_add(above, described).is_err()
-        {
-            // The nodes of the document may be meant to go below the target.
-            return rules::allowed(described.supports(Access::ADD));
+        if let Some(document) = Transaction::document_of(item)? {
+            let below = || self.check_added(&document, uri, None);
+            return match head_of(&document, uri) {
+                // What keeps a document from both is told of the target itself, if it can be added.
+                Some(head) if rules::may_add(above, described).is_ok() => self
+                    .check_added(&document, uri, Some(head))
+                    .or_else(|status| below().map_err(|_| status)),
+                _ => below(),
+            };
         }
         rules::may_add(above, described)?;
-        if is_document(item) {
-            return Ok(());
-        }
         rules::added(described, &Given::of_item(item)?)?;
+        Ok(())
+    }
+
+    /// Whether each node of a document could be added.
+    fn check_added(
+        &self,
+        document: &Tnds,
+        target: &NodeUri,
+        head: Option<usize>,
+    ) -> Result<(), StatusCode> {
+        for (uri, node) in places(document, target, head, Ok::<_, StatusCode>)? {
+            let parent = uri.parent().ok_or(StatusCode::ALREADY_EXISTS)?;
+            let described = self.describe(&uri);
+            rules::may_add(self.describe(&parent), described)?;
+            rules::added(described, &Given::of_node(node))?;
+        }
+        Ok(())
+    }
+
+    /// Whether each node of a document could be there as the document has it.
+    fn check_replaced(&self, document: &Tnds, target: &NodeUri) -> Result<(), StatusCode> {
+        let head = head_of(document, target);
+        for (uri, node) in places(document, target, head, Ok::<_, StatusCode>)? {
+            let described = self.describe(&uri);
+            rules::allowed(!matches!(described, Described::Nothing))?;
+            // Without a value, a leaf keeps its own.
+            if node.is_interior() || node.value.is_some() {
+                rules::added(described, &Given::of_node(node))?;
+            }
+        }
         Ok(())
     }
 
@@ -177,14 +211,9 @@ fn described_node(described: Described<'_>) -> Result<Node, StatusCode> {
 }
 
 fn has_property(described: Described<'_>, property: Property) -> Result<(), StatusCode> {
-    match described {
-        Described::Node(description) if !description.properties_of().contains(property) => {
-            Err(StatusCode::OPTIONAL_FEATURE_NOT_SUPPORTED)
-        }
-        _ => Ok(()),
+    if rules::has_property(described, property) {
+        Ok(())
+    } else {
+        Err(StatusCode::OPTIONAL_FEATURE_NOT_SUPPORTED)
     }
-}
-
-fn is_document(item: &Item) -> bool {
-    declared_type(item).and_then(Tnds::encoding).is_some()
 }

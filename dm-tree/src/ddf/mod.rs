@@ -40,7 +40,8 @@ use crate::{DocumentError, NodeUri, description::NodeDescription, mgmt_tree};
 /// A device description document: the objects of a device, or of a standard.
 ///
 /// Read are versions 1.1 and 1.2, and Microsoft's DDF v2 but for its own elements (`MSFT:`), which are
-/// passed over. Not kept: the ACL, Title, TStamp and VerNo that `RTProperties` may propose for new nodes.
+/// passed over. The ACL and the Title that `RTProperties` may propose for new nodes are kept; TStamp and VerNo are
+/// the device's to say.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Ddf {

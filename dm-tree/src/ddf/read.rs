@@ -6,9 +6,9 @@ use dm_proto::{Limits, Text, codec::Encoding};
 
 use super::{Ddf, DdfObject};
 use crate::{
-    DocumentError, NodeFormat, NodeUri, PropertySet,
+    Acl, DocumentError, NodeFormat, NodeUri, PropertySet,
     description::{Access, NodeDescription, Parts},
-    execute::BASE64,
+    execute::{BASE64, import::relative},
     mgmt_tree::{self, Content, Framework, RawNode},
 };
 
@@ -90,9 +90,7 @@ fn place(
         });
         return Ok(());
     };
-    let relative = text.trim();
-    let relative = relative.strip_prefix('.').unwrap_or(relative);
-    let relative = relative.trim_matches('/');
+    let relative = relative(&text);
     for object in &mut ddf.objects {
         if let Some(rest) = below(object, relative)
             && let Some(parent) = object.description.descendant_mut(rest)
@@ -156,6 +154,7 @@ fn describe(node: RawNode, has_children: bool) -> Result<NodeDescription, (Text,
         Some(run_time) => run_time.mentioned,
     };
     let run_time = run_time.unwrap_or_default();
+    let new_acl = run_time.acl.as_deref().map(Acl::parse).transpose();
     let implied = if has_children || node.value.is_none() {
         NodeFormat::Node
     } else {
@@ -192,6 +191,8 @@ fn describe(node: RawNode, has_children: bool) -> Result<NodeDescription, (Text,
         text: framework.description,
         case: framework.case,
         properties,
+        new_acl: new_acl.map_err(|_| failed("ACL"))?.unwrap_or_default(),
+        new_title: run_time.title.unwrap_or_default(),
     }))
 }
 

@@ -82,6 +82,32 @@ fn what_is_written_reads_the_same_in_both_encodings() {
 }
 
 #[test]
+fn what_run_time_properties_propose_is_what_new_nodes_have() {
+    let acl = crate::Acl::parse("Get=*&Replace=s").unwrap();
+    let description = NodeDescription::interior("T")
+        .properties(PropertySet::LEAST)
+        .child(
+            NodeDescription::leaf("a", NodeFormat::Chr)
+                .properties(PropertySet::LEAST)
+                .new_acl(acl.clone()),
+        )
+        .new_title("Fire & water");
+    let ddf = Ddf::of([(NodeUri::parse("./T").unwrap(), description)]);
+    for encoding in [Encoding::Xml, Encoding::Wbxml] {
+        let octets = ddf.write(encoding).unwrap();
+        let again = Ddf::read(encoding, &octets, &Ddf::limits()).unwrap();
+        assert_eq!(again, ddf, "{encoding}");
+        let read = &again.objects[0].description;
+        assert_eq!(read.initial().title, "Fire & water");
+        assert_eq!(read.children()[0].initial().acl, acl);
+    }
+    let malformed =
+        wrapped("<Node><NodeName>N</NodeName><RTProperties><ACL>Get</ACL></RTProperties></Node>");
+    let error = read(&malformed).unwrap_err();
+    assert_eq!(error.to_string(), "node \"N\" has a malformed ACL");
+}
+
+#[test]
 fn what_is_left_out_has_the_meaning_of_the_standard() {
     let ddf = read(&wrapped(
         "<Node><NodeName>N</NodeName><DFProperties><AccessType><Get/></AccessType>\
@@ -278,6 +304,71 @@ fn commands_are_checked_without_a_device() {
             "{verb:?} {target} {data:?} {format}"
         );
     }
+}
+
+#[test]
+fn documents_in_commands_are_looked_through() {
+    use crate::tnds::{Tnds, TndsNode};
+    let all = Access::GET | Access::REPLACE | Access::ADD | Access::DELETE;
+    let leaf =
+        |name: &'static str, format| NodeDescription::leaf(name, format).dynamic().access(all);
+    let instance = NodeDescription::any()
+        .access(all)
+        .child(leaf("Id", NodeFormat::Int))
+        .child(NodeDescription::leaf("Fixed", NodeFormat::Chr));
+    let description = NodeDescription::interior("T").access(all).child(instance);
+    let ddf = Ddf::of([(NodeUri::parse("./T").unwrap(), description)]);
+    let check = |verb, target: &str, nodes: &[TndsNode]| {
+        let mut document = Tnds::default();
+        nodes.iter().for_each(|node| document.push(node.clone()));
+        let xml = document.write(Encoding::Xml).unwrap();
+        let item = Item::for_target(target)
+            .with_data(core::str::from_utf8(&xml).unwrap())
+            .with_meta(Meta::format("xml").with_type(Tnds::XML));
+        ddf.check(verb, &item)
+            .map_or_else(StatusCode::as_u16, |()| 200)
+    };
+    let node = |depth, name: &'static str| TndsNode::interior(depth, name, "");
+    let id = |depth, value: &'static str| TndsNode::leaf(depth, "Id", NodeFormat::Int, value);
+    let text = |depth, name: &'static str| TndsNode::leaf(depth, name, NodeFormat::Chr, "x");
+    for (expected, verb, target, nodes) in [
+        (200, Verb::Add, "./T", vec![node(0, "x"), id(1, "1")]),
+        (200, Verb::Add, "./T/x", vec![node(0, "x"), id(1, "1")]),
+        (200, Verb::Add, "./T/x", vec![node(0, ""), id(1, "1")]),
+        (200, Verb::Add, "./T/x", vec![id(0, "1")]),
+        (415, Verb::Add, "./T/x", vec![node(0, "x"), id(1, "one")]),
+        (415, Verb::Add, "./T", vec![node(0, "x"), text(1, "Id")]),
+        (405, Verb::Add, "./T", vec![node(0, "x"), text(1, "Fixed")]),
+        (405, Verb::Add, "./T", vec![node(0, "x"), text(1, "Other")]),
+        (418, Verb::Add, ".", vec![node(0, "T"), node(1, "x")]),
+        (
+            200,
+            Verb::Replace,
+            "./T/x",
+            vec![node(0, "x"), id(1, "1"), text(1, "Fixed")],
+        ),
+        (200, Verb::Replace, "./T", vec![node(0, "x"), id(1, "1")]),
+        (415, Verb::Replace, "./T", vec![node(0, "x"), id(1, "one")]),
+        (
+            405,
+            Verb::Replace,
+            "./T/x",
+            vec![node(0, "x"), text(1, "Other")],
+        ),
+    ] {
+        assert_eq!(
+            check(verb, target, &nodes),
+            expected,
+            "{verb:?} {target} {nodes:?}"
+        );
+    }
+    let malformed = Item::for_target("./T")
+        .with_data("<MgmtTree/>")
+        .with_meta(Meta::format("xml").with_type(Tnds::XML));
+    assert_eq!(
+        ddf.check(Verb::Add, &malformed),
+        Err(StatusCode::BAD_REQUEST)
+    );
 }
 
 proptest! {

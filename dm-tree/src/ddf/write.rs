@@ -44,7 +44,8 @@ fn begin(
     if let Some(path) = path {
         writer.leaf("Path", path);
     }
-    if description.properties_of() != PropertySet::LEAST {
+    let proposes = !description.new_acl_of().is_empty() || !description.new_title_of().is_empty();
+    if proposes || description.properties_of() != PropertySet::LEAST {
         run_time(writer, description);
     }
     writer.start("DFProperties");
@@ -96,6 +97,12 @@ fn run_time(writer: &mut Writer, description: &NodeDescription) {
                 let type_ = description.types().first().cloned();
                 writer.leaf(type_element(description), type_.unwrap_or_default());
                 writer.end();
+            }
+            Property::Acl if !description.new_acl_of().is_empty() => {
+                writer.leaf("ACL", description.new_acl_of().to_string());
+            }
+            Property::Title if !description.new_title_of().is_empty() => {
+                writer.leaf("Title", description.new_title_of().clone());
             }
             _ => writer.empty(property.name()),
         }

@@ -27,17 +27,22 @@ impl Transaction<'_> {
             return Err(StatusCode::COMMAND_NOT_ALLOWED.into());
         }
         let uri = address.uri;
-        if let Some(inbox) = inbox_of(self.mounts, &uri) {
+        let inbox = inbox_of(self.mounts, &uri);
+        // What goes to the Inbox may end anywhere.
+        let accounts = match inbox {
+            Some(_) => self.accounts_behind(&NodeUri::ROOT)?,
+            None => self.accounts_behind(&uri)?,
+        };
+        if let Some(inbox) = inbox {
             self.add_to_inbox(server, inbox, &uri, item)?;
-            return Ok(StatusCode::OK.into());
-        }
-        if let Some(document) = Self::document_of(item)? {
+        } else if let Some(document) = Self::document_of(item)? {
             self.add_document(server, &uri, &document)?;
-            return Ok(StatusCode::OK.into());
+        } else {
+            self.may_create(server, &uri)?;
+            let node = rules::added(self.describe(&uri), &Given::of_item(item)?)?;
+            self.create(server, &uri, node)?;
         }
-        self.may_create(server, &uri)?;
-        let node = rules::added(self.describe(&uri), &Given::of_item(item)?)?;
-        self.create(server, &uri, node)?;
+        self.settle_accounts(accounts)?;
         Ok(StatusCode::OK.into())
     }
 
@@ -48,6 +53,11 @@ impl Transaction<'_> {
         let accounts = self.accounts_behind(&uri)?;
         match address.query {
             None => self.replace_value(server, item, &uri, &node)?,
+            Some(Query::Property(property))
+                if !rules::has_property(self.describe(&uri), property) =>
+            {
+                return Err(StatusCode::OPTIONAL_FEATURE_NOT_SUPPORTED.into());
+            }
             Some(Query::Property(Property::Acl)) => self.replace_acl(server, item, &uri, &node)?,
             Some(Query::Property(Property::Name)) => self.rename(server, item, &uri)?,
             Some(Query::Property(Property::Title)) => {
@@ -55,7 +65,7 @@ impl Transaction<'_> {
             }
             Some(_) => return Err(StatusCode::COMMAND_NOT_ALLOWED.into()),
         }
-        self.revoke_removed(&accounts)?;
+        self.settle_accounts(accounts)?;
         Ok(StatusCode::OK.into())
     }
 
@@ -71,7 +81,7 @@ impl Transaction<'_> {
         }
         let accounts = self.accounts_behind(&uri)?;
         self.remove(server, &uri)?;
-        self.revoke_removed(&accounts)?;
+        self.settle_accounts(accounts)?;
         if self.is_required(&uri)? {
             return Err(StatusCode::COMMAND_NOT_ALLOWED.into());
         }
@@ -105,12 +115,14 @@ impl Transaction<'_> {
         let value = self.value_of(&source.uri, &original)?;
         let uri = target.uri;
         let described = self.describe(&uri);
+        let accounts = self.accounts_behind(&uri)?;
         let Some(known) = self.view().find(&uri)? else {
             // The text knows only overwriting; a target that is missing is made as by Add.
             self.may_create(server, &uri)?;
             fits(described, &original)?;
             let node = Node::leaf(original.format, value).with_type(original.type_);
             self.create(server, &uri, node)?;
+            self.settle_accounts(accounts)?;
             return Ok(StatusCode::OK.into());
         };
         self.permit(server, Right::Replace, &uri)?;
@@ -122,9 +134,9 @@ impl Transaction<'_> {
             value,
             ..known.clone()
         };
-        let accounts = self.accounts_behind(&uri)?;
+        rules::keeps_type(described, &known, &node)?;
         self.overwrite(&uri, node, &known)?;
-        self.revoke_removed(&accounts)?;
+        self.settle_accounts(accounts)?;
         Ok(StatusCode::OK.into())
     }
 
@@ -172,11 +184,11 @@ impl Transaction<'_> {
     /// Whether a server may make a node here: it is missing, its parent is not, and both ACL and
     /// description allow it. Where the tree adds implicitly, the parent is made.
     pub(super) fn may_create(&mut self, server: &str, uri: &NodeUri) -> Result<(), Answer> {
-        if self.view().exists(uri) {
+        if self.view().find(uri)?.is_some() {
             return Err(StatusCode::ALREADY_EXISTS.into());
         }
         let parent = uri.parent().ok_or(StatusCode::ALREADY_EXISTS)?;
-        if !self.view().exists(&parent) {
+        if self.view().find(&parent)?.is_none() {
             self.add_parents(server, &parent)?;
         }
         Ok(self.may_create_below(server, &parent, uri)?)
@@ -198,8 +210,11 @@ impl Transaction<'_> {
         }
         if let (Described::Node(parent), Described::Node(child)) = (of_parent, of_child) {
             let most = child.occurs().most();
-            // Not counted where any number may be: among thousands of siblings that takes its time.
-            if most != usize::MAX {
+            // Not counted where any number may be, or where the name says that it is the first: among
+            // thousands of siblings that takes its time.
+            if child.name().is_some() {
+                allowed(most > 0)?;
+            } else if most != usize::MAX {
                 let siblings = self.view().children(parent_uri)?;
                 let case = self.case_below(parent_uri);
                 allowed(parent.count(child, case, &siblings) < most)?;
@@ -320,7 +335,7 @@ impl Transaction<'_> {
             return Ok(false);
         };
         let least = node.occurs().least();
-        if least == 0 || !self.view().exists(&parent_uri) {
+        if least == 0 || self.view().find(&parent_uri)?.is_none() {
             return Ok(false);
         }
         let siblings = self.view().children(&parent_uri)?;

@@ -7,7 +7,7 @@ use dm_proto::{
     session::Answer,
 };
 
-use super::{Executed, value::declared_type};
+use super::{Executed, rules, value::declared_type};
 use crate::{
     Acl, Node, NodeFormat, NodeUri, Property, PropertySet, Right, Transaction,
     description::Access,
@@ -29,7 +29,8 @@ impl Transaction<'_> {
     ) -> Executed {
         let mut tnds = Tnds::default();
         let inherited = self.view().effective_acl(start)?;
-        let mut left = Tnds::limits().memory;
+        let most = self.options.max_results.unwrap_or(usize::MAX);
+        let mut left = Tnds::limits().memory.min(most);
         // A node, its ACL above, and how deep its parent is in the document if it is there.
         let mut pending: Vec<(NodeUri, Node, Acl, Option<usize>)> =
             vec![(start.clone(), node, inherited, None)];
@@ -99,7 +100,9 @@ impl Transaction<'_> {
             name: Some(uri.name().into()),
             ..TndsNode::default()
         };
-        let has = |property| properties.contains(property);
+        let described = self.describe(uri);
+        let has =
+            |property| properties.contains(property) && rules::has_property(described, property);
         if has(Property::Acl) && !node.acl.is_empty() {
             written.acl = Some(node.acl.clone());
         }
@@ -122,7 +125,7 @@ impl Transaction<'_> {
         }
         if properties.has_value()
             && node.format != NodeFormat::Node
-            && self.describe(uri).supports(Access::GET)
+            && described.supports(Access::GET)
         {
             written.value = Some(self.value_of(uri, node)?);
         }

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
 use bytes::Bytes;
-use dm_proto::{Data, StatusCode, Text, codec::Encoding, message::Item, session::Answer};
+use dm_proto::{Data, StatusCode, codec::Encoding, message::Item, session::Answer};
 
 use super::{
     BASE64,
@@ -27,11 +27,11 @@ use crate::{
 };
 
 /// A node of a document and where it goes.
-type Placed<'d> = (NodeUri, &'d TndsNode);
+pub(crate) type Placed<'d> = (NodeUri, &'d TndsNode);
 
 impl Transaction<'_> {
     /// The document that an item carries, if its type says that it is one.
-    pub(super) fn document_of(item: &Item) -> Result<Option<Tnds>, StatusCode> {
+    pub(crate) fn document_of(item: &Item) -> Result<Option<Tnds>, StatusCode> {
         let Some(encoding) = declared_type(item).and_then(Tnds::encoding) else {
             return Ok(None);
         };
@@ -77,7 +77,9 @@ impl Transaction<'_> {
     /// Adds nodes one by one, and then sets the ACLs that the document has for them.
     pub(super) fn add_placed(&mut self, server: &str, placed: &[Placed<'_>]) -> Result<(), Answer> {
         for (uri, node) in placed {
-            self.add_node(server, uri, node)
+            // What the document itself makes counts, too, where case does not.
+            let at = self.resolve(uri.clone())?;
+            self.add_node(server, &at, node)
                 .map_err(|answer| naming(answer, uri))?;
         }
         self.set_acls(server, placed)
@@ -103,7 +105,8 @@ impl Transaction<'_> {
             if acl.to_string().len() > MAX_ACL {
                 return Err(naming(StatusCode::REQUEST_ENTITY_TOO_LARGE.into(), uri));
             }
-            self.set_acl(server, uri, acl.clone())
+            let at = self.resolve(uri.clone())?;
+            self.set_acl(server, &at, acl.clone())
                 .map_err(|status| naming(status.into(), uri))?;
         }
         Ok(())
@@ -137,8 +140,11 @@ impl Transaction<'_> {
         }
         let removed = self.remove_others(server, target, &wanted, &leading)?;
         for (uri, node) in &placed {
-            let done = match self.view().find(uri)? {
-                None => self.add_node(server, uri, node),
+            let at = self.resolve(uri.clone())?;
+            let done = match self.view().find(&at)? {
+                None => self.add_node(server, &at, node),
+                // Another node of the document has this name, but for the case.
+                Some(_) if at != *uri => Err(StatusCode::ALREADY_EXISTS.into()),
                 Some(known) => {
                     let is_target = uri == target;
                     self.replace_node(server, uri, node, &known, is_target)
@@ -194,6 +200,9 @@ impl Transaction<'_> {
         let described = self.describe(uri);
         let given = Given::of_node(node);
         let mut next = known.clone();
+        // Nobody learns by trying what may not be read.
+        let is_known = self.permit(server, Right::Get, uri).is_ok();
+        let mut is_set = !is_known;
         if node.is_interior() != known.is_interior() {
             return Err(StatusCode::COMMAND_NOT_ALLOWED);
         }
@@ -208,21 +217,23 @@ impl Transaction<'_> {
                 .value_of(known.format)
                 .is_ok_and(|value| value == known.value)
                 && given.type_.is_none_or(|type_| known.type_ == type_);
-            if !same {
+            if !(same && is_known && described.supports(Access::GET)) {
                 next = rules::replaced(described, known, &given)?;
+                is_set = true;
             }
         }
-        // What is made at run time would have been made anew: without title and ACL, if none are given.
+        // What is made at run time would have been made anew: with the title and the ACL of what is new, mostly
+        // none, if none are given.
         let is_remade = !is_target && !described.is_permanent();
         match &node.title {
             Some(title) => {
                 check_title(title)?;
                 next.title = title.clone();
             }
-            None if is_remade => next.title = Text::EMPTY,
+            None if is_remade => next.title = described.proposed().1,
             None => {}
         }
-        if next != *known {
+        if is_set || next != *known {
             self.permit(server, Right::Replace, uri)?;
             if described.is_permanent() && next.type_ != known.type_ && known.is_interior() {
                 return Err(StatusCode::COMMAND_NOT_ALLOWED);
@@ -230,7 +241,7 @@ impl Transaction<'_> {
             self.overwrite(uri, next, known)?;
         }
         if is_remade && node.acl.as_ref().is_none_or(Acl::is_empty) {
-            self.set_acl(server, uri, Acl::default())?;
+            self.set_acl(server, uri, described.proposed().0)?;
         }
         Ok(())
     }
@@ -242,30 +253,42 @@ impl Transaction<'_> {
         target: &NodeUri,
         head: Option<usize>,
     ) -> Result<Vec<Placed<'d>>, Answer> {
-        let mut placed: Vec<Placed<'d>> = Vec::with_capacity(document.nodes().len());
-        // The nodes that the next one may be nested in.
-        let mut open: Vec<NodeUri> = Vec::new();
-        for (index, node) in document.nodes().iter().enumerate() {
-            open.truncate(node.depth);
-            let uri = if head == Some(index) {
-                target.clone()
-            } else {
-                let name = node.name.as_deref().unwrap_or_default();
-                let parent = match open.last() {
-                    Some(parent) => parent.clone(),
-                    None => base_of(node, target, head.is_some())?,
-                };
-                super::property::renamed(&parent, name)?
-            };
+        places(document, target, head, |uri| {
             if !self.limits.allow(&uri) {
                 return Err(naming(StatusCode::URI_TOO_LONG.into(), &uri));
             }
-            let uri = self.resolve(uri)?;
-            open.push(uri.clone());
-            placed.push((uri, node));
-        }
-        Ok(placed)
+            Ok(self.resolve(uri)?)
+        })
     }
+}
+
+/// Where each node of a document goes, with the spelling that `resolve` says.
+pub(crate) fn places<'d, E: From<StatusCode>>(
+    document: &'d Tnds,
+    target: &NodeUri,
+    head: Option<usize>,
+    resolve: impl Fn(NodeUri) -> Result<NodeUri, E>,
+) -> Result<Vec<Placed<'d>>, E> {
+    let mut placed: Vec<Placed<'d>> = Vec::with_capacity(document.nodes().len());
+    // The nodes that the next one may be nested in.
+    let mut open: Vec<NodeUri> = Vec::new();
+    for (index, node) in document.nodes().iter().enumerate() {
+        open.truncate(node.depth);
+        let uri = if head == Some(index) {
+            target.clone()
+        } else {
+            let name = node.name.as_deref().unwrap_or_default();
+            let parent = match open.last() {
+                Some(parent) => parent.clone(),
+                None => base_of(node, target, head.is_some())?,
+            };
+            super::property::renamed(&parent, name)?
+        };
+        let uri = resolve(uri)?;
+        open.push(uri.clone());
+        placed.push((uri, node));
+    }
+    Ok(placed)
 }
 
 /// Where a top-level node is put below.
@@ -273,9 +296,7 @@ fn base_of(node: &TndsNode, target: &NodeUri, has_head: bool) -> Result<NodeUri,
     let Some(path) = &node.path else {
         return Ok(target.clone());
     };
-    let path = path.trim();
-    let path = path.strip_prefix('.').unwrap_or(path);
-    let mut path = path.trim_matches('/');
+    let mut path = relative(path);
     if has_head && let Some(rest) = path.strip_prefix(target.name()) {
         if rest.is_empty() {
             path = rest;
@@ -289,8 +310,17 @@ fn base_of(node: &TndsNode, target: &NodeUri, has_head: bool) -> Result<NodeUri,
     target.join(path).map_err(|error| StatusCode::from(&error))
 }
 
+/// A path without what may stand around it.
+pub(crate) fn relative(path: &str) -> &str {
+    let path = match path.trim() {
+        "." => "",
+        path => path.strip_prefix("./").unwrap_or(path),
+    };
+    path.trim_matches('/')
+}
+
 /// The top-level node that is the target itself.
-fn head_of(document: &Tnds, target: &NodeUri) -> Option<usize> {
+pub(crate) fn head_of(document: &Tnds, target: &NodeUri) -> Option<usize> {
     let mut top = document
         .nodes()
         .iter()

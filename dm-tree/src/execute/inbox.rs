@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use dm_proto::{StatusCode, Text, message::Item, session::Answer};
 
-use super::{property::renamed, value::Given};
+use super::{import::relative, property::renamed, value::Given};
 use crate::{
     NodeFormat, NodeUri, Right, Transaction,
     std_objects::{Place, place_of},
@@ -152,8 +152,7 @@ fn goes_on(
     path: &str,
     inside: &str,
 ) -> Result<NodeUri, StatusCode> {
-    let path = path.trim();
-    let path = path.strip_prefix('.').unwrap_or(path).trim_matches('/');
+    let path = relative(path);
     let (first, rest) = path.split_once('/').unwrap_or((path, ""));
     let (base, rest) = match moved.get(first) {
         Some(base) => (base, rest),

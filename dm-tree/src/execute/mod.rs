@@ -9,7 +9,8 @@
 mod bootstrap;
 mod change;
 mod export;
-mod import;
+mod format;
+pub(crate) mod import;
 mod inbox;
 pub(crate) mod property;
 mod read;
@@ -72,11 +73,12 @@ impl Transaction<'_> {
     ///
     /// 510 if the storage fails.
     pub fn revoke(&mut self, server: &str) -> Result<(), StatusCode> {
-        if self.view().find(&NodeUri::ROOT)?.is_none() {
+        // What is computed has the ACLs that its object gives it.
+        if self.raw().view().find(&NodeUri::ROOT)?.is_none() {
             return Ok(());
         }
-        for uri in self.view().subtree(&NodeUri::ROOT)? {
-            let known = self.view().node(&uri)?;
+        for uri in self.raw().view().subtree(&NodeUri::ROOT)? {
+            let known = self.raw().view().node(&uri)?;
             if !known.acl.names(server) {
                 continue;
             }
@@ -91,23 +93,32 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    /// The servers with an account, if a change at this node may remove one.
-    fn accounts_behind(&self, uri: &NodeUri) -> Result<Vec<Text>, StatusCode> {
+    /// The servers with an account, if a change at this node may add or remove one.
+    fn accounts_behind(&self, uri: &NodeUri) -> Result<Option<Vec<Text>>, StatusCode> {
         let accounts = Accounts::new(self.view(), self.mounts);
-        if accounts.concerns(uri) {
-            accounts.servers()
-        } else {
-            Ok(Vec::new())
-        }
+        accounts
+            .concerns(uri)
+            .then(|| accounts.servers())
+            .transpose()
     }
 
-    /// Takes the rights of those that have none any more.
-    fn revoke_removed(&mut self, before: &[Text]) -> Result<(), StatusCode> {
-        if before.is_empty() {
+    /// Takes the rights of those that have no account any more; 403 for a second account of a server: who
+    /// could make one would be that server in the next session.
+    fn settle_accounts(&mut self, before: Option<Vec<Text>>) -> Result<(), StatusCode> {
+        let Some(before) = before else {
             return Ok(());
-        }
+        };
         let after = Accounts::new(self.view(), self.mounts).servers()?;
-        for server in before {
+        let count = |servers: &[Text], server: &Text| {
+            let same = servers.iter().filter(|known| *known == server);
+            same.count()
+        };
+        for server in after.iter().filter(|server| !server.is_empty()) {
+            if count(&after, server) > count(&before, server).max(1) {
+                return Err(StatusCode::FORBIDDEN);
+            }
+        }
+        for server in &before {
             if !server.is_empty() && !after.contains(server) {
                 self.revoke(server)?;
             }
@@ -145,8 +156,8 @@ impl Transaction<'_> {
             }
             let next = at.child_named(name);
             if self.case_below(&at) == CaseSense::Sensitive
-                || !self.view().exists(&at)
-                || self.view().exists(&next)
+                || self.view().find(&at)?.is_none()
+                || self.view().find(&next)?.is_some()
             {
                 at = next;
                 continue;

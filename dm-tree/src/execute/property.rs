@@ -92,7 +92,7 @@ impl Transaction<'_> {
             return Ok(());
         }
         let taken = self.resolve(renamed.clone())?;
-        if taken != *uri && self.view().exists(&taken) {
+        if taken != *uri && self.view().find(&taken)?.is_some() {
             return Err(StatusCode::ALREADY_EXISTS);
         }
         // The new name must not make another node of it: that would be another description.

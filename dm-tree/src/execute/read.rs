@@ -10,7 +10,7 @@ use dm_proto::{
 };
 
 use super::{
-    Executed,
+    Executed, rules,
     value::{data_of, meta_of},
 };
 use crate::{
@@ -71,6 +71,9 @@ impl Transaction<'_> {
 
     /// The text of a property. OMA-TS-DM_TND, properties.
     fn property(&self, property: Property, uri: &NodeUri, node: &Node) -> Result<Data, StatusCode> {
+        if !rules::has_property(self.describe(uri), property) {
+            return Err(StatusCode::OPTIONAL_FEATURE_NOT_SUPPORTED);
+        }
         let text = match property {
             Property::Acl => node.acl.to_string(),
             Property::Format => node.format.name().into(),
@@ -103,6 +106,7 @@ impl Transaction<'_> {
         node: Node,
     ) -> Executed {
         let inherited = self.view().effective_acl(start)?;
+        let mut left = self.options.max_results.unwrap_or(usize::MAX);
         let mut results = Vec::new();
         let mut pending: Vec<(NodeUri, Node, Acl)> = vec![(start.clone(), node, inherited)];
         while let Some((uri, node, inherited)) = pending.pop() {
@@ -117,7 +121,11 @@ impl Transaction<'_> {
                 }
             }
             if acl.allows(Right::Get, server) {
-                results.push(self.listed(base, start, &uri, &node, with_data)?);
+                let item = self.listed(base, start, &uri, &node, with_data)?;
+                left = left
+                    .checked_sub(size_of_result(&item))
+                    .ok_or(StatusCode::REQUEST_ENTITY_TOO_LARGE)?;
+                results.push(item);
             }
         }
         if results.is_empty() {
@@ -146,4 +154,15 @@ impl Transaction<'_> {
         }
         Ok(item)
     }
+}
+
+/// About what an item takes in memory, in octets.
+fn size_of_result(item: &Item) -> usize {
+    let source = item.source_uri().map_or(0, |source| source.as_str().len());
+    let data = item.data.as_ref();
+    let text = data.and_then(Data::as_str).map_or(0, str::len);
+    let octets = data.and_then(Data::as_bytes).map_or(0, <[u8]>::len);
+    size_of::<Item>()
+        .saturating_add(source)
+        .saturating_add(text.max(octets))
 }

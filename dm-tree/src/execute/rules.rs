@@ -5,7 +5,7 @@ use dm_proto::StatusCode;
 
 use super::value::Given;
 use crate::{
-    Node, NodeFormat,
+    Node, NodeFormat, Property,
     description::{Access, Described, essence},
 };
 
@@ -64,7 +64,8 @@ pub(crate) fn added(described: Described<'_>, given: &Given<'_>) -> Result<Node,
         });
     }
     fits(described, &node)?;
-    Ok(node)
+    let (acl, title) = described.proposed();
+    Ok(node.with_acl(acl).with_title(title))
 }
 
 /// The node that a Replace of its value leaves.
@@ -95,10 +96,26 @@ pub(crate) fn replaced(
         ..known.clone()
     };
     fits(described, &node)?;
-    // OMA-TS-DM_RepPro, Replace: the Type of what is permanent stays, even where there are several.
-    let is_changed = !known.type_.is_empty() && essence(&node.type_) != essence(&known.type_);
-    allowed(!(described.is_permanent() && is_changed))?;
+    keeps_type(described, known, &node)?;
     Ok(node)
+}
+
+/// OMA-TS-DM_RepPro, Replace: the Type of what is permanent stays, even where there are several.
+pub(crate) fn keeps_type(
+    described: Described<'_>,
+    known: &Node,
+    node: &Node,
+) -> Result<(), StatusCode> {
+    let is_changed = !known.type_.is_empty() && essence(&node.type_) != essence(&known.type_);
+    allowed(!(described.is_permanent() && is_changed))
+}
+
+/// Whether a node has a run-time property; if not, it is answered 406. OMA-TS-DM_TND, RTProperties.
+pub(crate) fn has_property(described: Described<'_>, property: Property) -> bool {
+    match described {
+        Described::Node(description) => description.properties_of().contains(property),
+        Described::Open | Described::Nothing => true,
+    }
 }
 
 /// Whether a description takes a node of this format and type.

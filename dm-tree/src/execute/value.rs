@@ -10,6 +10,7 @@ use dm_proto::{
     message::{Item, Meta},
 };
 
+use super::format;
 use crate::{Node, NodeFormat, tnds::TndsNode};
 
 /// What a command, or a document in it, says of a node.
@@ -108,8 +109,11 @@ fn is_value_of(format: NodeFormat, value: &[u8]) -> bool {
                 .any(|known| text.eq_ignore_ascii_case(known))
         }
         NodeFormat::Int => text.trim().parse::<i32>().is_ok(),
-        NodeFormat::Node => text.is_empty(),
-        _ => true,
+        NodeFormat::Float => format::is_float(text.trim()),
+        NodeFormat::Date => format::is_date(text.trim()),
+        NodeFormat::Time => format::is_time(text.trim()),
+        NodeFormat::Node | NodeFormat::Null => text.is_empty(),
+        NodeFormat::B64 | NodeFormat::Bin | NodeFormat::Chr | NodeFormat::Xml => true,
     }
 }
 
@@ -225,5 +229,15 @@ mod tests {
         assert_eq!(read(Some("bool"), "yes", NodeFormat::Bool), Err(415));
         assert_eq!(read(Some("chr"), "1", NodeFormat::Int), Err(415));
         assert_eq!(read(Some("text"), "1", NodeFormat::Chr), Err(415));
+        for (format, good, bad) in [
+            (NodeFormat::Date, "2001-07-11", "11.7.2001"),
+            (NodeFormat::Time, "16:38:17Z", "half past four"),
+            (NodeFormat::Float, "-1.5e3", "1,5"),
+            (NodeFormat::Null, "", "something"),
+        ] {
+            let name = Some(format.name());
+            assert_eq!(read(name, good, format), Ok(good.into()));
+            assert_eq!(read(name, bad, format), Err(415), "{format:?}");
+        }
     }
 }

@@ -50,7 +50,7 @@ impl DmAcc {
     ///
     /// 500 for a scheme that has no name in DMAcc, 510 if the storage fails.
     pub fn provision(edit: &mut Edit<'_>, account: &Account) -> Result<(), StatusCode> {
-        edit.remove(&crate::uri::escape(&account.server_id))?;
+        remove_accounts(edit, &account.server_id)?;
         provision(edit, account)
     }
 
@@ -62,7 +62,7 @@ impl DmAcc {
     /// 510 if the storage fails.
     #[cfg(feature = "bootstrap")]
     pub fn bootstrap(edit: &mut Edit<'_>, account: &ServerAccount) -> Result<(), StatusCode> {
-        edit.remove(&crate::uri::escape(&account.server_id))?;
+        remove_accounts(edit, &account.server_id)?;
         let addresses = account.addresses.iter().map(|address| {
             let ports = address.ports.iter().map(Text::as_str).collect();
             let type_ = address.type_.as_deref().unwrap_or("URI");
@@ -135,6 +135,34 @@ fn provision(edit: &mut Edit<'_>, account: &Account) -> Result<(), StatusCode> {
     )
 }
 
+/// Removes every account of a server: it may have renamed its own.
+fn remove_accounts(edit: &mut Edit<'_>, server: &str) -> Result<(), StatusCode> {
+    for name in edit.view().children(edit.root())? {
+        let leaf = edit.root().child_named(&name).child_named("ServerID");
+        let is_its_own = match edit.view().text(&leaf) {
+            Ok(id) => id == server,
+            Err(StatusCode::NOT_FOUND | StatusCode::COMMAND_FAILED) => false,
+            Err(status) => return Err(status),
+        };
+        if is_its_own {
+            edit.remove(&name)?;
+        }
+    }
+    Ok(())
+}
+
+/// A name for the account of a server: that of the server, and a number if it is taken.
+fn free_name(edit: &Edit<'_>, server: &str) -> Result<String, StatusCode> {
+    let own = crate::uri::escape(server);
+    let mut name = own.clone();
+    let mut number = 1_u64;
+    while edit.view().find(&edit.root().child_named(&name))?.is_some() {
+        number = number.saturating_add(1);
+        name = format!("{own}-{number}");
+    }
+    Ok(name)
+}
+
 /// The nodes of an account. The server gets the rights on them that a bootstrap gives: Get, Replace
 /// and Delete (OMA-TS-DM_Bootstrap).
 fn put_account(edit: &mut Edit<'_>, account: &Provision<'_>) -> Result<(), StatusCode> {
@@ -145,7 +173,7 @@ fn put_account(edit: &mut Edit<'_>, account: &Provision<'_>) -> Result<(), Statu
         .grant(Right::Replace, server);
     let leaf = |value: &str| Node::leaf(NodeFormat::Chr, value.to_owned());
     let interior = || Node::interior("");
-    let at = crate::uri::escape(server);
+    let at = free_name(edit, server)?;
     edit.put(&at, Node::interior(DmAcc::TYPE).with_acl(acl))?;
     edit.put(&format!("{at}/AppID"), leaf("w7"))?;
     edit.put(&format!("{at}/ServerID"), leaf(server))?;
@@ -327,7 +355,7 @@ impl<'t> Accounts<'t> {
     /// The first address that is a URI.
     fn server_uri(&self, uri: &NodeUri) -> Result<Option<LocUri>, StatusCode> {
         let addresses = uri.child_named("AppAddr");
-        if !self.view.exists(&addresses) {
+        if self.view.find(&addresses)?.is_none() {
             return Ok(None);
         }
         for name in self.view.children(&addresses)? {
@@ -345,7 +373,7 @@ impl<'t> Accounts<'t> {
     /// The first port of an address.
     fn port(&self, address: &NodeUri) -> Result<Option<Text>, StatusCode> {
         let ports = address.child_named("Port");
-        if !self.view.exists(&ports) {
+        if self.view.find(&ports)?.is_none() {
             return Ok(None);
         }
         let names = self.view.children(&ports)?;
@@ -374,22 +402,34 @@ impl<'t> Accounts<'t> {
         }))
     }
 
+    /// The credentials of a side: of those whose scheme is known the ones that the account prefers for the
+    /// device (`AAuthPref`), else the strongest; of unknown ones the first. OMA-TS-DM_StdObj, DMAcc.
     fn credential_set(&self, uri: &NodeUri, side: Side) -> Result<Option<NodeUri>, StatusCode> {
-        let level = match side {
-            Side::Client => LEVEL_CLIENT,
-            Side::Server => LEVEL_SERVER,
+        let (level, preferred) = match side {
+            Side::Client => (LEVEL_CLIENT, self.leaf(uri, "AAuthPref")?),
+            Side::Server => (LEVEL_SERVER, Text::EMPTY),
         };
         let sets = uri.child_named("AppAuth");
-        if !self.view.exists(&sets) {
+        if self.view.find(&sets)?.is_none() {
             return Ok(None);
         }
+        let mut best: Option<(usize, NodeUri)> = None;
         for name in self.view.children(&sets)? {
             let set = sets.child_named(&name);
-            if self.leaf(&set, "AAuthLevel")? == level {
-                return Ok(Some(set));
+            if self.leaf(&set, "AAuthLevel")? != level {
+                continue;
+            }
+            let type_ = self.leaf(&set, "AAuthType")?;
+            let rank = match SCHEMES.iter().position(|(_, known)| type_ == *known) {
+                Some(_) if type_ == preferred => usize::MAX,
+                Some(place) => place.saturating_add(1),
+                None => 0,
+            };
+            if best.as_ref().is_none_or(|(known, _)| rank > *known) {
+                best = Some((rank, set));
             }
         }
-        Ok(None)
+        Ok(best.map(|(_, set)| set))
     }
 
     /// The text of a leaf, empty if it is missing.
@@ -459,9 +499,10 @@ fn description() -> NodeDescription {
 
 const LEVEL_CLIENT: &str = "CLCRED";
 const LEVEL_SERVER: &str = "SRVCRED";
+/// From the weakest to the strongest.
 const SCHEMES: [(Scheme, &str); 4] = [
+    (Scheme::Transport, "TRANSPORT"),
     (Scheme::Basic, "BASIC"),
     (Scheme::Md5, "DIGEST"),
     (Scheme::Hmac, "HMAC"),
-    (Scheme::Transport, "TRANSPORT"),
 ];

@@ -12,6 +12,7 @@ mod inbox;
 mod large;
 mod options;
 mod power_cut;
+mod refusals;
 mod std_objects;
 mod support;
 mod tnds;

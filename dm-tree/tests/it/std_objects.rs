@@ -6,7 +6,7 @@ use dm_proto::{
     session::{Execute, Verb},
 };
 use dm_tree::{
-    Tree, UriLimits,
+    Node, NodeFormat, Tree, UriLimits,
     std_objects::{DevDetail, DevInfo, DmAcc},
     store::Memory,
 };
@@ -116,6 +116,57 @@ fn an_account_with_an_unknown_scheme_is_not_used_with_a_weaker_one() {
     let accounts = agent.accounts().unwrap();
     assert_eq!(accounts.len(), 1);
     assert_eq!(accounts[0].server_id, "other");
+}
+
+#[test]
+fn of_several_credentials_the_preferred_ones_are_used_and_else_the_strongest() {
+    let setting = Setting::new(Memory::new(), Script::Now, Vec::new());
+    let mut agent = setting.open().unwrap();
+    let mut put = |nodes: &[(&str, &'static str)]| {
+        let mut transaction = agent.begin(1);
+        let mut edit = transaction.edit(&uri(DmAcc::ROOT)).unwrap();
+        for (path, value) in nodes {
+            let node = match *value {
+                "" => Node::interior(""),
+                value => Node::leaf(NodeFormat::Chr, value),
+            };
+            edit.put(&format!("srv/{path}"), node).unwrap();
+        }
+        transaction.commit().unwrap();
+        let accounts = agent.accounts().unwrap();
+        let account = accounts.iter().find(|found| found.server_id == "srv");
+        let account = account.unwrap();
+        let of = |side: &Credentials| format!("{:?} {}", side.scheme, side.name);
+        [of(&account.client), of(&account.server)]
+    };
+    assert_eq!(put(&[]), ["Md5 device", "Md5 srv"]);
+    // A weaker one before it by name changes nothing; nor does one that this version does not know.
+    let weaker = [
+        ("AppAuth/a", ""),
+        ("AppAuth/a/AAuthLevel", "CLCRED"),
+        ("AppAuth/a/AAuthType", "BASIC"),
+        ("AppAuth/a/AAuthName", "basic"),
+        ("AppAuth/b", ""),
+        ("AppAuth/b/AAuthLevel", "SRVCRED"),
+        ("AppAuth/b/AAuthType", "SECURID"),
+    ];
+    assert_eq!(put(&weaker), ["Md5 device", "Md5 srv"]);
+    let stronger = [
+        ("AppAuth/z", ""),
+        ("AppAuth/z/AAuthLevel", "SRVCRED"),
+        ("AppAuth/z/AAuthType", "HMAC"),
+        ("AppAuth/z/AAuthName", "hmac"),
+    ];
+    assert_eq!(put(&stronger), ["Md5 device", "Hmac hmac"]);
+    assert_eq!(
+        put(&[("AAuthPref", "BASIC")]),
+        ["Basic basic", "Hmac hmac"],
+        "what the device prefers is its own matter"
+    );
+    for none in ["HMAC", "SECURID"] {
+        let used = put(&[("AAuthPref", none)]);
+        assert_eq!(used, ["Md5 device", "Hmac hmac"], "{none}");
+    }
 }
 
 #[test]
