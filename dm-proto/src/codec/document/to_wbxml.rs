@@ -10,7 +10,7 @@ use super::{
     ConvertOptions, Converted, DocumentType, Version,
     convert::{Embedded, Holder, Holders, with_suffix},
     read_tree::own_namespace,
-    write::{Edits, Full, Writer},
+    write::{Edits, Full, Place, Writer},
 };
 use crate::{
     DecodeError, DecodeErrorKind,
@@ -72,6 +72,8 @@ pub(super) fn convert(octets: &Bytes, options: &ConvertOptions) -> Result<Conver
 struct Open<'i> {
     local: Cow<'i, str>,
     has_child: bool,
+    /// Whether what is written below it may be of the page that is active without a reader's doubt.
+    keeps_page: bool,
 }
 
 /// A start tag whose attributes are not complete.
@@ -295,10 +297,16 @@ impl<'i> ToWbxml<'i, '_> {
         if let Some(parent) = self.open.last_mut() {
             parent.has_child = true;
         }
+        let keeps_page = self.open.last().is_none_or(|parent| parent.keeps_page);
         let Some(writer) = &mut self.writer else {
             return Ok(());
         };
         let document = writer.document();
+        let place = if keeps_page || document != DocumentType::SyncMl {
+            Place::Usual
+        } else {
+            Place::Unusual
+        };
         let namespace = own_namespace(document, &namespace, &local);
         let page = writer.page();
         let at = writer.start(
@@ -307,7 +315,9 @@ impl<'i> ToWbxml<'i, '_> {
             attributes
                 .iter()
                 .map(|(namespace, local, value)| (&**namespace, &**local, &**value)),
+            place,
         );
+        let keeps_page = matches!(&*local, "Meta" | "Data") || writer.page() != tags::PAGE_SYNCML;
         let at = at.map_err(|Full| self.full())?;
         let depth = self.open.len();
         if document == DocumentType::DmDdf {
@@ -324,6 +334,7 @@ impl<'i> ToWbxml<'i, '_> {
         self.open.push(Open {
             local,
             has_child: false,
+            keeps_page,
         });
         Ok(())
     }

@@ -58,6 +58,15 @@ pub(super) struct Full;
 
 type Result<T> = core::result::Result<T, Full>;
 
+/// Where an element stands.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(super) enum Place {
+    Usual,
+    /// Where a reader that knows devices takes a page other than 0 for one that was left active, unless
+    /// it is switched to just before.
+    Unusual,
+}
+
 impl Writer {
     /// `limit` is in octets: there will not be more of them.
     pub(super) fn new(document: DocumentType, wbxml: WbxmlVersion, limit: usize) -> Self {
@@ -88,6 +97,7 @@ impl Writer {
         namespace: &str,
         local: &str,
         attributes: impl Iterator<Item = (&'a str, &'a str, &'a str)>,
+        place: Place,
     ) -> Result<usize> {
         self.content();
         let at = self.body.len();
@@ -98,7 +108,8 @@ impl Writer {
             .token(namespace, local)
             .or_else(unknown);
         if let Some((page, tag)) = known {
-            if page != self.context.page {
+            let is_misread = place == Place::Unusual && page != 0;
+            if page != self.context.page || is_misread {
                 self.raw(&[token::SWITCH_PAGE, page])?;
                 self.context.page = page;
             }

@@ -114,7 +114,12 @@ pub(super) fn to_wbxml(document: &Document, version: WbxmlVersion) -> Result<Byt
                     rest.next();
                 }
                 writer
-                    .start(&name.namespace, &name.local, attributes.iter().copied())
+                    .start(
+                        &name.namespace,
+                        &name.local,
+                        attributes.iter().copied(),
+                        write::Place::Usual,
+                    )
                     .map_err(|_| EncodeError::TooLarge)?;
             }
             Piece::Text(text) if text.contains('\0') => writer
