@@ -14,7 +14,7 @@ fn root() -> PathBuf {
 struct Row {
     line: usize,
     level: String,
-    /// Client and server: `yes`, `no`, `-`, `caller` or `open`.
+    /// Client and server: `yes`, `no`, `-` or `caller`.
     roles: [String; 2],
     tests: Vec<String>,
 }
@@ -95,7 +95,7 @@ fn what_is_supported_is_shown_and_nothing_mandatory_is_missing() {
             match &**role {
                 "yes" => assert!(!row.tests.is_empty(), "line {line} is not shown"),
                 "no" => assert_ne!(row.level, "M", "line {line} is mandatory"),
-                "-" | "caller" | "open" => {}
+                "-" | "caller" => {}
                 other => panic!("line {line}: {other}"),
             }
         }
