@@ -141,13 +141,13 @@ pub struct Prompt {
     pub min_display: Option<u32>,
     /// `MAXDT`: seconds to wait at most; then the reply is [`UserReply::TimedOut`].
     pub max_display: Option<u32>,
-    /// `DR`: the initial state of the question. Never an answer.
+    /// `DR`: the initial state of the question, unless it is a 1100. Never an answer.
     pub initial: Option<Text>,
-    /// `MAXLEN`: characters of input at most.
+    /// `MAXLEN` of a 1102: characters of input at most.
     pub max_length: Option<u32>,
-    /// `IT`: the kind of input.
+    /// `IT` of a 1102: the kind of input.
     pub input_type: Option<char>,
-    /// `ET=P`: hide the input.
+    /// `ET=P` of a 1102: hide the input.
     pub hide_input: bool,
 }
 

@@ -47,8 +47,9 @@ impl Prompt {
         Ok(prompt)
     }
 
-    /// Unknown and unusable options are skipped.
+    /// Unknown and unusable options are skipped, and so are those of another kind of question.
     fn take_options(&mut self, options: &str) {
+        let is_input = self.code == AlertCode::TEXT_INPUT;
         for option in options.split('&') {
             let Some((name, value)) = option.split_once('=') else {
                 continue;
@@ -57,15 +58,15 @@ impl Prompt {
             match name.trim() {
                 "MINDT" => self.min_display = positive(&value),
                 "MAXDT" => self.max_display = positive(&value),
-                "DR" => self.initial = Some(value.into()),
-                "MAXLEN" => self.max_length = positive(&value),
-                "IT" => {
+                "DR" if self.code != AlertCode::DISPLAY => self.initial = Some(value.into()),
+                "MAXLEN" if is_input => self.max_length = positive(&value),
+                "IT" if is_input => {
                     self.input_type = value
                         .chars()
                         .next()
                         .filter(|kind| value.len() == 1 && "ANDTPI".contains(*kind));
                 }
-                "ET" => self.hide_input = value == "P",
+                "ET" if is_input => self.hide_input = value == "P",
                 _ => {}
             }
         }
@@ -195,6 +196,24 @@ mod tests {
         assert_eq!(read("MINDT=1&MINDT=2").min_display, Some(2));
         assert_eq!(read(" MAXDT = 20 ").max_display, Some(20));
         assert!(read("ET=P").hide_input && !read("ET=P&ET=T").hide_input);
+    }
+
+    #[test]
+    fn options_of_another_kind_of_question_are_skipped() {
+        let read = |code, options: &str| {
+            Prompt::read(code, &alert(&[options, "?", "one"])).expect("a question")
+        };
+        for code in [
+            AlertCode::DISPLAY,
+            AlertCode::CONFIRM_OR_REJECT,
+            AlertCode::SINGLE_CHOICE,
+            AlertCode::MULTIPLE_CHOICE,
+        ] {
+            assert_eq!(read(code, "MAXLEN=1&IT=N&ET=P"), read(code, ""), "{code:?}");
+            let has_initial = read(code, "DR=1").initial.is_some();
+            assert_eq!(has_initial, code != AlertCode::DISPLAY, "{code:?}");
+            assert_eq!(read(code, "MINDT=1&MAXDT=2").max_display, Some(2));
+        }
     }
 
     #[test]

@@ -309,9 +309,11 @@ impl Check {
         self.authenticated = false;
         self.failures = self.failures.saturating_add(1);
         let scheme = if self.signed { Scheme::Hmac } else { own };
-        if self.is_exhausted(terms.challenges) {
+        // OMA-TS-DM_Security, integrity: what breaks the chain of signatures ends the session.
+        if self.broken {
             return Verdict::plain(code, scheme);
         }
+        // OMA-TS-DM_Protocol, authentication: every refusal has a challenge, the last one of a session too.
         let mut verdict = Verdict {
             code,
             scheme,

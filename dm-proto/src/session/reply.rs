@@ -11,7 +11,7 @@ use alloc::{
 use super::{meta::is_too_common, plan::refusal_of};
 use crate::{
     AlertCode, CmdId, StatusCode,
-    message::{Alert, Command, CommandName, Replace},
+    message::{Alert, Command, CommandName, Item, Replace},
 };
 
 /// The answer to one command of the device.
@@ -90,10 +90,10 @@ fn decide(command: &Command, is_outermost: bool) -> Decision {
         Command::Replace(replace) if is_dev_info(replace) => StatusCode::OK,
         Command::Alert(alert) => match alert.code {
             None => StatusCode::INCOMPLETE_COMMAND,
-            // OMA-TS-DM_Protocol, generic alert: at least one item.
-            Some(AlertCode::CLIENT_EVENT | AlertCode::GENERIC_ALERT) if alert.items.is_empty() => {
+            Some(AlertCode::CLIENT_EVENT) if alert.items.is_empty() => {
                 StatusCode::INCOMPLETE_COMMAND
             }
+            Some(AlertCode::GENERIC_ALERT) if !is_complete(alert) => StatusCode::INCOMPLETE_COMMAND,
             Some(AlertCode::CLIENT_EVENT | AlertCode::GENERIC_ALERT) => {
                 return Decision::Asked(alert.clone());
             }
@@ -108,6 +108,17 @@ fn decide(command: &Command, is_outermost: bool) -> Decision {
         },
         _ => StatusCode::COMMAND_NOT_ALLOWED,
     })
+}
+
+/// Whether a generic alert has all that it must have. OMA-TS-DM_Protocol, generic alert: an item, and in each
+/// a type, a format, and data, which may be empty.
+fn is_complete(alert: &Alert) -> bool {
+    let is_whole = |item: &Item| {
+        let meta = item.meta.as_ref();
+        meta.is_some_and(|meta| meta.type_.is_some() && meta.format.is_some())
+            && item.data.is_some()
+    };
+    !alert.items.is_empty() && alert.items.iter().all(is_whole)
 }
 
 /// Whether a command gets a status. OMA-TS-DM_RepPro, `Status`, `Results`: a status does not, and

@@ -86,6 +86,43 @@ fn an_event_or_report_without_an_item_is_412_and_one_of_an_unknown_code_406() {
 }
 
 #[test]
+fn a_report_with_an_item_without_type_format_or_data_is_412() {
+    let whole = || event("org.test.event", "1");
+    let without = |leave_out: fn(&mut Meta)| {
+        let mut item = whole();
+        leave_out(
+            item.meta
+                .as_mut()
+                .map(std::sync::Arc::make_mut)
+                .expect("a meta"),
+        );
+        item
+    };
+    let no_data = || Item {
+        data: None,
+        ..whole()
+    };
+    for item in [
+        without(|meta| meta.type_ = None),
+        without(|meta| meta.format = None),
+        no_data(),
+    ] {
+        let (device, server) = answered(alert(1226, vec![whole(), item]), StatusCode::OK);
+        assert_eq!(device, ["answered 7 412"]);
+        assert!(server.is_empty(), "nobody is asked: {server:?}");
+    }
+    // Events of Windows have no format, and data may be empty.
+    for sent in [
+        alert(1224, vec![without(|meta| meta.format = None)]),
+        alert(1226, vec![event("org.test.event", "")]),
+    ] {
+        let (device, server) = answered(sent, StatusCode::OK);
+        assert_eq!(device, ["answered 7 200"]);
+        assert_eq!(server.len(), 1);
+    }
+}
+
+#[test]
 fn correlator_and_importance_of_a_report_arrive_as_they_were_given() {
     use dm_proto::{message::Command, testing::message};
     for encoding in ENCODINGS {

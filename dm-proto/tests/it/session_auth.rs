@@ -276,7 +276,28 @@ fn challenges_to_the_client_end() {
     let mut pair = scene.clone().pair();
     let end = pair.run();
 
-    assert_eq!(end, Err(PairError::Client(SessionError::Refused)));
+    // Package 1, three challenges met, and one more credentials, which nobody looks at.
+    assert_eq!(
+        end,
+        Err(PairError::Server(NoAnswer::Session(
+            SessionError::NotAuthenticated
+        )))
+    );
+    let refusals = pair.messages().expect("messages");
+    let refusals: Vec<_> = refusals.iter().skip(1).step_by(2).collect();
+    assert_eq!(refusals.len(), 4);
+    for (_, message) in refusals {
+        let Some(Command::Status(status)) = message.commands.first() else {
+            panic!("a status of the header")
+        };
+        assert_eq!(status.data, StatusCode::INVALID_CREDENTIALS);
+        let chal = status
+            .chal
+            .as_ref()
+            .expect("a challenge, in the last one too");
+        assert_eq!(chal.meta.type_.as_deref(), Some("syncml:auth-md5"));
+        assert!(chal.meta.next_nonce.is_some());
+    }
     assert_eq!(
         pair.server.ending,
         Some(Ending::Failed(SessionError::NotAuthenticated))

@@ -444,7 +444,7 @@ fn wrong_signatures_are_challenged_so_often_and_no_more() {
         .iter()
         .filter(|(_, message)| next_nonce(message).is_some())
         .count();
-    assert_eq!(challenges, 3);
+    assert_eq!(challenges, 4, "three are met; the last refusal has one too");
 }
 
 #[test]

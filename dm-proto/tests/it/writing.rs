@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use dm_proto::{
-    AlertCode, Data, EncodeError, Fragment, Name, Piece,
+    AlertCode, Data, EncodeError, Fragment, Name, Piece, StatusCode,
     codec::{
-        DecodeOptions, Encoding, MessageBuilder, PushError, decode, decode_fragment, encode,
-        encode_fragment,
+        DecodeOptions, Encoding, MessageBuilder, PushError, Tolerance, decode, decode_fragment,
+        encode, encode_fragment,
     },
-    message::{Add, Alert, Command, Cred, Get, Item, Meta, Replace, SyncHdr, SyncMl},
+    message::{
+        Add, Alert, Command, CommandName, Cred, Get, Item, Meta, Replace, Status, SyncHdr, SyncMl,
+    },
 };
 
 use crate::hex;
@@ -385,4 +387,29 @@ fn a_command_without_a_form_leaves_a_builder_as_it_was() {
         }))
     );
     assert_eq!(builder.room(), room);
+}
+
+#[test]
+fn a_status_of_a_command_without_a_number_has_an_empty_reference() {
+    let status = Status {
+        cmd_id: "1".into(),
+        msg_ref: "1".into(),
+        cmd: CommandName::GET,
+        data: StatusCode::BAD_REQUEST,
+        ..Status::default()
+    };
+    for encoding in [Encoding::Xml, Encoding::Wbxml] {
+        let octets = encode(encoding, &message(status.clone())).expect("a message");
+        let read = decode(encoding, &octets.into(), &DecodeOptions::default());
+        let read = read.expect("a message");
+        assert_eq!(read.message, message(status.clone()));
+        let is_about_status = |tolerance: &&Tolerance| format!("{tolerance:?}").contains("CmdRef");
+        assert_eq!(read.tolerances.iter().find(is_about_status), None);
+    }
+    let xml = encode(Encoding::Xml, &message(status)).expect("a message");
+    let xml = String::from_utf8(xml.to_vec()).expect("text");
+    assert!(
+        xml.contains("<MsgRef>1</MsgRef><CmdRef/><Cmd>Get</Cmd>"),
+        "{xml}"
+    );
 }

@@ -39,7 +39,10 @@ pub(super) fn router(shared: Arc<Shared>, token: Option<Secret>) -> Router {
     let router = Router::new()
         .route("/devices", get(devices))
         .route("/devices/{id}", get(device).put(put_device))
-        .route("/devices/{id}/operations", post(post_operation))
+        .route(
+            "/devices/{id}/operations",
+            post(post_operation).layer(DefaultBodyLimit::max(OPERATION_LIMIT)),
+        )
         .route("/operations/{id}", get(operation).delete(cancel))
         .route("/operations/{id}/events", get(events))
         .fallback(async || Problem::NotFound("resource"))
@@ -470,6 +473,10 @@ impl Watcher {
 
 /// The largest body of a request in octets.
 const BODY_LIMIT: usize = 64 << 10;
+
+/// That of one for an operation, which may bring a package: as large as an object that a device takes by
+/// default, in Base64.
+const OPERATION_LIMIT: usize = 3 << 19;
 
 /// The most operations that wait for one device.
 const QUEUE_LIMIT: usize = 256;

@@ -123,7 +123,8 @@ impl<S: Sink> Grammar<'_, S> {
         self.start(Element::Status, "", extra)?;
         self.required(Element::CmdId, status.cmd_id.as_str(), extra)?;
         self.required(Element::MsgRef, status.msg_ref.as_str(), extra)?;
-        self.required(Element::CmdRef, status.cmd_ref.as_str(), extra)?;
+        // Empty for a command that had no CmdID: left out it would be no Status.
+        self.text(Element::CmdRef, status.cmd_ref.as_str(), extra)?;
         self.required(Element::Cmd, status.cmd.as_str(), extra)?;
         self.list(Element::TargetRef, &status.target_refs, extra)?;
         self.list(Element::SourceRef, &status.source_refs, extra)?;

@@ -62,7 +62,7 @@ fn each_failure_has_its_code_and_leaves_nothing() {
 #[test]
 fn a_package_is_delivered_in_the_session_in_pieces() {
     // What is random enough not to be all the same.
-    let content: Vec<u8> = (0..24_000_u32)
+    let content: Vec<u8> = (0..120_000_u32)
         .map(|n| (n.wrapping_mul(n) >> 7) as u8)
         .collect();
     let component = ManifestComponent::new("game", "Game", "1.0");
@@ -71,7 +71,7 @@ fn a_package_is_delivered_in_the_session_in_pieces() {
         let lab = Lab::new();
         let mut config = lab.config();
         config.encoding = encoding;
-        config.max_msg_size = 4096;
+        config.max_msg_size = 8192;
         let mut device = Device::open(config, Script::default()).expect("the device opens");
         let outcome = lab.run(
             &mut device,

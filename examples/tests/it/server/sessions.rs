@@ -464,7 +464,11 @@ fn what_a_device_asks_for_is_done_in_the_same_session_if_the_policy_says_so() {
     let phone = Phone {
         reports: vec![Alert {
             code: Some(AlertCode::GENERIC_ALERT),
-            items: vec![Item::for_source("./Ext").with_meta(Meta::of_type("org.test:lock-me"))],
+            items: vec![
+                Item::for_source("./Ext")
+                    .with_meta(Meta::of_type("org.test:lock-me").with_format("chr"))
+                    .with_data(""),
+            ],
             ..Alert::default()
         }],
         ..Phone::default()
