@@ -224,7 +224,7 @@ impl Bare {
     /// What is stored for a leaf: its value, and as many octets again as its properties take.
     #[must_use]
     pub fn value(number: u32) -> Vec<u8> {
-        let mut stored = vec![0; 21];
+        let mut stored = vec![0; 18];
         stored.extend_from_slice(value(number).as_bytes());
         stored
     }
