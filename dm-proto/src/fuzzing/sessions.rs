@@ -4,7 +4,12 @@
 //! makes well-formed messages, with valid credentials and numbers, that steps break or put commands
 //! into, so that the fuzzer need not guess what it cannot.
 
-use alloc::{collections::BTreeSet, string::ToString, sync::Arc, vec::Vec};
+use alloc::{
+    collections::BTreeSet,
+    string::{String, ToString},
+    sync::Arc,
+    vec::Vec,
+};
 
 use bytes::Bytes;
 
@@ -15,9 +20,9 @@ use crate::{
     codec::{DecodeOptions, Encoding, decode, encode},
     message::{Alert, Command, Item, SyncMl},
     session::{
-        Answer, ClientConfig, ClientEvent, ClientSession, CommandTag, Disposition, Ending, Execute,
-        Headers, Received, ServerConfig, ServerEvent, ServerSession, SessionError, Start, Transmit,
-        Trigger, UserReply, Verb,
+        Answer, Chunk, ClientConfig, ClientEvent, ClientSession, CommandTag, Disposition, Ending,
+        Execute, Headers, Received, ServerConfig, ServerEvent, ServerSession, SessionError, Source,
+        Start, Transmit, Trigger, UserReply, Verb,
     },
     testing::{Client, Device, Manager, Server, message, store_nonce},
 };
@@ -35,6 +40,7 @@ pub fn client_session(octets: &[u8]) {
         encoding: flags.encoding(),
         max_msg_size: flags.max_msg_size(),
         user_interaction: !flags.is_alone(),
+        chunks: flags.has_sink(),
         ..ClientConfig::default()
     };
     let account = flags.account();
@@ -42,7 +48,12 @@ pub fn client_session(octets: &[u8]) {
         true => stranger(&account, Side::Server),
         false => account.clone(),
     };
-    let mut server = Server::new(ServerConfig::default(), known, Queue::default());
+    let honest_config = ServerConfig {
+        max_msg_size: flags.other_max_msg_size(),
+        ..ServerConfig::default()
+    };
+    let mut server = Server::new(honest_config, known, Queue::default());
+    let mut growth = flags.growth();
     let mut device = ClientUnderTest::new(config, account, flags);
     let mut delivered = Vec::new();
     while let Some(request) = device.transmit() {
@@ -57,7 +68,10 @@ pub fn client_session(octets: &[u8]) {
                     device.restart();
                     break Some(());
                 }
-                Some(Step::Send(commands)) => {
+                Some(Step::Send(mut commands)) => {
+                    commands.iter_mut().for_each(|command| {
+                        grow(command, &mut growth);
+                    });
                     server.manager.commands.extend(commands);
                     continue;
                 }
@@ -72,12 +86,12 @@ pub fn client_session(octets: &[u8]) {
             }
         };
         if taken.is_none() {
-            let Some(octets) = honest.filter(|_| device.rounds < ROUNDS) else {
+            let Some(octets) = honest.filter(|_| device.rounds < flags.rounds()) else {
                 device.session.abort();
                 continue;
             };
             device.rounds += 1;
-            assert!(device.rounds < ROUNDS, "the session does not end");
+            assert!(device.rounds < flags.rounds(), "the session does not end");
             device.take(&octets.body);
             delivered.push(octets.body);
         }
@@ -106,7 +120,7 @@ pub fn server_session(octets: &[u8]) {
         false => account.clone(),
     };
     let start = Start::new(Trigger::Client, "A1".into(), dev_info());
-    let mut client = Client::new(config, known, start, Obliging);
+    let mut client = Client::new(config, known, start, Obliging(flags.growth()));
     let mut server = ServerUnderTest::new(account, flags);
     let mut honest = client.transmit();
     let mut delivered = Vec::new();
@@ -138,6 +152,12 @@ pub fn server_session(octets: &[u8]) {
 
 /// More rounds than an honest server with nothing to say needs.
 const ROUNDS: usize = 64;
+/// The same, with large objects.
+const LONG_ROUNDS: usize = 512;
+/// How many objects are large, in each direction.
+const LARGE: usize = 4;
+/// Octets of a large object: several of the smallest messages.
+const LARGE_LEN: usize = 3000;
 /// More events than any input of the fuzzer's size makes.
 const EVENTS: usize = 1_000_000;
 
@@ -173,6 +193,38 @@ impl Flags {
         match self.has(4) {
             true => 700,
             false => 64 << 10,
+        }
+    }
+
+    /// Whether large objects come and go piece by piece, where the session under test has them.
+    const fn has_sink(self) -> bool {
+        self.has(5)
+    }
+
+    /// Whether there are large objects.
+    const fn is_large(self) -> bool {
+        self.has(6)
+    }
+
+    const fn other_max_msg_size(self) -> u64 {
+        match self.is_large() {
+            true => 700,
+            false => 64 << 10,
+        }
+    }
+
+    /// How many objects become large.
+    const fn growth(self) -> usize {
+        match self.is_large() {
+            true => LARGE,
+            false => 0,
+        }
+    }
+
+    const fn rounds(self) -> usize {
+        match self.is_large() {
+            true => LONG_ROUNDS,
+            false => ROUNDS,
         }
     }
 
@@ -355,19 +407,84 @@ impl Manager for Queue {
     }
 }
 
-/// A device where everything succeeds.
-struct Obliging;
+/// A device where everything succeeds, and the first results are large.
+struct Obliging(usize);
 
 impl Device for Obliging {
     fn execute(&mut self, execute: &Execute) -> Answer {
-        oblige(execute)
+        oblige(execute, &mut self.0)
     }
 }
 
-fn oblige(execute: &Execute) -> Answer {
+fn oblige(execute: &Execute, growth: &mut usize) -> Answer {
     match execute.verb {
-        Verb::Get => Answer::results(alloc::vec![Item::for_source("./A").with_data("value")]),
+        Verb::Get => {
+            let item = Item::for_source("./A");
+            Answer::results(alloc::vec![match take_one(growth) {
+                true => item.with_data(large_text().as_str()),
+                false => item.with_data("value"),
+            }])
+        }
         _ => StatusCode::OK.into(),
+    }
+}
+
+fn large_text() -> String {
+    "v".repeat(LARGE_LEN)
+}
+
+/// Whether there was one left.
+fn take_one(left: &mut usize) -> bool {
+    let rest = left.checked_sub(1);
+    *left = rest.unwrap_or_default();
+    rest.is_some()
+}
+
+/// Gives a command with one item a large value, if there is one left; whether it did.
+fn grow(command: &mut Command, left: &mut usize) -> bool {
+    let items = match command {
+        Command::Add(command) => &mut command.items,
+        Command::Exec(command) => &mut command.items,
+        Command::Replace(command) => &mut command.items,
+        _ => return false,
+    };
+    let [item] = items.as_mut_slice() else {
+        return false;
+    };
+    let is_grown = take_one(left);
+    if is_grown {
+        item.data = Some(large_text().as_str().into());
+    }
+    is_grown
+}
+
+/// The source of a large object.
+fn source(id: u64) -> Source {
+    Source {
+        id,
+        len: LARGE_LEN as u64,
+        is_text: true,
+    }
+}
+
+/// A piece of it.
+fn payload(offset: u64, len: u64) -> Bytes {
+    let rest = (LARGE_LEN as u64).checked_sub(offset);
+    let rest = rest.expect("what is asked for is in the source");
+    assert!(rest > 0 && len > 0, "nothing is asked for");
+    let len = usize::try_from(rest.min(len)).unwrap_or(LARGE_LEN);
+    Bytes::from(alloc::vec![b'v'; len])
+}
+
+/// What is stored of a large object.
+#[derive(Default)]
+struct Spool(u64);
+
+impl Spool {
+    /// Pieces have no gap between them.
+    fn take(&mut self, chunk: &Chunk) {
+        assert!(chunk.offset <= self.0, "a gap before {}", chunk.offset);
+        self.0 = chunk.offset.saturating_add(chunk.bytes.len() as u64);
     }
 }
 
@@ -383,6 +500,8 @@ struct ClientUnderTest {
     is_ended: bool,
     rounds: usize,
     nonces: u8,
+    growth: usize,
+    spool: Spool,
 }
 
 impl ClientUnderTest {
@@ -400,6 +519,8 @@ impl ClientUnderTest {
             is_ended: false,
             rounds: 0,
             nonces: 0x40,
+            growth: flags.growth(),
+            spool: Spool::default(),
         }
     }
 
@@ -451,7 +572,22 @@ impl ClientUnderTest {
                     let is_new = self.items.insert((place.clone(), origin.item));
                     assert!(is_new, "executed twice: {origin:?}");
                     self.executed.insert(place);
-                    self.session.answer(ticket, oblige(&execute));
+                    let is_read = execute.verb == Verb::Get && self.flags.has_sink();
+                    let answer = match is_read && take_one(&mut self.growth) {
+                        true => Answer::from_source(Item::for_source("./A"), source(1)),
+                        false => oblige(&execute, &mut self.growth),
+                    };
+                    self.session.answer(ticket, answer);
+                }
+                ClientEvent::Chunk(ticket, chunk) => {
+                    self.must_be_trusted();
+                    assert!(self.flags.has_sink(), "a piece, and nobody stores it");
+                    self.spool.take(&chunk);
+                    self.session.answer(ticket, StatusCode::OK.into());
+                }
+                ClientEvent::Discard => self.spool = Spool::default(),
+                ClientEvent::NeedPayload { id, offset, len } => {
+                    self.session.provide(id, offset, payload(offset, len));
                 }
                 ClientEvent::Ask(ticket, prompt) => {
                     self.must_be_trusted();
@@ -517,13 +653,19 @@ struct ServerUnderTest {
     tags: u64,
     ending: Option<Ending>,
     nonces: u8,
+    growth: usize,
+    spool: Spool,
 }
 
 impl ServerUnderTest {
     fn new(account: Account, flags: Flags) -> Self {
         Self {
             session: None,
-            config: Arc::default(),
+            config: Arc::new(ServerConfig {
+                max_msg_size: flags.other_max_msg_size(),
+                chunks: flags.has_sink(),
+                ..ServerConfig::default()
+            }),
             account,
             flags,
             last_sent: None,
@@ -532,6 +674,8 @@ impl ServerUnderTest {
             tags: 0,
             ending: None,
             nonces: 0x80,
+            growth: flags.growth(),
+            spool: Spool::default(),
         }
     }
 
@@ -588,17 +732,32 @@ impl ServerUnderTest {
                 ServerEvent::Opened { .. } | ServerEvent::Results { .. } => self.must_be_trusted(),
                 ServerEvent::Ready => {
                     self.must_be_trusted();
-                    for command in core::mem::take(&mut self.to_send) {
+                    for mut command in core::mem::take(&mut self.to_send) {
                         self.tags += 1;
                         let tag = CommandTag(self.tags);
                         self.open.insert(tag);
+                        let is_large = grow(&mut command, &mut self.growth);
                         if let Some(session) = &mut self.session {
-                            session.send(command, tag);
+                            match is_large && self.flags.has_sink() {
+                                true => session.send_from(command, source(tag.0), tag),
+                                false => session.send(command, tag),
+                            }
                         }
                     }
                 }
+                ServerEvent::Chunk { chunk, .. } => {
+                    self.must_be_trusted();
+                    assert!(self.flags.has_sink(), "a piece, and nobody stores it");
+                    self.spool.take(&chunk);
+                }
+                ServerEvent::NeedPayload { id, offset, len } => {
+                    if let Some(session) = &mut self.session {
+                        session.provide(id, offset, payload(offset, len));
+                    }
+                }
                 ServerEvent::Status { tag, part: 0, .. }
-                | ServerEvent::NoStatus { tag, part: 0 } => {
+                | ServerEvent::NoStatus { tag, part: 0 }
+                | ServerEvent::NotSent { tag, .. } => {
                     self.open.remove(&tag);
                 }
                 ServerEvent::NonceChanged { side, nonce } => {

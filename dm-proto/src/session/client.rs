@@ -820,7 +820,8 @@ impl ClientSession {
             let first = ids.first().map(|id| (msg_id, *id, tag));
             self.state.sent_alerts.extend(first);
         }
-        for (tag, _, code) in loaded.refused {
+        for (tag, why) in loaded.refused {
+            let code = why.status_code();
             self.state.notices.push_back(Notice::Answered(tag, code));
         }
     }

@@ -408,6 +408,13 @@ pub enum ServerEvent {
         /// As in [`Status`](Self::Status).
         part: u32,
     },
+    /// The command was not sent, with all that is in it, and will not be in this session.
+    NotSent {
+        /// The command.
+        tag: CommandTag,
+        /// Why.
+        reason: NotSent,
+    },
     /// A generic alert or client event of the device; answer with [`ServerSession::answer`](super::ServerSession::answer).
     Alert(Ticket, Alert),
     /// The device waits for commands. What is sent before the next transmit goes out with it; if
@@ -423,6 +430,30 @@ pub enum ServerEvent {
     /// The session is over. After [`Ending::Complete`] a late report of the device may still come in
     /// it, and is handled as ever.
     Ended(Ending),
+}
+
+/// Why a command was not sent.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[non_exhaustive]
+pub enum NotSent {
+    /// It fits into no message of the peer's `MaxMsgSize`, and cannot be split: a Sequence or Atomic
+    /// stands in one message. OMA-TS-DM_Protocol, multiple messages in package.
+    DoesNotFit,
+    /// It has data above the peer's `MaxObjSize`.
+    TooLarge,
+    /// It has no form in the encoding of the session.
+    NotEncodable,
+}
+
+impl NotSent {
+    /// The status that says most nearly the same: 413, and 400 for what cannot be encoded.
+    pub const fn status_code(self) -> StatusCode {
+        match self {
+            Self::DoesNotFit | Self::TooLarge => StatusCode::REQUEST_ENTITY_TOO_LARGE,
+            Self::NotEncodable => StatusCode::BAD_REQUEST,
+        }
+    }
 }
 
 #[cfg(test)]

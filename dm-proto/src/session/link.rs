@@ -266,6 +266,16 @@ impl Link {
         again
     }
 
+    /// The command of the large object under way.
+    pub(super) fn object(&self) -> Option<&Parcel> {
+        self.outgoing.as_ref().map(Outgoing::parcel)
+    }
+
+    /// The large object under way has arrived after all.
+    pub(super) fn forget_object(&mut self) {
+        self.outgoing = None;
+    }
+
     /// Puts what was taken back before all that waits.
     pub(super) fn post_first(&mut self, parcels: Vec<Parcel>) {
         put_first(&mut self.outbox, parcels);
@@ -513,7 +523,7 @@ impl Link {
             Outgoing::begin(parcel, draft).map_err(|parcel| Box::new((*parcel, Unfit::Ever)))?;
         let largest = self.peer_max_obj_size.unwrap_or(u64::MAX);
         if outgoing.size() > largest {
-            return Err(Box::new((outgoing.into_parcel(), Unfit::Ever)));
+            return Err(Box::new((outgoing.into_parcel(), Unfit::TooLarge)));
         }
         self.outgoing = Some(outgoing);
         Ok(())
@@ -535,19 +545,19 @@ impl Link {
         }
         let draft = trial.as_mut()?;
         if draft.is_too_large(&parcel.command) {
-            return Some(Unfit::Ever);
+            return Some(Unfit::TooLarge);
         }
         if parcel.source.is_none() {
             match draft.push(&mut parcel.command) {
                 Ok(_) | Err(Unfit::ForNow) => return None,
                 Err(Unfit::NotEncodable) => return Some(Unfit::NotEncodable),
-                Err(Unfit::Ever) => {}
+                Err(Unfit::Ever | Unfit::TooLarge) => {}
             }
         }
         let mut draft = self.draft(opening()).ok()?;
         match Outgoing::begin(parcel.clone(), &draft) {
             Ok(outgoing) if outgoing.size() > self.peer_max_obj_size.unwrap_or(u64::MAX) => {
-                Some(Unfit::Ever)
+                Some(Unfit::TooLarge)
             }
             Ok(mut outgoing) => outgoing.push(&mut draft, self.splits).err(),
             Err(_) => Some(Unfit::Ever),
@@ -710,13 +720,7 @@ impl LoadedTags {
             }
             Err(refused) => {
                 let (parcel, why) = *refused;
-                let code = match why {
-                    Unfit::NotEncodable => StatusCode::BAD_REQUEST,
-                    Unfit::Ever | Unfit::ForNow => StatusCode::REQUEST_ENTITY_TOO_LARGE,
-                };
-                let target = parcel.target();
-                self.refused
-                    .extend(parcel.tag.map(|tag| (tag, target, code)));
+                self.refused.extend(parcel.tag.map(|tag| (tag, why.into())));
             }
         }
     }
@@ -726,7 +730,7 @@ impl LoadedTags {
 fn unfit(why: Unfit) -> SessionError {
     match why {
         Unfit::NotEncodable => Incompatibility::NotRepresentable.into(),
-        Unfit::Ever | Unfit::ForNow => Incompatibility::MaxMsgSize.into(),
+        Unfit::Ever | Unfit::TooLarge | Unfit::ForNow => Incompatibility::MaxMsgSize.into(),
     }
 }
 

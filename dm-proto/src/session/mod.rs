@@ -121,7 +121,7 @@ pub use self::{
         ServerConfig, Start, Trigger,
     },
     error::{Incompatibility, Misbehaviour, Misuse, SessionError},
-    event::{Answer, ClientEvent, Execute, Origin, Prompt, ServerEvent, UserReply, Verb},
+    event::{Answer, ClientEvent, Execute, NotSent, Origin, Prompt, ServerEvent, UserReply, Verb},
     object::{Chunk, Source},
     received::{Headers, ReceiveError, Received},
     refusal::refusal,

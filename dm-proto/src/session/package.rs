@@ -2,9 +2,9 @@
 
 use alloc::{boxed::Box, collections::VecDeque, vec, vec::Vec};
 
-use super::{CommandTag, config::ProtocolVersion, object::Source};
+use super::{CommandTag, NotSent, config::ProtocolVersion, object::Source};
 use crate::{
-    CmdId, Data, StatusCode, Text,
+    CmdId, Data, Text,
     codec::{Encoding, MessageBuilder, PushError},
     message::{Command, Cred, Item, Status, SyncHdr},
 };
@@ -82,8 +82,20 @@ pub(super) enum Unfit {
     ForNow,
     /// No message is large enough for the command.
     Ever,
+    /// It has data that the peer does not take in any number of messages.
+    TooLarge,
     /// The command has no encoded form.
     NotEncodable,
+}
+
+impl From<Unfit> for NotSent {
+    fn from(why: Unfit) -> Self {
+        match why {
+            Unfit::ForNow | Unfit::Ever => Self::DoesNotFit,
+            Unfit::TooLarge => Self::TooLarge,
+            Unfit::NotEncodable => Self::NotEncodable,
+        }
+    }
 }
 
 /// What the header of a message says besides the addresses.
@@ -209,7 +221,7 @@ impl Draft {
                 break;
             }
             if self.is_too_large(&parcel.command) {
-                loaded.unfit.push((parcel, Unfit::Ever));
+                loaded.unfit.push((parcel, Unfit::TooLarge));
                 continue;
             }
             match self.push(&mut parcel.command) {
@@ -242,8 +254,8 @@ pub(super) struct LoadedTags {
     /// Those that go, with the identifiers of the command and of those inside it, and the target
     /// that their status is about if it does not say so.
     pub(super) sent: Vec<(CommandTag, Vec<u32>, Option<Text>)>,
-    /// Those that never can, with the target and the status that says why.
-    pub(super) refused: Vec<(CommandTag, Option<Text>, StatusCode)>,
+    /// Those that never can, and why.
+    pub(super) refused: Vec<(CommandTag, NotSent)>,
     /// There is a chunk in the message.
     pub(super) is_chunked: bool,
 }

@@ -770,7 +770,7 @@ impl Step {
             match refusal {
                 None => {}
                 Some(Unfit::NotEncodable) => *answer = StatusCode::UNSUPPORTED_MEDIA_TYPE.into(),
-                Some(Unfit::Ever | Unfit::ForNow) => {
+                Some(Unfit::Ever | Unfit::TooLarge | Unfit::ForNow) => {
                     *answer = StatusCode::REQUEST_ENTITY_TOO_LARGE.into();
                 }
             }

@@ -9,7 +9,7 @@ use super::{
     Chunk, CommandTag, Ending, SMALLEST_MESSAGE, Ticket, Transmit,
     config::ServerConfig,
     error::{Misbehaviour, Misuse, SessionError},
-    event::ServerEvent,
+    event::{NotSent, ServerEvent},
     link::{
         Arrival, HeaderStatus, Link, is_abort, no_end_of_data, reference, says_nothing,
         session_abort,
@@ -92,6 +92,7 @@ enum Notice {
     Ready,
     NonceChanged(Side, Nonce),
     Ended(Ending),
+    NotSent(CommandTag, NotSent),
 }
 
 impl ServerSession {
@@ -282,8 +283,9 @@ impl ServerSession {
     /// with the next package; commands that met 401 or 407 are sent again after authentication.
     ///
     /// Commands that do not fit into the device's `MaxMsgSize` together follow in later packages. One
-    /// that does not fit alone gets a [`ServerEvent::Status`] of 413 without being sent, and one that
-    /// has no encoded form one of 400.
+    /// that does not fit alone and cannot be split, as a Sequence or Atomic cannot, has data above
+    /// the device's `MaxObjSize` or no encoded form ends in [`ServerEvent::NotSent`]; the others go
+    /// out all the same.
     pub fn send(&mut self, command: Command, tag: CommandTag) {
         self.state.commands.push_back(Parcel::new(command, tag));
     }
@@ -332,8 +334,8 @@ impl ServerSession {
     /// The message to send, once all events are polled and answered; `None` until then, and until
     /// the next message of the device.
     ///
-    /// Events may come after a transmit too: [`ServerEvent::Ended`] after a closing package, and the
-    /// status of a command that could not be sent.
+    /// Events may come after a transmit too: [`ServerEvent::Ended`] after a closing package, and
+    /// [`ServerEvent::NotSent`].
     #[must_use]
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
         if core::mem::take(&mut self.is_again) {
@@ -574,9 +576,9 @@ impl ServerSession {
                 }
             };
             if let Err(refused) = begun {
-                let parcel = refused.0;
-                let status = StatusCode::REQUEST_ENTITY_TOO_LARGE;
-                self.refuse(parcel.tag, parcel.target(), status);
+                let (parcel, why) = *refused;
+                let notice = parcel.tag.map(|tag| Notice::NotSent(tag, why.into()));
+                self.state.notices.extend(notice);
             }
         }
         let need = self.state.link.needs();
@@ -584,7 +586,7 @@ impl ServerSession {
         need
     }
 
-    /// A command cannot be sent.
+    /// The device refused an object before its end.
     fn refuse(&mut self, tag: Option<CommandTag>, target_ref: Option<Text>, status: StatusCode) {
         self.state.notices.extend(tag.map(|tag| Notice::Status {
             tag,
@@ -628,9 +630,15 @@ impl ServerSession {
                 // Among them may be what went out before that message and was executed: the message that
                 // first told so was changed on its way, and was not believed.
                 again.retain(|parcel| !self.is_done(parcel, commands));
+                let object = self.state.link.object();
+                if object.is_some_and(|parcel| self.is_done(parcel, commands)) {
+                    self.state.link.forget_object();
+                }
+                let object = self.state.link.object().and_then(|parcel| parcel.tag);
                 // The statuses of the others are 401 or 407 and say nothing about them: the application
                 // sees one command. Those that were not kept are told as they are.
-                let is_again = |tag| again.iter().any(|parcel| parcel.tag == Some(tag));
+                let is_again =
+                    |tag| object == Some(tag) || again.iter().any(|parcel| parcel.tag == Some(tag));
                 self.state.sent.forget(is_again);
                 put_first(&mut self.state.commands, again);
             }
@@ -784,9 +792,9 @@ impl ServerSession {
             for (tag, ids, target) in loaded.sent {
                 self.state.sent.sent(msg, tag, ids, target);
             }
-            for (tag, target, status) in loaded.refused {
-                self.refuse(Some(tag), target, status);
-            }
+            let refused = loaded.refused.into_iter();
+            let notices = refused.map(|(tag, why)| Notice::NotSent(tag, why));
+            self.state.notices.extend(notices);
         }
         // Statuses and Final without a command would close the session: where no command fits beside
         // the statuses, the device has to ask on.
@@ -907,6 +915,7 @@ impl From<Notice> for ServerEvent {
             Notice::Ready => Self::Ready,
             Notice::NonceChanged(side, nonce) => Self::NonceChanged { side, nonce },
             Notice::Ended(ending) => Self::Ended(ending),
+            Notice::NotSent(tag, reason) => Self::NotSent { tag, reason },
         }
     }
 }

@@ -9,8 +9,8 @@ use dm_proto::{
     codec::Encoding,
     message::{Add, Alert, Command, Copy, Delete, Exec, Get, Item, Replace},
     session::{
-        Answer, ClientConfig, ClientEvent, CommandTag, Ending, Execute, Prompt, SequencePolicy,
-        ServerConfig, ServerEvent, Start, Trigger, UserReply, Verb,
+        Answer, ClientConfig, ClientEvent, CommandTag, Ending, Execute, NotSent, Prompt,
+        SequencePolicy, ServerConfig, ServerEvent, Start, Trigger, UserReply, Verb,
     },
     testing::{Client, Device, Fault, Manager, Pair, Server, Transcode},
 };
@@ -32,6 +32,8 @@ enum Plot {
         items: usize,
         is_quiet: bool,
     },
+    /// A value of so many octets, more than some messages have room for.
+    Large(Verb, usize),
     Ask(AlertCode),
     /// An Exec without a target.
     Incomplete,
@@ -55,6 +57,8 @@ fn any_plot() -> impl Strategy<Value = Plot> {
         8 => (verb, 1_usize..4, prop::bool::weighted(0.2))
             .prop_map(|(verb, items, is_quiet)| Plot::Leaf { verb, items, is_quiet }),
         3 => select(vec![1100, 1101, 1101, 1102, 1103, 1104]).prop_map(|code| Plot::Ask(AlertCode::new(code))),
+        2 => (select(vec![Verb::Add, Verb::Exec, Verb::Replace]), select(vec![700, 2500]))
+            .prop_map(|(verb, octets)| Plot::Large(verb, octets)),
         1 => Just(Plot::Incomplete),
         1 => Just(Plot::Misplaced),
     ];
@@ -131,6 +135,26 @@ impl Plot {
                     Verb::Replace => Replace {
                         no_resp,
                         items: items(true),
+                        ..Replace::default()
+                    }
+                    .into(),
+                }
+            }
+            Self::Large(verb, octets) => {
+                let items = vec![Item::for_target(item()).with_data("v".repeat(*octets))];
+                match verb {
+                    Verb::Add => Add {
+                        items,
+                        ..Add::default()
+                    }
+                    .into(),
+                    Verb::Exec => Exec {
+                        items,
+                        ..Exec::default()
+                    }
+                    .into(),
+                    _ => Replace {
+                        items,
                         ..Replace::default()
                     }
                     .into(),
@@ -335,6 +359,7 @@ struct Office {
     statuses: BTreeMap<Part, Vec<StatusCode>>,
     results: BTreeMap<Part, usize>,
     unknown: BTreeSet<Part>,
+    unsent: BTreeMap<CommandTag, NotSent>,
     reports: Vec<String>,
 }
 
@@ -378,6 +403,9 @@ impl Manager for Office {
                 .push(*status),
             ServerEvent::Results { tag, part, items } => {
                 *self.results.entry((*tag, *part)).or_default() += items.len();
+            }
+            ServerEvent::NotSent { tag, reason } => {
+                self.unsent.insert(*tag, *reason);
             }
             ServerEvent::NoStatus { tag, part } => {
                 self.unknown.insert((*tag, *part));
@@ -542,7 +570,12 @@ fn check(case: &Case, encoding: Encoding) -> Result<(), TestCaseError> {
                     .any(|(known, part)| known == tag && *part > 0);
             // Every outcome is told, or told to be unknown, once the command has left. What did not
             // leave is told once, for all that is in it.
-            if is_sent {
+            let is_unsent = office.unsent.contains_key(tag);
+            if is_unsent {
+                let mut uris = command.items().iter().filter_map(Item::target_uri);
+                prop_assert!(codes.is_empty() && !is_unknown, "{name:?} was not sent");
+                prop_assert!(uris.all(|uri| is_corrupt || !nodes.contains(uri.as_str())));
+            } else if is_sent {
                 prop_assert!(!codes.is_empty() || is_unknown, "no word on {name:?}");
             }
             if is_whole {
@@ -602,14 +635,15 @@ fn truthful(
             .collect();
         let is_told = match code.as_u16() {
             // What was said about nothing being done is said of what was not done.
-            215 | 400 | 401 | 406 | 407 | 412 | 500 => {
+            // An object that did not arrive as a whole among it.
+            215 | 400 | 401 | 406 | 407 | 411 | 412 | 416 | 424 | 500 => {
                 uris.is_empty()
                     || ran.len() < uris.len()
                     || ran.iter().any(|uri| code_of(case.seed, uri) == *code)
             }
             // Undone, or never begun.
             216 | 516 => true,
-            // It did not fit: the command on its way, or the results on theirs.
+            // It did not fit: a large object, or the results on their way.
             413 => true,
             _ => ran.iter().any(|uri| code_of(case.seed, uri) == *code),
         };
@@ -698,5 +732,28 @@ fn commands_whose_statuses_were_changed_on_their_way_do_not_go_out_again() {
             };
             check(&case, encoding).expect("executed once");
         }
+    }
+}
+
+#[test]
+fn a_large_value_whose_last_piece_was_changed_on_its_way_goes_on_and_is_told_once() {
+    for bit in (0..4_000).step_by(43) {
+        let case = Case {
+            batches: vec![vec![Plot::Large(Verb::Add, 2500)]],
+            seed: 0,
+            reply: UserReply::Yes,
+            has_user: false,
+            has_atomic: false,
+            undoes_all: false,
+            goes_on: false,
+            reports: Vec::new(),
+            sizes: (1200, 600),
+            result: 5,
+            login: 2,
+            faults: [(3, Fault::CorruptAnswer(bit))].into_iter().collect(),
+            restarts: Vec::new(),
+            leaves: None,
+        };
+        check(&case, Encoding::Wbxml).expect("executed once");
     }
 }

@@ -138,7 +138,7 @@ fn commands_that_do_not_fit_wait_for_the_statuses_of_those_before() {
 }
 
 #[test]
-fn without_large_objects_a_command_that_fits_into_no_message_is_413_and_not_sent() {
+fn without_large_objects_a_command_that_fits_into_no_message_is_not_sent() {
     for encoding in ENCODINGS {
         let mut scene = Scene::new(encoding).batch([
             replace(&["./A"]),
@@ -154,10 +154,42 @@ fn without_large_objects_a_command_that_fits_into_no_message_is_413_and_not_sent
 
         assert_eq!(
             status_lines(&pair.server.manager.heard),
-            ["2.0 413", "1.0 200", "3.0 200"]
+            ["1.0 200", "3.0 200"]
         );
+        let heard = &pair.server.manager.heard;
+        assert!(heard.contains(&"not sent 2 DoesNotFit".into()), "{heard:?}");
         assert_eq!(pair.client.device.executed, ["Replace ./A", "Replace ./C"]);
     }
+}
+
+#[test]
+fn a_sequence_or_atomic_that_fits_into_no_message_is_not_sent() {
+    let long = || (0..40).map(|_| exec("./A/rather/long/address"));
+    for encoding in ENCODINGS {
+        for command in [sequence(long()), atomic(long())] {
+            let mut scene =
+                Scene::new(encoding).batch([replace(&["./A"]), command, replace(&["./C"])]);
+            scene.client.max_msg_size = 900;
+            let pair = scene.run();
+
+            let heard = &pair.server.manager.heard;
+            assert_eq!(status_lines(heard), ["1.0 200", "3.0 200"]);
+            assert!(heard.contains(&"not sent 2 DoesNotFit".into()), "{heard:?}");
+            assert_eq!(pair.client.device.executed, ["Replace ./A", "Replace ./C"]);
+        }
+    }
+}
+
+#[test]
+fn a_device_that_refuses_is_told_apart_from_what_was_not_sent() {
+    let pair = Scene::new(ENCODINGS[0])
+        .send(atomic([replace(&["./A"])]))
+        .answer("./A", StatusCode::REQUEST_ENTITY_TOO_LARGE)
+        .run();
+
+    let heard = &pair.server.manager.heard;
+    assert!(heard.contains(&"status 1.1 413".into()), "{heard:?}");
+    assert!(!heard.iter().any(|line| line.starts_with("not sent")));
 }
 
 #[test]
@@ -283,14 +315,16 @@ fn a_result_that_has_no_form_in_xml_is_415() {
 }
 
 #[test]
-fn a_command_that_has_no_form_in_xml_is_400_and_not_sent() {
+fn a_command_that_has_no_form_in_xml_is_not_sent() {
     let pair = Scene::new(ENCODINGS[0])
         .batch([exec("./A\u{1}"), exec("./B")])
         .run();
 
-    assert_eq!(
-        status_lines(&pair.server.manager.heard),
-        ["1.0 400", "2.0 200"]
+    assert_eq!(status_lines(&pair.server.manager.heard), ["2.0 200"]);
+    let heard = &pair.server.manager.heard;
+    assert!(
+        heard.contains(&"not sent 1 NotEncodable".into()),
+        "{heard:?}"
     );
 }
 

@@ -7,6 +7,7 @@ use std::{env, fs, path::PathBuf, sync::Arc};
 use dm_proto::{
     auth::Nonce,
     codec::{DecodeOptions, Encoding},
+    message::{Item, Replace},
     session::{
         ClientEvent, ClientSession, CommandTag, Received, Saved, ServerEvent, ServerSession,
         Transmit,
@@ -39,6 +40,19 @@ fn scene() -> Scene {
         ])
 }
 
+/// A value that takes several messages, and a command behind it.
+fn large_scene() -> Scene {
+    let value = Replace {
+        items: vec![Item::for_target("./Large").with_data("large ".repeat(300))],
+        ..Replace::default()
+    };
+    let mut scene = Scene::new(Encoding::Xml)
+        .accounts(account(client_md5(b"c"), server_md5(b"s")))
+        .batch([value.into(), exec("./Op")]);
+    scene.client.max_msg_size = 1800;
+    scene
+}
+
 fn received(transmit: &Transmit) -> Received {
     read(transmit, &DecodeOptions::default()).expect("a message")
 }
@@ -67,6 +81,29 @@ fn device() -> ClientSession {
         }
     }
     panic!("no second command in the Atomic");
+}
+
+/// A device that has the first piece of a large object.
+fn device_with_object() -> ClientSession {
+    let mut pair = large_scene().pair();
+    let request = pair.client.transmit().expect("package 1");
+    let answer = pair.server.exchange(&request).expect("the first piece");
+    let mut session = pair.client.session;
+    session
+        .handle(received(&answer), Nonce::from([9; 16]))
+        .expect("the first piece");
+    while session.poll_event().is_some() {}
+    session
+}
+
+/// A server that has sent the first piece of a large object, and the device's answer.
+fn server_with_object() -> (ServerSession, Received) {
+    let mut pair = large_scene().pair();
+    let request = pair.client.transmit().expect("package 1");
+    let answer = pair.server.exchange(&request).expect("the first piece");
+    deliver(&mut pair.client, &answer);
+    let request = pair.client.transmit().expect("a status of the piece");
+    (pair.server.session.expect("a session"), received(&request))
 }
 
 /// A device goes on to its next message.
@@ -101,15 +138,13 @@ fn take(mut session: ServerSession, message: Received) -> (Vec<ServerEvent>, Opt
     (events, session.poll_transmit())
 }
 
-fn restored_device(saved: Saved) -> ClientSession {
-    let scene = scene();
+fn restored_device(scene: Scene, saved: Saved) -> ClientSession {
     let last_sent = scene.clone().pair().client.transmit();
     let config = Arc::new(scene.client);
     ClientSession::restore(saved, last_sent, config, &scene.client_account).expect("a session")
 }
 
-fn restored_server(saved: Saved) -> ServerSession {
-    let scene = scene();
+fn restored_server(scene: Scene, saved: Saved) -> ServerSession {
     let config = Arc::new(scene.server);
     ServerSession::restore(saved, None, config, &scene.server_account).expect("a session")
 }
@@ -137,7 +172,12 @@ fn fixtures(form: &str, side: &str) -> [Saved; 2] {
 #[test]
 fn what_is_saved_has_the_form_of_its_fixture() {
     let form = FORMS[FORMS.len() - 1];
-    for (side, saved) in [("client", device().save()), ("server", server().0.save())] {
+    for (side, saved) in [
+        ("client", device().save()),
+        ("server", server().0.save()),
+        ("client-object", device_with_object().save()),
+        ("server-object", server_with_object().0.save()),
+    ] {
         let files = [
             (format!("{form}-{side}.json"), to_json(&saved).into_bytes()),
             (format!("{form}-{side}.postcard"), to_postcard(&saved)),
@@ -155,23 +195,40 @@ fn what_is_saved_has_the_form_of_its_fixture() {
     }
 }
 
-#[test]
-fn a_session_saved_in_any_form_goes_on() {
-    let sent = go_on(restored_device(device().save()));
-    let (session, message) = server();
+/// The fixtures of `client` and `server` go on as these sessions do.
+fn go_on_alike(
+    scene: &Scene,
+    (client, device): (&str, ClientSession),
+    (server, (session, message)): (&str, (ServerSession, Received)),
+) {
+    let sent = go_on(restored_device(scene.clone(), device.save()));
     let told = take(session, message.clone());
     for form in FORMS {
-        for saved in fixtures(form, "client") {
-            assert_eq!(go_on(restored_device(saved)), sent, "{form}");
+        for saved in fixtures(form, client) {
+            assert_eq!(go_on(restored_device(scene.clone(), saved)), sent, "{form}");
         }
-        for saved in fixtures(form, "server") {
+        for saved in fixtures(form, server) {
             assert_eq!(
-                take(restored_server(saved), message.clone()),
+                take(restored_server(scene.clone(), saved), message.clone()),
                 told,
                 "{form}"
             );
         }
     }
+}
+
+#[test]
+fn a_session_saved_in_any_form_goes_on() {
+    go_on_alike(&scene(), ("client", device()), ("server", server()));
+}
+
+#[test]
+fn a_session_saved_in_any_form_with_an_open_object_goes_on() {
+    go_on_alike(
+        &large_scene(),
+        ("client-object", device_with_object()),
+        ("server-object", server_with_object()),
+    );
 }
 
 #[test]

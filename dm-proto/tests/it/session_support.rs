@@ -167,6 +167,7 @@ impl Manager for Script {
             ServerEvent::Results { tag, part, items } => {
                 format!("results {}.{part} {}", tag.0, items.len())
             }
+            ServerEvent::NotSent { tag, reason } => format!("not sent {} {reason:?}", tag.0),
             ServerEvent::NoStatus { tag, part } => format!("no status {}.{part}", tag.0),
             ServerEvent::Ready => "ready".into(),
             ServerEvent::NonceChanged { side, .. } => format!("nonce {side:?}"),

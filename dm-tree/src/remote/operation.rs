@@ -3,6 +3,7 @@
 use dm_proto::{
     StatusCode, Text,
     message::{Alert, Command, Item},
+    session::NotSent,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -53,6 +54,13 @@ pub enum Reply<'a> {
         command: u16,
         /// As in [`Status`](Self::Status).
         part: u32,
+    },
+    /// The command was not sent, with all that is in it, and will not be in this session.
+    NotSent {
+        /// As in [`Status`](Self::Status).
+        command: u16,
+        /// Why.
+        reason: NotSent,
     },
     /// Every command of the last [`Step::Send`] has been answered or has no status, and the session
     /// goes on.

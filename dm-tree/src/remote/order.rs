@@ -1,6 +1,9 @@
 //! [`Order`]: what every operation is given; [`Ended`] and [`Summary`]: what every outcome can say.
 
-use dm_proto::{Correlator, StatusCode, Text, session::DeviceProfile};
+use dm_proto::{
+    Correlator, StatusCode, Text,
+    session::{DeviceProfile, NotSent},
+};
 use serde::{Deserialize, Serialize};
 
 use crate::NodeUri;
@@ -102,6 +105,8 @@ pub enum Ended {
     Unsupported,
     /// The device did not take what prepares the operation, which was not executed.
     NotPrepared,
+    /// A command of it cannot be sent to this device, which did not execute the operation.
+    NotSent(NotSent),
     /// Cancelled before anything was sent that changes the device.
     Cancelled,
     /// The deadline came before the operation was sent.
@@ -222,6 +227,9 @@ impl From<Ended> for Summary {
     fn from(ended: Ended) -> Self {
         match ended {
             Ended::Refused(status) => Self::new(SummaryState::Refused).with_status(status),
+            Ended::NotSent(reason) => {
+                Self::new(SummaryState::Failed).with_status(reason.status_code())
+            }
             Ended::Declined(status) if status.is_result_code() => {
                 Self::new(SummaryState::Declined).with_result(status)
             }

@@ -172,6 +172,9 @@ impl<O: Operation> Queue<O> {
                 ServerEvent::NoStatus { tag, part } => {
                     self.reply(tag, part == 0, |command| Reply::NoStatus { command, part });
                 }
+                ServerEvent::NotSent { tag, reason } => {
+                    self.reply(tag, true, |command| Reply::NotSent { command, reason });
+                }
                 ServerEvent::Alert(ticket, alert) => {
                     match self.claimant(&alert) {
                         Some(entry) if entry.finished => {}
@@ -354,6 +357,7 @@ mod tests {
                     format!("{command}: {} items", items.len()).into()
                 }
                 Reply::NoStatus { command, .. } => format!("{command}: none").into(),
+                Reply::NotSent { command, reason } => format!("{command}: {reason:?}").into(),
                 Reply::Answered => "answered".into(),
                 Reply::Alert(_) => "alert".into(),
                 Reply::SessionOver => "over".into(),

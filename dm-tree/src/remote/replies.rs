@@ -5,6 +5,7 @@ use std::sync::Arc;
 use dm_proto::{
     Data, StatusCode,
     message::{Item, Location, Meta},
+    session::NotSent,
 };
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +17,8 @@ use super::Reply;
 pub(super) struct Replies {
     statuses: Vec<(u16, u32, StatusCode)>,
     results: Vec<(u16, Item)>,
+    /// Why a command was not sent, if one was not.
+    not_sent: Option<NotSent>,
     /// Octets of data kept.
     octets: usize,
 }
@@ -49,6 +52,13 @@ impl Replies {
                     self.statuses.push((command, part, status));
                 }
             }
+            // To who only wants to know whether it was done, it is a refusal.
+            Reply::NotSent { command, reason } => {
+                if self.statuses.len() < STATUSES {
+                    self.statuses.push((command, 0, reason.status_code()));
+                }
+                self.not_sent = Some(reason);
+            }
             Reply::Results { command, items, .. } => {
                 for item in items {
                     let data = item.data.as_ref().and_then(Data::as_bytes);
@@ -70,6 +80,11 @@ impl Replies {
             .rev()
             .find(|(c, p, _)| (*c, *p) == (command, part))
             .map(|(_, _, status)| *status)
+    }
+
+    /// Why a command was not sent, if one was not.
+    pub(super) fn not_sent(&self) -> Option<NotSent> {
+        self.not_sent
     }
 
     /// Whether any part inside a command has a status.

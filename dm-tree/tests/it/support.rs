@@ -388,6 +388,9 @@ impl Manager for Commander {
             ServerEvent::Status { tag, status, .. } => {
                 self.statuses.push((tag.0, status.as_u16()));
             }
+            ServerEvent::NotSent { tag, reason } => {
+                self.statuses.push((tag.0, reason.status_code().as_u16()));
+            }
             ServerEvent::NoStatus { tag, .. } => self.statuses.push((tag.0, 0)),
             ServerEvent::Results { items, .. } => self.results.extend(items.iter().cloned()),
             _ => {}

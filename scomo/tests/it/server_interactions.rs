@@ -139,12 +139,12 @@ fn a_package_larger_than_a_message_is_delivered_in_pieces() -> Result {
 }
 
 #[test]
-fn a_package_larger_than_the_device_takes_ends_refused() -> Result {
+fn a_package_larger_than_the_device_takes_is_not_sent() -> Result {
     each(&config(), |setup| {
         let data = Bytes::from_iter((0..=255).cycle().take(2_000_000));
         let install = Invoke::deliver_install(game(), data, order("i-1"));
         setup.carry_out(1, install)?;
-        assert_eq!(setup.codes(1)?, ("refused", 413, 0));
+        assert_eq!(setup.codes(1)?, ("failed", 413, 0));
         assert!(setup.car.done().is_empty());
         Ok(())
     })

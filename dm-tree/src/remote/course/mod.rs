@@ -179,7 +179,10 @@ impl<S: Script> Course<S> {
                 }
             }
             Reply::Answered => {}
-            Reply::Status { .. } | Reply::Results { .. } | Reply::NoStatus { .. } => {
+            Reply::Status { .. }
+            | Reply::Results { .. }
+            | Reply::NoStatus { .. }
+            | Reply::NotSent { .. } => {
                 if self.in_flight {
                     self.replies.take(reply);
                 }
@@ -522,6 +525,16 @@ impl<S: Script> Course<S> {
     }
 
     fn end(&mut self, ended: Ended) {
+        let ended = match (ended, self.replies.not_sent()) {
+            // An Exec of before may have arrived.
+            (Ended::Refused(code), Some(reason)) if code == reason.status_code() => {
+                match self.executed && self.attempts > 0 {
+                    true => Ended::Unknown,
+                    false => Ended::NotSent(reason),
+                }
+            }
+            (ended, _) => ended,
+        };
         self.conclude(Conclusion::Ended(ended));
     }
 

@@ -1,6 +1,6 @@
 //! Preparation: nodes to add, values to set.
 
-use dm_proto::{Data, StatusCode, message::Command};
+use dm_proto::{Data, StatusCode, message::Command, session::NotSent};
 use serde::{Deserialize, Serialize};
 
 use super::{Course, Phase, Prepare, Script, Setting};
@@ -157,7 +157,9 @@ impl<S: Script> Course<S> {
             atomic,
             Some(StatusCode::OPTIONAL_FEATURE_NOT_SUPPORTED | StatusCode::COMMAND_NOT_IMPLEMENTED)
         );
-        if unsupported {
+        // One by one they may fit.
+        let is_too_long = self.replies.not_sent() == Some(NotSent::DoesNotFit);
+        if unsupported || is_too_long {
             let how = How::OneByOne {
                 settings,
                 check: true,

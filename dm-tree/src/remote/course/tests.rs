@@ -5,7 +5,7 @@ use std::sync::Arc;
 use dm_proto::{
     AlertCode, Correlator, Data, StatusCode,
     message::{Alert, Command, Item, Meta},
-    session::DeviceProfile,
+    session::{DeviceProfile, NotSent},
 };
 
 use super::*;
@@ -281,6 +281,43 @@ fn a_status_that_came_before_the_session_broke_off_counts() {
     run.statuses(&[(0, 0, 1200)]);
     run.course.handle(Reply::SessionOver);
     assert_eq!(run.result(), Some(1200));
+}
+
+#[test]
+fn what_cannot_be_sent_is_told_apart_from_what_the_device_refuses() {
+    for reason in [NotSent::TooLarge, NotSent::DoesNotFit] {
+        let mut run = Run::found(vec![], order());
+        assert_eq!(run.sent(), "Exec ./O/Run");
+        run.course.handle(Reply::NotSent { command: 0, reason });
+        run.answered(&[]);
+        assert_eq!(run.ended(), Some(Ended::NotSent(reason)));
+    }
+    let mut run = Run::found(vec![], order());
+    assert_eq!(run.sent(), "Exec ./O/Run");
+    run.answered(&[(0, 0, 413)]);
+    assert_eq!(run.ended(), Some(Ended::Refused(code(413))));
+}
+
+#[test]
+fn an_exec_that_cannot_be_sent_again_may_have_arrived_before() {
+    let mut run = Run::found(vec![], order());
+    assert_eq!(run.sent(), "Exec ./O/Run");
+    run.answered(&[]);
+    assert_eq!(run.sent(), "Exec ./O/Run");
+    let reason = NotSent::DoesNotFit;
+    run.course.handle(Reply::NotSent { command: 0, reason });
+    run.answered(&[]);
+    assert_eq!(run.ended(), Some(Ended::Unknown));
+}
+
+#[test]
+fn values_that_do_not_fit_into_a_message_together_are_set_one_by_one() {
+    let mut run = Run::found(vec![two_values()], order());
+    assert_eq!(run.sent(), "Atomic(./O/A=true, ./O/B=false)");
+    let reason = NotSent::DoesNotFit;
+    run.course.handle(Reply::NotSent { command: 0, reason });
+    run.answered(&[]);
+    assert_eq!(run.sent(), "./O/A=true, ./O/B=false");
 }
 
 #[test]
