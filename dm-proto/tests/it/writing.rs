@@ -400,7 +400,7 @@ fn a_status_of_a_command_without_a_number_has_an_empty_reference() {
     };
     for encoding in [Encoding::Xml, Encoding::Wbxml] {
         let octets = encode(encoding, &message(status.clone())).expect("a message");
-        let read = decode(encoding, &octets.into(), &DecodeOptions::default());
+        let read = decode(encoding, &octets, &DecodeOptions::default());
         let read = read.expect("a message");
         assert_eq!(read.message, message(status.clone()));
         let is_about_status = |tolerance: &&Tolerance| format!("{tolerance:?}").contains("CmdRef");
