@@ -441,6 +441,10 @@ fn written_type(content_type: &str) -> Result<Vec<u8>, PushError> {
     for part in parts.filter(|part| !part.is_empty()) {
         let (name, value) = part.split_once('=').ok_or(PushError::ContentType)?;
         let (name, value) = (name.trim(), value.trim().trim_matches('"'));
+        // A parameter of no name would end the header for a reader.
+        if name.is_empty() {
+            return Err(PushError::ContentType);
+        }
         let number = value.parse::<u8>().ok().filter(|number| *number < 0x80);
         match (name, number) {
             ("SEC", Some(number)) => media.extend([0x80 | SEC, 0x80 | number]),
