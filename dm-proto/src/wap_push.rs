@@ -429,6 +429,9 @@ fn written_type(content_type: &str) -> Result<Vec<u8>, PushError> {
     }
     let mut parts = content_type.split(';').map(str::trim);
     let name = parts.next().unwrap_or_default();
+    if name.is_empty() {
+        return Err(PushError::ContentType);
+    }
     let mut media = Vec::new();
     match CODES
         .iter()
@@ -459,7 +462,7 @@ fn written_type(content_type: &str) -> Result<Vec<u8>, PushError> {
         }
     }
     if media.len() == is_bare {
-        return Ok(media);
+        return readable(media);
     }
     let mut written = Vec::new();
     match u8::try_from(media.len()) {
@@ -470,7 +473,13 @@ fn written_type(content_type: &str) -> Result<Vec<u8>, PushError> {
         }
     }
     written.extend(media);
-    Ok(written)
+    readable(written)
+}
+
+/// A content type as it is written, if a reader gets to its end: names of unusual characters may not.
+fn readable(written: Vec<u8>) -> Result<Vec<u8>, PushError> {
+    let is_read = all_consuming(content_type).parse(&written).is_ok();
+    is_read.then_some(written).ok_or(PushError::ContentType)
 }
 
 fn put_text(octets: &mut Vec<u8>, text: &str) {
