@@ -314,7 +314,9 @@ fn text(input: &[u8]) -> Parsed<'_, &[u8]> {
 fn value(input: &[u8]) -> Parsed<'_, Value<'_>> {
     let (left, first) = u8(input)?;
     match first {
-        0..LENGTH_QUOTE => {
+        // No-value (WAP-230-WSP, section 8.4.2.3): the empty text.
+        0 => Ok((left, Value::Text(&[]))),
+        1..LENGTH_QUOTE => {
             let (left, octets) = take(first)(left)?;
             Ok((
                 left,
@@ -509,6 +511,29 @@ mod tests {
     /// OMA-TS-DM_Notification, its example as a short message: headers of ports and push, package 0.
     const VECTOR: &str = "06 0504 0b84 c002 01 06 03 c4 af87 \
         bc1817ccde348b802f2d4973e580018b 02d0000000 1234 12 636f6d2e6d676d747372762e6d616e616765";
+
+    #[test]
+    fn a_parameter_without_a_value_keeps_its_name() {
+        let push = Push::read(&octets("01 06 05 04 c4 6500 00 ff")).unwrap();
+        assert_eq!(push.content_type, "application/vnd.syncml.notification; e=");
+        let again = Push::read(&push.to_octets().unwrap()).unwrap();
+        assert_eq!(again, push);
+    }
+
+    #[test]
+    fn a_type_or_parameter_of_no_name_is_not_written() {
+        for content_type in [" ", ";a=b", "text/plain; =b"] {
+            let push = Push {
+                content_type: content_type.into(),
+                ..Push::read(&octets("01 06 01 c4")).unwrap()
+            };
+            assert_eq!(
+                push.to_octets(),
+                Err(PushError::ContentType),
+                "{content_type:?}"
+            );
+        }
+    }
 
     #[test]
     fn the_vector_of_a_notification_is_written_and_read() {

@@ -22,10 +22,8 @@ pub fn wap_push(octets: &[u8]) {
     assert_eq!(again.body, push.body);
     assert_eq!(again.push_id, push.push_id);
     assert_eq!(again.application, push.application);
-    // Parameters may be spelled in another way: quotes, spaces, what has no form as text.
-    if again.content_type == push.content_type {
-        assert_eq!(again.to_octets().as_ref(), Ok(&written));
-    }
+    // Parameters may be spelled in another way; in the second turn they are not.
+    assert_eq!(again.to_octets().as_ref(), Ok(&written));
     let Ok(messages) = push.to_sms(9200, 7) else {
         return;
     };
