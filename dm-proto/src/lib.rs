@@ -30,6 +30,8 @@ mod limits;
 mod secret;
 mod status_code;
 mod text;
+#[cfg(all(test, feature = "session"))]
+mod vectors;
 
 pub use self::{
     alert_code::AlertCode,

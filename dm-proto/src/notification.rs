@@ -442,15 +442,7 @@ mod tests {
     const TRIGGER: &str = "02d0000000 1234 12 636f6d2e6d676d747372762e6d616e616765";
 
     fn octets(hex: &str) -> Vec<u8> {
-        let digits: Vec<u8> = hex
-            .chars()
-            .filter_map(|digit| digit.to_digit(16))
-            .map(|digit| u8::try_from(digit).expect("one digit"))
-            .collect();
-        digits
-            .chunks(2)
-            .map(|pair| pair.iter().fold(0, |octet, digit| (octet << 4) | digit))
-            .collect()
+        crate::vectors::octets(hex)
     }
 
     fn account(server_id: &str, name: &str, secret: &str, nonce: &[u8]) -> Account {

@@ -497,15 +497,7 @@ mod tests {
     use super::*;
 
     fn octets(hex: &str) -> Vec<u8> {
-        let digits: Vec<u8> = hex
-            .chars()
-            .filter_map(|digit| digit.to_digit(16))
-            .map(|digit| u8::try_from(digit).expect("one digit"))
-            .collect();
-        digits
-            .chunks(2)
-            .map(|pair| pair.iter().fold(0, |octet, digit| (octet << 4) | digit))
-            .collect()
+        crate::vectors::octets(hex)
     }
 
     /// OMA-TS-DM_Notification, its example as a short message: headers of ports and push, package 0.

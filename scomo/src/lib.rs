@@ -89,7 +89,8 @@
 //!
 //! # What is not implemented
 //!
-//! - Packages delivered in the tree travel in one message and are handed over whole: no large objects.
+//! - Packages delivered in the tree come in as large objects, and are handed over whole
+//!   ([`device::Package::data`]), not as a stream.
 //! - `Ext` subtrees; of 1.1 the lists of components and the periodic update check.
 
 pub mod descriptor;

@@ -367,15 +367,7 @@ mod tests {
     const PROVISIONING: &str = "application/vnd.wap.connectivity-wbxml";
 
     fn octets(hex: &str) -> Bytes {
-        let digits: Vec<u8> = hex
-            .chars()
-            .filter_map(|digit| digit.to_digit(16))
-            .map(|digit| u8::try_from(digit).expect("one digit"))
-            .collect();
-        digits
-            .chunks(2)
-            .map(|pair| pair.iter().fold(0, |octet, digit| (octet << 4) | digit))
-            .collect()
+        crate::vectors::octets(hex)
     }
 
     fn secrets() -> Secrets {

@@ -672,30 +672,43 @@ proptest! {
     }
 }
 
+/// A session whose messages are signed, with a fault and nothing else that is odd.
+fn signed(batches: Vec<Vec<Plot>>, fault: (usize, Fault)) -> Case {
+    Case {
+        batches,
+        seed: 0,
+        reply: UserReply::Yes,
+        has_user: false,
+        has_atomic: false,
+        undoes_all: false,
+        goes_on: false,
+        reports: Vec::new(),
+        sizes: (600, 600),
+        result: 5,
+        login: 2,
+        faults: [fault].into_iter().collect(),
+        restarts: Vec::new(),
+        leaves: None,
+    }
+}
+
+fn leaf(verb: Verb) -> Plot {
+    Plot::Leaf {
+        verb,
+        items: 1,
+        is_quiet: false,
+    }
+}
+
 #[test]
 fn reports_that_are_said_again_after_a_changed_answer_are_answered_once() {
     // These bits are in the status of the header of the second answer, which is signed.
     for bit in 900..1100 {
-        let add = Plot::Leaf {
-            verb: Verb::Add,
-            items: 1,
-            is_quiet: false,
-        };
+        let batches = vec![vec![], vec![leaf(Verb::Add)]];
         let case = Case {
-            batches: vec![vec![], vec![add]],
-            seed: 0,
-            reply: UserReply::Yes,
-            has_user: false,
-            has_atomic: false,
-            undoes_all: false,
-            goes_on: false,
             reports: vec![1, 1],
             sizes: (900, 600),
-            result: 5,
-            login: 2,
-            faults: [(2, Fault::CorruptAnswer(bit))].into_iter().collect(),
-            restarts: Vec::new(),
-            leaves: None,
+            ..signed(batches, (2, Fault::CorruptAnswer(bit)))
         };
         check(&case, Encoding::Wbxml).expect("answered once");
     }
@@ -703,33 +716,14 @@ fn reports_that_are_said_again_after_a_changed_answer_are_answered_once() {
 
 #[test]
 fn commands_whose_statuses_were_changed_on_their_way_do_not_go_out_again() {
-    let leaf = |verb| Plot::Leaf {
-        verb,
-        items: 1,
-        is_quiet: false,
-    };
     // The second request has the statuses. It is signed, so that any change makes it unbelieved.
     for (encoding, bits) in [(Encoding::Xml, 9_000), (Encoding::Wbxml, 3_000)] {
         for bit in (0..bits).step_by(41) {
-            let case = Case {
-                batches: vec![vec![
-                    Plot::Sequence(vec![leaf(Verb::Exec), leaf(Verb::Add)], false),
-                    Plot::Sequence(vec![leaf(Verb::Add)], false),
-                ]],
-                seed: 0,
-                reply: UserReply::Yes,
-                has_user: false,
-                has_atomic: false,
-                undoes_all: false,
-                goes_on: false,
-                reports: Vec::new(),
-                sizes: (600, 600),
-                result: 5,
-                login: 2,
-                faults: [(2, Fault::CorruptRequest(bit))].into_iter().collect(),
-                restarts: Vec::new(),
-                leaves: None,
-            };
+            let batch = vec![
+                Plot::Sequence(vec![leaf(Verb::Exec), leaf(Verb::Add)], false),
+                Plot::Sequence(vec![leaf(Verb::Add)], false),
+            ];
+            let case = signed(vec![batch], (2, Fault::CorruptRequest(bit)));
             check(&case, encoding).expect("executed once");
         }
     }
@@ -738,21 +732,10 @@ fn commands_whose_statuses_were_changed_on_their_way_do_not_go_out_again() {
 #[test]
 fn a_large_value_whose_last_piece_was_changed_on_its_way_goes_on_and_is_told_once() {
     for bit in (0..4_000).step_by(43) {
+        let batches = vec![vec![Plot::Large(Verb::Add, 2500)]];
         let case = Case {
-            batches: vec![vec![Plot::Large(Verb::Add, 2500)]],
-            seed: 0,
-            reply: UserReply::Yes,
-            has_user: false,
-            has_atomic: false,
-            undoes_all: false,
-            goes_on: false,
-            reports: Vec::new(),
             sizes: (1200, 600),
-            result: 5,
-            login: 2,
-            faults: [(3, Fault::CorruptAnswer(bit))].into_iter().collect(),
-            restarts: Vec::new(),
-            leaves: None,
+            ..signed(batches, (3, Fault::CorruptAnswer(bit)))
         };
         check(&case, Encoding::Wbxml).expect("executed once");
     }
