@@ -1,5 +1,5 @@
 //! A Linux device that lives in a folder: locked by files, wiped by emptying folders, reset from an
-//! image, with software from plain `.tar` packages.
+//! image, with software from plain `.tar` packages and from `.deb` packages.
 //!
 //! [`Device`] joins the agent of `dm-tree` with what it leaves to its caller: transport, clock,
 //! randomness, user, files. Its loop, [`Device::advance`], is all that an integrator needs.
@@ -14,6 +14,7 @@ pub mod root;
 pub mod transport;
 pub mod user;
 
+mod dpkg;
 mod software;
 
 use core::time::Duration;

@@ -326,6 +326,27 @@ impl Root {
         sync(&from)
     }
 
+    /// Gives a file a second name; as a copy where the file system has no such names.
+    ///
+    /// # Errors
+    ///
+    /// If it is not there, or its new name is taken or not to be had.
+    pub(super) fn link(&self, from: &str, to: &str) -> io::Result<()> {
+        let (from_parent, from_name) = split(from)?;
+        let (to_parent, to_name) = split(to)?;
+        let from = self.folder(from_parent)?;
+        let to = self.make_folder(to_parent)?;
+        let linked = from.hard_link(from_name, &to, to_name);
+        if linked.is_err() {
+            let mut options = OpenOptions::new();
+            options.read(true).follow(FollowSymlinks::No);
+            let mut copy = create_in(&to, to_name)?;
+            io::copy(&mut from.open_with(from_name, &options)?, &mut copy)?;
+            copy.sync_all()?;
+        }
+        sync(&to)
+    }
+
     /// The names of what is in a folder, sorted; none if there is no folder. Names that are not UTF-8
     /// are none of ours and left out.
     ///

@@ -1,6 +1,7 @@
 //! `dm-device`: what the tests of its parts share.
 
 mod account;
+mod deb;
 mod download;
 mod faults;
 mod program;
