@@ -71,6 +71,10 @@ struct Arguments {
     /// The folder of its tree, jobs and factory image, outside the root
     #[arg(long, value_name = "DIR")]
     state: PathBuf,
+    /// What a factory reset restores from now on, and what an empty root is laid out with: a folder, or a plain
+    /// .tar of one [default: the root as it was at the first start]
+    #[arg(long, value_name = "PATH")]
+    factory_image: Option<PathBuf>,
     /// A file with the account, in place of the options for it: a Client Provisioning document or management
     /// objects (a DM message, TNDS) as XML or WBXML, or a WAP push with one of them
     #[arg(long, value_name = "FILE", conflicts_with_all = [
@@ -150,6 +154,7 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn core::error::Error>> {
     }
     let mut config = Config::new(account, &arguments.root, &arguments.state);
     config.bootstrap = bootstrap;
+    config.factory_image.clone_from(&arguments.factory_image);
     config.encoding = match arguments.encoding {
         EncodingName::Xml => Encoding::Xml,
         EncodingName::Wbxml => Encoding::Wbxml,

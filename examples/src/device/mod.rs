@@ -15,6 +15,7 @@ pub mod transport;
 pub mod user;
 
 mod dpkg;
+mod image;
 mod software;
 
 use core::time::Duration;
@@ -81,6 +82,9 @@ pub struct Config {
     pub root: PathBuf,
     /// The folder of its tree, jobs and factory image, outside [`root`](Self::root).
     pub state: PathBuf,
+    /// What a factory reset restores, a folder or a plain `.tar`; without it, the root as it was at the first
+    /// start. Default `None`.
+    pub factory_image: Option<PathBuf>,
     /// The encoding of its messages. Default WBXML.
     pub encoding: Encoding,
     /// The largest message in octets that it takes: what is larger comes in pieces. Default 64 KiB.
@@ -106,6 +110,7 @@ impl Config {
             bootstrap: None,
             root: root.into(),
             state: state.into(),
+            factory_image: None,
             encoding: Encoding::Wbxml,
             max_msg_size: 64 << 10,
             reporting: Reporting::default(),
@@ -233,7 +238,8 @@ impl Device {
         transport: impl Transport + 'static,
     ) -> Result<Self, Error> {
         let user = SharedUser::new(user);
-        let (root, factory, found) = Factory::prepare(&config.root, &config.state)?;
+        let (root, factory, found) =
+            Factory::prepare(&config.root, &config.state, config.factory_image.as_deref())?;
         let tree = config.state.join("device.redb");
         if found == Found::FactoryNew {
             remove_if_there(&tree)?;

@@ -3,6 +3,7 @@
 mod account;
 mod deb;
 mod download;
+mod factory;
 mod faults;
 mod program;
 mod software;
