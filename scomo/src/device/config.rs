@@ -1,6 +1,7 @@
 //! [`Config`]: how the object is set up.
 
 use dm_proto::Text;
+use dm_tree::description::NodeDescription;
 
 use super::Component;
 use crate::Operation;
@@ -42,7 +43,7 @@ impl Default for ReportStyle {
 }
 
 /// How the object is set up.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Config {
     /// The ServerIDs that may use the object: the ACL of its root names them, Exec and Replace
@@ -68,6 +69,10 @@ pub struct Config {
     pub downgrades: bool,
     /// What the user is asked.
     pub prompts: Prompts,
+    /// Vendor nodes, described by a node that becomes `Ext` below the root, such as an interval of
+    /// polling. They are the tree's: servers read and write what access types and ACLs allow, the
+    /// device reads it there. Nothing below it can be executed. Default none.
+    pub extension: Option<NodeDescription>,
     /// How often a job may be put off before it is given up. Default as often as the device likes.
     pub max_deferrals: Option<u32>,
 }
@@ -104,6 +109,7 @@ impl Config {
             max_package: None,
             downgrades: false,
             prompts: Prompts::default(),
+            extension: None,
             max_deferrals: None,
         }
     }

@@ -30,14 +30,23 @@ pub(super) fn describe(config: &Config) -> NodeDescription {
         config,
         Lifetime::Dynamic,
     ));
-    NodeDescription::interior("SCOMO")
+    let root = NodeDescription::interior("SCOMO")
         .type_(config.mo_id.clone())
         .child(download)
         .child(
             NodeDescription::interior(nodes::INVENTORY)
                 .child(delivered)
                 .child(deployed),
-        )
+        );
+    match &config.extension {
+        Some(extension) => root.child(
+            extension
+                .clone()
+                .named(Some(nodes::EXT.into()))
+                .occurrence(Occurrence::ZeroOrOne),
+        ),
+        None => root,
+    }
 }
 
 /// Whether a node comes with the object or with its parent.

@@ -395,6 +395,11 @@ pub(super) fn check(
                 Change::Rename(renamed, _) if **renamed == uri && outside() => {
                     return Err(StatusCode::FORBIDDEN);
                 }
+                Change::Add(leaf, _)
+                    if branch == Branch::Delivered && leaf.name() == nodes::EXT =>
+                {
+                    return Err(StatusCode::COMMAND_NOT_ALLOWED);
+                }
                 Change::Add(leaf, node) | Change::Replace(leaf, node)
                     if branch == Branch::Delivered && leaf.name() == nodes::DATA =>
                 {
@@ -489,10 +494,22 @@ fn names(edit: &Edit<'_>, branch: Branch) -> Vec<Text> {
 
 /// The place whose leaf has that value.
 fn find(edit: &Edit<'_>, branch: Branch, leaf: &str, value: &str) -> Option<Place> {
+    places(edit, branch)
+        .into_iter()
+        .find(|place| text(&edit.view(), place, leaf).is_some_and(|found| found == *value))
+}
+
+/// The places of a branch.
+pub(super) fn places(edit: &Edit<'_>, branch: Branch) -> Vec<Place> {
     names(edit, branch)
         .iter()
         .filter_map(|name| Place::new(edit.root(), branch, name))
-        .find(|place| text(&edit.view(), place, leaf).is_some_and(|found| found == *value))
+        .collect()
+}
+
+/// Where the component with this ID is.
+pub(super) fn component_place(edit: &Edit<'_>, id: &str) -> Option<Place> {
+    find(edit, Branch::Deployed, nodes::ID, id)
 }
 
 /// A new place, called `name` if that is free.
@@ -656,12 +673,11 @@ pub(super) fn uninstalled(edit: &mut Edit<'_>, packages: &[Text]) -> Result<(), 
 /// The versions of the components that are there and have one, by their IDs.
 pub(super) fn versions(edit: &Edit<'_>) -> BTreeMap<Text, Text> {
     let view = edit.view();
-    names(edit, Branch::Deployed)
+    places(edit, Branch::Deployed)
         .iter()
-        .filter_map(|name| {
-            let place = Place::new(edit.root(), Branch::Deployed, name)?;
-            let id = text(&view, &place, nodes::ID)?;
-            Some((id, text(&view, &place, nodes::VERSION)?))
+        .filter_map(|place| {
+            let id = text(&view, place, nodes::ID)?;
+            Some((id, text(&view, place, nodes::VERSION)?))
         })
         .collect()
 }

@@ -1,5 +1,6 @@
 //! The device's side: [`Device`], what an integrator implements, and [`Scomo`], the object to mount.
 
+mod components;
 mod config;
 mod delivery;
 mod describe;
@@ -11,6 +12,7 @@ mod subject;
 mod version;
 
 pub use self::{
+    components::{Components, ComponentsError},
     config::{Config, Prompts, ReportStyle, Reporting},
     delivery::Sink,
     request::Request,

@@ -6,5 +6,6 @@ mod deferral;
 mod delivery;
 mod faults;
 mod life_cycle;
+mod nodes;
 mod server_interactions;
 mod support;
