@@ -6,6 +6,7 @@ mod deferral;
 mod delivery;
 mod faults;
 mod life_cycle;
+mod machine;
 mod nodes;
 mod server_interactions;
 mod support;

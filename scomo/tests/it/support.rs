@@ -412,6 +412,10 @@ pub(crate) fn uri(text: &str) -> NodeUri {
 }
 
 pub(crate) fn account() -> Account {
+    account_of("srv1")
+}
+
+pub(crate) fn account_of(server: &str) -> Account {
     let credentials = |name: &str| Credentials {
         scheme: Scheme::Basic,
         name: name.into(),
@@ -419,11 +423,11 @@ pub(crate) fn account() -> Account {
         nonce: Default::default(),
     };
     Account {
-        server_id: Text::from("srv1"),
-        server_uri: "http://dm.example.com/dm".into(),
+        server_id: Text::from(server),
+        server_uri: format!("http://{server}.example.com/dm").into(),
         device_uri: "VIN:WVWZZZ1JZXW000001".into(),
         client: credentials("car"),
-        server: credentials("srv1"),
+        server: credentials(server),
     }
 }
 
