@@ -564,7 +564,7 @@ fn hold(acts: &[Act], reporting: Reporting, encoding: Encoding) -> Result {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 40,
+        cases: 80,
         failure_persistence: None,
         ..ProptestConfig::default()
     })]

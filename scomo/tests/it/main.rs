@@ -8,5 +8,6 @@ mod faults;
 mod life_cycle;
 mod machine;
 mod nodes;
+mod reports;
 mod server_interactions;
 mod support;

@@ -22,7 +22,7 @@ use scomo::{
     Operation, ResultCode,
     device::{
         Activation, Cause, Component, Config, Consent, Device, Effect, InstallEffect, Package,
-        PackageIs, Question, Scomo, Sink, Subject, Verdict,
+        PackageIs, Question, Reporting, Scomo, Sink, Subject, Verdict,
     },
     server::{AnyOperation, AnyOutcome},
 };
@@ -461,6 +461,18 @@ pub(crate) fn each(config: &Config, flow: impl Fn(&mut Setup) -> Result) -> Resu
         for disk in [Disk::default(), redb()] {
             flow(&mut start(config.clone(), disk, encoding)?)?;
         }
+    }
+    Ok(())
+}
+
+/// The same, and with each way of reporting.
+pub(crate) fn each_way(config: &Config, flow: impl Fn(&mut Setup) -> Result) -> Result {
+    for reporting in [
+        Reporting::Synchronous,
+        Reporting::InSession,
+        Reporting::AfterSession,
+    ] {
+        each(&config.clone().with_reporting(reporting), &flow)?;
     }
     Ok(())
 }
