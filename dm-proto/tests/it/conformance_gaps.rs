@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use dm_proto::{
-    StatusCode,
-    auth::Credentials,
+    AlertCode, Secret, StatusCode,
+    auth::{Credentials, Nonce, Scheme, SchemePolicy},
     codec::DecodeOptions,
-    message::{Command, Item, Meta, Replace, SyncMl},
-    session::{Answer, Ending, SessionError, Transmit},
+    message::{Alert, Chal, Command, Item, Meta, Replace, Status, SyncMl},
+    session::{Answer, Ending, Incompatibility, SessionError, Transmit},
     testing::{NoAnswer, message, read},
 };
 
@@ -249,5 +249,196 @@ fn package_1_holds_dev_info_node_by_node_and_every_header_is_complete() {
             let meta = header.meta.as_deref();
             assert!(meta.and_then(|meta: &Meta| meta.max_obj_size).is_some());
         }
+    }
+}
+
+/// The status of the header of a message, to change.
+fn of_header(message: &mut SyncMl) -> &mut Status {
+    match message.commands.first_mut() {
+        Some(Command::Status(status)) => status,
+        other => panic!("the status of the header comes first: {other:?}"),
+    }
+}
+
+fn challenge(type_: &'static str) -> Option<Box<Chal>> {
+    let meta = Meta {
+        next_nonce: Some(Secret::from("bmV4dA==")),
+        ..Meta::of_type(type_).with_format("b64")
+    };
+    Some(Box::new(Chal {
+        meta,
+        ..Chal::default()
+    }))
+}
+
+fn client_hmac(nonce: &[u8]) -> Credentials {
+    Credentials::hmac("Bruce2", "OhBehave", Nonce::from(nonce))
+}
+
+fn server_hmac(nonce: &[u8]) -> Credentials {
+    Credentials::hmac("srv", "server-secret", Nonce::from(nonce))
+}
+
+/// OMA-TS-DM_Security, integrity: once used, for all messages of the session, whatever else the configuration
+/// allows.
+#[test]
+fn who_has_signed_goes_on_signing_though_weaker_types_are_allowed() {
+    for encoding in ENCODINGS {
+        let account = account(client_hmac(b"n"), Credentials::transport());
+        let mut scene = Scene::new(encoding).accounts(account);
+        scene.client.schemes = SchemePolicy::Listed(vec![Scheme::Md5]);
+        let mut pair = scene.pair();
+        let request = pair.client.transmit().expect("package 1");
+        let answer = pair.server.exchange(&request).expect("package 2");
+        let weaker = changed(&answer, |message| {
+            let status = of_header(message);
+            status.data = StatusCode::INVALID_CREDENTIALS;
+            status.chal = challenge("syncml:auth-md5");
+        });
+
+        let weaker = read(&weaker, &DecodeOptions::default()).expect("a message");
+        let scheme = Incompatibility::Scheme("syncml:auth-md5".into());
+        assert_eq!(pair.client.handle(weaker), Err(scheme.into()));
+    }
+}
+
+/// OMA-TS-DM_Security, integrity: signatures may come unasked, where the policy lets another type in.
+#[test]
+fn a_signature_proves_nothing_where_only_the_own_type_is_allowed() {
+    let mut scene = Scene::new(ENCODINGS[1]).send(exec("./Op"));
+    scene.client_account = account(client_hmac(b"client-nonce"), server_md5(b"s"));
+    scene.server_account = account(client_md5(b"client-nonce"), server_md5(b"s"));
+    scene.server.schemes = SchemePolicy::only_own();
+    let mut pair = scene.pair();
+    let request = pair.client.transmit().expect("package 1");
+    assert!(request.hmac.is_some());
+    let answer = pair.server.exchange(&request).expect("a challenge");
+
+    let mut answer = message(&answer).expect("a message");
+    let status = of_header(&mut answer);
+    assert_eq!(status.data, StatusCode::MISSING_CREDENTIALS);
+    let type_ = status
+        .chal
+        .as_ref()
+        .and_then(|chal| chal.meta.type_.clone());
+    assert_eq!(type_.as_deref(), Some("syncml:auth-md5"));
+    assert!(pair.server.manager.heard.is_empty());
+}
+
+/// OMA-TS-DM_Security, MD5: the latest nonce is used for the next proof, though who gave it is not believed.
+#[test]
+fn a_refusal_is_signed_with_the_nonce_of_the_message_that_is_refused() {
+    for encoding in ENCODINGS {
+        let mut pair = Scene::new(encoding)
+            .accounts(account(client_hmac(b"c"), server_hmac(b"s")))
+            .send(exec("./Op"))
+            .pair();
+        let package_1 = pair.client.transmit().expect("package 1");
+        let package_2 = pair.server.exchange(&package_1).expect("package 2");
+        deliver(&mut pair.client, &package_2);
+        let package_3 = pair.client.transmit().expect("package 3");
+        let broken = changed(&package_3, |message| message.header.meta = None);
+        let refusal = pair.server.exchange(&broken).expect("a challenge");
+        let mut told = message(&refusal).expect("a message");
+        assert_eq!(of_header(&mut told).data, StatusCode::INVALID_CREDENTIALS);
+
+        deliver(&mut pair.client, &refusal);
+        let again = pair.client.transmit().expect("package 3 again");
+        let mut again = message(&again).expect("a message");
+        assert_eq!(of_header(&mut again).data, StatusCode::OK, "it is believed");
+    }
+}
+
+/// OMA-TS-DM_Protocol, authentication: a refusal holds statuses only. What else is in it is not executed.
+#[test]
+fn who_does_not_believe_us_has_nothing_to_command() {
+    for encoding in ENCODINGS {
+        let account = account(client_md5(b"n"), Credentials::transport());
+        let mut pair = Scene::new(encoding)
+            .accounts(account)
+            .send(exec("./Op"))
+            .pair();
+        let package_1 = pair.client.transmit().expect("package 1");
+        let package_2 = pair.server.exchange(&package_1).expect("package 2");
+        let refusal = changed(&package_2, |message| {
+            let status = of_header(message);
+            status.data = StatusCode::INVALID_CREDENTIALS;
+            status.chal = challenge("syncml:auth-md5");
+        });
+        deliver(&mut pair.client, &refusal);
+        let again = pair.client.transmit().expect("package 1 again");
+
+        let again = message(&again).expect("a message");
+        assert_eq!(statuses(&again), ["SyncHdr 200", "Exec 400"]);
+        assert!(names(&again).contains(&"Replace".to_owned()));
+        assert!(pair.client.device.executed.is_empty());
+    }
+}
+
+/// OMA-TS-DM_Protocol, authentication: a Status 401 or 407 for a header has a Chal; one for Basic has no nonce.
+#[test]
+fn every_refusal_of_basic_credentials_has_a_challenge() {
+    let mut scene = Scene::new(ENCODINGS[0]);
+    scene.server_account = account(
+        Credentials::basic("Bruce2", "OhBehave"),
+        Credentials::transport(),
+    );
+    scene.client_account = account(
+        Credentials::basic("Bruce2", "wrong"),
+        Credentials::transport(),
+    );
+    scene.client.challenges = 100;
+    let mut pair = scene.pair();
+    assert!(pair.run().is_err());
+
+    let messages = pair.messages().expect("messages");
+    let refusals: Vec<_> = messages.into_iter().skip(1).step_by(2).collect();
+    assert_eq!(refusals.len(), 4);
+    for (_, mut refusal) in refusals {
+        let status = of_header(&mut refusal);
+        assert_eq!(status.data, StatusCode::INVALID_CREDENTIALS);
+        let meta = &status.chal.as_ref().expect("a challenge").meta;
+        assert_eq!(meta.type_.as_deref(), Some("syncml:auth-basic"));
+        assert_eq!(meta.next_nonce, None);
+    }
+}
+
+/// OMA-TS-DM_Protocol, large objects: Alert 1225 ends an object of the device's, too.
+#[test]
+fn a_server_that_misses_the_rest_of_an_object_gets_no_more_of_it() {
+    for encoding in ENCODINGS {
+        let results = vec![Item::for_source("./Large").with_data("x".repeat(9_000))];
+        let mut scene = Scene::new(encoding)
+            .answer("./Large", Answer::results(results))
+            .send(get(&["./Large"]));
+        scene.server.max_msg_size = 2_000;
+        let mut pair = scene.pair();
+        let package_1 = pair.client.transmit().expect("package 1");
+        let package_2 = pair.server.exchange(&package_1).expect("package 2");
+        deliver(&mut pair.client, &package_2);
+        let chunk = pair.client.transmit().expect("the first chunk");
+        let has_chunk = |transmit: &Transmit| {
+            let message = message(transmit).expect("a message");
+            let mut items = message.commands.iter().flat_map(Command::items);
+            items.any(|item| item.more_data)
+        };
+        assert!(has_chunk(&chunk));
+        let answer = pair.server.exchange(&chunk).expect("a request to go on");
+        let unheard = changed(&answer, |message| {
+            let header = message.commands.remove(0);
+            let missed = Alert {
+                cmd_id: "9".into(),
+                code: Some(AlertCode::NO_END_OF_DATA),
+                items: vec![Item::for_source("./Large")],
+                ..Alert::default()
+            };
+            message.commands = vec![header, missed.into()];
+        });
+        deliver(&mut pair.client, &unheard);
+        let next = pair.client.transmit().expect("what is left to say");
+        assert!(!has_chunk(&next));
+        let next = message(&next).expect("a message");
+        assert!(!names(&next).contains(&"Results".to_owned()));
+        assert!(next.is_final);
     }
 }

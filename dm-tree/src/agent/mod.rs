@@ -233,6 +233,7 @@ impl Agent {
             is_reset: false,
             broken: None,
         };
+        agent.limit_sessions()?;
         agent.active = agent.restore()?;
         agent.restart(now)?;
         Ok(agent)
