@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     NodeUri,
-    std_objects::{takes_large_objects, uri_limits},
+    std_objects::uri_limits,
     store::{Kind, decode},
 };
 
@@ -91,15 +91,6 @@ impl Agent {
         transaction.commit()?;
         let limits = uri_limits(self.tree.view(), self.tree.mounts()).map_err(unreadable)?;
         self.tree.set_uri_limits(limits);
-        self.limit_sessions()
-    }
-
-    /// Sessions take large objects where both the configuration and DevDetail say so.
-    pub(super) fn limit_sessions(&mut self) -> Result<(), AgentError> {
-        let (view, mounts) = (self.tree.view(), self.tree.mounts());
-        let is_announced = takes_large_objects(view, mounts).map_err(unreadable)?;
-        let is_configured = self.config.session.large_objects;
-        Arc::make_mut(&mut self.session_config).large_objects = is_configured && is_announced;
         Ok(())
     }
 

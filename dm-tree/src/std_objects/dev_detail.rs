@@ -26,8 +26,7 @@ pub struct DevDetail {
     pub sw_v: Text,
     /// `HwV`: the version of the hardware.
     pub hw_v: Text,
-    /// `LrgObj`: whether the device takes large objects; if not, neither do the sessions of the agent.
-    /// Default yes.
+    /// `LrgObj`: whether the device takes large objects. Default yes.
     pub lrg_obj: bool,
     /// `URI`: how long URIs may be. Default no limits. The tree enforces what
     /// [`Tree::set_uri_limits`](crate::Tree::set_uri_limits) is told; the agent tells it this.
@@ -104,30 +103,13 @@ impl ManagementObject for DevDetail {
     }
 }
 
-/// The tree's DevDetail.
-fn find(mounts: &[Mount]) -> Option<&Mount> {
-    mounts.iter().find(|mount| {
-        let types = mount.object.description().types();
-        types.iter().any(|type_| type_ == DevDetail::TYPE)
-    })
-}
-
-/// Whether large objects are taken, as the tree's DevDetail announces. OMA-TS-DM_Protocol, large objects: a
-/// device that takes them says so, so that one that says no takes none.
-pub(crate) fn takes_large_objects(view: View<'_>, mounts: &[Mount]) -> Result<bool, StatusCode> {
-    let Some(mount) = find(mounts) else {
-        return Ok(true);
-    };
-    match view.text(&mount.root.child_named("LrgObj")) {
-        Ok(text) => Ok(text.trim() != "false"),
-        Err(StatusCode::NOT_FOUND) => Ok(true),
-        Err(status) => Err(status),
-    }
-}
-
 /// The limits that the tree's DevDetail announces.
 pub(crate) fn uri_limits(view: View<'_>, mounts: &[Mount]) -> Result<UriLimits, StatusCode> {
-    let Some(mount) = find(mounts) else {
+    let found = mounts.iter().find(|mount| {
+        let types = mount.object.description().types();
+        types.iter().any(|type_| type_ == DevDetail::TYPE)
+    });
+    let Some(mount) = found else {
         return Ok(UriLimits::default());
     };
     let uri = mount.root.child_named("URI");

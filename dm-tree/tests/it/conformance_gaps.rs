@@ -1,99 +1,16 @@
 //! Requirements that the tests of other modules touch without showing them. Each names its document.
 
-use dm_proto::{
-    SessionId,
-    auth::{Account, Credentials, Nonce},
-    codec::Encoding,
-    message::{Command, Item, Replace},
-    session::{CommandTag, Headers, ServerConfig, ServerEvent, Trigger, Verb},
-    testing::{Manager, Server},
-};
+use dm_proto::session::Verb;
 use dm_tree::{
     Acl, Node, NodeFormat, Tree,
-    agent::{Agent, AgentConfig, Output},
     description::{Access, NodeDescription},
-    object::ManagementObject,
-    std_objects::{DevDetail, DevInfo, DmAcc},
     store::Memory,
 };
 
-use crate::support::{Plain, account, execute, item, uri};
+use crate::support::{Plain, execute, item, uri};
 
 fn all() -> Access {
     Access::GET | Access::REPLACE | Access::DELETE | Access::ADD
-}
-
-/// Sends one value that fits into no message of the device's.
-#[derive(Debug, Default)]
-struct Sender {
-    is_sent: bool,
-    statuses: Vec<u16>,
-}
-
-impl Manager for Sender {
-    fn ready(&mut self) -> Vec<(Command, CommandTag)> {
-        if core::mem::replace(&mut self.is_sent, true) {
-            return Vec::new();
-        }
-        let large = Replace {
-            items: vec![Item::for_target("./T/Large").with_data("x".repeat(5_000))],
-            ..Replace::default()
-        };
-        vec![(large.into(), CommandTag(1))]
-    }
-
-    fn hear(&mut self, event: &ServerEvent) {
-        if let ServerEvent::Status { status, .. } = event {
-            self.statuses.push(status.as_u16());
-        }
-    }
-}
-
-/// OMA-TS-DM_Protocol, large objects: who takes them has `true` in DevDetail.
-#[test]
-fn large_objects_are_taken_where_dev_detail_says_so() {
-    for (announced, status) in [(true, 200), (false, 413)] {
-        let transport = Account {
-            client: Credentials::transport(),
-            server: Credentials::transport(),
-            ..account()
-        };
-        let mut detail = DevDetail::new("phone", "oem", "fw", "sw", "hw");
-        detail.lrg_obj = announced;
-        let large = NodeDescription::leaf("Large", NodeFormat::Chr).access(all());
-        let description = NodeDescription::interior("T").child(large);
-        let nodes = vec![("", Node::interior("").with_acl(Acl::all(["srv"])))];
-        let objects: Vec<(_, Box<dyn ManagementObject>)> = vec![
-            (
-                uri(DevInfo::ROOT),
-                Box::new(DevInfo::new("urn:test:1", "Man", "Mod")),
-            ),
-            (uri(DevDetail::ROOT), Box::new(detail)),
-            (
-                uri(DmAcc::ROOT),
-                Box::new(DmAcc::new(vec![transport.clone()])),
-            ),
-            (uri("./T"), Box::new(Plain { description, nodes })),
-        ];
-        let mut config = AgentConfig::default();
-        config.session.encoding = Encoding::Xml;
-        config.session.max_msg_size = 2_000;
-        let mut agent = Agent::open(Box::new(Memory::new()), objects, config, 1).unwrap();
-        let mut server = Server::new(ServerConfig::default(), transport, Sender::default());
-        agent
-            .connect("srv", Trigger::Client, SessionId::from("1"), 1)
-            .unwrap();
-        while let Output::Transmit(request) = agent.poll(1).unwrap() {
-            let answer = server.exchange(&request).unwrap();
-            let headers = Headers::new(answer.encoding.media_type());
-            agent
-                .handle(answer.body, headers, Nonce::from([9; 16]))
-                .unwrap();
-        }
-        assert_eq!(server.manager.statuses, [status]);
-        let written = agent.begin(1).view().text(&uri("./T/Large")).unwrap().len();
-        assert_eq!(written, if announced { 5_000 } else { 0 });
-    }
 }
 
 /// OMA-TS-DM_TND, property values: a change by device or user updates TStamp and VerNo.
