@@ -191,6 +191,41 @@ fn a_later_limit_of_objects_takes_the_place_of_the_earlier() {
     }
 }
 
+/// OMA-TS-DM_RepPro, `MaxMsgSize`: what the peer said last binds, in both directions.
+#[test]
+fn a_later_size_of_messages_takes_the_place_of_the_earlier() {
+    let with_size = |transmit: &Transmit, size: u64| {
+        changed(transmit, |message| {
+            let meta = message.header.meta.get_or_insert_default();
+            Arc::make_mut(meta).max_msg_size = Some(size);
+        })
+    };
+    let long = || (0..30).map(|_| exec("./A/rather/long/address"));
+    for encoding in ENCODINGS {
+        for size in [1_000, 64 << 10] {
+            let is_small = |transmit: &Transmit| transmit.body.len() <= 1_000;
+            let mut pair = Scene::new(encoding).send(exec("./Op")).batch(long()).pair();
+            let request = pair.client.transmit().expect("package 1");
+            let answer = pair.server.exchange(&request).expect("package 2");
+            deliver(&mut pair.client, &answer);
+            let request = pair.client.transmit().expect("package 3");
+            let answer = pair.server.exchange(&with_size(&request, size));
+            let answer = answer.expect("package 4");
+            assert_eq!(is_small(&answer), size == 1_000, "{}", answer.body.len());
+
+            let mut pair = Scene::new(encoding).send(exec("./Op")).batch(long()).pair();
+            let request = pair.client.transmit().expect("package 1");
+            let answer = pair.server.exchange(&request).expect("package 2");
+            deliver(&mut pair.client, &answer);
+            let request = pair.client.transmit().expect("package 3");
+            let answer = pair.server.exchange(&request).expect("package 4");
+            deliver(&mut pair.client, &with_size(&answer, size));
+            let told = pair.client.transmit().expect("package 5");
+            assert_eq!(is_small(&told), size == 1_000, "{}", told.body.len());
+        }
+    }
+}
+
 /// OMA-TS-DM_Protocol, packages: a server answers every package of a client; one without anything to say
 /// closes with statuses and `Final`.
 #[test]

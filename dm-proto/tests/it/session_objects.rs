@@ -352,7 +352,9 @@ fn a_value_that_fits_into_no_message_arrives_in_chunks() {
 fn nothing_but_statuses_stands_between_the_chunks_of_an_object() {
     for encoding in ENCODINGS {
         let device = Values {
-            nodes: [("./There".to_owned(), text(6000).into_bytes())].into(),
+            nodes: [("./There", 6000), ("./Small", 6)]
+                .map(|(uri, len)| (uri.to_owned(), text(len).into_bytes()))
+                .into(),
             ..Values::default()
         };
         let sender = Sender {
@@ -360,6 +362,7 @@ fn nothing_but_statuses_stands_between_the_chunks_of_an_object() {
                 replace(&["./Before"]),
                 replace_with("./Large", text(6000).as_str()),
                 get(&["./There"]),
+                get(&["./Small"]),
                 replace(&["./After"]),
             ],
             ..Sender::default()
