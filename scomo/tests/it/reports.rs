@@ -21,7 +21,7 @@ fn reports(setup: &Setup) -> Vec<Alert> {
     let alerts = |message: &SyncMl| -> Vec<Alert> {
         let alerts = message.commands.iter().filter_map(|command| match command {
             Command::Alert(alert) if alert.code.is_some_and(|code| code.as_u16() == 1226) => {
-                Some((**alert).clone())
+                Some(alert.clone())
             }
             _ => None,
         });
@@ -59,7 +59,10 @@ fn one_alert_has_an_item_for_each_component_with_where_it_is_now() -> Result {
         let [report] = &reports[..] else {
             panic!("{reports:?}");
         };
-        assert_eq!(report.correlator.as_ref().map(|c| c.as_str()), Some("job-19"));
+        assert_eq!(
+            report.correlator.as_ref().map(|c| c.as_str()),
+            Some("job-19")
+        );
         let expected = ["app", "lib"].map(|part| {
             [
                 "./SCOMO/Download/game/Operations/DownloadInstall".into(),
@@ -79,7 +82,11 @@ fn one_alert_has_an_item_for_each_component_with_where_it_is_now() -> Result {
 #[test]
 fn a_report_names_the_package_where_it_is_now() -> Result {
     for (result, target, mark) in [
-        (ResultCode::SUCCESSFUL, "Inventory/Delivered", "informational"),
+        (
+            ResultCode::SUCCESSFUL,
+            "Inventory/Delivered",
+            "informational",
+        ),
         (ResultCode::DOWNLOAD_FAILED, "Download", "critical"),
         (ResultCode::USER_CANCELLED, "Download", "warning"),
     ] {
@@ -114,7 +121,10 @@ fn type_format_and_mark_of_a_report_are_configurable() -> Result {
         let reports = reports(setup);
         let items: Vec<_> = reports.iter().flat_map(|report| &report.items).collect();
         let [_, _, type_, format, mark, _] = told(items[0]);
-        assert_eq!([&*type_, &format, &mark], [OPERATION_COMPLETE_1_1, "chr", "-"]);
+        assert_eq!(
+            [&*type_, &format, &mark],
+            [OPERATION_COMPLETE_1_1, "chr", "-"]
+        );
         Ok(())
     })
 }
@@ -128,7 +138,9 @@ fn a_report_is_the_same_every_time_it_is_sent() -> Result {
     setup.bench.agent()?.complete(job.id, outcome, 1)?;
     setup.bench.configure(|config| config.retries = 0)?;
     let next = setup.bench.exchanges() + 1;
-    setup.bench.fault(next, dm_proto::testing::Fault::LoseAnswer);
+    setup
+        .bench
+        .fault(next, dm_proto::testing::Fault::LoseAnswer);
     setup.bench.settle()?;
     let sent: Vec<_> = reports(&setup)
         .into_iter()
@@ -180,11 +192,23 @@ fn alert(job: &Job, meta: Meta, data: impl Into<Data>) -> Alert {
 fn the_data_of_a_report_is_read_in_all_its_forms() -> Result {
     for (data, id) in [
         (&*of(1200, "game"), "game"),
-        ("  <ResultCode> 1200 </ResultCode>\r\n\t<Identifier>game</Identifier>\n", "game"),
-        ("<ResultCode>1200</ResultCode><!-- done --><Identifier>game</Identifier>", "game"),
-        ("<!-- done --><Identifier>game</Identifier><ResultCode>1200</ResultCode>", "game"),
+        (
+            "  <ResultCode> 1200 </ResultCode>\r\n\t<Identifier>game</Identifier>\n",
+            "game",
+        ),
+        (
+            "<ResultCode>1200</ResultCode><!-- done --><Identifier>game</Identifier>",
+            "game",
+        ),
+        (
+            "<!-- done --><Identifier>game</Identifier><ResultCode>1200</ResultCode>",
+            "game",
+        ),
         ("<ResultCode>1200</ResultCode>", "?"),
-        ("<Identifier>a&amp;b</Identifier><ResultCode>1200</ResultCode>", "a&b"),
+        (
+            "<Identifier>a&amp;b</Identifier><ResultCode>1200</ResultCode>",
+            "a&b",
+        ),
         ("1200", "?"),
         (" 1200\n", "?"),
     ] {
@@ -206,7 +230,13 @@ fn a_report_is_known_by_any_of_its_types_in_any_format() -> Result {
         &prefixed,
         " urn:oma:at:scomo:1.0:OperationComplete\n",
     ] {
-        for format in [Some("text/plain"), Some("chr"), Some("xml"), Some("int"), None] {
+        for format in [
+            Some("text/plain"),
+            Some("chr"),
+            Some("xml"),
+            Some("int"),
+            None,
+        ] {
             let mut meta = Meta::of_type(type_);
             meta.format = format.map(Into::into);
             let (state, result, _) = read(|job| alert(job, meta, of(1200, "game")))?;
