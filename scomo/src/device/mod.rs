@@ -398,6 +398,9 @@ impl<D: Device> ManagementObject for Scomo<D> {
 impl<D: Device> Scomo<D> {
     /// Remembers which versions are there, for [`ManagementObject::run`], which sees no tree.
     fn note_versions(&self, edit: &Edit<'_>) {
+        if self.config.downgrades {
+            return;
+        }
         let mut versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
         *versions = inventory::versions(edit);
     }

@@ -39,6 +39,7 @@ fn a_large_package_goes_to_the_sink_and_is_installed_from_there() -> Result {
             ["install game of 200000 octets in the sink Active"]
         );
         assert!(setup.car.sunk() == [(NODE.into(), octets(200_000).to_vec())]);
+        assert!(setup.car.largest_piece() < 20_000, "it comes in pieces");
         assert_eq!(setup.value("Inventory/Delivered/game/Data")?, "");
         assert_eq!(
             setup.value("Inventory/Delivered/game/Ext/Content")?,

@@ -41,6 +41,8 @@ struct Inner {
     veto: Option<StatusCode>,
     /// What the sink has taken, by node, if there is one.
     sink: Option<BTreeMap<String, Vec<u8>>>,
+    /// The largest piece that came.
+    largest: usize,
     /// Octets for which the sink has room.
     room: u64,
     /// What the next answers of the user are; yes if there is none.
@@ -62,6 +64,7 @@ impl Default for Inner {
             other: ResultCode::SUCCESSFUL,
             veto: None,
             sink: None,
+            largest: 0,
             room: u64::MAX,
             answers: VecDeque::new(),
             verdict: Verdict::Valid,
@@ -112,6 +115,11 @@ impl Car {
         let mut inner = self.inner();
         inner.sink = Some(BTreeMap::new());
         inner.room = room;
+    }
+
+    /// The octets of the largest piece that the sink got.
+    pub(crate) fn largest_piece(&self) -> usize {
+        self.inner().largest
     }
 
     /// What the sink has.
@@ -275,6 +283,7 @@ impl Sink for Car {
         octets: &[u8],
     ) -> core::result::Result<(), StatusCode> {
         let mut inner = self.inner();
+        inner.largest = inner.largest.max(octets.len());
         let file = inner
             .sink
             .get_or_insert_default()
