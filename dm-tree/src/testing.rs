@@ -26,7 +26,7 @@ use crate::{
     Node, NodeUri,
     agent::{Agent, AgentConfig, AgentError, Output},
     object::{Job, ManagementObject},
-    remote::{Notice, Operation, Queue},
+    remote::{Decision, Desk, Notice, Operation, Queue, Request},
     store::{Batch, Kind, Memory, Store, StoreError, StoreErrorKind},
 };
 
@@ -137,6 +137,7 @@ pub struct Bench<O> {
     config: AgentConfig,
     user: User,
     server: Server,
+    desk: Box<dyn Desk<O>>,
     faults: BTreeMap<usize, Fault>,
     exchanges: usize,
     power_cuts: Vec<u32>,
@@ -145,6 +146,15 @@ pub struct Bench<O> {
     now: u64,
     nonce: u8,
     operations: core::marker::PhantomData<O>,
+}
+
+/// A desk that grants what it understands, which is nothing.
+struct Grants;
+
+impl<O> Desk<O> for Grants {
+    fn decide(&mut self, _: &Request<'_, O>) -> Decision {
+        Decision::Now
+    }
 }
 
 /// What the server stores for the device.
@@ -208,6 +218,7 @@ impl<O: Operation> Bench<O> {
                 queue: postcard::to_allocvec(&Queue::<O>::new())?,
                 session: None,
             },
+            desk: Box::new(Grants),
             faults: BTreeMap::new(),
             exchanges: 0,
             power_cuts: Vec::new(),
@@ -224,6 +235,11 @@ impl<O: Operation> Bench<O> {
     /// Lets somebody answer questions. At first the user agrees to everything.
     pub fn set_user(&mut self, user: impl FnMut(&Prompt) -> UserReply + 'static) {
         self.user = Box::new(user);
+    }
+
+    /// Gives the server a desk, where it decides on what the device asks for. At first that is nothing.
+    pub fn set_desk(&mut self, desk: impl Desk<O> + 'static) {
+        self.desk = Box::new(desk);
     }
 
     /// Changes how the device behaves, from its next start on, which is now.
@@ -495,9 +511,9 @@ impl<O: Operation> Bench<O> {
         // Whatever is wrong with it, the session has an answer, or none.
         let _ = session.handle(received, nonce);
         let mut queue: Queue<O> = postcard::from_bytes(&self.server.queue)?;
-        let mut notices = queue.drive(&mut session);
+        let mut notices = queue.drive_with(&mut session, self.desk.as_mut());
         let answer = session.poll_transmit();
-        notices.extend(queue.drive(&mut session));
+        notices.extend(queue.drive_with(&mut session, self.desk.as_mut()));
         for notice in &notices {
             if let Notice::NonceChanged { side, nonce } = notice {
                 store_nonce(&mut self.server.account, *side, nonce);

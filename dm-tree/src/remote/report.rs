@@ -19,7 +19,8 @@ pub(super) fn is_of_type(alert: &Alert, types: &[&str]) -> bool {
         })
 }
 
-fn bare_type(type_: &str) -> &str {
+/// A type without white space around it, and without the prefixes of the documents.
+pub(super) fn bare_type(type_: &str) -> &str {
     let type_ = type_.trim();
     ["Reversed-Domain-Name:", "Content-Type:"]
         .into_iter()
