@@ -30,4 +30,5 @@ pub use self::{
     order::{ComponentResult, Ended, Order, Question, Summary, SummaryState},
     queue::{Notice, Queue},
     reader::Snapshot,
+    report::Report,
 };
