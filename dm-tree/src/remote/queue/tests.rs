@@ -98,7 +98,7 @@ impl Operation for Toy {
     }
 
     fn expire(&mut self) {
-        self.ended.get_or_insert("expired".into());
+        self.ended.get_or_insert_with(|| "expired".into());
     }
 
     fn deadline(&self) -> Option<u64> {
@@ -391,8 +391,11 @@ fn asking(decision: Decision) -> Bench<Toy> {
     bench
 }
 
+/// What was decided on the operations of a request, and the answer to it.
+type Answer = (Vec<(u32, Decision)>, Option<u16>);
+
 /// What the server decided on each request, and how it answered.
-fn answers(bench: &Bench<Toy>) -> Vec<(Vec<(u32, Decision)>, Option<u16>)> {
+fn answers(bench: &Bench<Toy>) -> Vec<Answer> {
     let requested = bench.notices.iter().filter_map(|notice| match notice {
         Notice::Requested {
             decisions, status, ..
