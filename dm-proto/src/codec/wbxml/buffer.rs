@@ -85,9 +85,8 @@ impl Buffer {
         if self.octets.len().saturating_sub(self.length) < length {
             self.make_room(length);
         }
-        let (written, room) = match self.octets.split_at_mut_checked(self.length) {
-            Some(halves) => halves,
-            None => return,
+        let Some((written, room)) = self.octets.split_at_mut_checked(self.length) else {
+            return;
         };
         if let (Some(written), Some(room)) = (written.get(range), room.get_mut(..length)) {
             room.copy_from_slice(written);

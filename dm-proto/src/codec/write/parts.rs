@@ -131,7 +131,7 @@ impl<'m, S: Sink> Grammar<'m, '_, S> {
         let from = self.sink.position();
         self.meta(Some(meta), None)?;
         let to = self.sink.position();
-        self.common = (!has_more(meta)).then(|| Common {
+        self.common = (!has_more(meta)).then_some(Common {
             meta,
             format: meta.format.as_deref(),
             type_: meta.type_.as_deref(),
