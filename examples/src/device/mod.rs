@@ -16,6 +16,7 @@ pub mod user;
 
 mod dpkg;
 mod image;
+mod progress;
 mod software;
 
 use core::time::Duration;

@@ -12,6 +12,7 @@ use super::{
     super::{
         dpkg::{self, Deb, Dpkg, Entry},
         package::{ManifestComponent, PackageError, is_id},
+        progress,
         root::MARKER,
     },
     ACTIVE, CACHE, INACTIVE, Installed, MAX_RECORD, Packages, STAGE, TRASH, cached,
@@ -137,7 +138,10 @@ impl Packages {
             return Err(PackageError::TooLarge);
         }
         self.root.write(&format!("{stage}/{PLAN}"), &written)?;
-        match dpkg.install(&self.root, &self.absolute(&new)) {
+        let spinner = progress::spinner(format!("installing {name} {}", deb.version));
+        let installed = dpkg.install(&self.root, &self.absolute(&new));
+        spinner.finish();
+        match installed {
             Ok(()) => {
                 self.keep_deb(stage, &plan)?;
                 Ok(vec![plan.record])

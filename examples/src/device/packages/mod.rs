@@ -16,6 +16,7 @@ use super::{
     dpkg::Dpkg,
     factory::entry_path,
     package::{MANIFEST, Manifest, ManifestComponent, PackageError, Sha256Digest, is_id},
+    progress,
     root::{self, Root},
 };
 
@@ -438,7 +439,8 @@ impl Packages {
             }
             _ => PackageError::Io(error),
         };
-        let mut archive = tar::Archive::new(file);
+        let bar = progress::bar("installing", Some(file.metadata()?.len()), 0);
+        let mut archive = tar::Archive::new(bar.wrap_read(file));
         for entry in archive.entries().map_err(bad)? {
             let mut entry = entry.map_err(bad)?;
             let path = entry_path(&entry).map_err(bad)?;
@@ -494,6 +496,7 @@ impl Packages {
             file.sync_all()?;
             root::sync(&dir)?;
         }
+        bar.finish();
         let manifest = manifest.ok_or_else(|| PackageError::malformed(format!("no {MANIFEST}")))?;
         Ok((manifest, found))
     }

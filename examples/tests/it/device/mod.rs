@@ -7,6 +7,7 @@ mod factory;
 mod faults;
 mod program;
 mod software;
+mod terminal;
 mod wipe;
 
 use std::{
