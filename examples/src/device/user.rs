@@ -22,6 +22,10 @@ pub trait User: Send {
     /// Asks a question, or shows a text. Silence is [`UserReply::TimedOut`], never consent.
     fn ask(&mut self, prompt: &Prompt) -> UserReply;
 
+    /// Asks a question of the device's own, to be answered with yes, no, or another time
+    /// ([`UserReply::Cancelled`]). Silence is no answer.
+    fn confirm(&mut self, question: &str) -> UserReply;
+
     /// Tells something that wants no answer.
     fn tell(&mut self, message: &str);
 }
@@ -42,6 +46,14 @@ impl SharedUser {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .ask(prompt)
+    }
+
+    /// Asks the user a question of the device's own.
+    pub fn confirm(&self, question: &str) -> UserReply {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .confirm(question)
     }
 
     /// Tells the user.
@@ -146,14 +158,11 @@ impl User for Terminal {
         };
         match prompt.code {
             AlertCode::DISPLAY => UserReply::Yes,
-            AlertCode::CONFIRM_OR_REJECT => {
-                let hint = format!("[yes, NO, cancel; {seconds} s]");
-                self.answer(deadline, &hint, |line| match line {
-                    "y" | "yes" => Some(UserReply::Yes),
-                    "" | "n" | "no" => Some(UserReply::No),
-                    _ => None,
-                })
-            }
+            AlertCode::CONFIRM_OR_REJECT => self.answer(
+                deadline,
+                &format!("[yes, NO, cancel; {seconds} s]"),
+                yes_or_no,
+            ),
             // A terminal that would show a password as it is typed is no place to ask for one.
             AlertCode::TEXT_INPUT if prompt.hide_input => UserReply::CannotDisplay,
             AlertCode::TEXT_INPUT => {
@@ -186,8 +195,26 @@ impl User for Terminal {
         }
     }
 
+    fn confirm(&mut self, question: &str) -> UserReply {
+        while self.lines.try_recv().is_ok() {}
+        show(&format!("\n{}\n", printable(question)));
+        let hint = format!("[yes, NO, later; {} s]", PATIENCE.as_secs());
+        self.answer(Instant::now() + PATIENCE, &hint, |line| match line {
+            "l" | "later" => Some(UserReply::Cancelled),
+            line => yes_or_no(line),
+        })
+    }
+
     fn tell(&mut self, message: &str) {
         show(&format!("{}\n", printable(message)));
+    }
+}
+
+fn yes_or_no(line: &str) -> Option<UserReply> {
+    match line {
+        "y" | "yes" => Some(UserReply::Yes),
+        "" | "n" | "no" => Some(UserReply::No),
+        _ => None,
     }
 }
 
@@ -205,6 +232,11 @@ impl User for Decided {
             AlertCode::CONFIRM_OR_REJECT => self.0.clone(),
             _ => UserReply::CannotDisplay,
         }
+    }
+
+    fn confirm(&mut self, question: &str) -> UserReply {
+        show(&format!("{}\n", printable(question)));
+        self.0.clone()
     }
 
     fn tell(&mut self, message: &str) {
@@ -253,13 +285,17 @@ impl Script {
 
 impl User for Script {
     fn ask(&mut self, prompt: &Prompt) -> UserReply {
+        self.confirm(&prompt.text)
+    }
+
+    fn confirm(&mut self, question: &str) -> UserReply {
         let reply = self
             .replies
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .pop_front()
             .unwrap_or(UserReply::TimedOut);
-        self.hear(Heard::Asked(prompt.text.to_string(), reply.clone()));
+        self.hear(Heard::Asked(question.to_owned(), reply.clone()));
         reply
     }
 

@@ -199,14 +199,20 @@ fn deb(version: &str) -> Vec<u8> {
 }
 
 impl Stage {
+    /// The server's program, with a policy that grants one request.
     fn new() -> Self {
         // In memory where that can be: this is about order, not about disks.
         let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
         let folder = folder.expect("a folder");
         let log = fs::File::create(folder.path().join("server.log")).unwrap();
+        let policy = folder.path().join("policy.json");
+        let rule = json!([{"alert": WANTED, "operation": {"lawmo": "partially-lock"}}]);
+        fs::write(&policy, rule.to_string()).unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_dm-server"))
             .args(["--listen", "127.0.0.1:0", "--emi", "127.0.0.1:0", "--data"])
             .arg(folder.path().join("server"))
+            .arg("--policy")
+            .arg(policy)
             .stdout(Stdio::piped())
             .stderr(log)
             .spawn()
@@ -567,6 +573,23 @@ fn round(stage: &Stage, number: u64, kind: Kind, dice: &mut Dice) -> u64 {
     fs::remove_dir_all(device.root.parent().unwrap()).unwrap();
     cuts
 }
+
+#[test]
+fn a_device_asks_for_what_the_policy_of_its_server_grants() {
+    let stage = Stage::new();
+    let device = Puppet::new(&stage, 0);
+    let locked = || device.root.join("etc/dm/partially-locked").exists();
+    for (request, is_granted) in [("com.example.Unknown", false), (WANTED, true)] {
+        let mut program = device.program();
+        let output = program.args(["--request", request]).output().unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{errors}");
+        assert_eq!(locked(), is_granted, "{request}");
+    }
+}
+
+/// What a device may ask for.
+const WANTED: &str = "com.example.LockWanted";
 
 #[test]
 fn killed_at_any_moment_the_device_and_its_server_agree_in_the_end() {

@@ -117,7 +117,8 @@ impl<'a> Partial<'a> {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, io::Write as _, time::Duration};
+    use core::time::Duration;
+    use std::{fs, io::Write as _};
 
     use super::*;
     use crate::device::root::MARKER;

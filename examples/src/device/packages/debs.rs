@@ -168,7 +168,7 @@ impl Packages {
         let installed = dpkg.status(&self.root, name)?;
         match (self.deb(name)?, installed) {
             (Some(_), Some((installed, true))) => {
-                if dpkg.is_earlier(version, &installed)? {
+                if !self.downgrades && dpkg.is_earlier(version, &installed)? {
                     return Err(PackageError::Older {
                         installed,
                         offered: version.clone(),
