@@ -82,7 +82,12 @@ fn what_does_not_come_to_a_result_says_why() {
     for (request, state, reason, code) in [
         (&elsewhere, "failed", Some("not-found"), Some(404)),
         (&remove, "failed", Some("not-found"), Some(404)),
-        (&wipe(&["Jewels"]), "failed", Some("unknown-items"), Some(404)),
+        (
+            &wipe(&["Jewels"]),
+            "failed",
+            Some("unknown-items"),
+            Some(404),
+        ),
         (&environment, "failed", None, Some(1413)),
     ] {
         let shown = shown(&lab, &mut device, request);

@@ -270,7 +270,7 @@ fn a_policy_that_makes_no_sense_is_refused_with_the_reason() {
     std::fs::create_dir_all(&data).unwrap();
     let file = data.join("policy.json");
     for (policy, reason) in [
-        ("{", "EOF while parsing"),
+        ("[", "EOF while parsing"),
         (r#"[{"alert": "x"}]"#, "missing field `operation`"),
         (
             r#"[{"alert": "x", "operation": {"lawmo": "wipe"}}]"#,
