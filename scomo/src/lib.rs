@@ -331,12 +331,12 @@
 //!   of the whole object are [`device::Config::extension`].
 //! - Of 1.1 the lists of components and the periodic update check, whose names are not known.
 
+pub mod alert;
 pub mod descriptor;
 pub mod device;
 pub mod nodes;
 pub mod server;
 
-mod alert;
 mod operation;
 mod result_code;
 mod state;
