@@ -328,7 +328,7 @@
 //! # What is not implemented
 //!
 //! - Vendor primitives below `Operations/Ext`, and vendor nodes of single packages and components. Those
-//!   of the whole object are [`device::Config::extension`].
+//!   of the whole object are [`device::Config::ext`].
 //! - Of 1.1 the lists of components and the periodic update check, whose names are not known.
 
 pub mod alert;

@@ -8,8 +8,8 @@ use dm_tree::{
 };
 
 use super::{
-    Component, Config,
-    inventory::{self, Branch, Place},
+    Component, Config, inventory,
+    place::{self, Branch, Place},
 };
 
 /// The components of a device while it runs: some come and go without a server, installed from elsewhere
@@ -115,7 +115,7 @@ impl Components {
         let place = inventory::component_place(&edit, id);
         let is_busy = place
             .as_ref()
-            .is_some_and(|place| inventory::is_progressing(&edit.view(), place));
+            .is_some_and(|place| place::is_progressing(&edit.view(), place));
         if is_busy {
             return Err(ComponentsError::Busy(id.into()));
         }

@@ -5,7 +5,7 @@ use dm_tree::{
     description::{Access, NodeDescription, Occurrence},
 };
 
-use super::{Config, inventory::Branch};
+use super::{Config, place::Branch};
 use crate::{DownloadStatus, MO_ID_1_1, nodes};
 
 pub(super) fn describe(config: &Config) -> NodeDescription {
@@ -38,15 +38,11 @@ pub(super) fn describe(config: &Config) -> NodeDescription {
                 .child(delivered)
                 .child(deployed),
         );
-    match &config.extension {
-        Some(extension) => root.child(
-            extension
-                .clone()
-                .named(Some(nodes::EXT.into()))
-                .occurrence(Occurrence::ZeroOrOne),
-        ),
-        None => root,
+    if config.ext.is_empty() {
+        return root;
     }
+    let ext = NodeDescription::interior(nodes::EXT).occurrence(Occurrence::ZeroOrOne);
+    root.child(config.ext.iter().cloned().fold(ext, NodeDescription::child))
 }
 
 /// Whether a node comes with the object or with its parent.

@@ -7,13 +7,14 @@ mod describe;
 mod effect;
 mod inventory;
 mod phases;
+mod place;
 mod request;
 mod subject;
 mod version;
 
 pub use self::{
     components::{Components, ComponentsError},
-    config::{Config, Prompts, ReportStyle, Reporting},
+    config::{Config, Marks, Prompts, ReportStyle, Reporting},
     delivery::Sink,
     request::Request,
     subject::{Component, Package, Subject},
@@ -35,8 +36,8 @@ use dm_tree::{
 use serde::{Deserialize, Serialize};
 
 use self::{
-    inventory::{Branch, Place},
     phases::Phase,
+    place::{Branch, Place},
 };
 use crate::{Operation, ResultCode, nodes};
 
@@ -410,7 +411,7 @@ impl<D: Device> Scomo<D> {
         let (place, operation) =
             Place::executed(edit.root(), node).ok_or(StatusCode::COMMAND_NOT_ALLOWED)?;
         let view = edit.view();
-        let progressing = inventory::is_progressing(&view, &place);
+        let progressing = place::is_progressing(&view, &place);
         let subject = match place.branch {
             Branch::Download | Branch::Delivered => {
                 Subject::Package(inventory::package(&view, &place, operation)?)

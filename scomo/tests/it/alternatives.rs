@@ -225,7 +225,7 @@ fn an_object_of_version_1_1_is_found_and_takes_the_reboot_leaf() -> Result {
     config.mo_id = scomo::MO_ID_1_1.into();
     config.report.alert_type = scomo::OPERATION_COMPLETE_1_1.into();
     config.report.format = "xml".into();
-    config.report.mark = false;
+    config.report.marks = None;
     each(&config, |setup| {
         setup.bench.leaves_jobs = true;
         let mut package = game();

@@ -620,8 +620,7 @@ fn vendor_nodes_stand_below_ext() {
     let interval = NodeDescription::leaf("PollingIntervalInHours", NodeFormat::Int)
         .access(Access::GET | Access::REPLACE)
         .default_value("24");
-    let mut config = config();
-    config.extension = Some(NodeDescription::interior("any").child(interval));
+    let config = config().with_vendor_node(interval);
     let tree = &mut tree(&config);
     assert_eq!(
         value(tree, "Ext/PollingIntervalInHours").as_deref(),

@@ -114,7 +114,7 @@ fn type_format_and_mark_of_a_report_are_configurable() -> Result {
     let mut config = config();
     config.report.alert_type = OPERATION_COMPLETE_1_1.into();
     config.report.format = "chr".into();
-    config.report.mark = false;
+    config.report.marks = None;
     each(&config, |setup| {
         setup.carry_out(1, Invoke::download(game(), URL, order("a")))?;
         assert_eq!(setup.codes(1)?, ("succeeded", 0, 1200));
