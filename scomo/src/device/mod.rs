@@ -438,7 +438,7 @@ impl<D: Device> Scomo<D> {
                     Operation::Deactivate
                 )
             );
-        if !idle {
+        if !idle && !progressing {
             inventory::begin(edit, &place, operation)?;
         }
         if operation.activates().is_some() {
