@@ -539,3 +539,42 @@ fn a_no_keeps_everything_behind_it_in_the_containers_around_it_from_running() {
         assert_eq!(pair.client.device.executed, ["ask sure?", "Exec ./C"]);
     }
 }
+
+/// OMA-TS-DM_Protocol, packages: a client sends no commands but its own; nothing in a container is one of them.
+#[test]
+fn nothing_in_a_container_of_a_device_is_taken() {
+    for encoding in ENCODINGS {
+        let mut pair = Scene::new(encoding).pair();
+        let request = pair.client.transmit().expect("package 1");
+        let wrapped = changed(&request, |message| {
+            let mut dev_info = message.commands.pop().expect("DevInfo");
+            if let Command::Replace(replace) = &mut dev_info {
+                replace.cmd_id = "52".into();
+            }
+            let alert = Alert {
+                cmd_id: "51".into(),
+                ..report("x")
+            };
+            let Command::Sequence(mut sequence) = sequence([alert.into(), dev_info]) else {
+                unreachable!("a Sequence was made");
+            };
+            sequence.cmd_id = "50".into();
+            message.commands.push(sequence.into());
+        });
+        let answer = pair.server.exchange(&wrapped).expect("package 2");
+        assert_eq!(
+            statuses(&message(&answer).expect("a message")),
+            [
+                "SyncHdr 200",
+                "Alert 200",
+                "Sequence 405",
+                "Alert 405",
+                "Replace 405"
+            ]
+        );
+        assert_eq!(
+            pair.server.manager.heard,
+            ["opened 1201 0", "ready", "ended Complete"]
+        );
+    }
+}
