@@ -7,6 +7,7 @@ mod properties;
 mod raw;
 mod refusals;
 mod reset;
+mod server;
 mod support;
 mod vendor;
 mod wipe_list;
