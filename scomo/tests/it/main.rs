@@ -5,6 +5,7 @@ mod checks;
 mod deferral;
 mod delivery;
 mod faults;
+mod instances;
 mod life_cycle;
 mod machine;
 mod nodes;

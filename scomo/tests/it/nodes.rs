@@ -6,30 +6,27 @@ use dm_proto::{
     session::{Execute, Origin, Verb},
 };
 use dm_tree::{
-    Acl, NodeFormat, NodeUri, Right, Tree,
-    description::{Access, NodeDescription},
+    Acl, NodeFormat, Right, Tree,
     object::{Decision, Job, JobId},
     store::Memory,
 };
 use scomo::{
-    MO_ID_1_1, Operation, ResultCode,
-    device::{
-        Component, Components, ComponentsError, Config, PackageIs, Reporting, Request, Scomo,
-    },
-    server::{AnyOutcome, Inventory, Invoke},
+    Operation, ResultCode,
+    device::{Component, Config, PackageIs, Reporting, Request, Scomo},
+    server::Invoke,
 };
 
 use crate::support::{Car, Result, URL, config, each, game, order, uri};
 
 /// An object without an agent.
-fn tree_at(root: &str, config: &Config, car: &Car) -> Tree {
+pub(crate) fn tree_at(root: &str, config: &Config, car: &Car) -> Tree {
     let mut tree = Tree::new(Box::new(Memory::default())).at(1);
     let object = Scomo::new(car.clone(), config.clone());
     tree.mount(uri(root), Box::new(object)).expect("mounted");
     tree
 }
 
-fn tree(config: &Config) -> Tree {
+pub(crate) fn tree(config: &Config) -> Tree {
     tree_at("./SCOMO", config, &Car::default())
 }
 
@@ -43,7 +40,13 @@ fn origin() -> Origin {
 }
 
 /// The status of a command on `path` below the root.
-fn status(tree: &mut Tree, server: &str, verb: Verb, path: &str, data: Option<&str>) -> u16 {
+pub(crate) fn status(
+    tree: &mut Tree,
+    server: &str,
+    verb: Verb,
+    path: &str,
+    data: Option<&str>,
+) -> u16 {
     let mut item = Item::for_target(format!("./SCOMO{path}"));
     item.data = data.map(Data::from);
     if data.is_none() && verb == Verb::Add {
@@ -63,7 +66,7 @@ fn job(server: &str, path: &str) -> Job {
 }
 
 /// The status with which an Exec is refused, or 202.
-fn exec(tree: &mut Tree, server: &str, path: &str) -> u16 {
+pub(crate) fn exec(tree: &mut Tree, server: &str, path: &str) -> u16 {
     let mut transaction = tree.begin(1);
     match transaction.decide(&mut job(server, path)) {
         Decision::Refuse(status) => status.as_u16(),
@@ -71,7 +74,7 @@ fn exec(tree: &mut Tree, server: &str, path: &str) -> u16 {
     }
 }
 
-fn value(tree: &Tree, path: &str) -> Option<String> {
+pub(crate) fn value(tree: &Tree, path: &str) -> Option<String> {
     let text = tree.view().text(&uri(&format!("./SCOMO/{path}"))).ok()?;
     Some(text.to_string())
 }
@@ -86,7 +89,7 @@ fn children(tree: &Tree, path: &str) -> Vec<String> {
 }
 
 /// A tree in which servers have added a package to each branch, and the device a component.
-fn filled(config: Config) -> Tree {
+pub(crate) fn filled(config: Config) -> Tree {
     let mut tree = tree(&config.with_components([Component::new("c").with_version("1")]));
     for (path, data) in [
         ("/Download/d", None),
@@ -503,130 +506,16 @@ fn who_creates_a_package_without_the_right_to_replace_keeps_exec_and_get() {
     assert_eq!(exec(&mut tree, "srv1", primitive), 202);
 }
 
-// ---- 1.1 and several instances --------------------------------------------------------------------
-
 #[test]
-fn reboot_is_a_leaf_of_1_1_that_goes_with_the_package() -> Result {
-    let mut later = config();
-    later.mo_id = MO_ID_1_1.into();
-    for (config, expected) in [(config(), 405), (later.clone(), 200)] {
-        let tree = &mut filled(config);
-        for path in ["/Download/d/Reboot", "/Inventory/Delivered/p/Reboot"] {
-            assert_eq!(
-                status(tree, "srv1", Verb::Add, path, Some("after")),
-                expected
-            );
-        }
+fn a_primitive_that_waits_leaves_the_status_of_the_one_that_runs() {
+    let mut tree = filled(config());
+    for primitive in ["Activate", "Remove"] {
+        let path = format!("Inventory/Deployed/c/Operations/{primitive}");
+        let mut transaction = tree.begin(1);
+        let decision = transaction.decide(&mut job("srv1", &path));
+        assert_eq!(decision, Decision::Accept);
+        transaction.commit().expect("committed");
+        let status = value(&tree, "Inventory/Deployed/c/Status");
+        assert_eq!(status.as_deref(), Some("50"), "{primitive}");
     }
-    each(&later, |setup| {
-        let mut package = game();
-        package.reboot = Some("before".into());
-        setup.carry_out(1, Invoke::download(package, URL, order("a")))?;
-        assert_eq!(setup.codes(1)?, ("succeeded", 0, 1200));
-        assert_eq!(setup.value("Inventory/Delivered/game/Reboot")?, "before");
-        Ok(())
-    })
-}
-
-#[test]
-fn several_objects_share_a_tree_if_none_is_below_another() {
-    let cars = [Car::default(), Car::default()];
-    let mut tree = tree_at("./SCOMO", &config(), &cars[0]);
-    let mount = |tree: &mut Tree, root: &str| {
-        let object = Scomo::new(cars[1].clone(), config());
-        tree.mount(uri(root), Box::new(object))
-    };
-    mount(&mut tree, "./Maps/SCOMO").expect("a root of its own");
-    for overlapping in ["./SCOMO/Download/x", "./Maps", "./SCOMO"] {
-        assert!(mount(&mut tree, overlapping).is_err(), "{overlapping}");
-    }
-    // A name that begins alike is another name.
-    mount(&mut tree, "./SCOMO2").expect("a root of its own");
-    assert_eq!(
-        status(&mut tree, "srv1", Verb::Add, "/Download/d", None),
-        200
-    );
-    for (root, expected) in [("./SCOMO", 1), ("./Maps/SCOMO", 0), ("./SCOMO2", 0)] {
-        let download = NodeUri::parse(&format!("{root}/Download")).expect("a uri");
-        let packages = tree.view().children(&download).expect("mounted");
-        assert_eq!(packages.len(), expected, "{root}");
-    }
-}
-
-// ---- what the device changes itself ---------------------------------------------------------------
-
-#[test]
-fn what_comes_and_goes_on_the_device_is_in_the_inventory() -> Result {
-    let config = config();
-    each(&config, |setup| {
-        setup.carry_out(1, Invoke::download_install(game(), URL, order("a")))?;
-        let components = Components::of(uri("./SCOMO"), config.clone());
-        let agent = setup.bench.agent()?;
-        let mut radio = Component::new("radio").named("Radio").with_version("5");
-        radio.active = true;
-        components.put(agent, &radio, 2).expect("put");
-        assert_eq!(components.remove(agent, "game.lib", 3).ok(), Some(true));
-        assert_eq!(components.remove(agent, "game.lib", 3).ok(), Some(false));
-        let there = components.all(agent).expect("read");
-        let ids: Vec<_> = there
-            .iter()
-            .map(|component| component.id.as_str())
-            .collect();
-        assert_eq!(ids, ["game.app", "radio"]);
-        let nobody = Components::of(uri("./None"), config.clone());
-        assert!(matches!(
-            nobody.all(agent),
-            Err(ComponentsError::NoObject(_))
-        ));
-        let nameless = components.put(agent, &Component::new(""), 4);
-        assert!(matches!(nameless, Err(ComponentsError::NoId)));
-
-        setup.carry_out(2, Inventory::new(order("i")))?;
-        let Some(AnyOutcome::Inventory(Ok(contents))) = setup.outcome(2)? else {
-            panic!("no inventory");
-        };
-        let seen: Vec<_> = contents
-            .deployed
-            .iter()
-            .map(|seen| seen.id.as_str())
-            .collect();
-        assert_eq!(seen, ["game.app", "radio"]);
-        setup.carry_out(3, Invoke::deactivate("radio", order("d")))?;
-        assert_eq!(setup.codes(3)?, ("succeeded", 0, 1200));
-        // The last component of a package that is kept.
-        let agent = setup.bench.agent()?;
-        components.remove(agent, "game.app", 5).expect("removed");
-        assert_eq!(setup.value("Inventory/Delivered/game/State")?, "10");
-        Ok(())
-    })
-}
-
-#[test]
-fn the_device_leaves_alone_what_a_job_is_on() -> Result {
-    let config = config().with_components([Component::new("nav")]);
-    each(&config, |setup| {
-        setup.car.puts_off([scomo::device::Cause::Other]);
-        setup.carry_out(1, Invoke::activate("nav", order("a")))?;
-        let components = Components::of(uri("./SCOMO"), config.clone());
-        let agent = setup.bench.agent()?;
-        let removed = components.remove(agent, "nav", 2);
-        assert!(matches!(removed, Err(ComponentsError::Busy(_))));
-        Ok(())
-    })
-}
-
-#[test]
-fn vendor_nodes_stand_below_ext() {
-    let interval = NodeDescription::leaf("PollingIntervalInHours", NodeFormat::Int)
-        .access(Access::GET | Access::REPLACE)
-        .default_value("24");
-    let config = config().with_vendor_node(interval);
-    let tree = &mut tree(&config);
-    assert_eq!(
-        value(tree, "Ext/PollingIntervalInHours").as_deref(),
-        Some("24")
-    );
-    let path = "/Ext/PollingIntervalInHours";
-    assert_eq!(status(tree, "srv1", Verb::Replace, path, Some("0")), 200);
-    assert_eq!(exec(tree, "srv1", "Ext/PollingIntervalInHours"), 405);
 }
