@@ -8,6 +8,7 @@ use alloc::{boxed::Box, sync::Arc};
 use super::{
     Transmit,
     error::{Incompatibility, Misbehaviour, SessionError},
+    imprint::Imprint,
 };
 use crate::{
     Secret, StatusCode, Text,
@@ -192,8 +193,7 @@ fn nonce_of(status: &Status) -> Option<Nonce> {
 pub(super) struct Evidence<'m> {
     pub(super) cred: Option<&'m Cred>,
     pub(super) mac: &'m Mac,
-    /// MD5 of the octets.
-    pub(super) digest: &'m md5::Digest,
+    pub(super) imprint: &'m Imprint,
 }
 
 impl Evidence<'_> {
@@ -279,8 +279,8 @@ impl Check {
         let may_sign = self.signed || !self.authenticated && admits(Scheme::Hmac);
         let names = [Some(credentials.name.as_str()), other_name];
         let code = match evidence {
-            Evidence { mac, digest, .. } if may_sign && mac.is_present() => {
-                if self.is_signed(mac, digest, credentials, &names) {
+            Evidence { mac, imprint, .. } if may_sign && mac.is_present() => {
+                if self.is_signed(mac, &imprint.digest(), credentials, &names) {
                     self.signed = true;
                     self.accept();
                     return Verdict::plain(StatusCode::OK, Scheme::Hmac);

@@ -377,7 +377,7 @@ impl ServerSession {
             mut message,
             encoding,
             mac,
-            digest,
+            imprint,
             ..
         } = received;
         self.state.link.encoding = encoding;
@@ -396,7 +396,7 @@ impl ServerSession {
         let evidence = Evidence {
             cred: message.header.cred.as_deref(),
             mac: &mac,
-            digest: &digest,
+            imprint: &imprint,
         };
         let client = &self.account.client;
         let mut verdict = self
@@ -432,10 +432,11 @@ impl ServerSession {
         self.take_header(&message.commands)?;
         let assembled = self.assemble(&mut message);
         self.open(&message);
-        self.take_answers(&message.commands);
         self.state.replies = Reply::to_all(&message.commands, &assembled.decided);
         self.state.broken = assembled.broken;
-        if is_abort(&message) {
+        let (is_abort, is_final) = (is_abort(&message), message.is_final);
+        self.take_answers(message.commands);
+        if is_abort {
             // What else is in it is not looked at any more.
             self.state
                 .replies
@@ -444,7 +445,7 @@ impl ServerSession {
             self.state.phase = Phase::Leaving(Ending::AbortedByPeer);
             return Ok(());
         }
-        if message.is_final {
+        if is_final {
             let open = self.state.sent.close_package();
             self.tell_no_status(open);
         }
@@ -530,11 +531,12 @@ impl ServerSession {
     }
 
     /// Takes statuses and results.
-    fn take_answers(&mut self, commands: &[Command]) {
+    fn take_answers(&mut self, commands: Vec<Command>) {
         for command in commands {
             match command {
                 Command::Status(status) if status.cmd_ref != "0" => self.take_status(status),
-                Command::Results(results) if !is_too_large(command) => self.take_results(results),
+                Command::Results(_) if is_too_large(&command) => {}
+                Command::Results(results) => self.take_results(results),
                 Command::Alert(alert) if alert.code == Some(AlertCode::NO_END_OF_DATA) => {
                     self.drop_object();
                 }
@@ -655,8 +657,8 @@ impl ServerSession {
             || self.state.link.is_of_chunk(status)
     }
 
-    fn take_status(&mut self, status: &Status) {
-        match self.state.link.chunk_answered(status) {
+    fn take_status(&mut self, status: Status) {
+        match self.state.link.chunk_answered(&status) {
             None => {}
             Some(None) => return,
             Some(Some((parcel, code))) => {
@@ -678,28 +680,25 @@ impl ServerSession {
                 extra,
             });
         };
-        let (first, others) = match status.target_refs.split_first() {
-            Some((first, others)) => (Some(first.clone()), others),
-            None => (target, &[][..]),
-        };
-        tell(first, status.items.clone(), status.extra.clone());
+        let mut target_refs = status.target_refs.into_iter();
+        tell(target_refs.next().or(target), status.items, status.extra);
         // Not the items again: thousands of both would be millions of copies.
-        for target_ref in others {
-            tell(Some(target_ref.clone()), Vec::new(), Extra::NONE);
+        for target_ref in target_refs {
+            tell(Some(target_ref), Vec::new(), Extra::NONE);
         }
     }
 
-    fn take_results(&mut self, results: &Results) {
+    fn take_results(&mut self, results: Results) {
         // Nothing but a chunk was in it.
         if results.items.is_empty() {
             return;
         }
-        let Some((tag, part)) = part_of(&self.state.sent, results) else {
+        let Some((tag, part)) = part_of(&self.state.sent, &results) else {
             return;
         };
         self.state
             .notices
-            .push_back(Notice::Results(tag, part, items_of(results.clone())));
+            .push_back(Notice::Results(tag, part, items_of(results)));
     }
 
     fn tell_no_status(&mut self, parts: Vec<Part>) {
@@ -830,7 +829,7 @@ impl ServerSession {
             cred,
             max_msg_size: self.config.max_msg_size,
             max_obj_size: self.config.max_obj_size,
-            versions: self.config.versions.clone(),
+            versions: self.state.link.versions_to_tell(&self.config.versions),
         }
     }
 
@@ -862,10 +861,7 @@ impl ServerSession {
 /// The command that results are for.
 fn part_of(sent: &Pending, results: &Results) -> Option<Part> {
     // OMA-TS-DM_RepPro, `Results`: references that are missing mean 1.
-    let number = |text: &str| match text.trim().is_empty() {
-        true => Some(1),
-        false => reference(text),
-    };
+    let number = |text: &str| reference(text).or_else(|| text.trim().is_empty().then_some(1));
     let msg_ref = results
         .msg_ref
         .as_ref()

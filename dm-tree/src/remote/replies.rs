@@ -19,10 +19,18 @@ pub(super) struct Replies {
     results: Vec<(u16, Item)>,
     /// Why a command was not sent, if one was not.
     not_sent: Option<NotSent>,
+    /// The refusals that the device itself gave, of those that a command that was not sent gets too.
+    #[serde(default)]
+    refusals: Vec<StatusCode>,
     /// Octets of data kept.
     octets: usize,
 }
 
+/// The refusals that stand for a command that was not sent.
+const CONFUSABLE: [StatusCode; 2] = [
+    NotSent::TooLarge.status_code(),
+    NotSent::NotEncodable.status_code(),
+];
 /// Statuses kept; an operation sends far fewer commands.
 const STATUSES: usize = 8192;
 /// Items of results kept; a tree that an operation reads has far fewer nodes.
@@ -50,6 +58,9 @@ impl Replies {
             } => {
                 if self.statuses.len() < STATUSES {
                     self.statuses.push((command, part, status));
+                }
+                if CONFUSABLE.contains(&status) && !self.refusals.contains(&status) {
+                    self.refusals.push(status);
                 }
             }
             // To who only wants to know whether it was done, it is a refusal.
@@ -85,6 +96,15 @@ impl Replies {
     /// Why a command was not sent, if one was not.
     pub(super) fn not_sent(&self) -> Option<NotSent> {
         self.not_sent
+    }
+
+    /// Why a command was not sent, if that is what a refusal with this code stands for: the device itself has
+    /// not said so of another command.
+    pub(super) fn not_sent_as(&self, code: StatusCode) -> Option<NotSent> {
+        let is_meant = |reason: &NotSent| reason.status_code() == code;
+        self.not_sent
+            .filter(is_meant)
+            .filter(|_| !self.refusals.contains(&code))
     }
 
     /// Whether any part inside a command has a status.

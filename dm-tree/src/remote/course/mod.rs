@@ -525,15 +525,15 @@ impl<S: Script> Course<S> {
     }
 
     fn end(&mut self, ended: Ended) {
-        let ended = match (ended, self.replies.not_sent()) {
+        let not_sent = match &ended {
+            Ended::Refused(code) => self.replies.not_sent_as(*code),
+            _ => None,
+        };
+        let ended = match not_sent {
             // An Exec of before may have arrived.
-            (Ended::Refused(code), Some(reason)) if code == reason.status_code() => {
-                match self.executed && self.attempts > 0 {
-                    true => Ended::Unknown,
-                    false => Ended::NotSent(reason),
-                }
-            }
-            (ended, _) => ended,
+            Some(_) if self.executed && self.attempts > 0 => Ended::Unknown,
+            Some(reason) => Ended::NotSent(reason),
+            None => ended,
         };
         self.conclude(Conclusion::Ended(ended));
     }

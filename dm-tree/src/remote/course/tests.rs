@@ -299,6 +299,20 @@ fn what_cannot_be_sent_is_told_apart_from_what_the_device_refuses() {
 }
 
 #[test]
+fn a_refusal_of_the_device_is_not_taken_for_another_command_that_was_not_sent() {
+    let mut run = Run::found(vec![two_values()], order());
+    assert_eq!(run.sent(), "Atomic(./O/A=true, ./O/B=false)");
+    let reason = NotSent::DoesNotFit;
+    run.course.handle(Reply::NotSent { command: 0, reason });
+    run.answered(&[]);
+    assert_eq!(run.sent(), "./O/A=true, ./O/B=false");
+    let reason = NotSent::TooLarge;
+    run.course.handle(Reply::NotSent { command: 1, reason });
+    run.answered(&[(0, 0, 413)]);
+    assert_eq!(run.ended(), Some(Ended::Refused(code(413))));
+}
+
+#[test]
 fn an_exec_that_cannot_be_sent_again_may_have_arrived_before() {
     let mut run = Run::found(vec![], order());
     assert_eq!(run.sent(), "Exec ./O/Run");
