@@ -173,8 +173,10 @@ impl Proof {
             .ok_or(SessionError::Refused)?;
         let scheme = Scheme::from_type_name(&asked)
             .filter(|scheme| terms.schemes.admits(*scheme, credentials.scheme))
-            // Who signs goes on signing.
+            // Who signs goes on signing. OMA-TS-DM_Protocol, authentication: nor does the type change in a
+            // session once one was accepted.
             .filter(|scheme| !self.signed || *scheme == Scheme::Hmac)
+            .filter(|scheme| !self.accepted || *scheme == self.scheme)
             .ok_or(Incompatibility::Scheme(asked))?;
         self.scheme = scheme;
         self.accepted = false;
