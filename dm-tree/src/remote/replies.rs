@@ -9,7 +9,7 @@ use dm_proto::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::Reply;
+use super::{Ended, Reply};
 
 /// What came back for the commands in flight. Bounded: what a device sends beyond the bounds is dropped,
 /// and counts as not sent.
@@ -17,20 +17,12 @@ use super::Reply;
 pub(super) struct Replies {
     statuses: Vec<(u16, u32, StatusCode)>,
     results: Vec<(u16, Item)>,
-    /// Why a command was not sent, if one was not.
-    not_sent: Option<NotSent>,
-    /// The refusals that the device itself gave, of those that a command that was not sent gets too.
-    #[serde(default)]
-    refusals: Vec<StatusCode>,
+    /// The commands that were not sent, and why: a device may answer with the same status.
+    not_sent: Vec<(u16, NotSent)>,
     /// Octets of data kept.
     octets: usize,
 }
 
-/// The refusals that stand for a command that was not sent.
-const CONFUSABLE: [StatusCode; 2] = [
-    NotSent::TooLarge.status_code(),
-    NotSent::NotEncodable.status_code(),
-];
 /// Statuses kept; an operation sends far fewer commands.
 const STATUSES: usize = 8192;
 /// Items of results kept; a tree that an operation reads has far fewer nodes.
@@ -59,16 +51,13 @@ impl Replies {
                 if self.statuses.len() < STATUSES {
                     self.statuses.push((command, part, status));
                 }
-                if CONFUSABLE.contains(&status) && !self.refusals.contains(&status) {
-                    self.refusals.push(status);
-                }
             }
             // To who only wants to know whether it was done, it is a refusal.
             Reply::NotSent { command, reason } => {
                 if self.statuses.len() < STATUSES {
                     self.statuses.push((command, 0, reason.status_code()));
+                    self.not_sent.push((command, reason));
                 }
-                self.not_sent = Some(reason);
             }
             Reply::Results { command, items, .. } => {
                 for item in items {
@@ -93,18 +82,20 @@ impl Replies {
             .map(|(_, _, status)| *status)
     }
 
-    /// Why a command was not sent, if one was not.
-    pub(super) fn not_sent(&self) -> Option<NotSent> {
+    /// Why a command was not sent, if it was not.
+    pub(super) fn not_sent(&self, command: u16) -> Option<NotSent> {
         self.not_sent
+            .iter()
+            .find(|(c, _)| *c == command)
+            .map(|(_, reason)| *reason)
     }
 
-    /// Why a command was not sent, if that is what a refusal with this code stands for: the device itself has
-    /// not said so of another command.
-    pub(super) fn not_sent_as(&self, code: StatusCode) -> Option<NotSent> {
-        let is_meant = |reason: &NotSent| reason.status_code() == code;
-        self.not_sent
-            .filter(is_meant)
-            .filter(|_| !self.refusals.contains(&code))
+    /// What a command ended in that has this status and did not succeed.
+    pub(super) fn refused(&self, command: u16, status: StatusCode) -> Ended {
+        match self.not_sent(command) {
+            Some(reason) => Ended::NotSent(reason),
+            None => Ended::Refused(status),
+        }
     }
 
     /// Whether any part inside a command has a status.
@@ -112,6 +103,13 @@ impl Replies {
         self.statuses
             .iter()
             .any(|(c, part, _)| *c == command && *part > 0)
+    }
+
+    /// Whether the device took any command.
+    pub(super) fn any_success(&self) -> bool {
+        self.statuses
+            .iter()
+            .any(|(_, part, status)| *part == 0 && status.is_success())
     }
 
     /// The items that a command asked for.
