@@ -644,7 +644,7 @@ mod tests {
         }
         let changed = Message::read(
             &format!("{PROVISIONING}; SEC=3"),
-            octets(&DOCUMENT.replace("7073", "7074")),
+            octets(&DOCUMENT.replace("773700", "773800")),
         );
         assert_eq!(
             changed
