@@ -693,8 +693,8 @@ mod tests {
         let Ok(Content::Objects(objects)) = authentic.content(&Limits::DEFAULT) else {
             panic!("there is an object");
         };
-        assert_eq!(objects.len(), 1);
-        assert_eq!(objects[0].octets, &b"\x03\x00\x00\x6a"[..]);
+        let octets: Vec<_> = objects.into_iter().map(|object| object.octets).collect();
+        assert_eq!(octets, [&b"\x03\x00\x00\x6a"[..]]);
         let commands = authentic.commands(&Limits::DEFAULT).expect("commands");
         assert_eq!(commands.len(), 2);
         assert_eq!(

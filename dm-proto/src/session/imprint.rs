@@ -67,9 +67,12 @@ mod tests {
         let octets = Imprint::Octets(Bytes::from_static(b"message"));
         let digest = Imprint::Digest(octets.digest());
         let other = Imprint::Octets(Bytes::from_static(b"Message"));
-        assert!(octets == digest && digest == octets && octets == octets.clone());
-        assert!(octets != other && digest != other);
-        assert!(octets != Imprint::NONE);
+        assert_eq!(octets, digest);
+        assert_eq!(digest, octets);
+        assert_eq!(octets, octets.clone());
+        assert_ne!(octets, other);
+        assert_ne!(digest, other);
+        assert_ne!(octets, Imprint::NONE);
     }
 
     #[test]
