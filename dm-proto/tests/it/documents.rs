@@ -598,7 +598,9 @@ fn a_document_that_cannot_be_read_stays_octets_and_is_listed() {
         assert!(
             matches!(
                 refused,
-                Err(DecodeErrorKind::Strict(ToleranceKind::UnreadableDocument { .. }))
+                Err(DecodeErrorKind::Strict(
+                    ToleranceKind::UnreadableDocument { .. }
+                ))
             ),
             "{refused:?}"
         );
