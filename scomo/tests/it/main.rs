@@ -10,5 +10,6 @@ mod life_cycle;
 mod machine;
 mod nodes;
 mod reports;
+mod server;
 mod server_interactions;
 mod support;
