@@ -178,6 +178,28 @@ pub(crate) trait Sink {
     /// Writes an element of the table that holds these digits, and has no attributes.
     fn digits(&mut self, element: Element, digits: &[u8]) -> SinkResult;
 
+    /// As [`digits`](Self::digits), for a number of three.
+    #[inline(always)]
+    fn three_digits(&mut self, element: Element, digits: [u8; 3]) -> SinkResult {
+        self.digits(element, &digits)
+    }
+
+    /// Begins an element of the table with another of its page that holds text. Neither has attributes.
+    #[inline(always)]
+    fn start_with(&mut self, outer: Element, inner: Element, text: &str) -> SinkResult {
+        self.start(outer);
+        self.leaf(inner, text)
+    }
+
+    /// Begins an element of the table with two more of its page, one in the other, that holds text. None
+    /// has attributes.
+    #[inline(always)]
+    fn start_around(&mut self, tags: [Element; 3], text: &str) -> SinkResult {
+        let [outer, middle, inner] = tags;
+        self.start(outer);
+        self.around(middle, inner, text)
+    }
+
     /// Writes an element of the table around another of its page that holds text. Neither has attributes.
     #[inline(always)]
     fn around(&mut self, outer: Element, inner: Element, text: &str) -> SinkResult {

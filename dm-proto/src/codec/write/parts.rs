@@ -192,11 +192,11 @@ impl<'m, S: Sink> Grammar<'m, '_, S> {
     pub(super) fn item(&mut self, item: &'m Item, command_meta: Option<&Meta>) -> Result {
         let extra = &item.extra;
         let transfer = Transfer::of::<S>(item, command_meta);
-        self.start(Element::Item, "", extra)?;
-        if let Some(target) = &item.target {
+        let [target, source] = self.start_item(item)?;
+        if let Some(target) = target {
             self.location(Element::Target, target)?;
         }
-        if let Some(source) = &item.source {
+        if let Some(source) = source {
             self.location(Element::Source, source)?;
         }
         if let Some(uri) = &item.source_parent {
@@ -211,6 +211,28 @@ impl<'m, S: Sink> Grammar<'m, '_, S> {
         }
         self.flag(Element::MoreData, item.more_data, extra)?;
         self.end(Element::Item, extra)
+    }
+
+    /// Begins an `Item` with the first of its addresses, as most have one, or without; they come back
+    /// without what was written.
+    #[inline(always)]
+    fn start_item(&mut self, item: &'m Item) -> Result<[Option<&'m Location>; 2]> {
+        let both = [item.target.as_ref(), item.source.as_ref()];
+        let (element, first, rest) = match both {
+            [Some(target), source] => (Element::Target, target, [None, source]),
+            [None, Some(source)] => (Element::Source, source, [None, None]),
+            [None, None] => {
+                self.start(Element::Item, "", &item.extra)?;
+                return Ok(both);
+            }
+        };
+        if item.extra.is_empty() && first.extra.is_empty() && first.loc_name.is_none() {
+            let tags = [Element::Item, element, Element::LocUri];
+            self.sink.start_around(tags, first.loc_uri.as_str())?;
+            return Ok(rest);
+        }
+        self.start(Element::Item, "", &item.extra)?;
+        Ok(both)
     }
 
     fn data(&mut self, data: &Data, transfer: Transfer, extra: &Extra) -> Result {
