@@ -210,14 +210,13 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes elements, each in the one before; the last holds text, which these octets are, and that many
-    /// of them end.
+    /// Writes elements of these tags, with content, each in the one before; the last holds text, which
+    /// these octets are, and that many of them end.
     fn nested<const TAGS: usize, const ENDS: usize>(
         &mut self,
-        tags: [Element; TAGS],
+        tags: [u8; TAGS],
         text: &[u8],
     ) -> Result {
-        let tags = tags.map(|element| element.token() | token::CONTENT);
         // What is short is put together from its two ends, which meet or overlap: a copy of known length
         // takes a few instructions, one of any length a call.
         if let Some(room) = self.body.room::<SHORT>()
@@ -334,48 +333,47 @@ impl Sink for Writer {
     #[inline(always)]
     fn leaf(&mut self, element: Element, text: &str) -> Result {
         self.enter(element);
-        self.nested::<1, 1>([element], text.as_bytes())
+        self.nested::<1, 1>([tag(element)], text.as_bytes())
     }
 
     #[inline]
     fn digits(&mut self, element: Element, digits: &[u8]) -> Result {
         self.enter(element);
-        self.nested::<1, 1>([element], digits)
+        self.nested::<1, 1>([tag(element)], digits)
     }
 
     #[inline(always)]
     fn three_digits(&mut self, element: Element, digits: [u8; 3]) -> Result {
         self.enter(element);
         let [a, b, c] = digits;
-        let content = element.token() | token::CONTENT;
-        let octets = [content, token::STR_I, a, b, c, 0, token::END, 0];
+        let octets = [tag(element), token::STR_I, a, b, c, 0, token::END, 0];
         match self.body.room() {
             Some(room) => {
                 *room = octets;
                 self.body.advance(7);
                 Ok(())
             }
-            None => self.nested::<1, 1>([element], &digits),
+            None => self.nested::<1, 1>([tag(element)], &digits),
         }
     }
 
     #[inline(always)]
     fn around(&mut self, outer: Element, inner: Element, text: &str) -> Result {
         self.enter(outer);
-        self.nested::<2, 2>([outer, inner], text.as_bytes())
+        self.nested::<2, 2>([tag(outer), tag(inner)], text.as_bytes())
     }
 
     #[inline(always)]
     fn start_with(&mut self, outer: Element, inner: Element, text: &str) -> Result {
         self.enter(outer);
-        self.nested::<2, 1>([outer, inner], text.as_bytes())
+        self.nested::<2, 1>([tag(outer), tag(inner)], text.as_bytes())
     }
 
     #[inline(always)]
-    fn start_around(&mut self, tags: [Element; 3], text: &str) -> Result {
-        let [outer, ..] = tags;
+    fn start_around(&mut self, elements: [Element; 3], text: &str) -> Result {
+        let [outer, middle, inner] = elements;
         self.enter(outer);
-        self.nested::<3, 2>(tags, text.as_bytes())
+        self.nested::<3, 2>([tag(outer), tag(middle), tag(inner)], text.as_bytes())
     }
 
     #[inline]
@@ -495,6 +493,12 @@ impl Sink for Writer {
     fn can_hold(_: &str) -> bool {
         true
     }
+}
+
+/// The tag of an element that has content.
+#[inline(always)]
+fn tag(element: Element) -> u8 {
+    element.token() | token::CONTENT
 }
 
 /// A length that no body has.

@@ -158,7 +158,10 @@ impl<'m, 's, S: Sink> Grammar<'m, 's, S> {
 
     #[inline(always)]
     fn optional(&mut self, element: Element, text: Option<&Text>, extra: &Extra) -> Result {
-        text.map_or(Ok(()), |text| self.text(element, text, extra))
+        match text {
+            Some(text) => self.text(element, text, extra),
+            None => Ok(()),
+        }
     }
 
     /// Writes an element for each text; the foreign attributes kept for them stand on the first.
