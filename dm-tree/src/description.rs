@@ -212,8 +212,8 @@ impl NodeDescription {
         self
     }
 
-    /// The same, open: below it there may be any nodes, of any format, with every command but Exec.
-    /// For `Ext` and `Bearer` subtrees, which the standard objects leave to vendors.
+    /// The same, open: below it there may be any nodes beside those that are described, of any format, with
+    /// every command but Exec. For `Ext` and `Bearer` subtrees, which the standard objects leave to vendors.
     #[must_use]
     pub fn open(mut self) -> Self {
         self.open = true;
@@ -450,10 +450,16 @@ impl NodeDescription {
         self.children.iter().find(is_named).or_else(placeholder)
     }
 
+    /// Adds a child that a document describes. What is described is not any more whatever a server likes,
+    /// unless an Add could be for nothing else: not for the node itself, nor for a child of its.
     pub(crate) fn push_child(&mut self, child: Self) {
         self.children.push(child);
-        // What is described is not any more whatever a server likes.
-        self.open = false;
+        self.open = self.supports(Access::ADD) && self.has_fixed_children();
+    }
+
+    /// Whether it is permanent and all its children are, so that a server can add none of them.
+    pub(crate) fn has_fixed_children(&self) -> bool {
+        self.is_permanent() && self.children.iter().all(Self::comes_with_parent)
     }
 
     /// The description at a path of names, where anything may stand for a placeholder.
@@ -514,8 +520,8 @@ impl NodeDescription {
                 .any(|known| essence(known) == essence(type_))
     }
 
-    /// Whether the node is created when the object is mounted. What may be missing at first is
-    /// described as dynamic, without Add.
+    /// Whether the node is created with its parent: when the object is mounted, or when a server adds a
+    /// dynamic node above it. What may be missing at first is described as dynamic, without Add.
     pub(crate) fn comes_with_parent(&self) -> bool {
         self.is_permanent() && self.name.is_some()
     }

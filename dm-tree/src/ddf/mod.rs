@@ -107,8 +107,10 @@ impl Ddf {
 
     /// Writes the document as version 1.2. Deterministic; reading it gives the same.
     ///
-    /// What the framework has no form for: a subtree that is [open](NodeDescription::open) and has
-    /// children. These are written, and that there may be others is not.
+    /// The framework says of a node whether something may be added below it, and not what. So a permanent
+    /// node with Add whose described children are all permanent is [open](NodeDescription::open), when read
+    /// as when written: nothing else could be added. What it has no form for is a subtree that is open and has
+    /// dynamic children: these are written, and that there may be others is not.
     ///
     /// # Errors
     ///

@@ -82,6 +82,38 @@ fn what_is_written_reads_the_same_in_both_encodings() {
 }
 
 #[test]
+fn what_is_open_may_have_children_that_are_described() {
+    let fixed = || NodeDescription::leaf("Known", NodeFormat::Int);
+    let open = NodeDescription::interior("Ext").child(fixed()).open();
+    let ddf = Ddf::of([(NodeUri::parse("./Ext").unwrap(), open)]);
+    for encoding in [Encoding::Xml, Encoding::Wbxml] {
+        let octets = ddf.write(encoding).unwrap();
+        let again = Ddf::read(encoding, &octets, &Ddf::limits()).unwrap();
+        assert_eq!(again, ddf, "{encoding}");
+        let add = |uri: &str| again.check(Verb::Add, &Item::for_target(uri).with_data("v"));
+        assert_eq!(add("./Ext/Known"), Err(StatusCode::COMMAND_NOT_ALLOWED));
+        assert_eq!(add("./Ext/other"), Ok(()));
+    }
+    // An Add that nothing can be meant by is not written: it would open the node.
+    let closed = NodeDescription::interior("N")
+        .access(Access::GET | Access::ADD)
+        .child(fixed());
+    let ddf = Ddf::of([(NodeUri::parse("./N").unwrap(), closed)]);
+    let octets = ddf.write(Encoding::Xml).unwrap();
+    let again = Ddf::read(Encoding::Xml, &octets, &Ddf::limits()).unwrap();
+    assert!(!again.objects[0].description.is_open());
+    // What is dynamic may be what the Add is for.
+    let either = NodeDescription::interior("N")
+        .access(Access::GET | Access::ADD)
+        .child(fixed().dynamic());
+    let ddf = Ddf::of([(NodeUri::parse("./N").unwrap(), either)]);
+    let octets = ddf.write(Encoding::Xml).unwrap();
+    let again = Ddf::read(Encoding::Xml, &octets, &Ddf::limits()).unwrap();
+    assert_eq!(again, ddf);
+    assert!(!again.objects[0].description.is_open());
+}
+
+#[test]
 fn what_run_time_properties_propose_is_what_new_nodes_have() {
     let acl = crate::Acl::parse("Get=*&Replace=s").unwrap();
     let description = NodeDescription::interior("T")

@@ -131,6 +131,8 @@ pub enum Kind {
     Agent = 5,
     /// A piece of a large object that is coming in.
     Spool = 6,
+    /// Where things went that were put into the Inbox.
+    Inbox = 7,
 }
 
 /// Storage of nodes and records. All reads see the last commit.
