@@ -223,11 +223,7 @@ fn with_references(node: &TndsNode, inbox: &NodeUri, moved: &BTreeMap<Text, Node
 }
 
 /// A value that points into the Inbox, pointing to where that went; `None` for any other.
-fn pointing_there(
-    value: &str,
-    inbox: &NodeUri,
-    moved: &BTreeMap<Text, NodeUri>,
-) -> Option<String> {
+fn pointing_there(value: &str, inbox: &NodeUri, moved: &BTreeMap<Text, NodeUri>) -> Option<String> {
     let inside = value.strip_prefix(inbox.as_str())?.strip_prefix('/')?;
     let (name, rest) = match inside.find('/') {
         Some(end) => inside.split_at_checked(end)?,

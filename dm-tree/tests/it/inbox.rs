@@ -210,12 +210,19 @@ fn plain_adds_go_below_what_was_put_into_the_inbox_in_the_same_session() {
         (404, "./Inbox/y/Ref", Some("v"), None),
     ] {
         let sent = item(target, data, meta);
-        assert_eq!(status(&mut tree, "s", Verb::Add, sent), expected, "{target}");
+        assert_eq!(
+            status(&mut tree, "s", Verb::Add, sent),
+            expected,
+            "{target}"
+        );
     }
     assert_eq!(text(&tree, "./Vendor/Mail/x/Ref"), "./Vendor/Mail/x/Ext/y");
     assert_eq!(text(&tree, "./Vendor/Mail/x/Ext/y"), "v");
     // Below a document, too, whatever name the device gave it.
-    let unnamed = vec![TndsNode::interior(0, "", MAIL), TndsNode::interior(1, "Ext", "")];
+    let unnamed = vec![
+        TndsNode::interior(0, "", MAIL),
+        TndsNode::interior(1, "Ext", ""),
+    ];
     let sent = carrying("./Inbox/z", unnamed);
     assert_eq!(status(&mut tree, "s", Verb::Add, sent), 200);
     let sent = item("./Inbox/z/Ref", Some("r"), None);

@@ -480,7 +480,10 @@ fn what_the_server_may_not_write_is_refused_with_its_first_piece() {
 fn a_device_whose_dev_detail_has_no_large_objects_takes_none() {
     let mut setting = Setting::new(
         Memory::new(),
-        vec![vec![add("./Files/A", &octets(9000)), add("./Files/B", b"small")]],
+        vec![vec![
+            add("./Files/A", &octets(9000)),
+            add("./Files/B", b"small"),
+        ]],
     );
     setting.has_large_objects = false;
     let sender = setting.run();
