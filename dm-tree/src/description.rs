@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use dm_proto::Text;
 
-use crate::{Acl, Node, NodeFormat, Property, PropertySet};
+use crate::{Acl, Node, NodeFormat, Property, PropertySet, ddf::Microsoft};
 
 /// A node of the description framework, built in code. OMA-TS-DM_TND, device description framework.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,6 +24,7 @@ pub struct NodeDescription {
     properties: PropertySet,
     new_acl: Acl,
     new_title: Text,
+    microsoft: Option<Box<Microsoft>>,
 }
 
 /// The commands that a node supports, whatever the ACL says.
@@ -140,6 +141,7 @@ impl NodeDescription {
             properties: PropertySet::ALL.without(Property::Size),
             new_acl: Acl::default(),
             new_title: Text::EMPTY,
+            microsoft: None,
         }
     }
 
@@ -287,11 +289,23 @@ impl NodeDescription {
         self
     }
 
+    /// The same with what Microsoft's descriptions say beside the framework.
+    #[must_use]
+    pub fn with_microsoft(mut self, microsoft: Microsoft) -> Self {
+        self.microsoft = (microsoft != Microsoft::default()).then(|| Box::new(microsoft));
+        self
+    }
+
     /// The same under another name; `None` for a name that is chosen at run time.
     #[must_use]
     pub fn named(mut self, name: Option<Text>) -> Self {
         self.name = name;
         self
+    }
+
+    /// What Microsoft's descriptions say of it beside the framework.
+    pub fn microsoft(&self) -> Option<&Microsoft> {
+        self.microsoft.as_deref()
     }
 
     /// The commands that it supports.
@@ -560,6 +574,7 @@ pub(crate) struct Parts {
     pub(crate) properties: PropertySet,
     pub(crate) new_acl: Acl,
     pub(crate) new_title: Text,
+    pub(crate) microsoft: Option<Box<Microsoft>>,
 }
 
 impl From<Parts> for NodeDescription {
@@ -582,6 +597,7 @@ impl From<Parts> for NodeDescription {
             properties: PropertySet::NONE,
             new_acl: parts.new_acl,
             new_title: parts.new_title,
+            microsoft: parts.microsoft,
         }
         .properties(parts.properties)
     }

@@ -202,7 +202,15 @@ const MICROSOFT: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\
     <Node><NodeName>DesktopImageUrl</NodeName><DFProperties><AccessType><Add /><Delete /><Get />\
     <Replace /></AccessType><DFFormat><chr /></DFFormat><Occurrence><ZeroOrOne /></Occurrence>\
     <Scope><Dynamic /></Scope><DFType><MIME /></DFType>\
-    <MSFT:AllowedValues ValueType=\"None\"></MSFT:AllowedValues></DFProperties></Node></Node></MgmtTree>";
+    <MSFT:AllowedValues ValueType=\"ENUM\"><MSFT:Enum><MSFT:Value>http://x</MSFT:Value>\
+    <MSFT:ValueDescription>a &lt; b</MSFT:ValueDescription></MSFT:Enum><MSFT:Enum><MSFT:Value>http://y\
+    </MSFT:Value></MSFT:Enum><MSFT:List Delimiter=\";\" /></MSFT:AllowedValues>\
+    <MSFT:GpMapping GpEnglishName=\"Image\" GpAreaPath=\"Desktop\" /><MSFT:AtomicRequired />\
+    <MSFT:DependencyBehavior><MSFT:DependencyGroup FriendlyId=\"g\">\
+    <MSFT:Dependency Type=\"Not\"><MSFT:DependencyUri>./Vendor/MSFT/On</MSFT:DependencyUri>\
+    <MSFT:DependencyAllowedValue ValueType=\"Range\"><MSFT:Value>[1-3]</MSFT:Value>\
+    </MSFT:DependencyAllowedValue></MSFT:Dependency></MSFT:DependencyGroup></MSFT:DependencyBehavior>\
+    <MSFT:New><MSFT:Value>?</MSFT:Value></MSFT:New></DFProperties></Node></Node></MgmtTree>";
 
 #[test]
 fn documents_of_microsoft_are_read() {
@@ -215,6 +223,29 @@ fn documents_of_microsoft_are_read() {
         ddf.check(Verb::Exec, &item),
         Err(StatusCode::COMMAND_NOT_ALLOWED)
     );
+    let root = &ddf.objects[0].description;
+    let applicability = root.microsoft().unwrap().applicability.as_ref().unwrap();
+    assert_eq!(applicability.builds, ["10.0.16299"]);
+    let said = root.children()[0].microsoft().unwrap();
+    let allowed = said.allowed.as_ref().unwrap();
+    assert_eq!(allowed.values[0], ("http://x".into(), "a < b".into()));
+    assert_eq!(allowed.allows("http://x;http://y"), Some(true));
+    assert_eq!(allowed.allows("http://z"), Some(false));
+    assert_eq!(said.group_policy.as_ref().unwrap().area, "Desktop");
+    assert!(said.is_atomic && said.applicability.is_none());
+    let [group] = &said.dependencies[..] else {
+        panic!("{said:?}");
+    };
+    let dependency = &group.dependencies[0];
+    assert_eq!((&*group.id, &*dependency.kind), ("g", "Not"));
+    assert_eq!(dependency.uri, "./Vendor/MSFT/On");
+    assert_eq!(dependency.allowed.allows("2"), Some(true));
+    // It goes back into a document.
+    for encoding in [Encoding::Xml, Encoding::Wbxml] {
+        let octets = ddf.write(encoding).unwrap();
+        let again = Ddf::read(encoding, &octets, &Ddf::limits()).unwrap();
+        assert_eq!(again, ddf, "{encoding}");
+    }
     let declares = MICROSOFT.replace("<?oma-dm-ddf-ver", "<!ENTITY a 'b'><?oma");
     assert!(matches!(read(&declares), Err(DocumentError::Decode(_))));
 }

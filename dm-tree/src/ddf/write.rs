@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use dm_proto::codec::Encoding;
 
-use super::Ddf;
+use super::{Ddf, microsoft};
 use crate::{
     DocumentError, NodeFormat, Property, PropertySet,
     description::{CaseSense, NodeDescription, Occurrence, Scope},
@@ -85,6 +85,9 @@ fn begin(
         Some(CaseSense::Sensitive) => choice(writer, "CaseSense", "CS"),
         Some(CaseSense::Insensitive) => choice(writer, "CaseSense", "CIS"),
         None => {}
+    }
+    if let Some(microsoft) = description.microsoft() {
+        writer.foreign(microsoft::write(microsoft));
     }
     writer.end();
     Ok(())
