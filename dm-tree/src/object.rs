@@ -33,6 +33,12 @@ pub struct Job {
     pub stage: u32,
     /// Whether it was started before and a restart came between: what was done then is not known here.
     pub resumed: bool,
+    /// How often it was put off ([`Progress::Deferred`]).
+    #[serde(skip)]
+    pub deferrals: u32,
+    /// When it was put off first: seconds since 1970, as the caller gave them.
+    #[serde(skip)]
+    pub deferred_since: Option<u64>,
 }
 
 impl Job {
@@ -49,6 +55,8 @@ impl Job {
             memo: Vec::new(),
             stage: 0,
             resumed: false,
+            deferrals: 0,
+            deferred_since: None,
         }
     }
 }
@@ -77,6 +85,10 @@ pub enum Progress {
     Stage(u32),
     /// It goes on elsewhere; the integrator calls `Agent::complete`.
     Later,
+    /// Not now: battery, memory, or a user who will not be disturbed. It stays in the queue, durable
+    /// and in its place, with all later jobs of its object behind it, until the integrator calls
+    /// `Agent::take_up`. Jobs of other objects pass.
+    Deferred,
     /// The device was reset: the agent forgets everything and sets the tree up anew. Only for a job
     /// that was decided [after the session](Decision::AfterSession): an open session is forgotten too,
     /// and its Exec never answered.
@@ -124,10 +136,13 @@ pub struct Piece<'a> {
     /// after a restart it may be less than what was taken already: then what was taken from there on
     /// comes again.
     pub offset: u64,
-    /// The octets as they were transferred: where the format is `b64`, a piece of Base64 text.
+    /// The octets. Where octets travel as Base64 text they are decoded.
     pub octets: &'a [u8],
-    /// The declared size of the value.
+    /// The declared size of the value as it is transferred: of Base64 text more than there are octets.
     pub total: u64,
+    /// Whether this is the first piece. Another may have the offset 0 too, if nothing could be decoded
+    /// before it.
+    pub first: bool,
     /// Whether this is the last piece.
     pub last: bool,
 }
@@ -190,18 +205,25 @@ pub trait ManagementObject: Send {
 
     /// Takes a piece of a large value that a server writes to a node, and that need not lie in the tree:
     /// makes it durable outside of it. `None` leaves the value to the tree; of the first piece this
-    /// decides for all of the value.
+    /// decides for all of the value. What is edited becomes durable with the message that brought the
+    /// piece.
     ///
     /// Behind the last piece the command is run with an empty value, and [`check`](Self::check) and
     /// [`changed`](Self::changed) hear of that.
-    fn stream(&self, node: &NodeUri, piece: &Piece<'_>) -> Option<Result<(), StatusCode>> {
-        let _ = (node, piece);
+    fn stream(
+        &self,
+        edit: &mut Edit<'_>,
+        node: &NodeUri,
+        piece: &Piece<'_>,
+    ) -> Option<Result<(), StatusCode>> {
+        let _ = (edit, node, piece);
         None
     }
 
-    /// The rest of a value that came as a [`stream`](Self::stream) will not come.
-    fn stream_ended(&self, node: &NodeUri) {
-        let _ = node;
+    /// The rest of a value that came as a [`stream`](Self::stream) will not come, or its command was
+    /// refused.
+    fn stream_ended(&self, edit: &mut Edit<'_>, node: &NodeUri) {
+        let _ = (edit, node);
     }
 
     /// The children of a node whose subtree is [computed](NodeDescription::computed): names, with
@@ -247,7 +269,8 @@ pub trait ManagementObject: Send {
     }
 
     /// 2. Outside any transaction, once the job is durable. Called again after a restart
-    ///    ([`Job::resumed`]) and after [`Progress::Stage`].
+    ///    ([`Job::resumed`]), after [`Progress::Stage`], and when a job is taken up again that was
+    ///    [put off](Progress::Deferred).
     fn run(&mut self, job: &Job) -> Progress {
         let _ = job;
         Progress::Done(Outcome::from(StatusCode::COMMAND_FAILED))

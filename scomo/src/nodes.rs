@@ -29,6 +29,8 @@ names! {
     DATA "Data";
     STATUS "Status";
     STATE "State";
+    EXT "Ext";
+    CONTENT "Content";
 }
 
 /// Where the object is found in the field.
@@ -36,6 +38,8 @@ pub const USUAL_ROOTS: [&str; 2] = ["./SCOMO", "./SCM"];
 
 /// Where packages are that are on the device.
 pub(crate) const DELIVERED_PATH: &str = "Inventory/Delivered";
+/// Below a delivered package: where its content is, if not in `Data`.
+pub(crate) const CONTENT_PATH: &str = "Ext/Content";
 /// Where components are.
 pub(crate) const DEPLOYED_PATH: &str = "Inventory/Deployed";
 

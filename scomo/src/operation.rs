@@ -54,6 +54,16 @@ impl Operation {
         }
     }
 
+    /// A name of its own, as `Order::offers` of a server has it: that of its node, and for the two of the
+    /// same name what they remove.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::RemovePackage => "RemovePackage",
+            Self::RemoveComponent => "RemoveComponent",
+            other => other.node_name(),
+        }
+    }
+
     /// The place, below the root, of what it works on.
     pub const fn branch(self) -> &'static str {
         match self {

@@ -425,18 +425,31 @@ mod tests {
     fn the_vectors_of_the_dm_profile_are_made() {
         // A whole message of 94 octets; what it says does not matter here.
         let body = octets(
-            "02a4016a006d6c6d71c303312e3201726303444d2f312e3201650331000100000000000000000000",
+            "02a4016a006d6c7103312e3200017203444d2f312e32000165033100015b033100016e5703687474703a2f2f7300010167\
+             5703494d45493a310001015a00014c03343039360001010100006b464b033100014f0331323031000101120101",
         );
-        for (sec, security) in [
-            ("NETWORKID", Security::Network),
-            ("USERPIN", Security::UserPin),
-            ("USERPIN_NETWORKID", Security::UserPinAndNetwork),
+        for (sec, security, mac) in [
+            (
+                "NETWORKID",
+                Security::Network,
+                "289F2307BFB6BCBE88687FAF2BE6FA6C2A8BED2E",
+            ),
+            (
+                "USERPIN",
+                Security::UserPin,
+                "ECE84C32F91059F7050A02660930FE97A28F7609",
+            ),
+            (
+                "USERPIN_NETWORKID",
+                Security::UserPinAndNetwork,
+                "3AB3863BFD97BA7F96098CADB7F8CD158871296C",
+            ),
         ] {
-            let made = Message::content_type(Kind::Management, security, &secrets(), &body)
-                .expect("a content type");
-            assert!(made.starts_with(&format!("application/vnd.syncml.dm+wbxml; SEC={sec}; MAC=")));
-            let mut message = Message::read(&made, body.clone()).expect("a message");
-            assert!(message.authenticate(&secrets()).is_ok());
+            let expected = format!("application/vnd.syncml.dm+wbxml; SEC={sec}; MAC={mac}");
+            let made = Message::content_type(Kind::Management, security, &secrets(), &body);
+            assert_eq!(made.as_ref(), Ok(&expected));
+            let mut message = Message::read(&expected, body.clone()).expect("a message");
+            assert!(message.authenticate(&secrets()).is_ok(), "{sec}");
         }
     }
 

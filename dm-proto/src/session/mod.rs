@@ -124,7 +124,7 @@ pub use self::{
     event::{Answer, ClientEvent, Execute, NotSent, Origin, Prompt, ServerEvent, UserReply, Verb},
     object::{Chunk, Source},
     received::{Headers, ReceiveError, Received},
-    refusal::refusal,
+    refusal::{refusal, refusal_of_stranger},
     saved::{Disposition, Saved},
     server::ServerSession,
 };

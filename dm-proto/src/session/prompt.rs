@@ -217,6 +217,17 @@ mod tests {
     }
 
     #[test]
+    fn choices_have_the_order_and_so_the_numbers_of_their_items() {
+        for code in [AlertCode::SINGLE_CHOICE, AlertCode::MULTIPLE_CHOICE] {
+            let alert = alert(&["DR=2", "Which?", "third", "first", "second"]);
+            let prompt = Prompt::read(code, &alert).expect("a question");
+
+            assert_eq!(prompt.text, "Which?");
+            assert_eq!(prompt.choices, ["third", "first", "second"]);
+        }
+    }
+
+    #[test]
     fn missing_items_are_412() {
         let cases: [(AlertCode, &[&str]); 4] = [
             (AlertCode::DISPLAY, &[]),

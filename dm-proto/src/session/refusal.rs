@@ -1,14 +1,15 @@
 //! Answers to messages that no session takes.
 
-use alloc::vec;
+use alloc::{boxed::Box, vec};
 
 use bytes::Bytes;
 
 use super::{Headers, Received, Transmit};
 use crate::{
-    CmdId, StatusCode,
+    CmdId, Secret, StatusCode, Text,
+    auth::{Nonce, Scheme, base64},
     codec::{self, DecodeOptions, Encoding},
-    message::{CommandName, Location, Status, SyncHdr, SyncMl},
+    message::{Chal, CommandName, Location, Meta, Status, SyncHdr, SyncMl},
 };
 
 /// The answer to a message that no session takes: a status for its header, and the end of the package. For
@@ -16,6 +17,42 @@ use crate::{
 ///
 /// `None` if the header cannot be answered, because it holds what the encoding does not.
 pub fn refusal(header: &SyncHdr, encoding: Encoding, status: StatusCode) -> Option<Transmit> {
+    refuse(header, encoding, status, None)
+}
+
+/// The answer to a message of a device that nobody knows: 401 or 407 for its header, as it has credentials or
+/// not, and a challenge with a fresh nonce, which goes with either (OMA-TS-DM_Protocol, authentication
+/// challenge). For the server's side. Whoever it is learns no more than from wrong credentials.
+///
+/// `None` if the header cannot be answered, because it holds what the encoding does not.
+pub fn refusal_of_stranger(
+    header: &SyncHdr,
+    encoding: Encoding,
+    nonce: &Nonce,
+) -> Option<Transmit> {
+    let status = match header.cred {
+        Some(_) => StatusCode::INVALID_CREDENTIALS,
+        None => StatusCode::MISSING_CREDENTIALS,
+    };
+    let meta = Meta {
+        format: Some("b64".into()),
+        type_: Scheme::Md5.type_name().map(Text::from_static),
+        next_nonce: Some(Secret::from(base64::encode(nonce.as_bytes()))),
+        ..Meta::default()
+    };
+    let chal = Chal {
+        meta,
+        ..Chal::default()
+    };
+    refuse(header, encoding, status, Some(Box::new(chal)))
+}
+
+fn refuse(
+    header: &SyncHdr,
+    encoding: Encoding,
+    status: StatusCode,
+    chal: Option<Box<Chal>>,
+) -> Option<Transmit> {
     let message = SyncMl {
         header: SyncHdr {
             ver_dtd: header.ver_dtd.clone(),
@@ -36,6 +73,7 @@ pub fn refusal(header: &SyncHdr, encoding: Encoding, status: StatusCode) -> Opti
                 target_refs: vec![header.target.loc_uri.as_str().into()],
                 source_refs: vec![header.source.loc_uri.as_str().into()],
                 data: status,
+                chal,
                 ..Status::default()
             }
             .into(),

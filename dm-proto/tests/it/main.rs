@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod conformance;
+mod conformance_gaps;
 mod differential;
 mod document_hazards;
 mod document_properties;

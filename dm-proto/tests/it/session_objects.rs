@@ -346,6 +346,65 @@ fn a_value_that_fits_into_no_message_arrives_in_chunks() {
     }
 }
 
+/// OMA-TS-DM_Protocol, large objects: chunks in messages that follow each other, and no other command or
+/// item before the last of them.
+#[test]
+fn nothing_but_statuses_stands_between_the_chunks_of_an_object() {
+    for encoding in ENCODINGS {
+        let device = Values {
+            nodes: [("./There", 6000), ("./Small", 6)]
+                .map(|(uri, len)| (uri.to_owned(), text(len).into_bytes()))
+                .into(),
+            ..Values::default()
+        };
+        let sender = Sender {
+            commands: vec![
+                replace(&["./Before"]),
+                replace_with("./Large", text(6000).as_str()),
+                get(&["./There"]),
+                get(&["./Small"]),
+                replace(&["./After"]),
+            ],
+            ..Sender::default()
+        };
+        let mut pair = pair(encoding, (2000, 2000), device, sender);
+        pair.run().expect("the session runs to its end");
+
+        let messages = pair.messages().expect("messages");
+        for (sender, name, uri) in [
+            (Side::Server, "Replace", "./Large"),
+            (Side::Client, "Results", "./There"),
+        ] {
+            let sent = messages.iter().filter(|(side, _)| *side == sender);
+            let mut is_open = false;
+            let mut pieces = 0;
+            for (_, message) in sent {
+                let mut commands = message.commands.iter();
+                let mut others = commands.by_ref().filter(|command| {
+                    let name = command.name();
+                    !matches!(name.as_str(), "Status" | "Alert")
+                });
+                if is_open {
+                    // The next piece is the first that the next message says.
+                    let next = others.next().expect("the next piece");
+                    assert_eq!(next.name().as_str(), name);
+                    let item = &next.items()[0];
+                    let place = item.target_uri().or_else(|| item.source_uri());
+                    assert_eq!(place.map(|place| place.as_str()), Some(uri));
+                    pieces += 1;
+                    is_open = item.more_data;
+                }
+                // A piece that goes on is the last that its message says.
+                for command in others {
+                    assert!(!is_open, "{}", command.name().as_str());
+                    is_open = command.items().last().is_some_and(|item| item.more_data);
+                }
+            }
+            assert!(!is_open && pieces > 2, "{name} {pieces}");
+        }
+    }
+}
+
 #[test]
 fn messages_with_chunks_are_full_to_the_octet() {
     for (encoding, slack) in ENCODINGS.into_iter().zip([0, 0]) {

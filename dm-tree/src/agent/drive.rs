@@ -18,10 +18,11 @@ use super::{
     spool::Spool,
 };
 use crate::{
-    Address, Transaction,
+    Address, NodeUri, Transaction,
     object::{Decision, Job, JobId},
     std_objects::Accounts,
     store::{Kind, StoreError, StoreErrorKind, encode},
+    tree::Mount,
 };
 
 /// The session that is open.
@@ -129,7 +130,7 @@ impl Agent {
         // What the server knows to be accepted runs before it is spoken to again: so the report can
         // still go in this session, even in answer to a closing package.
         if active.ended.is_none()
-            && let Some(id) = ledger.due(true)
+            && let Some(id) = ledger.due(true, |node| transaction.object_of(node))
         {
             if let Some(entry) = ledger.job_mut(id.0) {
                 entry.state = State::Started;
@@ -190,7 +191,8 @@ impl Agent {
 
     /// With no session open: runs what is due.
     pub(super) fn background(&mut self, now: u64) -> Result<Output, AgentError> {
-        let Some(id) = self.ledger.due(false) else {
+        let object_of = |node: &NodeUri| mount_index(self.tree.mounts(), node);
+        let Some(id) = self.ledger.due(false, object_of) else {
             return Ok(Output::Idle);
         };
         let is_started = self
@@ -219,6 +221,20 @@ impl Agent {
             _ => Output::Idle,
         }
     }
+}
+
+impl Transaction<'_> {
+    /// Tells objects apart.
+    fn object_of(&self, node: &NodeUri) -> Option<usize> {
+        mount_index(self.mounts, node)
+    }
+}
+
+/// Which of the mounts a node belongs to.
+fn mount_index(mounts: &[Mount], node: &NodeUri) -> Option<usize> {
+    mounts
+        .iter()
+        .position(|mount| node.below(&mount.root).is_some())
 }
 
 /// Writes down jobs, reports and the session: all but the tree, which the transaction has already.
@@ -347,7 +363,9 @@ fn exec(
     let when = match decision {
         Decision::Refuse(status) => return Execed::Answer(status),
         // One at a time: what could be done at once waits if something else is under way.
-        Decision::Now if ledger.has_unfinished() => When::Accepted,
+        Decision::Now if ledger.is_busy(&job.node, |node| transaction.object_of(node)) => {
+            When::Accepted
+        }
         Decision::Now => When::Now,
         Decision::Accept => When::Accepted,
         Decision::AfterSession => When::AfterSession,

@@ -52,6 +52,9 @@ pub(super) struct Entry {
     /// Given to the integrator since the start of the process, who has not come back with it.
     #[serde(skip)]
     pub(super) is_out: bool,
+    /// How often the job was put off, and since when: the job's own fields are not stored.
+    deferrals: u32,
+    deferred_since: Option<u64>,
 }
 
 /// When a job may start.
@@ -69,6 +72,8 @@ pub(super) enum State {
     Started,
     /// With this result, of which it is not known that it has arrived.
     Finished(StatusCode),
+    /// Put off until the integrator takes it up again.
+    Deferred,
 }
 
 /// What the Exec was answered.
@@ -116,16 +121,24 @@ impl Ledger {
             ledger.log = decode(&record)?;
         }
         let mut failure = None;
-        store.records(
-            Kind::Job,
-            &mut |id, record| match decode::<Entry>(&record) {
+        store.records(Kind::Job, &mut |id, mut record| {
+            // Records from before there were deferrals end before them. Both are none then.
+            record.extend([0, 0]);
+            match decode::<Entry>(&record) {
                 Ok(mut entry) => {
-                    entry.job.resumed = entry.state == State::Started;
+                    // What was put off is what it was when it was handed out the last time.
+                    entry.job.resumed = match entry.state {
+                        State::Started => true,
+                        State::Deferred => entry.job.resumed,
+                        State::Waiting | State::Finished(_) => false,
+                    };
+                    entry.job.deferrals = entry.deferrals;
+                    entry.job.deferred_since = entry.deferred_since;
                     ledger.jobs.insert(id, entry);
                 }
                 Err(error) => failure = Some(error),
-            },
-        )?;
+            }
+        })?;
         store.records(
             Kind::Report,
             &mut |id, record| match decode::<Report>(&record) {
@@ -186,8 +199,31 @@ impl Ledger {
         open >= MAX_JOBS || untaken >= MAX_REPORTS
     }
 
-    pub(super) fn has_unfinished(&self) -> bool {
-        self.unfinished().next().is_some()
+    /// Whether a job on this node would have to wait for others.
+    pub(super) fn is_busy<T: PartialEq>(
+        &self,
+        node: &NodeUri,
+        object_of: impl Fn(&NodeUri) -> T,
+    ) -> bool {
+        let (next, held) = self.next(&object_of);
+        next.is_some() || held.contains(&object_of(node))
+    }
+
+    /// The first job that nothing holds up, and the objects that are held up by what was put off.
+    fn next<T: PartialEq>(&self, object_of: impl Fn(&NodeUri) -> T) -> (Option<&Entry>, Vec<T>) {
+        let mut held = Vec::new();
+        let mut next = None;
+        for entry in self.unfinished() {
+            let object = object_of(&entry.job.node);
+            if held.contains(&object) {
+                continue;
+            } else if entry.state == State::Deferred {
+                held.push(object);
+            } else if next.is_none() {
+                next = Some(entry);
+            }
+        }
+        (next, held)
     }
 
     pub(super) fn allocate(&mut self) -> u64 {
@@ -223,6 +259,8 @@ impl Ledger {
             sent: None,
             has_arrived: false,
             is_out: false,
+            deferrals: 0,
+            deferred_since: None,
         };
         self.jobs.insert(id, entry);
         self.changed.insert((Kind::Job, id));
@@ -273,15 +311,35 @@ impl Ledger {
         Some(Repeat::Answer(answer))
     }
 
-    /// The job that is next, if it may start or go on. One at a time, in the order they were accepted.
-    pub(super) fn due(&self, in_session: bool) -> Option<JobId> {
-        let entry = self.unfinished().next()?;
+    /// The job that is next, if it may start or go on. One at a time, in the order they were accepted;
+    /// what was put off lets the jobs of other objects pass.
+    pub(super) fn due<T: PartialEq>(
+        &self,
+        in_session: bool,
+        object_of: impl Fn(&NodeUri) -> T,
+    ) -> Option<JobId> {
+        if self.unfinished().any(|entry| entry.is_out) {
+            return None;
+        }
+        let entry = self.next(object_of).0?;
         let may = match (entry.state, entry.when) {
-            (State::Started, _) => !entry.is_out,
             (_, When::AfterSession) => !in_session,
+            (State::Started, _) => true,
             (_, When::Now | When::Accepted) => !in_session || entry.has_arrived,
         };
         may.then_some(entry.job.id)
+    }
+
+    /// Puts a job off.
+    pub(super) fn defer(&mut self, id: u64, now: u64) {
+        if let Some(entry) = self.job_mut(id) {
+            entry.state = State::Deferred;
+            entry.is_out = false;
+            entry.deferrals = entry.deferrals.saturating_add(1);
+            entry.deferred_since.get_or_insert(now);
+            entry.job.deferrals = entry.deferrals;
+            entry.job.deferred_since = entry.deferred_since;
+        }
     }
 
     /// Keeps an alert for a server.
@@ -507,6 +565,60 @@ const MAX_RESULTS: usize = 64;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn ledger(nodes: &[&str]) -> Ledger {
+        let mut ledger = Ledger::default();
+        for (id, node) in (1..).zip(nodes) {
+            let origin = Origin {
+                session_id: SessionId::from("1"),
+                msg_id: MsgId::from("1"),
+                cmd_id: "1".into(),
+                item: 0,
+            };
+            let node = NodeUri::parse(node).unwrap();
+            ledger.accept(Job::new(JobId(id), "s", node, origin), When::Accepted);
+        }
+        ledger
+    }
+
+    /// The first segment tells objects apart.
+    fn object_of(node: &NodeUri) -> String {
+        node.as_str().split('/').nth(1).unwrap().to_owned()
+    }
+
+    #[test]
+    fn what_is_put_off_holds_up_its_object_and_lets_others_pass() {
+        let mut ledger = ledger(&["./A/1", "./A/2", "./B/1"]);
+        let due = |ledger: &Ledger| ledger.due(false, object_of).map(|id| id.0);
+        assert_eq!(due(&ledger), Some(1));
+        ledger.defer(1, 100);
+        assert_eq!(due(&ledger), Some(3));
+        assert!(ledger.is_busy(&NodeUri::parse("./C/1").unwrap(), object_of));
+        ledger.forget_job(3);
+        assert_eq!(due(&ledger), None);
+        assert!(!ledger.is_busy(&NodeUri::parse("./B/1").unwrap(), object_of));
+        assert!(ledger.is_busy(&NodeUri::parse("./A/3").unwrap(), object_of));
+        ledger.defer(1, 200);
+        let entry = ledger.job_mut(1).unwrap();
+        assert_eq!(
+            (entry.job.deferrals, entry.job.deferred_since),
+            (2, Some(100))
+        );
+        // Taken up again it has its old place.
+        entry.state = State::Started;
+        assert_eq!(due(&ledger), Some(1));
+        ledger.forget_job(1);
+        assert_eq!(due(&ledger), Some(2));
+    }
+
+    #[test]
+    fn nothing_starts_while_a_job_is_out() {
+        let mut ledger = ledger(&["./A/1", "./B/1"]);
+        let entry = ledger.job_mut(2).unwrap();
+        entry.state = State::Started;
+        entry.is_out = true;
+        assert_eq!(ledger.due(false, object_of), None);
+    }
 
     #[test]
     fn a_server_with_all_the_jobs_it_may_have_keeps_no_other_out() {

@@ -23,12 +23,13 @@
 //! # Jobs
 //!
 //! An Exec becomes a [`Job`]. It is started once; if a restart comes in between it is handed out again
-//! as [resumed](Job::resumed). Jobs run one at a time, in the order in which they were accepted. What
-//! an Exec is answered is the result, or 202 and later a report; a report is kept, and sent again as
-//! it is, until the server takes it (200 or 202). An Exec that repeats one whose outcome is not known
-//! to have arrived gets 202 or the stored result, and starts nothing: repeats are told by server, node
-//! and correlator, before it is looked up whether the node is still there. Where a
-//! server has too many jobs open, or has left too many reports untaken, its Exec is answered 420.
+//! as [resumed](Job::resumed). Jobs run one at a time, in the order in which they were accepted; one
+//! that is put off ([`Progress::Deferred`]) holds up those of its object and no others. What an Exec is
+//! answered is the result, or 202 and later a report; a report is kept, and sent again as it is, until
+//! the server takes it (200 or 202). An Exec that repeats one whose outcome is not known to have
+//! arrived gets 202 or the stored result, and starts nothing: repeats are told by server, node and
+//! correlator, before it is looked up whether the node is still there. Where a server has too many jobs
+//! open, or has left too many reports untaken, its Exec is answered 420.
 
 mod drive;
 mod ledger;
@@ -519,18 +520,26 @@ impl Agent {
                 }
                 Ok(())
             }
-            Progress::Later => self.later(job, now),
+            Progress::Later => self.later(job, false, now),
+            Progress::Deferred => self.later(job, true, now),
             Progress::Reset => self.reset(now),
         }
     }
 
-    /// Makes the result of a job durable that went on elsewhere.
+    /// Makes the result of a job durable that went on elsewhere, or that was put off and is given up.
     ///
     /// # Errors
     ///
     /// If the job is not open or the storage fails.
     pub fn complete(&mut self, job: JobId, outcome: Outcome, now: u64) -> Result<(), AgentError> {
-        let finished = self.running(job)?.job.clone();
+        let is_deferred = |entry: &&ledger::Entry| entry.state == State::Deferred;
+        let finished = match self.ledger.jobs.get(&job.0).filter(is_deferred) {
+            Some(entry) => {
+                self.usable()?;
+                entry.job.clone()
+            }
+            None => self.running(job)?.job.clone(),
+        };
         let ticket = self.take_ticket(job);
         self.commit(now, |transaction, agent| {
             let alert = transaction.finish(&finished, &outcome);
@@ -568,18 +577,72 @@ impl Agent {
         })
     }
 
+    /// Puts a job off that goes on elsewhere, as [`Progress::Deferred`] does. Nothing happens to its
+    /// stage: what was done up to there is done.
+    ///
+    /// # Errors
+    ///
+    /// If the job is not open or the storage fails.
+    pub fn defer(&mut self, job: JobId, now: u64) -> Result<(), AgentError> {
+        self.running(job)?;
+        self.later(job, true, now)
+    }
+
+    /// The jobs that are put off, in the order in which they were accepted. [`Job::deferrals`] and
+    /// [`Job::deferred_since`] say how often and since when: who has waited enough gives one up with
+    /// [`complete`](Self::complete).
+    pub fn deferred_jobs(&self) -> impl Iterator<Item = &Job> {
+        let entries = self.ledger.jobs.values();
+        entries
+            .filter(|entry| entry.state == State::Deferred)
+            .map(|entry| &entry.job)
+    }
+
+    /// Has a job handed out again by [`poll`](Self::poll) when its turn comes: one that was put off,
+    /// since what it waited for has changed, or one that went on elsewhere and goes on with its object,
+    /// since the user has answered.
+    ///
+    /// # Errors
+    ///
+    /// If the job is not open or the storage fails.
+    pub fn take_up(&mut self, job: JobId, now: u64) -> Result<(), AgentError> {
+        self.usable()?;
+        let entry = self.ledger.jobs.get_mut(&job.0);
+        match entry.map(|entry| (entry.state, entry)) {
+            Some((State::Started, entry)) if entry.is_out => {
+                entry.is_out = false;
+                Ok(())
+            }
+            Some((State::Deferred, _)) => self.commit(now, |_, agent| {
+                if let Some(entry) = agent.ledger.job_mut(job.0) {
+                    entry.state = State::Started;
+                }
+                Ok(())
+            }),
+            _ => Err(AgentError::UnknownJob(job)),
+        }
+    }
+
     /// A transaction of the device's own, for reading and for what the device maintains. Not while a
     /// message is being handled.
     pub fn begin(&mut self, now: u64) -> Transaction<'_> {
         self.tree.begin(now)
     }
 
-    /// Lets a job go on elsewhere. Its Exec is answered now, if it waited for the result.
-    fn later(&mut self, job: JobId, now: u64) -> Result<(), AgentError> {
-        let Some(ticket) = self.take_ticket(job) else {
+    /// Lets a job go on elsewhere or at another time. Its Exec is answered now, if it waited for the
+    /// result.
+    fn later(&mut self, job: JobId, is_deferred: bool, now: u64) -> Result<(), AgentError> {
+        let ticket = self.take_ticket(job);
+        if ticket.is_none() && !is_deferred {
             return Ok(());
-        };
+        }
         self.commit(now, |_, agent| {
+            if is_deferred {
+                agent.ledger.defer(job.0, now);
+            }
+            let Some(ticket) = ticket else {
+                return Ok(());
+            };
             if let Some(entry) = agent.ledger.job_mut(job.0) {
                 entry.reply = Reply::Accepted;
             }

@@ -537,6 +537,8 @@ fn exec() {
             memo: Vec::new(),
             stage: 0,
             resumed: false,
+            deferrals: 0,
+            deferred_since: None,
         };
         let decision = tree.begin(1).decide(&mut job);
         let expected = match expected {

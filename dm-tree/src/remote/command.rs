@@ -78,14 +78,10 @@ pub(super) fn sequence(commands: Vec<Command>) -> Command {
 
 /// An Alert 1101. `DR` is never sent: a client may take it for the answer of a silent user.
 pub(super) fn question(question: &Question) -> Command {
-    let options = match question.wait {
-        Some(seconds) => format!("MAXDT={seconds}"),
-        None => String::new(),
-    };
     Alert {
         code: Some(AlertCode::CONFIRM_OR_REJECT),
         items: vec![
-            Item::default().with_data(options),
+            Item::default().with_data(question.options()),
             Item::default().with_data(question.text.clone()),
         ],
         ..Alert::default()

@@ -2,18 +2,33 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use dm_proto::message::{Command, Item};
+use dm_proto::{
+    StatusCode,
+    message::{Command, Item},
+};
 use serde::{Deserialize, Serialize};
 
 use super::{command, reader, replies::Replies};
 use crate::NodeUri;
 
-/// Finds the root of an object: where it was the last time and where such objects usually are, if the
+/// Finds the roots of objects: where one was the last time and where such objects usually are, if the
 /// Type there agrees; then in a list of the whole tree; then by walking it, a bounded way.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(super) struct Finder {
+    wanted: Wanted,
     stage: Stage,
     sent: Vec<NodeUri>,
+}
+
+/// Which roots are looked for.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(super) enum Wanted {
+    /// The first that is met.
+    First,
+    /// This one.
+    At(NodeUri),
+    /// All of them: the whole tree is searched.
+    Every,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -23,13 +38,15 @@ enum Stage {
     Walk {
         pending: VecDeque<NodeUri>,
         seen: BTreeSet<NodeUri>,
+        found: Vec<NodeUri>,
     },
 }
 
 /// How far a [`Finder`] is.
 pub(super) enum Find {
     More(Finder),
-    Found(NodeUri),
+    /// At least one, the best first.
+    Found(Vec<NodeUri>),
     Missing,
 }
 
@@ -39,15 +56,23 @@ const NODES: usize = 256;
 const DEPTH: usize = 3;
 /// Nodes asked for in one message while walking.
 const BATCH: usize = 16;
+/// Objects of one kind that are told apart; no device has as many.
+const ROOTS: usize = 64;
 
 impl Finder {
-    pub(super) fn new(candidates: Vec<NodeUri>) -> Self {
+    pub(super) fn new(wanted: Wanted, candidates: Vec<NodeUri>) -> Self {
+        let candidates = match &wanted {
+            Wanted::First => candidates,
+            Wanted::At(root) => vec![root.clone()],
+            Wanted::Every => Vec::new(),
+        };
         let stage = if candidates.is_empty() {
             Stage::List
         } else {
             Stage::Candidates(candidates)
         };
         Self {
+            wanted,
             stage,
             sent: Vec::new(),
         }
@@ -74,61 +99,85 @@ impl Finder {
     }
 
     pub(super) fn answered(self, replies: &Replies, mo_ids: &[&str]) -> Find {
-        let Self { stage, sent } = self;
+        let Self {
+            wanted,
+            stage,
+            sent,
+        } = self;
         let is_object = |command: u16| {
             replies
                 .items(command)
                 .filter_map(reader::text)
                 .any(|type_| mo_ids.contains(&type_.trim()))
         };
+        let more = |wanted, stage| {
+            Find::More(Self {
+                wanted,
+                stage,
+                sent: Vec::new(),
+            })
+        };
         match stage {
             Stage::Candidates(_) => {
                 for (command, uri) in (0_u16..).zip(sent) {
                     if is_object(command) {
-                        return Find::Found(uri);
+                        return Find::Found(vec![uri]);
+                    }
+                    // Its Type is another, or it is not there: no search finds it elsewhere.
+                    let is_known = replies.items(command).next().is_some()
+                        || replies.status(command, 0) == Some(StatusCode::NOT_FOUND);
+                    if matches!(wanted, Wanted::At(_)) && is_known {
+                        return Find::Missing;
                     }
                 }
-                Find::More(Self {
-                    stage: Stage::List,
-                    sent: Vec::new(),
-                })
+                more(wanted, Stage::List)
             }
             Stage::List => {
-                let found = replies
-                    .items(0)
-                    .filter(|item| has_type(item, mo_ids))
-                    .filter_map(reader::source)
-                    .min_by_key(|uri| uri.segments().count());
-                if let Some(uri) = found {
-                    return Find::Found(uri);
+                let mut found: Vec<NodeUri> = Vec::new();
+                let items = replies.items(0).filter(|item| has_type(item, mo_ids));
+                for uri in items.filter_map(reader::source) {
+                    if wanted.includes(&uri) && found.len() < ROOTS && !found.contains(&uri) {
+                        found.push(uri);
+                    }
+                }
+                if !found.is_empty() {
+                    found.sort_by_key(NodeUri::depth);
+                    return Find::Found(found);
                 }
                 // A list that holds more than the root itself was a list, and complete.
                 if replies.items(0).nth(1).is_some() {
                     return Find::Missing;
                 }
-                Find::More(Self {
-                    stage: Stage::Walk {
-                        pending: VecDeque::from([NodeUri::ROOT]),
-                        seen: BTreeSet::new(),
-                    },
-                    sent: Vec::new(),
-                })
+                let stage = Stage::Walk {
+                    pending: VecDeque::from([NodeUri::ROOT]),
+                    seen: BTreeSet::new(),
+                    found: Vec::new(),
+                };
+                more(wanted, stage)
             }
             Stage::Walk {
                 mut pending,
                 mut seen,
+                mut found,
             } => {
                 for (command, uri) in (0_u16..).step_by(2).zip(&sent) {
                     let plain = replies.items(command).next();
                     if is_object(command.saturating_add(1))
                         || plain.is_some_and(|item| has_type(item, mo_ids))
                     {
-                        return Find::Found(uri.clone());
+                        if wanted.includes(uri) && found.len() < ROOTS {
+                            found.push(uri.clone());
+                        }
+                        if !found.is_empty() && !matches!(wanted, Wanted::Every) {
+                            return Find::Found(found);
+                        }
+                        // No object stands inside another of its kind.
+                        continue;
                     }
                     let Some(item) = plain.filter(|item| reader::is_interior(item)) else {
                         continue;
                     };
-                    if uri.segments().count() >= DEPTH {
+                    if uri.depth() >= DEPTH {
                         continue;
                     }
                     let names = reader::text(item).unwrap_or_default();
@@ -141,14 +190,28 @@ impl Finder {
                         }
                     }
                 }
-                if pending.is_empty() {
-                    return Find::Missing;
+                match (pending.is_empty(), found.is_empty()) {
+                    (false, _) => more(
+                        wanted,
+                        Stage::Walk {
+                            pending,
+                            seen,
+                            found,
+                        },
+                    ),
+                    (true, false) => Find::Found(found),
+                    (true, true) => Find::Missing,
                 }
-                Find::More(Self {
-                    stage: Stage::Walk { pending, seen },
-                    sent: Vec::new(),
-                })
             }
+        }
+    }
+}
+
+impl Wanted {
+    fn includes(&self, uri: &NodeUri) -> bool {
+        match self {
+            Self::First | Self::Every => true,
+            Self::At(root) => root == uri,
         }
     }
 }

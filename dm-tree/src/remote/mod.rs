@@ -4,6 +4,9 @@
 //! them to its session. `lawmo::server` and `scomo::server` implement operations on top of [`Course`],
 //! which finds the object, reads it, asks the user, prepares, executes and waits for the report.
 
+mod any;
+mod checks;
+mod combined;
 mod command;
 mod course;
 mod finder;
@@ -15,8 +18,10 @@ mod replies;
 mod report;
 
 pub use self::{
+    checks::{Checks, Instance, Unmet},
+    combined::{Combined, CombinedOutcome, Next},
     course::{Conclusion, Course, Plan, Prepare, Script, Setting},
-    operation::{Operation, Progress, Reply, Step},
+    operation::{Operation, Progress, Reply, Step, Summarize},
     order::{ComponentResult, Ended, Order, Question, Summary, SummaryState},
     queue::{Notice, Queue},
     reader::Snapshot,

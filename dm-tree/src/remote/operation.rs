@@ -7,6 +7,10 @@ use dm_proto::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+use crate::NodeUri;
+
+use super::{Ended, Summary, SummaryState};
+
 /// What an operation does next.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(
@@ -85,6 +89,28 @@ pub enum Progress {
     Finished,
 }
 
+/// What every outcome can say of itself to who does not know the operations apart.
+pub trait Summarize {
+    /// The outcome in the flat form that all operations share.
+    fn summary(&self) -> Summary;
+}
+
+impl Summarize for Summary {
+    fn summary(&self) -> Summary {
+        self.clone()
+    }
+}
+
+/// What was read, or why nothing was.
+impl<T> Summarize for Result<T, Ended> {
+    fn summary(&self) -> Summary {
+        match self {
+            Ok(_) => Summary::new(SummaryState::Succeeded),
+            Err(ended) => Summary::from(*ended),
+        }
+    }
+}
+
 /// An operation on a device: a state machine that spans messages, sessions and restarts.
 ///
 /// It is stored before what it sends leaves, and keeps its correlator through every resend.
@@ -107,9 +133,78 @@ pub trait Operation: Clone + Serialize + DeserializeOwned {
     /// Ends it at its deadline: as unknown if the Exec may have arrived, else as expired.
     fn expire(&mut self);
 
+    /// Its deadline, by the caller's clock.
+    fn deadline(&self) -> Option<u64> {
+        None
+    }
+
     /// How far it is.
     fn progress(&self) -> Progress;
 
     /// The outcome, once there is one.
     fn outcome(&self) -> Option<Self::Outcome>;
+
+    /// Where its object was found, for [`Order::with_known_root`](super::Order::with_known_root) of the
+    /// next operation.
+    fn root(&self) -> Option<&NodeUri> {
+        None
+    }
+
+    /// Where objects of its kind were found; all that the device has if the whole tree was searched.
+    fn instances(&self) -> &[NodeUri] {
+        &[]
+    }
+}
+
+/// Makes a type with a field `course`, a [`Course`](crate::remote::Course), and a method `conclude` from
+/// a [`Conclusion`](crate::remote::Conclusion) to its outcome an
+/// [`Operation`](crate::remote::Operation): `coursed!(Lock => LockOutcome)`.
+#[macro_export]
+macro_rules! coursed {
+    ($name:ident => $outcome:ty) => {
+        impl $crate::remote::Operation for $name {
+            type Outcome = $outcome;
+
+            fn step(&mut self) -> $crate::remote::Step {
+                self.course.step()
+            }
+
+            fn handle(&mut self, reply: $crate::remote::Reply<'_>) {
+                self.course.handle(reply);
+            }
+
+            fn claims(&self, alert: &dm_proto::message::Alert) -> bool {
+                self.course.claims(alert)
+            }
+
+            fn cancel(&mut self) -> bool {
+                self.course.cancel()
+            }
+
+            fn expire(&mut self) {
+                self.course.expire();
+            }
+
+            fn deadline(&self) -> Option<u64> {
+                self.course.order().deadline
+            }
+
+            fn progress(&self) -> $crate::remote::Progress {
+                self.course.progress()
+            }
+
+            fn outcome(&self) -> Option<$outcome> {
+                let conclusion = self.course.conclusion()?;
+                Some(self.conclude(conclusion))
+            }
+
+            fn root(&self) -> Option<&$crate::NodeUri> {
+                self.course.root()
+            }
+
+            fn instances(&self) -> &[$crate::NodeUri] {
+                self.course.instances()
+            }
+        }
+    };
 }

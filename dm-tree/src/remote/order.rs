@@ -6,6 +6,7 @@ use dm_proto::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::{Checks, Instance, Unmet};
 use crate::NodeUri;
 
 /// What an operation needs to know besides what it is: whose it is, its correlator, what the device can
@@ -25,6 +26,22 @@ pub struct Order {
     pub known_root: Option<NodeUri>,
     /// Where objects of its kind are on such devices, tried in order before the tree is searched.
     pub usual_roots: Vec<NodeUri>,
+    /// Which of several objects it is for.
+    pub instance: Instance,
+    /// What is looked at before something is sent that changes the device.
+    pub checks: Checks,
+    /// The operations that such devices offer, by the names that the object's crate has for them; an
+    /// operation that is not among them ends as [`Ended::Unsupported`] without a message. `None` if that
+    /// is not known.
+    pub offers: Option<Vec<Text>>,
+    /// An Exec that gets 425 is tried once more with an ACL that lets this server, if it may change that
+    /// ([`DeviceProfile::acl`] says whether the device has ACLs at all).
+    pub repairs_acl: bool,
+    /// Types of alerts that are reports too, beside those of the standard: a vendor's spelling.
+    pub report_types: Vec<Text>,
+    /// When the operation ends if it has not by then, in the caller's own unit and from its own epoch:
+    /// [`Queue::expire`](super::Queue::expire) compares it with the caller's clock.
+    pub deadline: Option<u64>,
 }
 
 /// A question to the user that must be answered with *yes* (Alert 1101).
@@ -35,6 +52,49 @@ pub struct Question {
     pub text: Text,
     /// Seconds to wait for the answer (`MAXDT`). Silence is a *no*.
     pub wait: Option<u32>,
+    /// Seconds that the question is shown at least (`MINDT`); no more than [`wait`](Self::wait) is sent.
+    pub show: Option<u32>,
+}
+
+impl Question {
+    /// A question that the device shows as long as it likes.
+    ///
+    /// There is no way to give an answer beforehand (`DR`): a client may take it for that of a silent
+    /// user, and an operation hangs on this one. OMA-TS-DM_Protocol, user interaction options.
+    pub fn new(text: impl Into<Text>) -> Self {
+        Self {
+            text: text.into(),
+            wait: None,
+            show: None,
+        }
+    }
+
+    /// The same, with seconds to wait for the answer.
+    #[must_use]
+    pub fn waiting(mut self, seconds: u32) -> Self {
+        self.wait = Some(seconds);
+        self
+    }
+
+    /// The same, with seconds that it is shown at least.
+    #[must_use]
+    pub fn shown_for(mut self, seconds: u32) -> Self {
+        self.show = Some(seconds);
+        self
+    }
+
+    /// The option string of its alert.
+    pub(super) fn options(&self) -> String {
+        let mut options = Vec::new();
+        if let Some(seconds) = self.show {
+            let seconds = self.wait.map_or(seconds, |wait| seconds.min(wait));
+            options.push(format!("MINDT={seconds}"));
+        }
+        if let Some(seconds) = self.wait {
+            options.push(format!("MAXDT={seconds}"));
+        }
+        options.join("&")
+    }
 }
 
 impl Order {
@@ -47,6 +107,12 @@ impl Order {
             question: None,
             known_root: None,
             usual_roots: Vec::new(),
+            instance: Instance::First,
+            checks: Checks::Known,
+            offers: None,
+            repairs_acl: true,
+            report_types: Vec::new(),
+            deadline: None,
         }
     }
 
@@ -59,11 +125,17 @@ impl Order {
 
     /// The same, asking the user first, who has `wait` seconds if that is given.
     #[must_use]
-    pub fn confirmed_by_user(mut self, text: impl Into<Text>, wait: Option<u32>) -> Self {
-        self.question = Some(Question {
-            text: text.into(),
+    pub fn confirmed_by_user(self, text: impl Into<Text>, wait: Option<u32>) -> Self {
+        self.asking(Question {
             wait,
-        });
+            ..Question::new(text)
+        })
+    }
+
+    /// The same, asking the user first.
+    #[must_use]
+    pub fn asking(mut self, question: Question) -> Self {
+        self.question = Some(question);
         self
     }
 
@@ -79,6 +151,61 @@ impl Order {
     pub fn with_usual_roots(mut self, roots: impl IntoIterator<Item = NodeUri>) -> Self {
         self.usual_roots = roots.into_iter().collect();
         self
+    }
+
+    /// The same for one of several objects.
+    #[must_use]
+    pub fn for_instance(mut self, instance: Instance) -> Self {
+        self.instance = instance;
+        self
+    }
+
+    /// The same, looking at so much before.
+    #[must_use]
+    pub fn with_checks(mut self, checks: Checks) -> Self {
+        self.checks = checks;
+        self
+    }
+
+    /// The same for a device that is known to offer these operations and no others.
+    #[must_use]
+    pub fn offering(mut self, operations: impl IntoIterator<Item = impl Into<Text>>) -> Self {
+        self.offers = Some(operations.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// The same, taking a 425 for the last word.
+    #[must_use]
+    pub fn without_acl_repair(mut self) -> Self {
+        self.repairs_acl = false;
+        self
+    }
+
+    /// The same, with types of alerts that are reports too.
+    #[must_use]
+    pub fn with_report_types(mut self, types: impl IntoIterator<Item = impl Into<Text>>) -> Self {
+        self.report_types = types.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The same with a deadline.
+    #[must_use]
+    pub fn until(mut self, deadline: u64) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+
+    /// The order of the `number`-th part of a combined operation: the correlator is that of the whole
+    /// with the number behind it, and only the first part asks the user.
+    #[must_use]
+    pub fn part(&self, number: u16) -> Self {
+        let mut order = self.clone();
+        let correlator = self.correlator.as_str().trim();
+        order.correlator = Correlator::from(Text::from(format!("{correlator}.{number}")));
+        if number > 1 {
+            order.question = None;
+        }
+        order
     }
 }
 
@@ -101,10 +228,19 @@ pub enum Ended {
     },
     /// The device has no such object, or the object no such component.
     NotFound,
-    /// The object does not offer the operation.
+    /// The device has several such objects, and the order is for the only one.
+    Ambiguous,
+    /// The object does not offer the operation, or such devices are known not to.
     Unsupported,
+    /// It makes no sense as the device is; nothing was sent that changes it.
+    Unmet(Unmet),
+    /// The device skipped it (215), since a command before it failed or was refused.
+    Skipped,
     /// The device did not take what prepares the operation, which was not executed.
     NotPrepared,
+    /// The device took some of what prepares the operation, and refused the rest with this status. The
+    /// operation was not executed.
+    HalfDone(StatusCode),
     /// A command of it cannot be sent to this device, which did not execute the operation.
     NotSent(NotSent),
     /// Cancelled before anything was sent that changes the device.
@@ -127,6 +263,8 @@ pub struct Summary {
     pub result: Option<StatusCode>,
     /// What the report says per component.
     pub components: Vec<ComponentResult>,
+    /// Of a combined operation, each part; `None` for one that was left out.
+    pub parts: Vec<Option<Self>>,
 }
 
 /// What became of an operation.
@@ -198,6 +336,7 @@ impl Summary {
             status: None,
             result: None,
             components: Vec::new(),
+            parts: Vec::new(),
         }
     }
 
@@ -243,6 +382,15 @@ impl From<Ended> for Summary {
                 ..Self::new(SummaryState::Unconfirmed).with_result(result)
             },
             Ended::NotFound => Self::new(SummaryState::Failed).with_status(StatusCode::NOT_FOUND),
+            Ended::Ambiguous => Self::new(SummaryState::Failed),
+            Ended::Unmet(Unmet::AlreadySo) => Self::new(SummaryState::Succeeded),
+            Ended::Unmet(Unmet::Incomplete) => {
+                Self::new(SummaryState::Failed).with_status(StatusCode::NOT_FOUND)
+            }
+            Ended::Skipped => {
+                Self::new(SummaryState::Refused).with_status(StatusCode::NOT_EXECUTED)
+            }
+            Ended::HalfDone(status) => Self::new(SummaryState::Refused).with_status(status),
             Ended::Unsupported => {
                 Self::new(SummaryState::Failed).with_status(StatusCode::COMMAND_NOT_ALLOWED)
             }

@@ -16,6 +16,7 @@ use super::{Operation, Progress, Reply, Step};
 /// holds up nobody. Commands that others give to the session use tags from `1 << 63` up.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Queue<O> {
+    version: u64,
     entries: Vec<Entry<O>>,
     /// The operation that sent last: it goes on first, so that nothing comes between a question and
     /// what hangs on it.
@@ -66,9 +67,39 @@ impl<O: Operation> Queue<O> {
     /// An empty queue.
     pub fn new() -> Self {
         Self {
+            version: 0,
             entries: Vec::new(),
             current: None,
         }
+    }
+
+    /// How often the queue was stored by [`store`](Self::store): 0 for a new one.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Stores the queue if nobody else has since it was read; whether it did. If not, read it anew and do
+    /// everything again on that, and send nothing of what was done on this one: of two processes that
+    /// hold the same queue, one sends.
+    ///
+    /// `swap` is given the version that is replaced and the queue in its next one. It stores that, with
+    /// the session and its answer if there is one, in one step with the comparison, and says whether the
+    /// stored version was the one replaced; where nothing is stored, that is 0.
+    ///
+    /// # Errors
+    ///
+    /// What `swap` says. Whether the queue was stored is not known then: read it anew.
+    pub fn store<E>(
+        &mut self,
+        swap: impl FnOnce(u64, &Self) -> Result<bool, E>,
+    ) -> Result<bool, E> {
+        let replaced = self.version;
+        self.version = replaced.saturating_add(1);
+        let stored = swap(replaced, self);
+        if !matches!(stored, Ok(true)) {
+            self.version = replaced;
+        }
+        stored
     }
 
     /// Adds an operation at the end. `id` is the caller's own name for it, used once.
@@ -116,6 +147,38 @@ impl<O: Operation> Queue<O> {
     pub fn remove(&mut self, id: u32) -> Option<O> {
         let index = self.entries.iter().position(|entry| entry.id == id)?;
         Some(self.entries.remove(index).operation)
+    }
+
+    /// Cancels an operation if nothing of it was sent that changes the device; whether it did. `false` for
+    /// one that is not there.
+    pub fn cancel(&mut self, id: u32) -> bool {
+        let entry = self.entries.iter_mut().find(|entry| entry.id == id);
+        entry.is_some_and(|entry| {
+            let cancelled = entry.operation.cancel();
+            entry.finished |= cancelled;
+            cancelled
+        })
+    }
+
+    /// Ends the operations whose deadline is `now` or earlier, by the caller's clock: as unknown if the
+    /// Exec may have arrived, else as expired. Says which, each once.
+    pub fn expire(&mut self, now: u64) -> Vec<u32> {
+        let mut expired = Vec::new();
+        for entry in &mut self.entries {
+            let is_due = entry.operation.deadline().is_some_and(|due| due <= now);
+            if is_due && !entry.finished {
+                entry.operation.expire();
+                entry.finished = true;
+                expired.push(entry.id);
+            }
+        }
+        expired
+    }
+
+    /// The first deadline of an operation that is not over.
+    pub fn next_deadline(&self) -> Option<u64> {
+        let open = self.entries.iter().filter(|entry| !entry.finished);
+        open.filter_map(|entry| entry.operation.deadline()).min()
     }
 
     /// Says that the session is lost: the device has not been heard of for too long. What was in flight

@@ -1,6 +1,6 @@
 //! [`Reader`]: reads subtrees; [`Snapshot`]: what was read.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use dm_proto::{
     StatusCode, Text,
@@ -8,13 +8,15 @@ use dm_proto::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{command, replies::Replies};
+use super::{Ended, command, replies::Replies};
 use crate::NodeUri;
 
 /// Nodes and values as a device gave them.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Snapshot {
     nodes: BTreeMap<NodeUri, Seen>,
+    /// Nodes that others list, and that were not read themselves.
+    listed: BTreeSet<NodeUri>,
     /// Octets of values.
     octets: usize,
 }
@@ -26,6 +28,19 @@ struct Seen {
 }
 
 impl Snapshot {
+    /// What a device might have: nodes with their values, `None` for interior ones. For tests of scripts.
+    pub fn of<'a>(nodes: impl IntoIterator<Item = (NodeUri, Option<&'a str>)>) -> Self {
+        let mut snapshot = Self::default();
+        for (uri, value) in nodes {
+            let seen = Seen {
+                interior: value.is_none(),
+                value: value.map(Text::from),
+            };
+            snapshot.put(uri, seen);
+        }
+        snapshot
+    }
+
     /// Whether the node was there and could be read.
     pub fn exists(&self, uri: &NodeUri) -> bool {
         self.nodes.contains_key(uri)
@@ -36,11 +51,32 @@ impl Snapshot {
         self.nodes.get(uri)?.value.as_deref()
     }
 
-    /// The children of a node, sorted.
+    /// The children of a node that could be read, sorted.
     pub fn children(&self, uri: &NodeUri) -> impl Iterator<Item = &NodeUri> {
-        self.nodes
-            .keys()
-            .filter(move |node| node.parent().as_ref() == Some(uri))
+        self.nodes.keys().filter(move |node| is_child(node, uri))
+    }
+
+    /// The children of a node by name, those too that cannot be read or were not: what can only be
+    /// executed is among them.
+    pub fn names(&self, uri: &NodeUri) -> impl Iterator<Item = &str> {
+        let listed = self.listed.iter().filter(|uri| !self.exists(uri));
+        let listed = listed.filter(move |node| is_child(node, uri));
+        self.children(uri).chain(listed).map(NodeUri::name)
+    }
+
+    /// Whether a node offers `operation` below it: `None` if what was read does not say, since none of its
+    /// children can be seen.
+    pub fn offers(&self, operation: &NodeUri) -> Option<bool> {
+        let parent = operation.parent()?;
+        let mut names = self.names(&parent).peekable();
+        names.peek()?;
+        Some(names.any(|name| name == operation.name()))
+    }
+
+    fn list(&mut self, uri: NodeUri) {
+        if self.nodes.len().saturating_add(self.listed.len()) < NODES {
+            self.listed.insert(uri);
+        }
     }
 
     fn put(&mut self, uri: NodeUri, seen: Seen) {
@@ -70,7 +106,7 @@ pub(super) enum Read {
     /// This is what there is.
     Done(Snapshot),
     /// A start node may not be read.
-    Refused(StatusCode),
+    Refused(Ended),
 }
 
 /// Nodes read at most: an inventory of some 500 components.
@@ -81,6 +117,10 @@ const OCTETS: usize = 4 << 20;
 const DEPTH: usize = 5;
 /// Gets in one message while walking.
 const BATCH: usize = 32;
+/// The node of any object below which its operations are.
+const OPERATIONS: &str = "Operations";
+/// The node of any object below which its vendor's are.
+const EXT: &str = "Ext";
 
 impl Reader {
     pub(super) fn new(starts: Vec<NodeUri>) -> Self {
@@ -127,7 +167,9 @@ impl Reader {
                 }
                 Some(StatusCode::NOT_FOUND) => {}
                 _ if listing => walk.push_back(uri.clone()),
-                Some(status) if self.starts.contains(uri) => return Read::Refused(status),
+                Some(status) if self.starts.contains(uri) => {
+                    return Read::Refused(replies.refused(command, status));
+                }
                 // A leaf that may not be read is not missed.
                 _ => {}
             }
@@ -151,6 +193,11 @@ impl Reader {
             let interior = is_interior(item);
             names |= interior && uri == *start && text(item).is_some_and(|text| !text.is_empty());
             nodes = nodes.saturating_add(1);
+            // What a vendor has below is the vendor's.
+            let above = uri.parent().and_then(|parent| parent.parent());
+            if above.is_some_and(|above| above.name() == EXT && self.is_closed(&above)) {
+                continue;
+            }
             let value = if interior { None } else { text(item) };
             self.seen.put(uri, Seen { interior, value });
         }
@@ -167,16 +214,28 @@ impl Reader {
         let interior = is_interior(item);
         let value = text(item);
         if interior && self.depth(uri) < DEPTH {
-            for name in value.iter().flat_map(|names| names.split('/')) {
-                if let Ok(child) = uri.join(name.trim())
-                    && walk.len() < NODES
-                {
+            for name in value.clone().iter().flat_map(|names| names.split('/')) {
+                let Ok(child) = uri.join(name.trim()) else {
+                    continue;
+                };
+                if self.is_closed(uri) {
+                    self.seen.list(child);
+                } else if walk.len() < NODES {
+                    self.seen.list(child.clone());
                     walk.push_back(child);
                 }
             }
         }
         let value = if interior { None } else { value };
         self.seen.put(uri.clone(), Seen { interior, value });
+    }
+
+    /// Whether the children of a node are of interest by name only: operations, which are executed, and
+    /// what is the vendor's. An item or a package may have such a name too.
+    fn is_closed(&self, uri: &NodeUri) -> bool {
+        let is_below = uri.parent().is_some_and(|up| up.name() == OPERATIONS);
+        matches!(uri.name(), OPERATIONS | EXT)
+            && (is_below || self.starts.contains(uri) || self.depth(uri) > 1)
     }
 
     fn depth(&self, uri: &NodeUri) -> usize {
@@ -192,6 +251,11 @@ impl Reader {
             .min()
             .unwrap_or(DEPTH)
     }
+}
+
+fn is_child(node: &NodeUri, parent: &NodeUri) -> bool {
+    node.below(parent)
+        .is_some_and(|rest| !rest.is_empty() && !rest.contains('/'))
 }
 
 pub(super) fn source(item: &Item) -> Option<NodeUri> {

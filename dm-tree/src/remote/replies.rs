@@ -9,7 +9,7 @@ use dm_proto::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::Reply;
+use super::{Ended, Reply};
 
 /// What came back for the commands in flight. Bounded: what a device sends beyond the bounds is dropped,
 /// and counts as not sent.
@@ -17,8 +17,8 @@ use super::Reply;
 pub(super) struct Replies {
     statuses: Vec<(u16, u32, StatusCode)>,
     results: Vec<(u16, Item)>,
-    /// Why a command was not sent, if one was not.
-    not_sent: Option<NotSent>,
+    /// The commands that were not sent, and why: a device may answer with the same status.
+    not_sent: Vec<(u16, NotSent)>,
     /// Octets of data kept.
     octets: usize,
 }
@@ -56,8 +56,8 @@ impl Replies {
             Reply::NotSent { command, reason } => {
                 if self.statuses.len() < STATUSES {
                     self.statuses.push((command, 0, reason.status_code()));
+                    self.not_sent.push((command, reason));
                 }
-                self.not_sent = Some(reason);
             }
             Reply::Results { command, items, .. } => {
                 for item in items {
@@ -82,9 +82,20 @@ impl Replies {
             .map(|(_, _, status)| *status)
     }
 
-    /// Why a command was not sent, if one was not.
-    pub(super) fn not_sent(&self) -> Option<NotSent> {
+    /// Why a command was not sent, if it was not.
+    pub(super) fn not_sent(&self, command: u16) -> Option<NotSent> {
         self.not_sent
+            .iter()
+            .find(|(c, _)| *c == command)
+            .map(|(_, reason)| *reason)
+    }
+
+    /// What a command ended in that has this status and did not succeed.
+    pub(super) fn refused(&self, command: u16, status: StatusCode) -> Ended {
+        match self.not_sent(command) {
+            Some(reason) => Ended::NotSent(reason),
+            None => Ended::Refused(status),
+        }
     }
 
     /// Whether any part inside a command has a status.
@@ -92,6 +103,13 @@ impl Replies {
         self.statuses
             .iter()
             .any(|(c, part, _)| *c == command && *part > 0)
+    }
+
+    /// Whether the device took any command.
+    pub(super) fn any_success(&self) -> bool {
+        self.statuses
+            .iter()
+            .any(|(_, part, status)| *part == 0 && status.is_success())
     }
 
     /// The items that a command asked for.

@@ -78,7 +78,12 @@ impl ManagementObject for Files {
         Ok(())
     }
 
-    fn stream(&self, node: &NodeUri, piece: &Piece<'_>) -> Option<Result<(), StatusCode>> {
+    fn stream(
+        &self,
+        _: &mut Edit<'_>,
+        node: &NodeUri,
+        piece: &Piece<'_>,
+    ) -> Option<Result<(), StatusCode>> {
         if node.name() != "Stream" {
             return None;
         }
@@ -88,7 +93,7 @@ impl ManagementObject for Files {
         Some(Ok(()))
     }
 
-    fn stream_ended(&self, _: &NodeUri) {
+    fn stream_ended(&self, _: &mut Edit<'_>, _: &NodeUri) {
         self.streamed.lock().unwrap().ended += 1;
     }
 }

@@ -4,6 +4,7 @@ mod acl;
 mod agent;
 mod atomic;
 mod bootstrap;
+mod conformance_gaps;
 mod crash;
 mod execute;
 mod fixture;

@@ -9,7 +9,7 @@ use std::{
     thread,
 };
 
-use clap::{Parser, ValueEnum};
+use clap::{CommandFactory as _, Parser, ValueEnum, error::ErrorKind};
 use dm_examples::device::{
     Config, Device, Error,
     bootstrap::{Bootstrap, FileError},
@@ -44,23 +44,11 @@ struct Arguments {
     /// The device's own identifier, such as IMEI:493005100592800
     #[arg(long, value_name = "DEVICE-URI")]
     id: String,
-    /// The device's name at the server
-    #[arg(
-        long,
-        value_name = "U",
-        required_unless_present = "bootstrap",
-        default_value = "",
-        hide_default_value = true
-    )]
+    /// The device's name at the server; needed unless --auth is none
+    #[arg(long, value_name = "U", default_value = "", hide_default_value = true)]
     user: String,
-    /// Its password
-    #[arg(
-        long,
-        value_name = "P",
-        required_unless_present = "bootstrap",
-        default_value = "",
-        hide_default_value = true
-    )]
+    /// Its password; needed unless --auth is none
+    #[arg(long, value_name = "P", default_value = "", hide_default_value = true)]
     password: String,
     /// The server's identifier
     #[arg(
@@ -71,23 +59,11 @@ struct Arguments {
         hide_default_value = true
     )]
     server_id: String,
-    /// The server's name at the device
-    #[arg(
-        long,
-        value_name = "U",
-        required_unless_present = "bootstrap",
-        default_value = "",
-        hide_default_value = true
-    )]
+    /// The server's name at the device [default: its identifier]
+    #[arg(long, value_name = "U", default_value = "", hide_default_value = true)]
     server_user: String,
-    /// Its password
-    #[arg(
-        long,
-        value_name = "P",
-        required_unless_present = "bootstrap",
-        default_value = "",
-        hide_default_value = true
-    )]
+    /// Its password; needed unless --auth is none
+    #[arg(long, value_name = "P", default_value = "", hide_default_value = true)]
     server_password: String,
     /// The folder that the device lives in: locked, wiped and reset
     #[arg(long, value_name = "DIR")]
@@ -95,10 +71,14 @@ struct Arguments {
     /// The folder of its tree, jobs and factory image, outside the root
     #[arg(long, value_name = "DIR")]
     state: PathBuf,
+    /// What a factory reset restores from now on, and what an empty root is laid out with: a folder, or a plain
+    /// .tar of one [default: the root as it was at the first start]
+    #[arg(long, value_name = "PATH")]
+    factory_image: Option<PathBuf>,
     /// A file with the account, in place of the options for it: a Client Provisioning document or management
     /// objects (a DM message, TNDS) as XML or WBXML, or a WAP push with one of them
     #[arg(long, value_name = "FILE", conflicts_with_all = [
-        "server", "user", "password", "server_id", "server_user", "server_password",
+        "server", "user", "password", "server_id", "server_user", "server_password", "auth",
     ])]
     bootstrap: Option<PathBuf>,
     /// The PIN that a push is secured with
@@ -163,7 +143,10 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn core::error::Error>> {
     let bootstrapped = bootstrapped(&arguments)?;
     let (bootstrap, account) = match bootstrapped {
         Some((bootstrap, account)) => (Some(bootstrap), account),
-        None => (None, given(&arguments)),
+        None => {
+            credentials_given(&arguments);
+            (None, given(&arguments))
+        }
     };
     let server = &account.server_uri;
     if !server.as_str().starts_with("http://") {
@@ -171,6 +154,7 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn core::error::Error>> {
     }
     let mut config = Config::new(account, &arguments.root, &arguments.state);
     config.bootstrap = bootstrap;
+    config.factory_image.clone_from(&arguments.factory_image);
     config.encoding = match arguments.encoding {
         EncodingName::Xml => Encoding::Xml,
         EncodingName::Wbxml => Encoding::Wbxml,
@@ -232,6 +216,32 @@ fn bootstrapped(
     })?))
 }
 
+/// Ends the program as clap does where credentials are missing, which clap cannot tell: it depends on the
+/// value of another option.
+fn credentials_given(arguments: &Arguments) {
+    if arguments.auth == Auth::None {
+        return;
+    }
+    let needed = [
+        ("--user", &arguments.user),
+        ("--password", &arguments.password),
+        ("--server-password", &arguments.server_password),
+    ];
+    let missing: Vec<_> = needed
+        .iter()
+        .filter_map(|(name, value)| value.is_empty().then_some(*name))
+        .collect();
+    if !missing.is_empty() {
+        let missing = missing.join(", ");
+        Arguments::command()
+            .error(
+                ErrorKind::MissingRequiredArgument,
+                format!("without --auth none, the account needs {missing}"),
+            )
+            .exit();
+    }
+}
+
 /// The account of the command line.
 fn given(arguments: &Arguments) -> Account {
     let scheme = match arguments.auth {
@@ -240,12 +250,16 @@ fn given(arguments: &Arguments) -> Account {
         Auth::Md5 => Scheme::Md5,
         Auth::Hmac => Scheme::Hmac,
     };
+    let server_user = match arguments.server_user.as_str() {
+        "" => &arguments.server_id,
+        user => user,
+    };
     Account {
         server_id: arguments.server_id.as_str().into(),
         server_uri: arguments.server.as_str().into(),
         device_uri: arguments.id.as_str().into(),
         client: credentials(scheme, &arguments.user, &arguments.password),
-        server: credentials(scheme, &arguments.server_user, &arguments.server_password),
+        server: credentials(scheme, server_user, &arguments.server_password),
     }
 }
 

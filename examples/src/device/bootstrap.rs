@@ -45,6 +45,9 @@ pub enum FileError {
     /// It is neither a document nor a WAP push with one.
     #[error("it is neither a provisioning document nor a push with one")]
     Unknown,
+    /// A secret was given, and it is no push, which alone has a MAC.
+    #[error("it is no push: there is no mac that a pin or imsi could check")]
+    NoPush,
     /// The message is not followed.
     #[error(transparent)]
     Bootstrap(#[from] BootstrapError),
@@ -86,6 +89,10 @@ impl Bootstrap {
         let authentic = match pushed {
             Some(mut message) => message.authenticate(secrets)?,
             None => {
+                // Whoever gave a secret wants it checked.
+                if *secrets != Secrets::default() {
+                    return Err(FileError::NoPush);
+                }
                 let media_type = Kind::detect(&octets, &limits).ok_or(FileError::Unknown)?;
                 Message::read(media_type, octets)?.trust_the_transport()
             }

@@ -2,16 +2,16 @@
 
 use std::{
     fs,
-    io::{self, Read, Write},
+    io::{self, Read, Write as _},
     os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use cap_fs_ext::DirExt;
-use cap_std::fs::{Dir, PermissionsExt};
-
-use super::root::{self, MARKER, Root, RootError};
+use super::{
+    image,
+    root::{Root, RootError},
+};
 
 /// The image in the folder of the state: a plain `.tar`.
 const IMAGE: &str = "factory.tar";
@@ -21,22 +21,6 @@ const RESET: &str = "reset";
 
 /// The file whose lock says that a device is open.
 const LOCK: &str = "lock";
-
-/// What a folder of ours that was empty is filled with.
-const BUILT_IN: [(&str, &str); 6] = [
-    (
-        "etc/os-release",
-        "ID=dm-device\nNAME=\"dm-device\"\nVERSION_ID=1\n",
-    ),
-    ("etc/hostname", "dm-device\n"),
-    (
-        "home/user/Contacts/readme.vcf",
-        "BEGIN:VCARD\nVERSION:4.0\nFN:Support\nEND:VCARD\n",
-    ),
-    ("home/user/Messages/welcome.txt", "Welcome.\n"),
-    ("home/user/Photos/.keep", ""),
-    ("opt/.keep", ""),
-];
 
 /// The image of the root as it left the factory, and the reset that restores it.
 ///
@@ -77,11 +61,17 @@ impl Factory {
     /// finishes a reset that was interrupted, lays out an empty root, takes the image of one that has
     /// none.
     ///
+    /// An `image` that is given, a folder or a plain `.tar`, is the one that counts from here on.
+    ///
     /// # Errors
     ///
-    /// If the root is refused, another process has the device open, or something cannot be read or
+    /// If the root is refused, the image cannot be restored, another process has the device open, or something cannot be read or
     /// written.
-    pub fn prepare(root: &Path, state: &Path) -> Result<(Root, Self, Found), RootError> {
+    pub fn prepare(
+        root: &Path,
+        state: &Path,
+        image: Option<&Path>,
+    ) -> Result<(Root, Self, Found), RootError> {
         let error_at = |path: &Path| {
             let path = path.to_owned();
             move |source| RootError::Io { path, source }
@@ -107,6 +97,16 @@ impl Factory {
             state,
             _lock: Arc::new(Lock(lock)),
         };
+        if let Some(image) = image {
+            let canonical = image.canonicalize().map_err(error_at(image))?;
+            let outside =
+                |path: &Path| !path.starts_with(&canonical) && !canonical.starts_with(path);
+            if canonical.is_dir() && !(outside(factory.root.path()) && outside(&factory.state)) {
+                return Err(RootError::Nested);
+            }
+            let imported = factory.put(IMAGE, |file| image::import(&canonical, file));
+            imported.map_err(error_at(image))?;
+        }
         let found = factory.settle().map_err(error_at(factory.root.path()))?;
         Ok((factory.root.clone(), factory, found))
     }
@@ -115,7 +115,7 @@ impl Factory {
         if self.root.is_empty()? {
             // The order lets any interruption be found: image, mark of the reset, marker of the root.
             if !self.path(IMAGE).exists() {
-                self.put(IMAGE, write_built_in)?;
+                self.put(IMAGE, image::write_built_in)?;
             }
             self.put(RESET, |_| Ok(()))?;
             self.root.mark()?;
@@ -125,7 +125,7 @@ impl Factory {
             return Ok(Found::FactoryNew);
         }
         if !self.path(IMAGE).exists() {
-            self.put(IMAGE, |file| write_image(self.root.dir(), file))?;
+            self.put(IMAGE, |file| image::take(self.root.dir(), file))?;
         }
         Ok(Found::AsLeft)
     }
@@ -165,7 +165,7 @@ impl Factory {
     /// If the image cannot be read.
     pub fn files(&self, wanted: impl Fn(&str) -> bool) -> io::Result<Vec<(String, Vec<u8>)>> {
         let mut files = Vec::new();
-        for entry in tar::Archive::new(fs::File::open(self.path(IMAGE))?).entries()? {
+        for entry in tar::Archive::new(fs::File::open(self.path(IMAGE))?).entries_with_seek()? {
             let mut entry = entry?;
             let path = entry_path(&entry)?;
             if entry.header().entry_type().is_file() && entry.size() <= 64 << 10 && wanted(&path) {
@@ -197,7 +197,9 @@ impl Factory {
     /// Puts a file into the state: all of it, durably, or nothing.
     fn put(&self, name: &str, fill: impl FnOnce(&fs::File) -> io::Result<()>) -> io::Result<()> {
         let partial = self.path(&format!("{name}.part"));
-        let file = fs::File::create(&partial)?;
+        let mut options = fs::OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(true);
+        let file = options.open(&partial)?;
         fill(&file)?;
         file.sync_all()?;
         fs::rename(&partial, self.path(name))?;
@@ -205,32 +207,7 @@ impl Factory {
     }
 
     fn restore(&self) -> io::Result<()> {
-        root::empty_but(self.root.dir(), |name| name == MARKER)?;
-        let mut image = tar::Archive::new(fs::File::open(self.path(IMAGE))?);
-        for entry in image.entries()? {
-            let mut entry = entry?;
-            let path = entry_path(&entry)?;
-            let mode = entry.header().mode()?;
-            let kind = entry.header().entry_type();
-            if kind.is_dir() {
-                let dir = self.root.make_folder(&path)?;
-                dir.set_permissions(".", cap_std::fs::Permissions::from_mode(mode))?;
-                continue;
-            }
-            let (parent, name) = root::split(&path)?;
-            let dir = self.root.make_folder(parent)?;
-            if kind.is_symlink() {
-                let target = entry.link_name()?.ok_or(io::ErrorKind::InvalidData)?;
-                dir.symlink_contents(target, name)?;
-            } else {
-                let mut file = root::create_in(&dir, name)?;
-                io::copy(&mut entry, &mut file)?;
-                file.set_permissions(cap_std::fs::Permissions::from_mode(mode))?;
-                file.sync_all()?;
-            }
-            root::sync(&dir)?;
-        }
-        root::sync(self.root.dir())
+        image::restore(&self.root, fs::File::open(self.path(IMAGE))?)
     }
 }
 
@@ -245,84 +222,11 @@ pub(super) fn entry_path<R: Read>(entry: &tar::Entry<'_, R>) -> io::Result<Strin
         .to_owned())
 }
 
-fn write_built_in(file: &fs::File) -> io::Result<()> {
-    let mut image = tar::Builder::new(file);
-    for (path, content) in BUILT_IN {
-        append(
-            &mut image,
-            path,
-            0o644,
-            content.len() as u64,
-            content.as_bytes(),
-        )?;
-    }
-    image.finish()
-}
-
-/// Writes all below `dir` but the marker: folders, files and links with their modes. Owners are those
-/// of who runs the program.
-fn write_image(dir: &Dir, file: &fs::File) -> io::Result<()> {
-    let mut image = tar::Builder::new(file);
-    let mut folders = vec![(dir.try_clone()?, String::new())];
-    while let Some((dir, prefix)) = folders.pop() {
-        for entry in dir.entries()? {
-            let entry = entry?;
-            let name = entry.file_name().into_string().map_err(|name| {
-                io::Error::new(
-                    io::ErrorKind::InvalidData,
-                    format!("{prefix}{} is not UTF-8", name.display()),
-                )
-            })?;
-            if prefix.is_empty() && name == MARKER {
-                continue;
-            }
-            let path = format!("{prefix}{name}");
-            let metadata = dir.symlink_metadata(&name)?;
-            let mode = metadata.permissions().mode() & 0o7777;
-            if metadata.is_dir() {
-                let mut header = header(tar::EntryType::Directory, mode, 0);
-                image.append_data(&mut header, format!("{path}/"), io::empty())?;
-                folders.push((dir.open_dir_nofollow(&name)?, format!("{path}/")));
-            } else if metadata.is_symlink() {
-                let mut header = header(tar::EntryType::Symlink, mode, 0);
-                image.append_link(&mut header, &path, dir.read_link_contents(&name)?)?;
-            } else if metadata.is_file() {
-                append(&mut image, &path, mode, metadata.len(), dir.open(&name)?)?;
-            } else {
-                return Err(io::Error::new(
-                    io::ErrorKind::InvalidData,
-                    format!("{path} is neither file, folder nor link: no image can be taken"),
-                ));
-            }
-        }
-    }
-    image.finish()
-}
-
-fn append(
-    image: &mut tar::Builder<impl Write>,
-    path: &str,
-    mode: u32,
-    size: u64,
-    content: impl Read,
-) -> io::Result<()> {
-    let mut header = header(tar::EntryType::Regular, mode, size);
-    image.append_data(&mut header, path, content)
-}
-
-fn header(kind: tar::EntryType, mode: u32, size: u64) -> tar::Header {
-    let mut header = tar::Header::new_gnu();
-    header.set_entry_type(kind);
-    header.set_mode(mode);
-    header.set_size(size);
-    header
-}
-
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 
-    use super::*;
+    use super::{super::root::MARKER, *};
 
     fn folders() -> (tempfile::TempDir, PathBuf, PathBuf) {
         let dir = tempfile::tempdir().unwrap();
@@ -333,13 +237,13 @@ mod tests {
     #[test]
     fn an_empty_root_gets_the_built_in_content() {
         let (_dir, root, state) = folders();
-        let (_, factory, found) = Factory::prepare(&root, &state).unwrap();
+        let (_, factory, found) = Factory::prepare(&root, &state, None).unwrap();
         assert_eq!(found, Found::FactoryNew);
         factory.done().unwrap();
         assert!(root.join("home/user/Contacts/readme.vcf").exists());
         assert!(root.join(MARKER).exists());
         drop(factory);
-        let (_, _, found) = Factory::prepare(&root, &state).unwrap();
+        let (_, _, found) = Factory::prepare(&root, &state, None).unwrap();
         assert_eq!(found, Found::AsLeft);
     }
 
@@ -351,7 +255,7 @@ mod tests {
         fs::write(root.join("bin/tool"), "#!").unwrap();
         fs::set_permissions(root.join("bin/tool"), fs::Permissions::from_mode(0o755)).unwrap();
         symlink("/etc/passwd", root.join("link")).unwrap();
-        let (_, factory, found) = Factory::prepare(&root, &state).unwrap();
+        let (_, factory, found) = Factory::prepare(&root, &state, None).unwrap();
         assert_eq!(found, Found::AsLeft);
 
         fs::write(root.join("bin/tool"), "broken").unwrap();
@@ -373,7 +277,7 @@ mod tests {
     #[test]
     fn a_start_finishes_a_reset_that_was_interrupted() {
         let (_dir, root, state) = folders();
-        let (_, factory, _) = Factory::prepare(&root, &state).unwrap();
+        let (_, factory, _) = Factory::prepare(&root, &state, None).unwrap();
         factory.done().unwrap();
         drop(factory);
         // As if the power went while half was erased and part of it restored.
@@ -381,36 +285,39 @@ mod tests {
         fs::remove_dir_all(root.join("home")).unwrap();
         fs::write(root.join("etc/nologin"), "").unwrap();
 
-        let (_, factory, found) = Factory::prepare(&root, &state).unwrap();
+        let (_, factory, found) = Factory::prepare(&root, &state, None).unwrap();
         assert_eq!(found, Found::FactoryNew);
         assert!(root.join("home/user/Messages/welcome.txt").exists());
         assert!(!root.join("etc/nologin").exists());
         // Until the tree is as new too, every start says so.
         drop(factory);
-        let (_, factory, found) = Factory::prepare(&root, &state).unwrap();
+        let (_, factory, found) = Factory::prepare(&root, &state, None).unwrap();
         assert_eq!(found, Found::FactoryNew);
         factory.done().unwrap();
         drop(factory);
-        assert_eq!(Factory::prepare(&root, &state).unwrap().2, Found::AsLeft);
+        assert_eq!(
+            Factory::prepare(&root, &state, None).unwrap().2,
+            Found::AsLeft
+        );
     }
 
     #[test]
     fn of_two_who_open_a_state_one_is_refused() {
         let (_dir, root, state) = folders();
-        let (_, factory, _) = Factory::prepare(&root, &state).unwrap();
-        let refused = Factory::prepare(&root, &state).unwrap_err();
+        let (_, factory, _) = Factory::prepare(&root, &state, None).unwrap();
+        let refused = Factory::prepare(&root, &state, None).unwrap_err();
         assert!(matches!(refused, RootError::InUse(_)), "{refused}");
         drop(factory);
-        assert!(Factory::prepare(&root, &state).is_ok());
+        assert!(Factory::prepare(&root, &state, None).is_ok());
     }
 
     #[test]
     fn the_state_may_not_lie_in_the_root() {
         let (_dir, root, _) = folders();
-        let error = Factory::prepare(&root, &root.join("state")).unwrap_err();
+        let error = Factory::prepare(&root, &root.join("state"), None).unwrap_err();
         assert!(matches!(error, RootError::Unmarked(_) | RootError::Nested));
         let (_dir, _, state) = folders();
-        let error = Factory::prepare(&state.join("root"), &state).unwrap_err();
+        let error = Factory::prepare(&state.join("root"), &state, None).unwrap_err();
         assert!(matches!(error, RootError::Nested), "{error}");
     }
 }

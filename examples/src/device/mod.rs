@@ -1,5 +1,5 @@
 //! A Linux device that lives in a folder: locked by files, wiped by emptying folders, reset from an
-//! image, with software from plain `.tar` packages.
+//! image, with software from plain `.tar` packages and from `.deb` packages.
 //!
 //! [`Device`] joins the agent of `dm-tree` with what it leaves to its caller: transport, clock,
 //! randomness, user, files. Its loop, [`Device::advance`], is all that an integrator needs.
@@ -14,6 +14,8 @@ pub mod root;
 pub mod transport;
 pub mod user;
 
+mod dpkg;
+mod image;
 mod software;
 
 use core::time::Duration;
@@ -80,6 +82,9 @@ pub struct Config {
     pub root: PathBuf,
     /// The folder of its tree, jobs and factory image, outside [`root`](Self::root).
     pub state: PathBuf,
+    /// What a factory reset restores, a folder or a plain `.tar`; without it, the root as it was at the first
+    /// start. Default `None`.
+    pub factory_image: Option<PathBuf>,
     /// The encoding of its messages. Default WBXML.
     pub encoding: Encoding,
     /// The largest message in octets that it takes: what is larger comes in pieces. Default 64 KiB.
@@ -105,6 +110,7 @@ impl Config {
             bootstrap: None,
             root: root.into(),
             state: state.into(),
+            factory_image: None,
             encoding: Encoding::Wbxml,
             max_msg_size: 64 << 10,
             reporting: Reporting::default(),
@@ -232,7 +238,8 @@ impl Device {
         transport: impl Transport + 'static,
     ) -> Result<Self, Error> {
         let user = SharedUser::new(user);
-        let (root, factory, found) = Factory::prepare(&config.root, &config.state)?;
+        let (root, factory, found) =
+            Factory::prepare(&config.root, &config.state, config.factory_image.as_deref())?;
         let tree = config.state.join("device.redb");
         if found == Found::FactoryNew {
             remove_if_there(&tree)?;

@@ -1,4 +1,4 @@
-//! What a package is: a plain `.tar` with a [`Manifest`] and the files of its components.
+//! What a package of our own kind is: a plain `.tar` with a [`Manifest`] and the files of its components.
 
 use core::fmt;
 use std::{collections::BTreeSet, io};
@@ -25,7 +25,7 @@ pub struct Manifest {
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct ManifestComponent {
-    /// Its ID: letters, digits, `.`, `-`, `_`, at most 64, not beginning with `.`.
+    /// Its ID: letters, digits, `.`, `-`, `_`, `+`, at most 64, not beginning with `.`.
     pub id: String,
     /// Its name for people.
     #[serde(default)]
@@ -146,6 +146,23 @@ pub enum PackageError {
     /// It is larger than allowed.
     #[error("the package is too large")]
     TooLarge,
+    /// It wants to run a script, which could not be held in the root.
+    #[error("the package has a {0} script, and this device runs none")]
+    Scripts(String),
+    /// It would go back to an earlier version.
+    #[error("version {installed} is installed, and {offered} is older")]
+    Older {
+        /// What is there.
+        installed: String,
+        /// What would come.
+        offered: String,
+    },
+    /// It would be inactive, and it is of a kind that cannot be.
+    #[error(".deb packages are always active")]
+    AlwaysActive,
+    /// dpkg failed.
+    #[error("dpkg failed: {0}")]
+    Dpkg(String),
     /// There is no such component.
     #[error("no component {0}")]
     NoComponent(String),
@@ -164,14 +181,28 @@ impl PackageError {
         match self {
             Self::TooLarge => true,
             Self::Io(error) => is_out_of_room(error),
+            Self::Dpkg(said) => said.contains("No space left on device"),
             _ => false,
         }
     }
 }
 
-/// Whether packages of a media type are installed.
-pub(super) fn is_package_type(essence: &str) -> bool {
-    matches!(essence, "application/x-tar" | "application/octet-stream")
+/// Whether packages of a media type are installed, `.deb` packages among them or not.
+pub(super) fn is_package_type(essence: &str, debs: bool) -> bool {
+    match essence {
+        "application/x-tar" | "application/octet-stream" => true,
+        other => debs && is_deb_type(other),
+    }
+}
+
+/// Whether a media type is that of a `.deb`: the registered one, or one from before there was one.
+pub(super) fn is_deb_type(essence: &str) -> bool {
+    matches!(
+        essence,
+        "application/vnd.debian.binary-package"
+            | "application/x-debian-package"
+            | "application/x-deb"
+    )
 }
 
 /// A media type without its parameters.
@@ -194,7 +225,7 @@ pub(super) fn is_id(id: &str) -> bool {
         && !id.starts_with('.')
         && id
             .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b'+'))
 }
 
 /// A file of a component: its path below the component's folder, and its content.

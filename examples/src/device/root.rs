@@ -9,7 +9,7 @@ use std::{
 use cap_fs_ext::{DirExt, FollowSymlinks, OpenOptionsFollowExt};
 use cap_std::{
     ambient_authority,
-    fs::{Dir, File, Metadata, OpenOptions},
+    fs::{Dir, File, Metadata, OpenOptions, Permissions, PermissionsExt},
 };
 
 /// The file that says that a folder is the root of a device, to be locked, wiped and reset.
@@ -28,8 +28,8 @@ pub enum RootError {
     /// There is something in it, and no marker.
     #[error("{0} is not empty and has no {MARKER}: create that file to let it be wiped and reset")]
     Unmarked(PathBuf),
-    /// State and root are one, or one is inside the other.
-    #[error("the folders of root and state must not contain each other")]
+    /// Of state, root and factory image two are one, or one is inside the other.
+    #[error("the folders of root, state and factory image must not contain each other")]
     Nested,
     /// Another process has this state open.
     #[error("{0} is in use by another process")]
@@ -326,6 +326,27 @@ impl Root {
         sync(&from)
     }
 
+    /// Gives a file a second name; as a copy where the file system has no such names.
+    ///
+    /// # Errors
+    ///
+    /// If it is not there, or its new name is taken or not to be had.
+    pub(super) fn link(&self, from: &str, to: &str) -> io::Result<()> {
+        let (from_parent, from_name) = split(from)?;
+        let (to_parent, to_name) = split(to)?;
+        let from = self.folder(from_parent)?;
+        let to = self.make_folder(to_parent)?;
+        let linked = from.hard_link(from_name, &to, to_name);
+        if linked.is_err() {
+            let mut options = OpenOptions::new();
+            options.read(true).follow(FollowSymlinks::No);
+            let mut copy = create_in(&to, to_name)?;
+            io::copy(&mut from.open_with(from_name, &options)?, &mut copy)?;
+            copy.sync_all()?;
+        }
+        sync(&to)
+    }
+
     /// The names of what is in a folder, sorted; none if there is no folder. Names that are not UTF-8
     /// are none of ours and left out.
     ///
@@ -416,11 +437,35 @@ pub(super) fn sync(dir: &Dir) -> io::Result<()> {
 
 fn remove_entry(dir: &Dir, name: impl AsRef<Path>) -> io::Result<()> {
     let name = name.as_ref();
-    if dir.symlink_metadata(name)?.is_dir() {
-        dir.remove_dir_all(name)
-    } else {
-        dir.remove_file(name)
+    if !dir.symlink_metadata(name)?.is_dir() {
+        return dir.remove_file(name);
     }
+    match dir.remove_dir_all(name) {
+        // A folder that nobody may write to keeps what is in it, unless one is root.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            open_up(dir, name)?;
+            dir.remove_dir_all(name)
+        }
+        done => done,
+    }
+}
+
+/// Lets their owner into a folder and all folders in it.
+fn open_up(dir: &Dir, name: &Path) -> io::Result<()> {
+    let enter = |dir: &Dir, name: &Path| {
+        dir.set_permissions(name, Permissions::from_mode(0o700))?;
+        dir.open_dir_nofollow(name)
+    };
+    let mut folders = vec![enter(dir, name)?];
+    while let Some(dir) = folders.pop() {
+        for entry in dir.entries()? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                folders.push(enter(&dir, entry.file_name().as_ref())?);
+            }
+        }
+    }
+    Ok(())
 }
 
 fn remove_if_there(dir: &Dir, name: &str) -> io::Result<()> {

@@ -13,8 +13,8 @@ use scomo::{
 
 use super::{
     download::{DownloadError, Downloader},
-    package::{PackageError, Sha256Digest, essence, is_package_type},
-    packages::{Installed, Packages},
+    package::{PackageError, Sha256Digest, essence, is_deb_type, is_package_type},
+    packages::{Installed, PackageKind, Packages},
     user::SharedUser,
 };
 
@@ -40,7 +40,7 @@ impl Software {
 
     fn fetch_package(&self, package: &Package) -> Result<(), DownloadError> {
         let url = package.url.as_deref().unwrap_or_default();
-        refuse_kind(package)?;
+        self.check_kind(package)?;
         // The digest comes over the authenticated session, the package from anywhere.
         let params = package.install_params.as_deref().unwrap_or_default();
         let digest = Sha256Digest::in_params(params)?;
@@ -62,7 +62,7 @@ impl Software {
                 return Ok(done);
             }
         }
-        refuse_kind(package)?;
+        self.check_kind(package)?;
         if let Some(data) = &package.data {
             self.packages.deliver(&package.id, data)?;
         }
@@ -77,6 +77,11 @@ impl Software {
             Some(Err(error)) => return Err(error),
             None => return Err(PackageError::NoDigest),
         }
+        let found = self.packages.kind(&package.id)?;
+        if declared_kind(package).is_some_and(|declared| declared != found) {
+            let reason = format!("it is a {found:?}, not what PkgType says");
+            return Err(PackageError::malformed(reason));
+        }
         let activate = activation == Activation::Active;
         self.packages.install(&package.id, activate, job.id.0)
     }
@@ -85,8 +90,22 @@ impl Software {
         let what = if active { "activating" } else { "deactivating" };
         Effect::Done(match self.packages.set_active(&component.id, active) {
             Ok(()) => ResultCode::SUCCESSFUL,
+            Err(PackageError::AlwaysActive) => ResultCode::NOT_IMPLEMENTED,
             Err(error) => self.failed(what, &error, failed),
         })
+    }
+
+    /// Refuses a package whose type or address says that this device cannot install it.
+    fn check_kind(&self, package: &Package) -> Result<(), PackageError> {
+        let debs = self.packages.takes_debs();
+        if !debs && is_called_deb(package) {
+            return Err(PackageError::Kind(".deb"));
+        }
+        match package.pkg_type.as_deref().map(essence).as_deref() {
+            None | Some("") => Ok(()),
+            Some(known) if is_package_type(known, debs) => Ok(()),
+            Some(_) => Err(PackageError::Kind("other than .tar and .deb")),
+        }
     }
 }
 
@@ -170,12 +189,26 @@ impl Device for Software {
         env_type.is_empty() || env_type.eq_ignore_ascii_case(ENVIRONMENT)
     }
 
-    fn allows(&self, _operation: Operation, subject: &Subject) -> Result<(), StatusCode> {
+    fn allows(&self, operation: Operation, subject: &Subject) -> Result<(), StatusCode> {
         match subject {
-            Subject::Package(package) if refuse_kind(package).is_err() => {
-                Err(ResultCode::ENVIRONMENT_NOT_SUPPORTED.into())
+            Subject::Package(package) => {
+                if self.check_kind(package).is_err() {
+                    return Err(ResultCode::ENVIRONMENT_NOT_SUPPORTED.into());
+                }
+                if operation.activates() == Some(false)
+                    && declared_kind(package) == Some(PackageKind::Deb)
+                {
+                    return Err(ResultCode::NOT_IMPLEMENTED.into());
+                }
+                Ok(())
             }
-            Subject::Package(_) | Subject::Component(_) => Ok(()),
+            Subject::Component(component) => {
+                let deactivates = operation == Operation::Deactivate;
+                if deactivates && self.packages.is_deb(&component.id) {
+                    return Err(ResultCode::NOT_IMPLEMENTED.into());
+                }
+                Ok(())
+            }
         }
     }
 }
@@ -201,21 +234,18 @@ fn to_component(installed: &Installed) -> Component {
     component
 }
 
-/// Refuses a package whose type or address says that it is none of ours.
-fn refuse_kind(package: &Package) -> Result<(), PackageError> {
-    let pkg_type = package.pkg_type.as_deref().map(essence);
-    let is_deb = pkg_type.as_deref() == Some("application/vnd.debian.binary-package")
-        || package
-            .url
-            .as_deref()
-            .is_some_and(|url| url.ends_with(".deb"));
-    if is_deb {
-        return Err(PackageError::Kind(".deb"));
-    }
-    match pkg_type.as_deref() {
-        None | Some("") => Ok(()),
-        Some(known) if is_package_type(known) => Ok(()),
-        Some(_) => Err(PackageError::Kind("other than .tar")),
+/// Whether the type or the address of a package is that of a `.deb`.
+fn is_called_deb(package: &Package) -> bool {
+    let url = package.url.as_deref().unwrap_or_default();
+    declared_kind(package) == Some(PackageKind::Deb) || url.ends_with(".deb")
+}
+
+/// What the type of a package says that it is, if it says it.
+fn declared_kind(package: &Package) -> Option<PackageKind> {
+    match essence(package.pkg_type.as_deref()?).as_str() {
+        "application/x-tar" => Some(PackageKind::Tar),
+        other if is_deb_type(other) => Some(PackageKind::Deb),
+        _ => None,
     }
 }
 
@@ -224,7 +254,8 @@ fn install_result(error: &PackageError) -> ResultCode {
         PackageError::Digest { .. } | PackageError::NoDigest => {
             ResultCode::PACKAGE_VALIDATION_FAILED
         }
-        PackageError::Kind(_) => ResultCode::ENVIRONMENT_NOT_SUPPORTED,
+        PackageError::Kind(_) | PackageError::Scripts(_) => ResultCode::ENVIRONMENT_NOT_SUPPORTED,
+        PackageError::AlwaysActive => ResultCode::NOT_IMPLEMENTED,
         error if error.is_out_of_room() => ResultCode::INSTALL_OUT_OF_MEMORY,
         PackageError::Io(error) if error.kind() == io::ErrorKind::Interrupted => {
             ResultCode::UNDEFINED_ERROR

@@ -19,7 +19,7 @@ use dm_proto::{
     message::Command,
     session::{
         Disposition, Headers, ReceiveError, Received, ServerConfig, ServerSession, Transmit,
-        refusal,
+        refusal, refusal_of_stranger,
     },
 };
 use dm_tree::remote::{Notice, Operation as _, Queue};
@@ -183,8 +183,8 @@ async fn exchange(shared: &Shared, received: &Received) -> Result<Answer, Fault>
     for _ in 0..ATTEMPTS {
         let Some(row) = shared.store.row(id).await? else {
             shared.log(format_args!("a message of {id:?}, which is not registered"));
-            // OMA-TS-DM_RepPro, 401: there are no credentials that we would take.
-            return Ok(refuse(received, StatusCode::INVALID_CREDENTIALS));
+            let (header, encoding) = (received.header(), received.encoding());
+            return Ok(Answer(refusal_of_stranger(header, encoding, &nonce()?)));
         };
         match attempt(shared, received, row).await {
             // Somebody was faster: with this very message, or with an operation.

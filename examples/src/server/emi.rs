@@ -115,6 +115,7 @@ enum Problem {
     Method,
     MediaType,
     Body(String, Http),
+    TooLarge(usize),
     Path,
     Json(serde_json::Error),
     Identifier,
@@ -138,6 +139,7 @@ impl Problem {
             Self::Method => Http::METHOD_NOT_ALLOWED,
             Self::MediaType => Http::UNSUPPORTED_MEDIA_TYPE,
             Self::Body(_, status) => *status,
+            Self::TooLarge(_) => Http::PAYLOAD_TOO_LARGE,
             Self::Path | Self::KeyTooLong => Http::BAD_REQUEST,
             Self::Json(error) if error.is_data() => Http::UNPROCESSABLE_ENTITY,
             Self::Json(_) => Http::BAD_REQUEST,
@@ -159,6 +161,9 @@ impl fmt::Display for Problem {
             Self::Method => f.write_str("this resource does not have that method"),
             Self::MediaType => f.write_str("send the body as application/json"),
             Self::Body(text, _) => f.write_str(text),
+            Self::TooLarge(limit) => {
+                write!(f, "the body has more than the {limit} octets that this resource takes")
+            }
             Self::Path => f.write_str("the path is not percent-encoded UTF-8"),
             Self::Json(error) => write!(f, "the body does not fit: {error}"),
             Self::Identifier => f.write_str("a device has an identifier of 1 to 255 octets, without control characters and spaces around it"),
@@ -224,8 +229,15 @@ type Id = Result<Path<String>, PathRejection>;
 type Octets = Result<Bytes, BytesRejection>;
 
 /// Reads a JSON body, and insists that it is called that: no form of a browser can send one unasked.
-fn body<T: DeserializeOwned>(headers: &HeaderMap, octets: Octets) -> Result<T, Problem> {
-    let octets = octets.map_err(|error| Problem::Body(error.body_text(), error.status()))?;
+fn body<T: DeserializeOwned>(
+    headers: &HeaderMap,
+    octets: Octets,
+    limit: usize,
+) -> Result<T, Problem> {
+    let octets = octets.map_err(|error| match error.status() {
+        Http::PAYLOAD_TOO_LARGE => Problem::TooLarge(limit),
+        status => Problem::Body(error.body_text(), status),
+    })?;
     let content_type = headers.get(header::CONTENT_TYPE);
     let content_type = content_type.and_then(|value| value.to_str().ok());
     let essence = content_type.and_then(|value| value.split(';').next());
@@ -271,7 +283,7 @@ async fn put_device(
     if !(1..=255).contains(&id.len()) || id.trim() != id || id.contains(char::is_control) {
         return Err(Problem::Identifier);
     }
-    let device: Device = body(&headers, octets)?;
+    let device: Device = body(&headers, octets, BODY_LIMIT)?;
     device.check().map_err(Problem::Device)?;
     for _ in 0..ATTEMPTS {
         let (row, status) = match shared.store.row(&id).await? {
@@ -308,7 +320,7 @@ async fn post_operation(
         }
         None => None,
     };
-    let request: OperationRequest = body(&headers, octets)?;
+    let request: OperationRequest = body(&headers, octets, OPERATION_LIMIT)?;
     // The same request, however its JSON was written.
     let digest: [u8; 32] = Sha256::digest(json!(request).to_string().as_bytes()).into();
     for _ in 0..ATTEMPTS {

@@ -2,6 +2,7 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
+use dm_proto::Text;
 use dm_tree::remote::Order;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -92,6 +93,21 @@ pub struct PackageRequest {
     /// Parameters of its installation, opaque to the server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub params: Option<String>,
+    /// A description for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Its media type (`PkgType`).
+    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    pub pkg_type: Option<String>,
+    /// The execution environment that it is for (`EnvType`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub env_type: Option<String>,
+    /// Whether and when the device restarts for it (`Reboot`, SCOMO 1.1), opaque to the server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reboot: Option<String>,
+    /// The node of the device that is to be used for it; without it, one named after the identifier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
     /// The package itself in Base64, for an installation: it is delivered in the session, in as many
     /// messages as it takes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -127,6 +143,9 @@ pub enum RequestError {
     /// A URL that is not `http:` or `https:`.
     #[error("the url of the package must begin with http:// or https://")]
     Url,
+    /// Not the name of a node.
+    #[error("the node of the package is no name of a node")]
+    Node,
     /// Not Base64.
     #[error("the data of the package is not Base64")]
     Data,
@@ -354,6 +373,33 @@ impl PackageRequest {
             within("package.params", params, 4096)?;
             package = package.with_install_params(params.as_str());
         }
+        if let Some(type_) = &self.pkg_type {
+            within("package.type", type_, 255)?;
+            package = package.with_pkg_type(type_.as_str());
+        }
+        if let Some(env_type) = &self.env_type {
+            within("package.env_type", env_type, 255)?;
+            package = package.with_env_type(env_type.as_str());
+        }
+        if let Some(node) = &self.node {
+            let bad = |c: char| matches!(c, '/' | '?' | '\n');
+            if node.contains(bad) || matches!(node.as_str(), "." | "..") {
+                return Err(RequestError::Node);
+            }
+            within("package.node", node, 64)?;
+            package = package.at_node(node.as_str());
+        }
+        for (member, value) in [
+            ("package.description", &self.description),
+            ("package.reboot", &self.reboot),
+        ] {
+            if let Some(value) = value {
+                within(member, value, 1024)?;
+            }
+        }
+        let text = |value: &Option<String>| value.as_deref().map(Text::from);
+        package.description = text(&self.description);
+        package.reboot = text(&self.reboot);
         Ok(package)
     }
 
@@ -379,7 +425,16 @@ impl PackageRequest {
         absent(operation, "package.data", self.data.is_some())?;
         absent(operation, "package.url", self.url.is_some())?;
         absent(operation, "package.name", self.name.is_some())?;
-        absent(operation, "package.params", self.params.is_some())?;
+        for (member, value) in [
+            ("package.params", &self.params),
+            ("package.description", &self.description),
+            ("package.type", &self.pkg_type),
+            ("package.env_type", &self.env_type),
+            ("package.reboot", &self.reboot),
+            ("package.node", &self.node),
+        ] {
+            absent(operation, member, value.is_some())?;
+        }
         Ok(&self.id)
     }
 }

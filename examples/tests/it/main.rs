@@ -4,3 +4,4 @@ mod demo;
 mod device;
 mod inspect;
 mod server;
+mod tools;

@@ -1,9 +1,9 @@
 //! [`FactoryReset`]: resets a device to how it left the factory.
 
-use dm_tree::remote::{Conclusion, Course, Order, Summary, SummaryState};
+use dm_tree::remote::{Conclusion, Course, Order, Summarize, Summary, SummaryState};
 use serde::{Deserialize, Serialize};
 
-use super::{Ended, executed, lock::Execute, operation};
+use super::{Ended, executed, lock::Execute};
 use crate::{Operation, ResultCode};
 
 /// Resets a device to how it left the factory. Once sent it is never sent again by itself: a lost answer
@@ -33,7 +33,7 @@ impl FactoryReset {
         Self { course }
     }
 
-    fn typed(&self, conclusion: &Conclusion) -> ResetOutcome {
+    fn conclude(&self, conclusion: &Conclusion) -> ResetOutcome {
         match executed(conclusion) {
             Ok(result) if result.is_success() => ResetOutcome::Accepted,
             Ok(result) => ResetOutcome::Failed(result),
@@ -42,16 +42,16 @@ impl FactoryReset {
     }
 }
 
-operation!(FactoryReset, ResetOutcome);
+dm_tree::coursed!(FactoryReset => ResetOutcome);
 
-impl From<&ResetOutcome> for Summary {
-    fn from(outcome: &ResetOutcome) -> Self {
-        match outcome {
-            ResetOutcome::Accepted => Self::new(SummaryState::Accepted),
-            ResetOutcome::Failed(result) => {
-                Self::new(SummaryState::Failed).with_result((*result).into())
+impl Summarize for ResetOutcome {
+    fn summary(&self) -> Summary {
+        match self {
+            Self::Accepted => Summary::new(SummaryState::Accepted),
+            Self::Failed(result) => {
+                Summary::new(SummaryState::Failed).with_result((*result).into())
             }
-            ResetOutcome::Ended(ended) => Self::from(*ended),
+            Self::Ended(ended) => Summary::from(*ended),
         }
     }
 }

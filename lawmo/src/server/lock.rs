@@ -1,12 +1,13 @@
 //! [`Lock`]: locks, partially locks or unlocks a device.
 
+use dm_proto::Text;
 use dm_tree::{
     NodeUri,
-    remote::{Conclusion, Course, Order, Plan, Script, Snapshot, Summary, SummaryState},
+    remote::{Conclusion, Course, Order, Plan, Script, Snapshot, Summarize, Summary, SummaryState},
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Ended, executed, operation};
+use super::{Ended, executed};
 use crate::{MO_ID, OPERATION_COMPLETE, Operation, ResultCode, nodes};
 
 /// Locks, partially locks or unlocks a device.
@@ -53,7 +54,7 @@ impl Lock {
         Self { course }
     }
 
-    fn typed(&self, conclusion: &Conclusion) -> LockOutcome {
+    fn conclude(&self, conclusion: &Conclusion) -> LockOutcome {
         match executed(conclusion) {
             Ok(result) if result.is_success() => LockOutcome::Done(result),
             Ok(result) => LockOutcome::Failed(result),
@@ -62,18 +63,18 @@ impl Lock {
     }
 }
 
-operation!(Lock, LockOutcome);
+dm_tree::coursed!(Lock => LockOutcome);
 
-impl From<&LockOutcome> for Summary {
-    fn from(outcome: &LockOutcome) -> Self {
-        match outcome {
-            LockOutcome::Done(result) => {
-                Self::new(SummaryState::Succeeded).with_result((*result).into())
+impl Summarize for LockOutcome {
+    fn summary(&self) -> Summary {
+        match self {
+            Self::Done(result) => {
+                Summary::new(SummaryState::Succeeded).with_result((*result).into())
             }
-            LockOutcome::Failed(result) => {
-                Self::new(SummaryState::Failed).with_result((*result).into())
+            Self::Failed(result) => {
+                Summary::new(SummaryState::Failed).with_result((*result).into())
             }
-            LockOutcome::Ended(ended) => Self::from(*ended),
+            Self::Ended(ended) => Summary::from(*ended),
         }
     }
 }
@@ -98,6 +99,14 @@ impl Script for Execute {
             exec: nodes::operation(root, self.operation)?,
             acl: root.clone(),
         })
+    }
+
+    fn operation(&self) -> Option<Text> {
+        Some(Text::from_static(self.operation.node_name()))
+    }
+
+    fn offered_in(&self) -> Option<&'static str> {
+        Some(nodes::OPERATIONS)
     }
 
     fn reports(&self) -> bool {

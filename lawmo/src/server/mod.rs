@@ -16,7 +16,7 @@ pub use self::{
     any::{AnyOperation, AnyOutcome},
     factory_reset::{FactoryReset, ResetOutcome},
     lock::{Lock, LockOutcome},
-    read_state::{ListItem, LockStatus, ReadState},
+    read_state::{ListItem, LockStatus, ReadState, ReadStates},
     wipe::{Wipe, WipeOutcome},
 };
 
@@ -24,54 +24,6 @@ use dm_proto::StatusCode;
 use dm_tree::remote::Conclusion;
 
 use crate::ResultCode;
-
-/// Makes a type with a `course` and a `typed` conclusion an operation.
-macro_rules! operation {
-    ($name:ident, $outcome:ty) => {
-        impl dm_tree::remote::Operation for $name {
-            type Outcome = $outcome;
-
-            fn step(&mut self) -> dm_tree::remote::Step {
-                self.course.step()
-            }
-
-            fn handle(&mut self, reply: dm_tree::remote::Reply<'_>) {
-                self.course.handle(reply);
-            }
-
-            fn claims(&self, alert: &dm_proto::message::Alert) -> bool {
-                self.course.claims(alert)
-            }
-
-            fn cancel(&mut self) -> bool {
-                self.course.cancel()
-            }
-
-            fn expire(&mut self) {
-                self.course.expire();
-            }
-
-            fn progress(&self) -> dm_tree::remote::Progress {
-                self.course.progress()
-            }
-
-            fn outcome(&self) -> Option<$outcome> {
-                self.course
-                    .conclusion()
-                    .map(|conclusion| self.typed(conclusion))
-            }
-        }
-
-        impl $name {
-            /// Where the object was found, for [`Order::with_known_root`](dm_tree::remote::Order) of
-            /// the next operation.
-            pub fn root(&self) -> Option<&dm_tree::NodeUri> {
-                self.course.root()
-            }
-        }
-    };
-}
-use operation;
 
 /// A conclusion that is about an Exec: the result, or why there is none.
 fn executed(conclusion: &Conclusion) -> Result<ResultCode, Ended> {

@@ -4,12 +4,13 @@ use dm_proto::{StatusCode, Text};
 use dm_tree::{
     NodeUri,
     remote::{
-        Conclusion, Course, Order, Plan, Prepare, Script, Setting, Snapshot, Summary, SummaryState,
+        Conclusion, Course, Order, Plan, Prepare, Script, Setting, Snapshot, Summarize, Summary,
+        SummaryState,
     },
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Ended, executed, operation};
+use super::{Ended, executed};
 use crate::{MO_ID, OPERATION_COMPLETE, Operation, ResultCode, nodes};
 
 /// Wipes items of a device's list: reads the list, sets every item of it together, wanted or not, and
@@ -50,7 +51,7 @@ impl Wipe {
         Self { course }
     }
 
-    fn typed(&self, conclusion: &Conclusion) -> WipeOutcome {
+    fn conclude(&self, conclusion: &Conclusion) -> WipeOutcome {
         if let (Conclusion::Read, Some(root)) = (conclusion, self.course.root()) {
             let script = self.course.script();
             if let Err(unknown) = script.wanted(root, self.course.snapshot()) {
@@ -65,21 +66,21 @@ impl Wipe {
     }
 }
 
-operation!(Wipe, WipeOutcome);
+dm_tree::coursed!(Wipe => WipeOutcome);
 
-impl From<&WipeOutcome> for Summary {
-    fn from(outcome: &WipeOutcome) -> Self {
-        match outcome {
-            WipeOutcome::Wiped { result } => {
-                Self::new(SummaryState::Succeeded).with_result((*result).into())
+impl Summarize for WipeOutcome {
+    fn summary(&self) -> Summary {
+        match self {
+            Self::Wiped { result } => {
+                Summary::new(SummaryState::Succeeded).with_result((*result).into())
             }
-            WipeOutcome::Failed(result) => {
-                Self::new(SummaryState::Failed).with_result((*result).into())
+            Self::Failed(result) => {
+                Summary::new(SummaryState::Failed).with_result((*result).into())
             }
-            WipeOutcome::UnknownItems(_) => {
-                Self::new(SummaryState::Failed).with_status(StatusCode::NOT_FOUND)
+            Self::UnknownItems(_) => {
+                Summary::new(SummaryState::Failed).with_status(StatusCode::NOT_FOUND)
             }
-            WipeOutcome::Ended(ended) => Self::from(*ended),
+            Self::Ended(ended) => Summary::from(*ended),
         }
     }
 }
@@ -160,5 +161,12 @@ impl Script for Erase {
             exec: nodes::operation(root, Operation::Wipe)?,
             acl: root.clone(),
         })
+    }
+    fn operation(&self) -> Option<Text> {
+        Some(Text::from_static(Operation::Wipe.node_name()))
+    }
+
+    fn offered_in(&self) -> Option<&'static str> {
+        Some(nodes::OPERATIONS)
     }
 }

@@ -59,8 +59,8 @@ fn two_steps_yes_a_wipe_follows_its_question_in_messages_of_their_own() -> Resul
             assert_eq!(
                 sent.get(..5).unwrap_or_default(),
                 [
-                    "Get, Get",
-                    "Get",
+                    "Get, Get",                          // where the object is
+                    "Get, Get",                          // what it offers, and what it can wipe
                     "Alert",                             // 3: the question alone
                     "Atomic(Replace, Replace, Replace)", // 5: on yes, the list
                     "Exec",                              // and a message later the operation
@@ -83,7 +83,7 @@ fn two_steps_yes_a_reset_is_accepted() -> Result {
         setup.bench.settle()?;
         assert_eq!(
             setup.server_sent(),
-            ["Get, Get", "Alert", "Exec", ""],
+            ["Get, Get", "Get", "Alert", "Exec", ""],
             "the question alone, and only then the reset"
         );
         assert_eq!(
@@ -108,7 +108,9 @@ fn two_steps_no_nothing_is_sent_and_nothing_has_changed() -> Result {
             }
             assert_eq!(
                 setup.server_sent(),
-                ["Get, Get", "Get", "Alert", "Get, Get", "Alert", ""]
+                [
+                    "Get, Get", "Get, Get", "Alert", "Get, Get", "Get", "Alert", ""
+                ]
             );
             nothing_happened(setup)
         })?;
@@ -175,8 +177,8 @@ fn in_sequence_yes_question_list_and_exec_are_one_message() -> Result {
             assert_eq!(
                 setup.server_sent().get(..3).unwrap_or_default(),
                 [
-                    "Get, Get",
-                    "Get",
+                    "Get, Get", // where the object is
+                    "Get, Get", // what it offers, and what it can wipe
                     "Sequence(Alert, Replace, Replace, Replace, Exec)"
                 ]
             );

@@ -60,6 +60,34 @@ pub struct Config {
     pub reporting: Reporting,
     /// The final alert.
     pub report: ReportStyle,
+    /// The largest package, in octets, that a server may deliver; larger ones are answered 413. What
+    /// is fetched is the business of [`Device::fetch`](super::Device::fetch) (1404). Default none.
+    pub max_package: Option<u64>,
+    /// Whether a package may bring an older version of a component than is there. Default no: the
+    /// installation fails with 1405. See [`Device::contents`](super::Device::contents).
+    pub downgrades: bool,
+    /// What the user is asked.
+    pub prompts: Prompts,
+    /// How often a job may be put off before it is given up. Default as often as the device likes.
+    pub max_deferrals: Option<u32>,
+}
+
+/// When [`Device::confirm`](super::Device::confirm) is called.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Prompts {
+    /// Before a package is fetched. Default no.
+    pub download: bool,
+    /// Before a package is installed. Default no.
+    pub install: bool,
+}
+
+impl Prompts {
+    /// Before both.
+    pub const ALL: Self = Self {
+        download: true,
+        install: true,
+    };
 }
 
 impl Config {
@@ -73,6 +101,10 @@ impl Config {
             mo_id: Text::from_static(crate::MO_ID),
             reporting: Reporting::default(),
             report: ReportStyle::default(),
+            max_package: None,
+            downgrades: false,
+            prompts: Prompts::default(),
+            max_deferrals: None,
         }
     }
 
@@ -101,6 +133,13 @@ impl Config {
     #[must_use]
     pub fn with_permanent_download(mut self, name: impl Into<Text>) -> Self {
         self.permanent_downloads.push(name.into());
+        self
+    }
+
+    /// The same, asking the user.
+    #[must_use]
+    pub fn with_prompts(mut self, prompts: Prompts) -> Self {
+        self.prompts = prompts;
         self
     }
 }

@@ -99,7 +99,7 @@ fn leaves(
         let leaf = NodeDescription::leaf(*name, NodeFormat::Chr);
         node = node.child(live(leaf.access(access).occurrence(*occurrence)));
     }
-    if branch == Branch::Download && config.mo_id == MO_ID_1_1 {
+    if branch != Branch::Deployed && config.mo_id == MO_ID_1_1 {
         let leaf = NodeDescription::leaf(nodes::REBOOT, NodeFormat::Chr);
         node = node.child(live(leaf.access(access).occurrence(Occurrence::ZeroOrOne)));
     }
@@ -110,6 +110,11 @@ fn leaves(
             .access(Access::ADD | Access::REPLACE)
             .occurrence(Occurrence::ZeroOrOne);
         node = node.child(live(data));
+        let content = NodeDescription::leaf(nodes::CONTENT, NodeFormat::Chr)
+            .occurrence(Occurrence::ZeroOrOne)
+            .text("where the content is that is not in Data");
+        let ext = NodeDescription::interior(nodes::EXT).occurrence(Occurrence::ZeroOrOne);
+        node = node.child(live(ext.child(live(content))));
     }
     let status = NodeDescription::leaf(nodes::STATUS, NodeFormat::Int);
     node = node.child(live(status.default_value(DownloadStatus::Idle.as_str())));

@@ -9,7 +9,7 @@ use dm_tree::{
 use super::{
     Component, Config, FETCHED, Package, PackageIs, Request, Subject,
     inventory::{self, Place},
-    request::Detail,
+    request::{Detail, Installed},
 };
 use crate::{
     DeliveredState, DeliveredStatus, DeployedState, DeployedStatus, DownloadStatus, Operation,
@@ -35,9 +35,7 @@ pub(super) fn finish(
         Subject::Package(package) => {
             delivered(edit, &place, package, result, detail, operation, config)
         }
-        Subject::Component(component) => {
-            deployed(edit, &place, component, result, &request, operation)
-        }
+        Subject::Component(component) => deployed(edit, &place, component, result, operation),
     };
     let style = &config.report;
     Some(match done {
@@ -78,8 +76,16 @@ fn downloaded(
         inventory::leave_download(edit, place, config)?;
         return Ok(vec![Reported::new(&to.uri, &package.id)]);
     };
-    let (components, kept) = installed(detail);
+    let Installed {
+        components,
+        removed,
+        package: kept,
+    } = installed(detail);
+    let changed = components.iter().map(|component| &component.id);
+    let origins = inventory::origins(edit, changed.chain(&removed));
     let mut reported = install(edit, place, package, components, active, config)?;
+    inventory::remove_components(edit, &removed)?;
+    inventory::uninstalled(edit, &origins)?;
     if kept == PackageIs::Kept {
         let state = DeliveredState::Installed;
         let to = inventory::put_delivered(edit, package, place, state, config)?;
@@ -126,8 +132,17 @@ fn delivered(
         inventory::set_status(edit, place, status.as_str())?;
         return Ok(vec![this]);
     }
-    let (components, kept) = installed(detail);
+    let Installed {
+        components,
+        removed,
+        package: kept,
+    } = installed(detail);
+    let changed = components.iter().map(|component| &component.id);
+    let origins = inventory::origins(edit, changed.chain(&removed));
     let mut reported = install(edit, place, package, components, active, config)?;
+    inventory::remove_components(edit, &removed)?;
+    // Before this package is marked: one without components is installed all the same.
+    inventory::uninstalled(edit, &origins)?;
     match kept {
         PackageIs::Kept => {
             inventory::set_state(edit, place, DeliveredState::Installed.as_str())?;
@@ -147,7 +162,6 @@ fn deployed(
     place: &Place,
     component: &Component,
     result: ResultCode,
-    request: &Request,
     operation: Operation,
 ) -> Result<Vec<Reported>, StatusCode> {
     let (state, failed) = match operation {
@@ -165,20 +179,21 @@ fn deployed(
         inventory::set_status(edit, place, DeployedStatus::Idle.as_str())?;
     } else {
         edit.remove(&place.path)?;
-        inventory::uninstalled(edit, request)?;
+        inventory::uninstalled(edit, component.pkg_id.as_slice())?;
     }
     Ok(vec![Reported::new(&place.uri, &component.id)])
 }
 
 /// What an installation brought. An integrator that told nothing is taken at its word: it brought
 /// nothing, and keeps nothing.
-fn installed(detail: Option<Detail>) -> (Vec<Component>, PackageIs) {
+fn installed(detail: Option<Detail>) -> Installed {
     match detail {
-        Some(Detail::Installed {
-            components,
-            package,
-        }) => (components, package),
-        _ => (Vec::new(), PackageIs::Deleted),
+        Some(Detail::Installed(installed)) => installed,
+        _ => Installed {
+            components: Vec::new(),
+            removed: Vec::new(),
+            package: PackageIs::Deleted,
+        },
     }
 }
 

@@ -1,5 +1,7 @@
 //! The nodes of packages and components: making, reading, marking and removing them.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use dm_proto::{StatusCode, Text};
 use dm_tree::{
@@ -7,7 +9,7 @@ use dm_tree::{
     object::{Change, Job},
 };
 
-use super::{Component, Config, FETCHED, Package, Request, STARTED};
+use super::{Component, Config, FETCHED, INSTALLING, Package, STARTED, VERIFIED, delivery};
 use crate::{
     DeliveredState, DeliveredStatus, DeployedState, DeployedStatus, DownloadStatus, Operation,
     nodes,
@@ -28,6 +30,43 @@ pub(super) struct Place {
     pub(super) uri: NodeUri,
     /// Relative to the root of the object.
     pub(super) path: String,
+}
+
+/// Where the content of a delivered package is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Content {
+    /// In `Data`; nowhere if that is empty or missing.
+    InTree,
+    /// The device has fetched it.
+    Fetched,
+    /// It comes in pieces, and is not complete.
+    Receiving,
+    /// Its last piece is here: so many octets.
+    Complete(u64),
+    /// The sink has it: so many octets.
+    Received(u64),
+}
+
+impl Content {
+    fn to_text(self) -> Option<String> {
+        match self {
+            Self::InTree => None,
+            Self::Fetched => Some("fetched".into()),
+            Self::Receiving => Some("receiving".into()),
+            Self::Complete(size) => Some(format!("complete {size}")),
+            Self::Received(size) => Some(format!("received {size}")),
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        match text.split_once(' ') {
+            None if text == "fetched" => Some(Self::Fetched),
+            None if text == "receiving" => Some(Self::Receiving),
+            Some(("complete", size)) => size.parse().ok().map(Self::Complete),
+            Some(("received", size)) => size.parse().ok().map(Self::Received),
+            _ => None,
+        }
+    }
 }
 
 impl Branch {
@@ -51,6 +90,11 @@ impl Branch {
                 (
                     Download::Downloading.as_str(),
                     Download::DownloadFailed.as_str(),
+                ),
+                // The package is here, and will not be installed.
+                (
+                    Download::Downloaded.as_str(),
+                    Download::InstallFailed.as_str(),
                 ),
                 (
                     Download::Installing.as_str(),
@@ -90,7 +134,7 @@ impl Place {
     }
 
     /// The place that a node belongs to, and what it is there: `""` for the place itself.
-    fn of<'a>(root: &NodeUri, node: &'a NodeUri) -> Option<(Self, &'a str)> {
+    pub(super) fn of<'a>(root: &NodeUri, node: &'a NodeUri) -> Option<(Self, &'a str)> {
         let below = node.below(root)?;
         Branch::ALL.into_iter().find_map(|branch| {
             let rest = below.strip_prefix(branch.path())?.strip_prefix('/')?;
@@ -117,7 +161,7 @@ impl Place {
         self.uri.name()
     }
 
-    fn leaf(&self, name: &str) -> String {
+    pub(super) fn leaf(&self, name: &str) -> String {
         format!("{}/{name}", self.path)
     }
 }
@@ -154,6 +198,31 @@ pub(super) fn is_progressing(view: &View<'_>, place: &Place) -> bool {
     })
 }
 
+/// Where the content of a package is.
+pub(super) fn content(view: &View<'_>, place: &Place) -> Content {
+    text(view, place, nodes::CONTENT_PATH)
+        .and_then(|text| Content::parse(&text))
+        .unwrap_or(Content::InTree)
+}
+
+pub(super) fn set_content(
+    edit: &mut Edit<'_>,
+    place: &Place,
+    content: Content,
+) -> Result<(), StatusCode> {
+    let ext = place.leaf(nodes::EXT);
+    match content.to_text() {
+        None => edit.remove(&ext),
+        Some(text) => {
+            edit.put(&ext, Node::interior(""))?;
+            edit.put(
+                &place.leaf(nodes::CONTENT_PATH),
+                Node::leaf(NodeFormat::Chr, text),
+            )
+        }
+    }
+}
+
 /// Reads a package, with all that the primitive asks of it: 404 for what is missing.
 pub(super) fn package(
     view: &View<'_>,
@@ -167,13 +236,23 @@ pub(super) fn package(
         .join(nodes::DATA)
         .map_err(|_| StatusCode::NOT_FOUND)?;
     let data = match view.node(&data) {
-        Ok(node) => Some(node.value),
+        Ok(node) => Some(node.value).filter(|data| !data.is_empty()),
         Err(StatusCode::NOT_FOUND) => None,
         Err(status) => return Err(status),
     };
+    let content = content(view, place);
+    let received = match content {
+        Content::Received(size) => Some(size),
+        _ => None,
+    };
+    let is_there = match content {
+        Content::InTree => data.is_some(),
+        Content::Fetched | Content::Received(_) => true,
+        Content::Receiving | Content::Complete(_) => false,
+    };
     let complete = match operation {
         operation if operation.fetches() => url.is_some(),
-        Operation::Install | Operation::InstallInactive => data.is_some(),
+        Operation::Install | Operation::InstallInactive => is_there,
         _ => true,
     };
     let id = leaf(nodes::PKG_ID);
@@ -195,8 +274,8 @@ pub(super) fn package(
         env_type: leaf(nodes::ENV_TYPE),
         pkg_type: leaf(nodes::PKG_TYPE),
         reboot: leaf(nodes::REBOOT),
-        // Empty stands for a package that the device has fetched and keeps.
-        data: data.filter(|data| !data.is_empty() && operation.activates().is_some()),
+        data: data.filter(|_| operation.activates().is_some()),
+        received,
     })
 }
 
@@ -233,14 +312,15 @@ pub(super) fn begin(
     set_status(edit, place, status)
 }
 
-/// Marks how far a download is.
+/// Marks how far a download is. What was delivered is *installing* from the beginning.
 pub(super) fn reached(edit: &mut Edit<'_>, job: &Job) {
     let Some((place, _)) = Place::executed(edit.root(), &job.node) else {
         return;
     };
-    let status = match job.stage {
-        STARTED => DownloadStatus::Downloading,
-        FETCHED => DownloadStatus::Installing,
+    let status = match (place.branch, job.stage) {
+        (Branch::Download, STARTED) => DownloadStatus::Downloading,
+        (Branch::Download, FETCHED | VERIFIED) => DownloadStatus::Downloaded,
+        (Branch::Download, INSTALLING) => DownloadStatus::Installing,
         _ => return,
     };
     // The node may have been removed: then there is nothing to mark.
@@ -274,7 +354,11 @@ pub(super) fn settle(edit: &mut Edit<'_>, jobs: &[Job]) -> Result<(), StatusCode
 
 /// Refuses changes of what a job is on, and those that would lose a package which is not in the tree:
 /// for that there is the Remove primitive.
-pub(super) fn check(view: &View<'_>, change: &Change<'_>) -> Result<(), StatusCode> {
+pub(super) fn check(
+    view: &View<'_>,
+    change: &Change<'_>,
+    config: &Config,
+) -> Result<(), StatusCode> {
     let (Change::Add(uri, _)
     | Change::Replace(uri, _)
     | Change::Delete(uri)
@@ -297,17 +381,30 @@ pub(super) fn check(view: &View<'_>, change: &Change<'_>) -> Result<(), StatusCo
             if is_progressing(view, &place) {
                 return Err(StatusCode::FORBIDDEN);
             }
-            let fetched = || {
-                uri.join(nodes::DATA)
-                    .is_ok_and(|data| view.node(&data).is_ok_and(|node| node.value.is_empty()))
+            let outside = || {
+                matches!(
+                    content(view, &place),
+                    Content::Fetched | Content::Received(_)
+                )
             };
-            let is_at_stake = match change {
-                Change::Delete(deleted) => **deleted == uri,
-                Change::Replace(leaf, _) => leaf.name() == nodes::DATA,
-                Change::Add(..) | Change::Rename(..) => false,
-            };
-            if is_at_stake && fetched() {
-                return Err(StatusCode::FORBIDDEN);
+            match change {
+                Change::Delete(deleted) if **deleted == uri && outside() => {
+                    return Err(StatusCode::FORBIDDEN);
+                }
+                // What the device and its sink know the content by.
+                Change::Rename(renamed, _) if **renamed == uri && outside() => {
+                    return Err(StatusCode::FORBIDDEN);
+                }
+                Change::Add(leaf, node) | Change::Replace(leaf, node)
+                    if branch == Branch::Delivered && leaf.name() == nodes::DATA =>
+                {
+                    let len = u64::try_from(node.value.len()).unwrap_or(u64::MAX);
+                    if config.max_package.is_some_and(|most| len > most) {
+                        return Err(StatusCode::REQUEST_ENTITY_TOO_LARGE);
+                    }
+                    delivery::may_write(view, &place)?;
+                }
+                _ => {}
             }
         }
         node = uri.parent();
@@ -315,27 +412,18 @@ pub(super) fn check(view: &View<'_>, change: &Change<'_>) -> Result<(), StatusCo
     Ok(())
 }
 
-/// Completes a package node that a server added.
-pub(super) fn added(edit: &mut Edit<'_>, uri: &NodeUri, config: &Config) -> Result<(), StatusCode> {
-    match Place::of(edit.root(), uri) {
-        Some((place, "")) => complete(edit, &place, config),
-        _ => Ok(()),
-    }
-}
-
 /// New content is not what was installed.
-pub(super) fn replaced(edit: &mut Edit<'_>, uri: &NodeUri) -> Result<(), StatusCode> {
-    match Place::of(edit.root(), uri) {
-        Some((place, nodes::DATA)) => {
-            set_status(edit, &place, DeliveredStatus::Idle.as_str())?;
-            set_state(edit, &place, DeliveredState::Delivered.as_str())
-        }
-        _ => Ok(()),
-    }
+pub(super) fn redelivered(edit: &mut Edit<'_>, place: &Place) -> Result<(), StatusCode> {
+    set_status(edit, place, DeliveredStatus::Idle.as_str())?;
+    set_state(edit, place, DeliveredState::Delivered.as_str())
 }
 
 /// Adds what the device keeps below a node: Status, State and the primitives that are offered.
-fn complete(edit: &mut Edit<'_>, place: &Place, config: &Config) -> Result<(), StatusCode> {
+pub(super) fn complete(
+    edit: &mut Edit<'_>,
+    place: &Place,
+    config: &Config,
+) -> Result<(), StatusCode> {
     let int = |value: &'static str| Node::leaf(NodeFormat::Int, value);
     match place.branch {
         Branch::Download => {
@@ -488,14 +576,16 @@ pub(super) fn put_delivered(
         (nodes::INSTALL_PARAMS, package.install_params.as_ref()),
         (nodes::ENV_TYPE, package.env_type.as_ref()),
         (nodes::PKG_TYPE, package.pkg_type.as_ref()),
+        (nodes::REBOOT, package.reboot.as_ref()),
     ] {
         put_text(edit, &place, name, value)?;
     }
-    // The content is the device's: nobody may read this leaf, and empty says where it is.
+    // The content is the device's: the leaf stands for it, and is empty.
     edit.put(
         &place.leaf(nodes::DATA),
         Node::leaf(NodeFormat::Bin, Bytes::new()),
     )?;
+    set_content(edit, &place, Content::Fetched)?;
     set_state(edit, &place, state.as_str())?;
     Ok(place)
 }
@@ -519,6 +609,7 @@ pub(super) fn leave_download(
 
 /// The content is gone: nothing can be installed from it any more.
 pub(super) fn drop_data(edit: &mut Edit<'_>, place: &Place) -> Result<(), StatusCode> {
+    set_content(edit, place, Content::InTree)?;
     edit.remove(&place.leaf(nodes::DATA))
 }
 
@@ -530,20 +621,47 @@ pub(super) fn acl(edit: &Edit<'_>, place: &Place) -> Acl {
         .unwrap_or_default()
 }
 
-/// After a component has gone: its package, if it is kept and nothing else is left of it, is no longer
-/// installed.
-pub(super) fn uninstalled(edit: &mut Edit<'_>, request: &Request) -> Result<(), StatusCode> {
-    let super::Subject::Component(Component {
-        pkg_id: Some(id), ..
-    }) = &request.subject
-    else {
-        return Ok(());
-    };
-    if find(edit, Branch::Deployed, nodes::PKG_ID_REF, id).is_some() {
-        return Ok(());
+/// Removes the components with these IDs, as far as they are there.
+pub(super) fn remove_components(edit: &mut Edit<'_>, ids: &[Text]) -> Result<(), StatusCode> {
+    for id in ids {
+        if let Some(place) = find(edit, Branch::Deployed, nodes::ID, id) {
+            edit.remove(&place.path)?;
+        }
     }
-    match find(edit, Branch::Delivered, nodes::PKG_ID, id) {
-        Some(place) => set_state(edit, &place, DeliveredState::Delivered.as_str()),
-        None => Ok(()),
+    Ok(())
+}
+
+/// The packages from which the components with these IDs have come.
+pub(super) fn origins<'i>(edit: &Edit<'_>, ids: impl Iterator<Item = &'i Text>) -> Vec<Text> {
+    ids.filter_map(|id| {
+        let place = find(edit, Branch::Deployed, nodes::ID, id)?;
+        text(&edit.view(), &place, nodes::PKG_ID_REF)
+    })
+    .collect()
+}
+
+/// After components have gone, or come from another package now: of the packages from which they had
+/// come, those that are kept and of which nothing is left are no longer installed.
+pub(super) fn uninstalled(edit: &mut Edit<'_>, packages: &[Text]) -> Result<(), StatusCode> {
+    for id in packages {
+        if find(edit, Branch::Deployed, nodes::PKG_ID_REF, id).is_none()
+            && let Some(place) = find(edit, Branch::Delivered, nodes::PKG_ID, id)
+        {
+            set_state(edit, &place, DeliveredState::Delivered.as_str())?;
+        }
     }
+    Ok(())
+}
+
+/// The versions of the components that are there and have one, by their IDs.
+pub(super) fn versions(edit: &Edit<'_>) -> BTreeMap<Text, Text> {
+    let view = edit.view();
+    names(edit, Branch::Deployed)
+        .iter()
+        .filter_map(|name| {
+            let place = Place::new(edit.root(), Branch::Deployed, name)?;
+            let id = text(&view, &place, nodes::ID)?;
+            Some((id, text(&view, &place, nodes::VERSION)?))
+        })
+        .collect()
 }

@@ -1,28 +1,42 @@
 //! The device's side: [`Device`], what an integrator implements, and [`Scomo`], the object to mount.
 
 mod config;
+mod delivery;
 mod describe;
 mod effect;
 mod inventory;
+mod phases;
 mod request;
 mod subject;
+mod version;
 
 pub use self::{
-    config::{Config, ReportStyle, Reporting},
+    config::{Config, Prompts, ReportStyle, Reporting},
+    delivery::Sink,
     request::Request,
     subject::{Component, Package, Subject},
+    version::compare_versions,
 };
 
-use dm_proto::{StatusCode, message::Alert};
+use core::cmp::Ordering;
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
+
+use dm_proto::{StatusCode, Text, message::Alert};
 use dm_tree::{
     Acl, Edit, NodeUri, View,
     description::NodeDescription,
-    object::{Change, Decision, Job, ManagementObject, Outcome, Progress},
+    object::{Change, Decision, Job, ManagementObject, Outcome, Piece, Progress},
 };
 use serde::{Deserialize, Serialize};
 
-use self::inventory::{Branch, Place};
-use crate::{Operation, ResultCode};
+use self::{
+    inventory::{Branch, Place},
+    phases::Phase,
+};
+use crate::{Operation, ResultCode, nodes};
 
 /// What came of starting to fetch, activate, deactivate or remove.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -32,6 +46,9 @@ pub enum Effect {
     Done(ResultCode),
     /// It goes on elsewhere; `Agent::complete` with an outcome of [`Request`] ends it.
     Later,
+    /// Not now: nothing was begun that is not as before. `Agent::take_up` has it tried again;
+    /// [`Request::given_up`] ends it for good.
+    Deferred(Cause),
 }
 
 /// What came of starting an installation.
@@ -46,6 +63,15 @@ pub enum InstallEffect {
         /// Whether the package is kept.
         package: PackageIs,
     },
+    /// Installed, and components of before are gone with it.
+    Updated {
+        /// The components that are there now, new or updated.
+        components: Vec<Component>,
+        /// The IDs of those that are not there any more, whatever package they came from.
+        removed: Vec<Text>,
+        /// Whether the package is kept.
+        package: PackageIs,
+    },
     /// Nothing was installed.
     Failed {
         /// Why.
@@ -55,19 +81,87 @@ pub enum InstallEffect {
     },
     /// It goes on elsewhere; `Agent::complete` with [`Request::installed`] or [`Request::failed`].
     Later,
+    /// Not now; see [`Effect::Deferred`].
+    Deferred(Cause),
+}
+
+/// Why a job is put off, and what is told if it is given up.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "what is none of these is other")]
+pub enum Cause {
+    /// The user will not be disturbed, or asked for another time.
+    User,
+    /// The battery is low.
+    Battery,
+    /// There is not enough memory or room.
+    Memory,
+    /// There is no network that may be used.
+    Network,
+    /// Anything else.
+    Other,
+}
+
+/// What a user is asked.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "complete by definition")]
+pub enum Question {
+    /// Whether the package may be fetched. What its download descriptor says of it is the device's to
+    /// find out.
+    Download,
+    /// Whether the package, which is here, may be installed.
+    Install,
+}
+
+/// What the user answers.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "complete by definition")]
+pub enum Consent {
+    /// Yes.
+    Yes,
+    /// No: the result is 1401.
+    No,
+    /// Another time; see [`Effect::Deferred`].
+    Postponed,
+    /// The answer comes later: yes is `Agent::reached` with [`Request::agreed`], then
+    /// `Agent::take_up`; no is `Agent::complete` with 1401; another time is `Agent::defer`.
+    Later,
+}
+
+/// What came of checking a package.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "complete by definition")]
+pub enum Verdict {
+    /// It is what it should be.
+    Valid,
+    /// It is not, and is not installed.
+    Invalid {
+        /// Why; [`ResultCode::PACKAGE_VALIDATION_FAILED`] for a digest or signature that is wrong.
+        result: ResultCode,
+        /// Whether the package is kept.
+        package: PackageIs,
+    },
+    /// It is being checked elsewhere: valid is `Agent::reached` with [`VERIFIED`], then
+    /// `Agent::take_up`; invalid is `Agent::complete` with [`Request::failed`].
+    Later,
 }
 
 /// What an integrator implements.
 ///
 /// Called with no transaction open, once the job is durable. A job is started once; after a restart it
-/// is handed out again with [`Job::resumed`] and the last durable stage ([`STARTED`], [`FETCHED`]), and
-/// the device goes on, ends it with a result, or says that it cannot tell with
-/// [`ResultCode::UNDEFINED_ERROR`]. What fails leaves everything as it was.
+/// is handed out again with [`Job::resumed`] and the last durable stage ([`STARTED`], [`FETCHED`],
+/// [`VERIFIED`], [`INSTALLING`]), and the device goes on, ends it with a result, or says that it cannot
+/// tell with [`ResultCode::UNDEFINED_ERROR`]. What fails leaves everything as it was.
+///
+/// What is not required has a default.
 pub trait Device: Send {
-    /// Fetches a package from its URL, and checks it.
+    /// Fetches a package from its URL. Every download checks that its size is what was announced.
     fn fetch(&mut self, package: &Package, job: &Job) -> Effect;
 
-    /// Installs a package that was fetched, or delivered in [`Package::data`].
+    /// Installs a package that was fetched, or delivered in [`Package::data`] or to the
+    /// [`sink`](Self::sink) ([`Package::received`]).
+    ///
+    /// A component with the ID of one that is there updates it: its node stays and gets the new
+    /// version.
     fn install(&mut self, package: &Package, activation: Activation, job: &Job) -> InstallEffect;
 
     /// Makes an inactive component active.
@@ -79,7 +173,8 @@ pub trait Device: Send {
     /// Uninstalls a component, active or not.
     fn remove_component(&mut self, component: &Component, job: &Job) -> Effect;
 
-    /// Deletes a package; what was installed from it stays.
+    /// Deletes a package, what was fetched of it and what the sink has; what was installed from it
+    /// stays.
     fn remove_package(&mut self, package: &Package, job: &Job) -> Effect;
 
     /// Whether packages for an execution environment can be installed; if not the Exec gets 1413.
@@ -96,6 +191,41 @@ pub trait Device: Send {
     fn allows(&self, operation: Operation, subject: &Subject) -> Result<(), StatusCode> {
         let _ = (operation, subject);
         Ok(())
+    }
+
+    /// Where packages go that servers deliver in pieces. Without one they go into the tree, and come
+    /// whole in [`Package::data`].
+    fn sink(&self) -> Option<&dyn Sink> {
+        None
+    }
+
+    /// Asks the user, where [`Config::prompts`] says so: before a package is fetched, and before it is
+    /// installed, once it is here and found valid. Not again after a restart once the answer was yes.
+    fn confirm(&mut self, question: Question, package: &Package, job: &Job) -> Consent {
+        let _ = (question, package, job);
+        Consent::Yes
+    }
+
+    /// Checks digest and signature of a package that is here, fetched or delivered, before anything of
+    /// it is installed. It is known of it what [`Package`] says, [`Package::install_params`] first of
+    /// all, and what the device kept of its download descriptor. Asked again when the job was put off
+    /// behind it, or a restart came between.
+    fn verify(&mut self, package: &Package, job: &Job) -> Verdict {
+        let _ = (package, job);
+        Verdict::Valid
+    }
+
+    /// What a valid package is going to install, as far as it can be told before: components with their
+    /// versions. Where one is older than what is there the installation fails with 1405, unless
+    /// [`Config::downgrades`] allows it.
+    fn contents(&mut self, package: &Package, job: &Job) -> Vec<Component> {
+        let _ = (package, job);
+        Vec::new()
+    }
+
+    /// Which of two versions of a component is newer. Default [`compare_versions`].
+    fn compare_versions(&self, one: &str, other: &str) -> Ordering {
+        compare_versions(one, other)
     }
 }
 
@@ -122,8 +252,14 @@ pub enum PackageIs {
 /// The stage of a job that has started: whatever it does may be half done after a restart.
 pub const STARTED: u32 = 1;
 
-/// The stage of a download that has its package, and begins or has begun to install it.
+/// The stage of a job whose package is here.
 pub const FETCHED: u32 = 2;
+
+/// The stage of a job whose package is here and valid.
+pub const VERIFIED: u32 = 3;
+
+/// The stage of a job that begins or has begun to install its package.
+pub const INSTALLING: u32 = 4;
 
 /// The object: mount it in an agent.
 #[derive(Debug)]
@@ -131,6 +267,8 @@ pub struct Scomo<D> {
     device: D,
     config: Config,
     description: NodeDescription,
+    /// The versions of the components that are there, by their IDs.
+    versions: Mutex<BTreeMap<Text, Text>>,
 }
 
 impl<D: Device> Scomo<D> {
@@ -141,6 +279,7 @@ impl<D: Device> Scomo<D> {
             device,
             config,
             description,
+            versions: Mutex::default(),
         }
     }
 
@@ -168,18 +307,25 @@ impl<D: Device> ManagementObject for Scomo<D> {
     }
 
     fn restarted(&self, edit: &mut Edit<'_>, jobs: &[Job]) -> Result<(), StatusCode> {
+        self.note_versions(edit);
         inventory::settle(edit, jobs)
     }
 
     fn check(&self, view: &View<'_>, change: &Change<'_>) -> Result<(), StatusCode> {
-        inventory::check(view, change)
+        inventory::check(view, change, &self.config)
     }
 
     fn changed(&self, edit: &mut Edit<'_>, change: &Change<'_>) -> Result<(), StatusCode> {
-        match change {
-            Change::Add(uri, _) => inventory::added(edit, uri, &self.config),
-            Change::Replace(uri, _) => inventory::replaced(edit, uri),
-            Change::Delete(_) | Change::Rename(..) => Ok(()),
+        let (Change::Add(uri, _) | Change::Replace(uri, _)) = change else {
+            return Ok(());
+        };
+        match (Place::of(edit.root(), uri), change) {
+            (Some((place, "")), Change::Add(..)) => inventory::complete(edit, &place, &self.config),
+            (Some((place, nodes::DATA)), _) => {
+                delivery::written(edit, &place, self.device.sink())?;
+                inventory::redelivered(edit, &place)
+            }
+            _ => Ok(()),
         }
     }
 
@@ -202,51 +348,38 @@ impl<D: Device> ManagementObject for Scomo<D> {
         if request.idle {
             return Progress::Done(request.outcome(ResultCode::SUCCESSFUL));
         }
-        let device = &mut self.device;
-        let effect = match (&request.subject, request.operation) {
-            (Subject::Package(package), operation) => {
-                if operation.fetches() && job.stage < FETCHED {
-                    if job.stage < STARTED {
-                        return Progress::Stage(STARTED);
-                    }
-                    match device.fetch(package, job) {
-                        Effect::Done(result)
-                            if result.is_success() && operation.activates().is_some() =>
-                        {
-                            return Progress::Stage(FETCHED);
-                        }
-                        effect => effect,
-                    }
-                } else if let Some(active) = operation.activates() {
-                    let activation = if active {
-                        Activation::Active
-                    } else {
-                        Activation::Inactive
-                    };
-                    return match device.install(package, activation, job) {
-                        InstallEffect::Installed {
-                            components,
-                            package,
-                        } => Progress::Done(request.installed(components, package)),
-                        InstallEffect::Failed { result, package } => {
-                            Progress::Done(request.failed(result, package))
-                        }
-                        InstallEffect::Later => Progress::Later,
-                    };
+        match phases::run(self, &request, job) {
+            Phase::Next(stage) => Progress::Stage(stage),
+            Phase::Done(outcome) => Progress::Done(outcome),
+            Phase::Later => Progress::Later,
+            Phase::Deferred(cause) => {
+                let most = self.config.max_deferrals;
+                if most.is_some_and(|most| job.deferrals >= most) {
+                    Progress::Done(request.given_up(cause, job))
                 } else {
-                    device.remove_package(package, job)
+                    Progress::Deferred
                 }
             }
-            (Subject::Component(component), Operation::Activate) => device.activate(component, job),
-            (Subject::Component(component), Operation::Deactivate) => {
-                device.deactivate(component, job)
-            }
-            (Subject::Component(component), _) => device.remove_component(component, job),
-        };
-        match effect {
-            Effect::Done(result) => Progress::Done(request.outcome(result)),
-            Effect::Later => Progress::Later,
         }
+    }
+
+    fn stream(
+        &self,
+        edit: &mut Edit<'_>,
+        node: &NodeUri,
+        piece: &Piece<'_>,
+    ) -> Option<Result<(), StatusCode>> {
+        delivery::take(
+            edit,
+            node,
+            piece,
+            self.device.sink(),
+            self.config.max_package,
+        )
+    }
+
+    fn stream_ended(&self, edit: &mut Edit<'_>, node: &NodeUri) {
+        delivery::abandon(edit, node, self.device.sink());
     }
 
     fn stage(&self, edit: &mut Edit<'_>, job: &Job) {
@@ -254,11 +387,19 @@ impl<D: Device> ManagementObject for Scomo<D> {
     }
 
     fn finish(&self, edit: &mut Edit<'_>, job: &Job, outcome: &Outcome) -> Option<Alert> {
-        effect::finish(edit, job, outcome, &self.config)
+        let alert = effect::finish(edit, job, outcome, &self.config);
+        self.note_versions(edit);
+        alert
     }
 }
 
 impl<D: Device> Scomo<D> {
+    /// Remembers which versions are there, for [`ManagementObject::run`], which sees no tree.
+    fn note_versions(&self, edit: &Edit<'_>) {
+        let mut versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
+        *versions = inventory::versions(edit);
+    }
+
     /// Looks at what an Exec asks for, and says so in the tree; what running it takes.
     fn prepare(&self, edit: &mut Edit<'_>, node: &NodeUri) -> Result<Vec<u8>, StatusCode> {
         let (place, operation) =
@@ -293,6 +434,10 @@ impl<D: Device> Scomo<D> {
             );
         if !idle {
             inventory::begin(edit, &place, operation)?;
+        }
+        if operation.activates().is_some() {
+            // The device may have changed them itself.
+            self.note_versions(edit);
         }
         let request = Request {
             operation,

@@ -29,6 +29,9 @@ pub struct Package {
     pub reboot: Option<Text>,
     /// `Data`: the package itself, if the server delivered it in the tree.
     pub data: Option<Bytes>,
+    /// How many octets of it the [`Sink`](super::Sink) has, if the server delivered it in pieces. It is
+    /// known there by its [`uri`](Self::uri).
+    pub received: Option<u64>,
 }
 
 /// A deployment component: what exists on the device after an installation.

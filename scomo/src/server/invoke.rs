@@ -4,14 +4,17 @@ use bytes::Bytes;
 use dm_proto::{Data, StatusCode, Text};
 use dm_tree::{
     NodeUri,
-    remote::{Conclusion, Course, Order, Plan, Prepare, Script, Snapshot, Summary, SummaryState},
+    remote::{
+        Conclusion, Course, Order, Plan, Prepare, Script, Snapshot, Summarize, Summary,
+        SummaryState, Unmet,
+    },
 };
 use serde::{Deserialize, Serialize};
 
-use super::{ComponentResult, Ended, Package, inventory::leaf, operation};
+use super::{ComponentResult, Ended, Package, inventory::leaf};
 use crate::{
-    MO_ID, MO_ID_1_1, OPERATION_COMPLETE, OPERATION_COMPLETE_1_1, OPERATION_COMPLETE_DRAFT,
-    Operation, ResultCode, nodes,
+    DeliveredStatus, DeployedState, DeployedStatus, MO_ID, MO_ID_1_1, OPERATION_COMPLETE,
+    OPERATION_COMPLETE_1_1, OPERATION_COMPLETE_DRAFT, Operation, ResultCode, nodes,
 };
 
 /// Invokes a primitive.
@@ -127,7 +130,7 @@ impl Invoke {
         Self { course }
     }
 
-    fn typed(&self, conclusion: &Conclusion) -> Outcome {
+    fn conclude(&self, conclusion: &Conclusion) -> Outcome {
         match conclusion {
             Conclusion::Result(code, components) => {
                 let components = components.clone();
@@ -156,18 +159,18 @@ impl Invoke {
     }
 }
 
-operation!(Invoke, Outcome);
+dm_tree::coursed!(Invoke => Outcome);
 
-impl From<&Outcome> for Summary {
-    fn from(outcome: &Outcome) -> Self {
-        match outcome {
-            Outcome::Succeeded { result, components } => Self::new(SummaryState::Succeeded)
+impl Summarize for Outcome {
+    fn summary(&self) -> Summary {
+        match self {
+            Self::Succeeded { result, components } => Summary::new(SummaryState::Succeeded)
                 .with_result((*result).into())
                 .with_components(components.clone()),
-            Outcome::Failed { result, components } => Self::new(SummaryState::Failed)
+            Self::Failed { result, components } => Summary::new(SummaryState::Failed)
                 .with_result((*result).into())
                 .with_components(components.clone()),
-            Outcome::Ended(ended) => Self::from(*ended),
+            Self::Ended(ended) => Summary::from(*ended),
         }
     }
 }
@@ -193,6 +196,26 @@ enum Subject {
     Deliver { package: Package, data: Data },
     /// A package or component on the device, by its identifier, or else the name of its node.
     Known(Text),
+}
+
+impl Primitive {
+    /// The node of a package or component on the device, by its identifier or else by its name.
+    fn known(&self, root: &NodeUri, seen: &Snapshot, id: &Text) -> Option<NodeUri> {
+        let branch = root.join(self.operation.branch()).ok()?;
+        let name = match self.operation {
+            Operation::Activate | Operation::Deactivate | Operation::RemoveComponent => nodes::ID,
+            _ => nodes::PKG_ID,
+        };
+        let by_id = seen
+            .children(&branch)
+            .find(|node| leaf(seen, node, name).as_ref() == Some(id));
+        by_id
+            .or_else(|| {
+                seen.children(&branch)
+                    .find(|node| node.name() == id.as_str())
+            })
+            .cloned()
+    }
 }
 
 impl Script for Primitive {
@@ -222,20 +245,8 @@ impl Script for Primitive {
                 (uri, settings)
             }
             Subject::Known(id) => {
-                let name = match self.operation {
-                    Operation::Activate | Operation::Deactivate | Operation::RemoveComponent => {
-                        nodes::ID
-                    }
-                    _ => nodes::PKG_ID,
-                };
-                let uri = seen
-                    .children(&branch)
-                    .find(|node| leaf(seen, node, name).as_ref() == Some(id))
-                    .or_else(|| {
-                        seen.children(&branch)
-                            .find(|node| node.name() == id.as_str())
-                    })?;
-                (uri.clone(), Vec::new())
+                let uri = self.known(root, seen, id)?;
+                (uri, Vec::new())
             }
         };
         let prepare = if settings.is_empty() {
@@ -249,5 +260,49 @@ impl Script for Primitive {
             exec: operations.join(self.operation.node_name()).ok()?,
             acl: uri,
         })
+    }
+    fn operation(&self) -> Option<Text> {
+        Some(Text::from_static(self.operation.as_str()))
+    }
+
+    fn unmet_at_once(&self) -> Option<Unmet> {
+        let is_missing = match &*self.subject {
+            Subject::Fetch { package, url } => package.id.is_empty() || url.is_empty(),
+            Subject::Deliver { package, data } => {
+                package.id.is_empty() || data.as_bytes().is_none_or(<[u8]>::is_empty)
+            }
+            Subject::Known(id) => id.is_empty(),
+        };
+        is_missing.then_some(Unmet::Incomplete)
+    }
+
+    fn unmet(&self, root: &NodeUri, seen: &Snapshot) -> Option<Unmet> {
+        let Subject::Known(id) = &*self.subject else {
+            return None;
+        };
+        let node = self.known(root, seen, id)?;
+        let value = |name: &str| leaf(seen, &node, name).unwrap_or_default();
+        let is_at_rest = || {
+            matches!(
+                DeployedStatus::parse(&value(nodes::STATUS)),
+                Some(
+                    DeployedStatus::Idle
+                        | DeployedStatus::RemoveFailed
+                        | DeployedStatus::ActivateFailed
+                        | DeployedStatus::DeactivateFailed
+                )
+            )
+        };
+        let is = |state| DeployedState::parse(&value(nodes::STATE)) == Some(state) && is_at_rest();
+        match self.operation {
+            Operation::Activate if is(DeployedState::Active) => Some(Unmet::AlreadySo),
+            Operation::Deactivate if is(DeployedState::Inactive) => Some(Unmet::AlreadySo),
+            Operation::Install | Operation::InstallInactive => {
+                let status = DeliveredStatus::parse(&value(nodes::STATUS));
+                let is_gone = status == Some(DeliveredStatus::InstallFailedDeleted);
+                is_gone.then_some(Unmet::Incomplete)
+            }
+            _ => None,
+        }
     }
 }

@@ -5,7 +5,7 @@ use dm_proto::{codec::Encoding, session::Trigger};
 use dm_tree::testing::Disk;
 use scomo::{
     ResultCode,
-    device::{Component, FETCHED, PackageIs, Request, STARTED},
+    device::{Component, FETCHED, INSTALLING, PackageIs, Request, STARTED},
     server::{AnyOperation, Invoke},
 };
 
@@ -147,6 +147,8 @@ fn the_status_shows_how_far_a_download_is() -> Result {
     setup.bench.agent()?.reached(job.id, STARTED, 1)?;
     assert_eq!(setup.value("Download/game/Status")?, "30");
     setup.bench.agent()?.reached(job.id, FETCHED, 2)?;
+    assert_eq!(setup.value("Download/game/Status")?, "40");
+    setup.bench.agent()?.reached(job.id, INSTALLING, 2)?;
     assert_eq!(setup.value("Download/game/Status")?, "50");
     let request = Request::of(&job).expect("it is ours");
     let outcome = request.installed(vec![Component::new("game.app")], PackageIs::Deleted);
@@ -167,6 +169,7 @@ fn what_nobody_works_on_after_a_restart_has_failed() -> Result {
         ("Inventory/Delivered/game", "40", "50"),
         ("Inventory/Delivered/game", "30", "20"),
         ("Download/slot", "30", "20"),
+        ("Download/slot", "40", "60"),
         ("Download/slot", "50", "60"),
     ] {
         let config = config()

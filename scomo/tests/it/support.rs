@@ -1,6 +1,9 @@
 //! A car, its server, and the ways to run a flow.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use dm_proto::{
     StatusCode, Text,
@@ -18,8 +21,8 @@ use dm_tree::{
 use scomo::{
     Operation, ResultCode,
     device::{
-        Activation, Component, Config, Device, Effect, InstallEffect, Package, PackageIs, Scomo,
-        Subject,
+        Activation, Cause, Component, Config, Consent, Device, Effect, InstallEffect, Package,
+        PackageIs, Question, Scomo, Sink, Subject, Verdict,
     },
     server::{AnyOperation, AnyOutcome},
 };
@@ -36,6 +39,18 @@ struct Inner {
     install: core::result::Result<PackageIs, (ResultCode, PackageIs)>,
     other: ResultCode,
     veto: Option<StatusCode>,
+    /// What the sink has taken, by node, if there is one.
+    sink: Option<BTreeMap<String, Vec<u8>>>,
+    /// Octets for which the sink has room.
+    room: u64,
+    /// What the next answers of the user are; yes if there is none.
+    answers: VecDeque<Consent>,
+    verdict: Verdict,
+    contents: Vec<Component>,
+    /// What an installation brings instead of the usual, and takes.
+    update: Option<(Vec<Component>, Vec<Text>)>,
+    /// Phases that are put off before one is run.
+    deferrals: VecDeque<Cause>,
 }
 
 impl Default for Inner {
@@ -46,6 +61,13 @@ impl Default for Inner {
             install: Ok(PackageIs::Kept),
             other: ResultCode::SUCCESSFUL,
             veto: None,
+            sink: None,
+            room: u64::MAX,
+            answers: VecDeque::new(),
+            verdict: Verdict::Valid,
+            contents: Vec::new(),
+            update: None,
+            deferrals: VecDeque::new(),
         }
     }
 }
@@ -85,12 +107,59 @@ impl Car {
         self.inner().veto = Some(status);
     }
 
+    /// Large deliveries go past the tree, as far as there is room.
+    pub(crate) fn has_sink(&self, room: u64) {
+        let mut inner = self.inner();
+        inner.sink = Some(BTreeMap::new());
+        inner.room = room;
+    }
+
+    /// What the sink has.
+    pub(crate) fn sunk(&self) -> Vec<(String, Vec<u8>)> {
+        let sink = self.inner().sink.clone();
+        sink.into_iter().flatten().collect()
+    }
+
+    /// The user answers like this, one question after the other.
+    pub(crate) fn user_answers(&self, answers: impl IntoIterator<Item = Consent>) {
+        self.inner().answers.extend(answers);
+    }
+
+    /// Packages are found to be this.
+    pub(crate) fn finds(&self, verdict: Verdict) {
+        self.inner().verdict = verdict;
+    }
+
+    /// Packages are going to install these.
+    pub(crate) fn announces(&self, contents: impl IntoIterator<Item = Component>) {
+        self.inner().contents = contents.into_iter().collect();
+    }
+
+    /// Installing brings and takes these.
+    pub(crate) fn updates(&self, components: Vec<Component>, removed: Vec<Text>) {
+        self.inner().update = Some((components, removed));
+    }
+
+    /// The next phases are put off.
+    pub(crate) fn puts_off(&self, causes: impl IntoIterator<Item = Cause>) {
+        self.inner().deferrals.extend(causes);
+    }
+
+    fn put_off(&self, what: &str, job: &Job) -> Option<Cause> {
+        let cause = self.inner().deferrals.pop_front()?;
+        self.note(format!("not now: {what}"), job);
+        Some(cause)
+    }
+
     fn note(&self, what: String, job: &Job) {
         let resumed = if job.resumed { " again" } else { "" };
         self.inner().done.push(format!("{what}{resumed}"));
     }
 
     fn act(&self, what: String, job: &Job) -> Effect {
+        if let Some(cause) = self.put_off(&what, job) {
+            return Effect::Deferred(cause);
+        }
         self.note(what, job);
         Effect::Done(self.inner().other)
     }
@@ -98,6 +167,9 @@ impl Car {
 
 impl Device for Car {
     fn fetch(&mut self, package: &Package, job: &Job) -> Effect {
+        if let Some(cause) = self.put_off("fetch", job) {
+            return Effect::Deferred(cause);
+        }
         let url = package.url.as_deref().unwrap_or("nowhere");
         self.note(format!("fetch {} from {url}", package.id), job);
         Effect::Done(self.inner().fetch)
@@ -105,11 +177,27 @@ impl Device for Car {
 
     /// A package `x` holds the components `x.app` and `x.lib`.
     fn install(&mut self, package: &Package, activation: Activation, job: &Job) -> InstallEffect {
-        let data = match &package.data {
-            Some(data) => format!(" of {} octets", data.len()),
-            None => String::new(),
+        if let Some(cause) = self.put_off("install", job) {
+            return InstallEffect::Deferred(cause);
+        }
+        let data = match (&package.data, package.received) {
+            (Some(data), _) => format!(" of {} octets", data.len()),
+            (None, Some(received)) => {
+                let key = package.uri.as_str();
+                let sink = self.inner().sink.clone().unwrap_or_default();
+                assert_eq!(sink.get(key).map(Vec::len), Some(received as usize));
+                format!(" of {received} octets in the sink")
+            }
+            (None, None) => String::new(),
         };
         self.note(format!("install {}{data} {activation:?}", package.id), job);
+        if let Some((components, removed)) = self.inner().update.clone() {
+            return InstallEffect::Updated {
+                components,
+                removed,
+                package: PackageIs::Kept,
+            };
+        }
         let components = ["app", "lib"].map(|part| {
             Component::new(format!("{}.{part}", package.id))
                 .named(part)
@@ -137,6 +225,9 @@ impl Device for Car {
     }
 
     fn remove_package(&mut self, package: &Package, job: &Job) -> Effect {
+        if let Some(sink) = &mut self.inner().sink {
+            sink.remove(package.uri.as_str());
+        }
         self.act(format!("remove package {}", package.id), job)
     }
 
@@ -146,6 +237,67 @@ impl Device for Car {
 
     fn allows(&self, _: Operation, _: &Subject) -> core::result::Result<(), StatusCode> {
         self.inner().veto.map_or(Ok(()), Err)
+    }
+
+    fn sink(&self) -> Option<&dyn Sink> {
+        self.inner().sink.is_some().then_some(self)
+    }
+
+    fn confirm(&mut self, question: Question, package: &Package, job: &Job) -> Consent {
+        self.note(format!("ask {question:?} {}", package.id), job);
+        self.inner().answers.pop_front().unwrap_or(Consent::Yes)
+    }
+
+    fn verify(&mut self, _: &Package, _: &Job) -> Verdict {
+        self.inner().verdict
+    }
+
+    fn contents(&mut self, _: &Package, _: &Job) -> Vec<Component> {
+        self.inner().contents.clone()
+    }
+}
+
+impl Sink for Car {
+    fn begin(&self, uri: &NodeUri, size: u64) -> core::result::Result<(), StatusCode> {
+        let mut inner = self.inner();
+        if size > inner.room {
+            return Err(StatusCode::DEVICE_FULL);
+        }
+        let sink = inner.sink.get_or_insert_default();
+        sink.insert(uri.as_str().into(), Vec::new());
+        Ok(())
+    }
+
+    fn write(
+        &self,
+        uri: &NodeUri,
+        offset: u64,
+        octets: &[u8],
+    ) -> core::result::Result<(), StatusCode> {
+        let mut inner = self.inner();
+        let file = inner
+            .sink
+            .get_or_insert_default()
+            .entry(uri.as_str().into())
+            .or_default();
+        let offset = usize::try_from(offset).expect("small");
+        assert!(offset <= file.len(), "a hole");
+        file.truncate(offset);
+        file.extend_from_slice(octets);
+        Ok(())
+    }
+
+    fn end(&self, uri: &NodeUri, size: u64) -> core::result::Result<(), StatusCode> {
+        let sunk = self.sunk();
+        let file = sunk.iter().find(|(key, _)| key == uri.as_str());
+        assert_eq!(file.map(|(_, file)| file.len()), usize::try_from(size).ok());
+        Ok(())
+    }
+
+    fn abandoned(&self, uri: &NodeUri) {
+        if let Some(sink) = &mut self.inner().sink {
+            sink.remove(uri.as_str());
+        }
     }
 }
 

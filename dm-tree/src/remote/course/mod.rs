@@ -17,8 +17,8 @@ use serde::{Deserialize, Serialize};
 
 use self::{consent::Consent, prepare::How};
 use super::{
-    ComponentResult, Ended, Order, Progress, Reply, Snapshot, Step, command,
-    finder::{Find, Finder},
+    Checks, ComponentResult, Ended, Instance, Order, Progress, Reply, Snapshot, Step, command,
+    finder::{Find, Finder, Wanted},
     reader::{Read, Reader},
     replies::Replies,
     report,
@@ -52,7 +52,8 @@ pub struct Course<S: Script> {
     order: Order,
     phase: Phase,
     replies: Replies,
-    root: Option<NodeUri>,
+    /// Every object that was found, the one that this is about first.
+    instances: Vec<NodeUri>,
     seen: Snapshot,
     plan: Option<Plan>,
     in_flight: bool,
@@ -103,10 +104,10 @@ impl<S: Script> Course<S> {
     /// A course that has not begun.
     pub fn new(script: S, order: Order) -> Self {
         let mut course = Self {
-            phase: Phase::Find(Finder::new(candidates(None, &order))),
+            phase: Phase::Find(finder(&script, None, &order)),
             script,
             replies: Replies::default(),
-            root: None,
+            instances: Vec::new(),
             seen: Snapshot::default(),
             plan: None,
             in_flight: false,
@@ -124,10 +125,27 @@ impl<S: Script> Course<S> {
             report: None,
             order,
         };
-        if course.consent == Consent::Needed && !course.order.profile.user_interaction {
-            course.end(Ended::NotAsked(None));
+        if let Some(ended) = course.known_at_once() {
+            course.end(ended);
         }
         course
+    }
+
+    /// What needs no message to be known.
+    fn known_at_once(&self) -> Option<Ended> {
+        if self.order.checks != Checks::Off {
+            let operation = self.script.operation();
+            if let (Some(operation), Some(offers)) = (&operation, &self.order.offers)
+                && !offers.contains(operation)
+            {
+                return Some(Ended::Unsupported);
+            }
+            if let Some(unmet) = self.script.unmet_at_once() {
+                return Some(Ended::Unmet(unmet));
+            }
+        }
+        let asks = self.consent == Consent::Needed;
+        (asks && !self.order.profile.user_interaction).then_some(Ended::NotAsked(None))
     }
 
     /// What tells this operation from others.
@@ -135,9 +153,29 @@ impl<S: Script> Course<S> {
         &self.script
     }
 
+    /// What it was given.
+    pub fn order(&self) -> &Order {
+        &self.order
+    }
+
     /// Where the object was found.
     pub fn root(&self) -> Option<&NodeUri> {
-        self.root.as_ref()
+        self.instances.first()
+    }
+
+    /// Where objects of its kind were found: all that the device has, if the whole tree was searched, as
+    /// [`Instance::Only`] and [`Script::every`] have it; else those that were met.
+    pub fn instances(&self) -> &[NodeUri] {
+        &self.instances
+    }
+
+    /// The objects that were read: one, or every one.
+    pub fn read_instances(&self) -> impl Iterator<Item = &NodeUri> {
+        let count = match self.script.every() {
+            true => usize::MAX,
+            false => 1,
+        };
+        self.instances.iter().take(count)
     }
 
     /// What was read of it.
@@ -195,7 +233,9 @@ impl<S: Script> Course<S> {
         if !self.executed {
             return false;
         }
-        let is_report = report::is_of_type(alert, S::REPORTS);
+        let vendor = self.order.report_types.iter().map(Text::as_str);
+        let types: Vec<&str> = S::REPORTS.iter().copied().chain(vendor).collect();
+        let is_report = report::is_of_type(alert, &types);
         if let Some(correlator) = &alert.correlator {
             // Alerts of the vendor's may carry the correlator too: on the progress, say.
             return correlator.is_same(&self.order.correlator)
@@ -296,7 +336,7 @@ impl<S: Script> Course<S> {
         match core::mem::replace(&mut self.phase, Phase::Report) {
             Phase::Find(finder) => match finder.answered(&self.replies, S::MO_IDS) {
                 Find::More(finder) => self.phase = Phase::Find(finder),
-                Find::Found(root) => self.found(root),
+                Find::Found(roots) => self.found(roots),
                 Find::Missing => self.end(Ended::NotFound),
             },
             Phase::Read(reader) => match reader.answered(&self.replies) {
@@ -305,13 +345,15 @@ impl<S: Script> Course<S> {
                     self.seen = seen;
                     self.read();
                 }
-                Read::Refused(status) => self.end(Ended::Refused(status)),
+                Read::Refused(ended) => self.end(ended),
             },
             Phase::Ask => {
                 let answer = self.replies.status(0, 0);
                 if answer == Some(StatusCode::OK) {
                     self.consent = Consent::Given;
                     self.prepare(0);
+                } else if let Some(reason) = self.replies.not_sent(0) {
+                    self.end(Ended::NotSent(reason));
                 } else {
                     self.withheld(answer);
                 }
@@ -331,17 +373,29 @@ impl<S: Script> Course<S> {
         }
     }
 
-    fn found(&mut self, root: NodeUri) {
+    fn found(&mut self, roots: Vec<NodeUri>) {
+        self.instances = roots;
+        if self.order.instance == Instance::Only && self.instances.len() > 1 && !self.script.every()
+        {
+            return self.end(Ended::Ambiguous);
+        }
+        let mut paths = self.script.reads();
+        let is_read_first = match self.order.checks {
+            Checks::Off => false,
+            Checks::Known => self.consent == Consent::Needed,
+            Checks::Read => true,
+        };
+        if is_read_first {
+            paths.extend(self.script.offered_in());
+        }
         let reads: Vec<_> = self
-            .script
-            .reads()
-            .into_iter()
-            .filter_map(|path| match path {
+            .read_instances()
+            .flat_map(|root| paths.iter().map(move |path| (root, *path)))
+            .filter_map(|(root, path)| match path {
                 "" => Some(root.clone()),
                 path => root.join(path).ok(),
             })
             .collect();
-        self.root = Some(root);
         if reads.is_empty() {
             self.read();
         } else {
@@ -350,8 +404,20 @@ impl<S: Script> Course<S> {
     }
 
     fn read(&mut self) {
-        let Some(root) = &self.root else { return };
-        let Some(plan) = self.script.plan(root, &self.seen) else {
+        let Some(root) = self.instances.first() else {
+            return;
+        };
+        let plan = self.script.plan(root, &self.seen);
+        if plan.is_some() && self.order.checks != Checks::Off {
+            let exec = plan.as_ref().map(|plan| &plan.exec);
+            if exec.and_then(|exec| self.seen.offers(exec)) == Some(false) {
+                return self.end(Ended::Unsupported);
+            }
+            if let Some(unmet) = self.script.unmet(root, &self.seen) {
+                return self.end(Ended::Unmet(unmet));
+            }
+        }
+        let Some(plan) = plan else {
             self.conclude(Conclusion::Read);
             return;
         };
@@ -366,6 +432,13 @@ impl<S: Script> Course<S> {
     }
 
     fn exec_answered(&mut self, status: StatusCode) {
+        if let Some(reason) = self.replies.not_sent(0) {
+            return self.end(match self.attempts {
+                0 => Ended::NotSent(reason),
+                // An Exec of before may have arrived.
+                _ => Ended::Unknown,
+            });
+        }
         match status {
             StatusCode::ACCEPTED if self.script.reports() => self.phase = Phase::Report,
             StatusCode::RETRY_LATER | StatusCode::SERVICE_UNAVAILABLE => {
@@ -377,14 +450,16 @@ impl<S: Script> Course<S> {
                 self.phase = Phase::Exec;
                 self.not_executed();
             }
-            StatusCode::PERMISSION_DENIED if self.order.profile.acl && !self.acl_repaired => {
+            StatusCode::PERMISSION_DENIED
+                if self.order.profile.acl && self.order.repairs_acl && !self.acl_repaired =>
+            {
                 self.not_executed();
                 self.read_acl();
             }
             StatusCode::NOT_MODIFIED
             | StatusCode::OPERATION_CANCELLED
             | StatusCode::REQUEST_TIMEOUT => self.end(Ended::Declined(status)),
-            StatusCode::NOT_EXECUTED => self.end(Ended::Refused(status)),
+            StatusCode::NOT_EXECUTED => self.end(Ended::Skipped),
             status if status.is_success() || status.is_result_code() => {
                 self.result(status, Vec::new());
             }
@@ -464,8 +539,8 @@ impl<S: Script> Course<S> {
                     self.consent = Consent::Needed;
                 }
                 self.acl_repaired = false;
-                let candidates = candidates(self.root.take(), &self.order);
-                self.phase = Phase::Find(Finder::new(candidates));
+                let root = core::mem::take(&mut self.instances).into_iter().next();
+                self.phase = Phase::Find(finder(&self.script, root, &self.order));
             }
         }
     }
@@ -525,16 +600,6 @@ impl<S: Script> Course<S> {
     }
 
     fn end(&mut self, ended: Ended) {
-        let ended = match (ended, self.replies.not_sent()) {
-            // An Exec of before may have arrived.
-            (Ended::Refused(code), Some(reason)) if code == reason.status_code() => {
-                match self.executed && self.attempts > 0 {
-                    true => Ended::Unknown,
-                    false => Ended::NotSent(reason),
-                }
-            }
-            (ended, _) => ended,
-        };
         self.conclude(Conclusion::Ended(ended));
     }
 
@@ -546,8 +611,8 @@ impl<S: Script> Course<S> {
     }
 }
 
-/// Where to look for the object, each place once.
-fn candidates(root: Option<NodeUri>, order: &Order) -> Vec<NodeUri> {
+/// Looks for the object: first, each place once, where it was and where it usually is.
+fn finder<S: Script>(script: &S, root: Option<NodeUri>, order: &Order) -> Finder {
     let mut candidates: Vec<NodeUri> = Vec::new();
     let known = order.known_root.iter().chain(&order.usual_roots);
     for uri in root.iter().chain(known) {
@@ -555,5 +620,11 @@ fn candidates(root: Option<NodeUri>, order: &Order) -> Vec<NodeUri> {
             candidates.push(uri.clone());
         }
     }
-    candidates
+    let wanted = match &order.instance {
+        _ if script.every() => Wanted::Every,
+        Instance::First => Wanted::First,
+        Instance::At(root) => Wanted::At(root.clone()),
+        Instance::Only => Wanted::Every,
+    };
+    Finder::new(wanted, candidates)
 }

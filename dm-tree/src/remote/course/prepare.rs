@@ -76,7 +76,7 @@ impl<S: Script> Course<S> {
                     match self.replies.status(command, 0) {
                         Some(status) if status.is_success() => {}
                         _ if !setting.required => {}
-                        Some(status) => return self.end(refused(status)),
+                        Some(status) => return self.not_taken(command, status),
                         None => {
                             let how = How::OneByOne { settings, check };
                             return self.try_again(Phase::Prepare { index, how });
@@ -105,7 +105,7 @@ impl<S: Script> Course<S> {
                         self.end(Ended::NotPrepared);
                     }
                 }
-                Read::Refused(status) => self.end(Ended::Refused(status)),
+                Read::Refused(ended) => self.end(ended),
             },
         }
     }
@@ -122,7 +122,7 @@ impl<S: Script> Course<S> {
                     }
                 }
                 _ if !setting.required => {}
-                Some(status) => return self.end(Ended::Refused(status)),
+                Some(status) => return self.not_taken(command, status),
                 None => {
                     let how = How::Planned;
                     return self.try_again(Phase::Prepare { index, how });
@@ -158,7 +158,7 @@ impl<S: Script> Course<S> {
             Some(StatusCode::OPTIONAL_FEATURE_NOT_SUPPORTED | StatusCode::COMMAND_NOT_IMPLEMENTED)
         );
         // One by one they may fit.
-        let is_too_long = self.replies.not_sent() == Some(NotSent::DoesNotFit);
+        let is_too_long = self.replies.not_sent(0) == Some(NotSent::DoesNotFit);
         if unsupported || is_too_long {
             let how = How::OneByOne {
                 settings,
@@ -172,13 +172,32 @@ impl<S: Script> Course<S> {
             .copied()
             .or_else(|| atomic.filter(|status| !status.is_success()))
         {
-            self.end(refused(failure));
+            // Some clients undo nothing, and some cannot.
+            let is_undone = atomic == Some(StatusCode::ATOMIC_FAILED);
+            let took_some = parts.iter().flatten().any(|status| {
+                status.is_success() || *status == StatusCode::ATOMIC_ROLL_BACK_FAILED
+            });
+            self.end(match self.replies.not_sent(0) {
+                Some(reason) => Ended::NotSent(reason),
+                None if took_some && !is_undone => Ended::HalfDone(failure),
+                None => refused(failure),
+            });
         } else if atomic.is_some() {
             self.read_back(index, settings);
         } else {
             let how = How::Planned;
             self.try_again(Phase::Prepare { index, how });
         }
+    }
+
+    /// A command that prepares the operation has this status, and did not succeed.
+    fn not_taken(&mut self, command: u16, status: StatusCode) {
+        self.end(match self.replies.not_sent(command) {
+            Some(reason) => Ended::NotSent(reason),
+            None if status == StatusCode::NOT_FOUND => refused(status),
+            None if self.replies.any_success() => Ended::HalfDone(status),
+            None => refused(status),
+        });
     }
 
     fn read_back(&mut self, index: usize, settings: Vec<Setting>) {

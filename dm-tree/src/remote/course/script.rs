@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     NodeUri,
-    remote::{Order, Snapshot, command},
+    remote::{Order, Snapshot, Unmet, command},
 };
 
 /// What tells one operation from another: where its object is known by, what it reads, what it does.
@@ -24,6 +24,33 @@ pub trait Script: Clone + Debug + Serialize + DeserializeOwned {
     /// What to do on the device; `None` if that is nothing, since reading was all, or since what was
     /// read says so.
     fn plan(&self, root: &NodeUri, seen: &Snapshot) -> Option<Plan>;
+
+    /// Whether it is about every object of its kind, and not about one: it reads them all.
+    fn every(&self) -> bool {
+        false
+    }
+
+    /// The name of its operation, as [`Order::offers`] has it; `None` if it only reads.
+    fn operation(&self) -> Option<Text> {
+        None
+    }
+
+    /// Where, relative to the root, the names of what the object offers are, if [`reads`](Self::reads)
+    /// does not have it.
+    fn offered_in(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// What stands against it whatever the device is like.
+    fn unmet_at_once(&self) -> Option<Unmet> {
+        None
+    }
+
+    /// What, by what was read, stands against it.
+    fn unmet(&self, root: &NodeUri, seen: &Snapshot) -> Option<Unmet> {
+        let _ = (root, seen);
+        None
+    }
 
     /// Whether a report follows an Exec that was answered 202. Without one, 202 is the result.
     fn reports(&self) -> bool {

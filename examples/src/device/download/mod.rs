@@ -65,7 +65,9 @@ impl DownloadError {
             Self::Package(PackageError::Digest { .. } | PackageError::NoDigest) => {
                 ResultCode::PACKAGE_VALIDATION_FAILED
             }
-            Self::Package(PackageError::Kind(_)) => ResultCode::ENVIRONMENT_NOT_SUPPORTED,
+            Self::Package(PackageError::Kind(_) | PackageError::Scripts(_)) => {
+                ResultCode::ENVIRONMENT_NOT_SUPPORTED
+            }
             Self::Package(error) if error.is_out_of_room() => ResultCode::DOWNLOAD_OUT_OF_MEMORY,
             Self::Descriptor(error) => error.result_code(),
             Self::Url { .. }
@@ -182,7 +184,8 @@ impl Downloader {
     ) -> Result<(), DownloadError> {
         let room = wanted.packages.root().room().map_err(PackageError::Io)?;
         let room = room.min(wanted.packages.limits().package);
-        descriptor.check(|name| is_package_type(&essence(name)), room)?;
+        let debs = wanted.packages.takes_debs();
+        descriptor.check(|name| is_package_type(&essence(name), debs), room)?;
         let name = descriptor.name.as_deref().unwrap_or(wanted.package_id);
         let vendor = descriptor.vendor.as_deref();
         let vendor = vendor.map(|vendor| format!(" of {vendor}"));

@@ -1,7 +1,9 @@
 //! `dm-device`: what the tests of its parts share.
 
 mod account;
+mod deb;
 mod download;
+mod factory;
 mod faults;
 mod program;
 mod software;

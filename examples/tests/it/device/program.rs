@@ -68,6 +68,30 @@ fn it_locks_and_unlocks_whatever_the_encoding_and_the_credentials() {
 }
 
 #[test]
+fn credentials_are_needed_where_they_are_used() {
+    let lab = Lab::with_auth("none");
+    let operation = lab.order(&lawmo("fully-lock"));
+    let bare = |auth: &str| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_dm-device"));
+        command
+            .args(["--server", lab.server.dm_url(), "--id", super::ID])
+            .args(["--server-id", "s", "--auth", auth, "--once", "--root"])
+            .arg(lab.root())
+            .arg("--state")
+            .arg(lab.state());
+        command.output().unwrap()
+    };
+    let output = bare("md5");
+    assert_eq!(output.status.code(), Some(2));
+    let reason = "the account needs --user, --password, --server-password";
+    assert!(errors(&output).contains(reason), "{}", errors(&output));
+    assert!(!lab.root().exists(), "nothing was begun");
+    let output = bare("none");
+    assert!(output.status.success(), "{}", errors(&output));
+    assert_eq!(lab.outcome(&operation), ("succeeded".to_owned(), 1200));
+}
+
+#[test]
 fn without_an_answer_of_the_server_it_ends_with_1() {
     let folder = tempfile::tempdir().unwrap();
     // Nobody listens on a port that was free a moment ago.
@@ -339,6 +363,14 @@ fn a_file_that_is_no_bootstrap_is_refused_with_the_reason() {
         assert_eq!(output.status.code(), Some(1));
         assert!(errors(&output).contains(reason), "{}", errors(&output));
     }
+    // A secret that nothing is checked with.
+    fs::write(&file, document(&lab, "DIGEST")).unwrap();
+    let mut program = bootstrapped(&lab, &file);
+    let output = program.args(["--bootstrap-pin", "1234"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let reason = "it is no push: there is no mac that a pin or imsi could check";
+    assert!(errors(&output).contains(reason), "{}", errors(&output));
+    assert!(!lab.root().exists(), "nothing was begun");
     let mut both = lab.program();
     let output = both.arg("--bootstrap").arg(&file).output().unwrap();
     assert_eq!(output.status.code(), Some(2), "an account from two places");

@@ -125,15 +125,16 @@ fn a_body_is_json_and_says_so() {
     let emi = Emi::new(server.emi_url());
     let put = |content_type: &str, body: &str| {
         let request = agent().put(emi.url(PHONE_PATH)).content_type(content_type);
-        answer(request.send(body)).0
+        answer(request.send(body))
     };
-    assert_eq!(put("text/plain", &account().to_string()), 415);
-    assert_eq!(put(JSON, "{"), 400);
-    assert_eq!(put(JSON, &" ".repeat(70_000)), 413);
-    assert_eq!(
-        put("application/json; charset=utf-8", &account().to_string()),
-        201
-    );
+    assert_eq!(put("text/plain", &account().to_string()).0, 415);
+    assert_eq!(put(JSON, "{").0, 400);
+    let (status, problem) = put(JSON, &" ".repeat(70_000));
+    assert_eq!(status, 413);
+    let reason = "the body has more than the 65536 octets that this resource takes";
+    assert_eq!(problem["error"], reason);
+    let (status, _) = put("application/json; charset=utf-8", &account().to_string());
+    assert_eq!(status, 201);
 }
 
 #[test]

@@ -335,20 +335,36 @@ fn a_new_session_takes_up_what_the_old_one_left() {
 }
 
 #[test]
-fn a_device_that_is_not_registered_is_told_that_its_credentials_are_not_taken() {
+fn a_device_that_is_not_registered_is_asked_for_credentials_and_they_are_not_taken() {
     let server = start("unknown-device");
     for encoding in [Encoding::Xml, Encoding::Wbxml] {
         let account = phone_account(server.dm_url(), Scheme::Md5);
         let mut client = session(account, "1", encoding, Phone::default());
-        let package_1 = client.transmit().expect("package 1");
-        let answer = exchange(server.dm_url(), &package_1);
-        assert_eq!(answer.encoding(), encoding);
-        assert_eq!(header_status(&answer), StatusCode::INVALID_CREDENTIALS);
-        assert_eq!(answer.header().target.loc_uri, PHONE);
-        assert!(answer.message().is_final);
-        // Its session is over, whatever it calls that.
-        let _ = client.handle(answer);
-        assert_eq!(client.transmit(), None);
+        let mut seen = Vec::new();
+        // It tries until its own patience is over.
+        while let Some(message) = client.transmit() {
+            let answer = exchange(server.dm_url(), &message);
+            assert_eq!(answer.encoding(), encoding);
+            assert_eq!(answer.header().target.loc_uri, PHONE);
+            assert!(answer.message().is_final);
+            let challenge = answer
+                .message()
+                .commands
+                .iter()
+                .find_map(|command| match command {
+                    Command::Status(status) => status.chal.as_deref(),
+                    _ => None,
+                });
+            let meta = &challenge.expect("a challenge").meta;
+            assert_eq!(meta.type_.as_deref(), Some("syncml:auth-md5"));
+            seen.push((header_status(&answer), meta.next_nonce.clone().unwrap()));
+            // Its session is over, whatever it calls that.
+            let _ = client.handle(answer);
+        }
+        let statuses: Vec<_> = seen.iter().map(|(status, _)| *status).collect();
+        assert_eq!(statuses.first(), Some(&StatusCode::INVALID_CREDENTIALS));
+        assert!((2..=4).contains(&seen.len()), "{statuses:?}");
+        assert_ne!(seen[0].1.expose(), seen[1].1.expose(), "each nonce is new");
     }
 }
 

@@ -1,8 +1,11 @@
-//! [`Packages`]: plain `.tar` packages below the root, each installed as a whole or not at all.
+//! [`Packages`]: packages below the root, each installed as a whole or not at all: plain `.tar` packages,
+//! and `.deb` packages where this machine has dpkg.
+
+mod debs;
 
 use std::{
     collections::BTreeSet,
-    io::{self, Read, Seek},
+    io::{self, Read},
 };
 
 use cap_std::fs::{Dir, File, Permissions, PermissionsExt};
@@ -10,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{
+    dpkg::Dpkg,
     factory::entry_path,
     package::{MANIFEST, Manifest, ManifestComponent, PackageError, Sha256Digest, is_id},
     root::{self, Root},
@@ -60,6 +64,16 @@ impl Default for PackageLimits {
     }
 }
 
+/// What a package is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "what this device takes")]
+pub enum PackageKind {
+    /// A plain `.tar` with a manifest.
+    Tar,
+    /// A package of Debian's.
+    Deb,
+}
+
 /// An installed component.
 #[non_exhaustive]
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -86,6 +100,7 @@ struct Commit {
 pub struct Packages {
     root: Root,
     limits: PackageLimits,
+    dpkg: Option<Dpkg>,
 }
 
 impl Packages {
@@ -96,7 +111,11 @@ impl Packages {
     ///
     /// If something cannot be read or written.
     pub fn open(root: Root, limits: PackageLimits) -> io::Result<Self> {
-        let packages = Self { root, limits };
+        let packages = Self {
+            root,
+            limits,
+            dpkg: Dpkg::find(),
+        };
         packages.recover()?;
         Ok(packages)
     }
@@ -129,6 +148,7 @@ impl Packages {
                 }
             }
         }
+        all.extend(self.debs()?);
         all.sort_by(|a, b| a.component.id.cmp(&b.component.id));
         Ok(all)
     }
@@ -142,10 +162,12 @@ impl Packages {
         if !is_id(id) {
             return Ok(None);
         }
-        match self.at(ACTIVE, id)? {
-            Some(component) => Ok(Some(component)),
-            None => self.at(INACTIVE, id),
+        for place in [ACTIVE, INACTIVE] {
+            if let Some(component) = self.at(place, id)? {
+                return Ok(Some(component));
+            }
         }
+        self.deb(id)
     }
 
     fn at(&self, place: &str, id: &str) -> io::Result<Option<Installed>> {
@@ -221,10 +243,7 @@ impl Packages {
     ///
     /// If it is not there, or not what was announced.
     pub fn check(&self, package_id: &str, expected: Sha256Digest) -> Result<(), PackageError> {
-        let mut file = self
-            .root
-            .open_file(&cached(package_id))?
-            .ok_or(PackageError::Missing)?;
+        let mut file = self.open_cached(package_id)?;
         let mut hasher = Sha256::new();
         let mut buffer = vec![0; 64 << 10];
         loop {
@@ -241,6 +260,27 @@ impl Packages {
         }
     }
 
+    /// What a package that is on the device is, as its first octets say.
+    ///
+    /// # Errors
+    ///
+    /// If it is not there.
+    pub fn kind(&self, package_id: &str) -> Result<PackageKind, PackageError> {
+        let mut magic = Vec::new();
+        let file = self.open_cached(package_id)?;
+        file.take(8).read_to_end(&mut magic)?;
+        Ok(if magic == b"!<arch>\n" {
+            PackageKind::Deb
+        } else {
+            PackageKind::Tar
+        })
+    }
+
+    fn open_cached(&self, package_id: &str) -> Result<File, PackageError> {
+        let file = self.root.open_file(&cached(package_id))?;
+        file.ok_or(PackageError::Missing)
+    }
+
     /// Installs a package that is on the device. Whatever interrupts it, all of its components are
     /// there afterwards, or all is as it was.
     ///
@@ -253,12 +293,18 @@ impl Packages {
         activate: bool,
         job: u64,
     ) -> Result<Vec<Installed>, PackageError> {
-        let file = self
-            .root
-            .open_file(&cached(package_id))?
-            .ok_or(PackageError::Missing)?;
+        let kind = self.kind(package_id)?;
         let stage = format!("{STAGE}/{job}");
         self.settle(&stage)?;
+        if kind == PackageKind::Deb {
+            if !activate {
+                return Err(PackageError::AlwaysActive);
+            }
+            let installed = self.install_deb(package_id, &stage, job);
+            self.root.remove_folder(&stage)?;
+            return installed;
+        }
+        let file = self.open_cached(package_id)?;
         match self.unpack(file, &stage, package_id, job) {
             Ok(components) => {
                 let commit = Commit {
@@ -289,6 +335,9 @@ impl Packages {
         if found.active == active {
             return Ok(());
         }
+        if self.is_deb(id) {
+            return Err(PackageError::AlwaysActive);
+        }
         let (from, to) = if active {
             (INACTIVE, ACTIVE)
         } else {
@@ -308,6 +357,9 @@ impl Packages {
         let found = self
             .component(id)?
             .ok_or_else(|| PackageError::NoComponent(id.to_owned()))?;
+        if self.is_deb(id) {
+            return self.remove_deb(id);
+        }
         let place = if found.active { ACTIVE } else { INACTIVE };
         let trash = format!("{TRASH}/{id}");
         self.root.remove_folder(&trash)?;
@@ -320,7 +372,7 @@ impl Packages {
     /// Unpacks a package into its stage and checks it against its manifest. Its components' IDs.
     fn unpack(
         &self,
-        mut file: File,
+        file: File,
         stage: &str,
         package_id: &str,
         job: u64,
@@ -328,7 +380,6 @@ impl Packages {
         if file.metadata()?.len() > self.limits.package {
             return Err(PackageError::TooLarge);
         }
-        refuse_deb(&mut file)?;
         let new = self.root.make_folder(&format!("{stage}/new"))?;
         let (manifest, found) = self.unpack_files(file, &new)?;
         manifest.check(&found)?;
@@ -343,6 +394,11 @@ impl Packages {
         let mut ids = Vec::new();
         for component in manifest.components {
             let id = component.id.clone();
+            if self.is_deb(&id) {
+                return Err(PackageError::malformed(format!(
+                    "{id} is there and came as a .deb"
+                )));
+            }
             for place in [ACTIVE, INACTIVE] {
                 if self.root.exists(&format!("{place}/{id}")) && self.at(place, &id)?.is_none() {
                     return Err(PackageError::malformed(format!(
@@ -444,6 +500,9 @@ impl Packages {
 
     /// Finishes a stage that was decided; undoes any other.
     fn settle(&self, stage: &str) -> io::Result<()> {
+        if self.settle_deb(stage)? {
+            return self.root.remove_folder(stage);
+        }
         let commit = self.root.read(&format!("{stage}/{COMMIT}"), MAX_RECORD)?;
         if let Some(commit) = commit {
             let commit: Commit = serde_json::from_slice(&commit)?;
@@ -467,19 +526,9 @@ impl Packages {
     }
 }
 
-fn refuse_deb(file: &mut File) -> Result<(), PackageError> {
-    let mut magic = [0; 8];
-    let read = file.read(&mut magic)?;
-    if magic.get(..read) == Some(b"!<arch>\n".as_slice()) {
-        return Err(PackageError::Kind(".deb"));
-    }
-    file.rewind()?;
-    Ok(())
-}
-
 /// The record of a component among the files of a factory image, from its path and content.
 pub(super) fn is_record(path: &str) -> bool {
-    path.starts_with("opt/") && path.ends_with(RECORD)
+    path.starts_with("opt/") && path.ends_with(RECORD) || debs::recorded(path).is_some()
 }
 
 /// Reads such a record.
@@ -637,7 +686,7 @@ mod tests {
             ("nothing", evil(|_| ()), "not both in"),
             ("no tar", b"not a tar at all".to_vec(), "bad package"),
             ("short", short, "bad package"),
-            ("deb", deb, ".deb packages are not supported"),
+            ("deb", deb, "bad package: "),
         ];
         for (name, package, reason) in cases {
             packages.deliver("bad", &package).unwrap();

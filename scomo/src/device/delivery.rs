@@ -1,0 +1,136 @@
+//! Direct delivery: packages that servers write into the tree, and [`Sink`], which takes the large ones
+//! past it.
+
+use dm_proto::StatusCode;
+use dm_tree::{Edit, NodeUri, View, object::Piece};
+
+use super::inventory::{self, Content, Place};
+use crate::nodes;
+
+/// Takes packages that servers deliver in pieces, so that none ever sits whole in memory or in the tree.
+/// What is small enough for one message comes in [`Package::data`](super::Package::data) all the same.
+///
+/// A package is named by the URI of its node, `Inventory/Delivered/<X>`. Called inside a transaction,
+/// which may come to nothing: whether a package is complete is what the tree says, and only what is
+/// complete is handed to [`Device::install`](super::Device::install).
+pub trait Sink {
+    /// A package begins; what there was of another at this node is of no use any more. `size` is the
+    /// declared size: as many octets, or more if they travel as Base64.
+    ///
+    /// # Errors
+    ///
+    /// The status with which the server is refused: 413 if it is too large, 420 if there is no room.
+    fn begin(&self, uri: &NodeUri, size: u64) -> Result<(), StatusCode>;
+
+    /// Octets that come behind `offset` octets before; they are durable when this returns. After a
+    /// restart the offset may be less than what was taken already: then what is there from `offset` on
+    /// is cut off, and comes again.
+    ///
+    /// # Errors
+    ///
+    /// The status with which the server is refused: 420 if there is no room, 500 otherwise.
+    fn write(&self, uri: &NodeUri, offset: u64, octets: &[u8]) -> Result<(), StatusCode>;
+
+    /// All `size` octets are here. After a restart the last of them may still come again.
+    ///
+    /// # Errors
+    ///
+    /// The status with which the server is refused.
+    fn end(&self, uri: &NodeUri, size: u64) -> Result<(), StatusCode> {
+        let _ = (uri, size);
+        Ok(())
+    }
+
+    /// The rest will not come: what is here can be deleted.
+    fn abandoned(&self, uri: &NodeUri);
+}
+
+/// Takes a piece of the `Data` of a package. `None` if it belongs into the tree.
+pub(super) fn take(
+    edit: &mut Edit<'_>,
+    node: &NodeUri,
+    piece: &Piece<'_>,
+    sink: Option<&dyn Sink>,
+    most: Option<u64>,
+) -> Option<Result<(), StatusCode>> {
+    let place = place(edit, node)?;
+    if piece.first && most.is_some_and(|most| least(piece) > most) {
+        return Some(Err(StatusCode::REQUEST_ENTITY_TOO_LARGE));
+    }
+    Some(receive(edit, &place, piece, sink?, most))
+}
+
+/// The rest of the `Data` of a package will not come.
+pub(super) fn abandon(edit: &mut Edit<'_>, node: &NodeUri, sink: Option<&dyn Sink>) {
+    let Some(place) = place(edit, node) else {
+        return;
+    };
+    // If the node is gone there is nothing to say of it.
+    let _ = inventory::set_content(edit, &place, Content::InTree);
+    if let Some(sink) = sink {
+        sink.abandoned(&place.uri);
+    }
+}
+
+/// `Data` was written by a command.
+pub(super) fn written(
+    edit: &mut Edit<'_>,
+    place: &Place,
+    sink: Option<&dyn Sink>,
+) -> Result<(), StatusCode> {
+    let content = match (inventory::content(&edit.view(), place), sink) {
+        // The command behind the last piece, which has no value of its own.
+        (Content::Complete(size), Some(sink)) => {
+            sink.end(&place.uri, size)?;
+            Content::Received(size)
+        }
+        _ => Content::InTree,
+    };
+    inventory::set_content(edit, place, content)
+}
+
+/// Whether the content of a package must not be overwritten: a job is on it, or it was fetched.
+pub(super) fn may_write(view: &View<'_>, place: &Place) -> Result<(), StatusCode> {
+    if inventory::is_progressing(view, place) || inventory::content(view, place) == Content::Fetched
+    {
+        Err(StatusCode::FORBIDDEN)
+    } else {
+        Ok(())
+    }
+}
+
+fn receive(
+    edit: &mut Edit<'_>,
+    place: &Place,
+    piece: &Piece<'_>,
+    sink: &dyn Sink,
+    most: Option<u64>,
+) -> Result<(), StatusCode> {
+    if piece.first {
+        may_write(&edit.view(), place)?;
+        sink.begin(&place.uri, piece.total)?;
+        inventory::set_content(edit, place, Content::Receiving)?;
+    }
+    let len = u64::try_from(piece.octets.len()).unwrap_or(u64::MAX);
+    let size = piece.offset.saturating_add(len);
+    if most.is_some_and(|most| size > most) {
+        return Err(StatusCode::REQUEST_ENTITY_TOO_LARGE);
+    }
+    sink.write(&place.uri, piece.offset, piece.octets)?;
+    if piece.last {
+        inventory::set_content(edit, place, Content::Complete(size))?;
+    }
+    Ok(())
+}
+
+/// The least octets that a value of the declared size has: Base64 takes four for three.
+fn least(piece: &Piece<'_>) -> u64 {
+    piece.total / 4 * 3
+}
+
+fn place(edit: &Edit<'_>, node: &NodeUri) -> Option<Place> {
+    match Place::of(edit.root(), node) {
+        Some((place, nodes::DATA)) => Some(place),
+        _ => None,
+    }
+}
