@@ -478,9 +478,9 @@ impl Steps<'_> {
             return place.to_vec();
         }
         let levels = match octet {
-            ..64 => 0,
-            ..160 => 1,
-            ..224 => 2,
+            0..64 => 0,
+            64..160 => 1,
+            160..224 => 2,
             _ => 3,
         };
         let names = [0, 2, 4].map(|shift| NAMES[octet >> shift & 3]);

@@ -162,7 +162,7 @@ impl Model {
                 .chain(path.iter().map(String::as_str))
                 .collect();
             for name in self.at(&place)?.children.keys() {
-                below.push([&path[..], &[name.clone()]].concat());
+                below.push([&path[..], core::slice::from_ref(name)].concat());
             }
         }
         for path in below.into_iter().skip(1) {
