@@ -14,7 +14,7 @@
 //! use dm_tree::object::{Job, ManagementObject};
 //! use lawmo::{
 //!     ResultCode,
-//!     device::{Config, Device, Effect, Lawmo, ResetEffect, WipeItem},
+//!     device::{Config, Device, Effect, ItemOutcome, Lawmo, ResetEffect, WipeEffect, WipeItem},
 //! };
 //!
 //! struct Phone;
@@ -29,11 +29,11 @@
 //!     fn unlock(&mut self, _: &Job) -> Effect {
 //!         Effect::Done(ResultCode::SUCCESSFUL)
 //!     }
-//!     fn wipe(&mut self, items: &[WipeItem], _: &Job) -> Effect {
+//!     fn wipe(&mut self, items: &[WipeItem], _: &Job) -> WipeEffect {
 //!         for item in items {
 //!             println!("erasing {}", item.list_item_name);
 //!         }
-//!         Effect::Done(ResultCode::WIPE_SUCCESSFUL)
+//!         WipeEffect::Items(vec![ItemOutcome::Erased; items.len()])
 //!     }
 //!     fn factory_reset(&mut self, _: &Job) -> ResetEffect {
 //!         ResetEffect::Later // after a reboot the job is handed out again
@@ -68,11 +68,11 @@
 //! - Restricting sessions to the server that has locked the device.
 //! - A limit of its own for operations that wait for others to end: that of the agent applies.
 
+pub mod alert;
 pub mod device;
 pub mod nodes;
 pub mod server;
 
-mod alert;
 mod operation;
 mod result_code;
 mod state;

@@ -96,6 +96,17 @@ struct Arguments {
     /// Who answers when the server wants the user to confirm; no answer is never a yes
     #[arg(long, value_enum, default_value_t = Confirm::Ask)]
     confirm: Confirm,
+    /// Before what the user of the device is asked, without the server's asking; who puts it off is asked again
+    /// at the next session
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "WHAT")]
+    ask_before: Vec<AskBefore>,
+    /// Let packages bring older versions than are installed
+    #[arg(long)]
+    allow_downgrades: bool,
+    /// Ask the server for something: a generic alert of this type in the first session, with what stands behind
+    /// the "=" as its data, kept until the server has answered it
+    #[arg(long, value_name = "TYPE[=DATA]")]
+    request: Option<String>,
     /// One session, or the one that the first notification asks for, and what is due after it; then end
     #[arg(long)]
     once: bool,
@@ -120,6 +131,12 @@ enum Auth {
     Basic,
     Md5,
     Hmac,
+}
+
+#[derive(Clone, Copy, Eq, PartialEq, ValueEnum)]
+enum AskBefore {
+    Download,
+    Install,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -159,6 +176,9 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn core::error::Error>> {
         EncodingName::Xml => Encoding::Xml,
         EncodingName::Wbxml => Encoding::Wbxml,
     };
+    config.downgrades = arguments.allow_downgrades;
+    config.prompts.download = arguments.ask_before.contains(&AskBefore::Download);
+    config.prompts.install = arguments.ask_before.contains(&AskBefore::Install);
     if arguments.resynchronize {
         config.resynchronization = Resynchronization::Allowed;
     }
@@ -177,6 +197,10 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn core::error::Error>> {
     };
     let located = |error| located(&error, &arguments.root, &arguments.state);
     let mut device = device.map_err(located)?;
+    if let Some(request) = &arguments.request {
+        let (type_, data) = request.split_once('=').unwrap_or((request, ""));
+        device.request(type_, "./SCOMO", data).map_err(located)?;
+    }
     if arguments.once {
         let ended = match &socket {
             Some(socket) => device.resume().and_then(|()| device.run_notified(socket)),

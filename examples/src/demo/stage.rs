@@ -14,7 +14,6 @@ use std::{
 use dm_proto::{
     auth::{Account, Scheme},
     codec::{DecodeOptions, Encoding, decode},
-    message::{Alert, Item, Meta},
     session::{Prompt, Transmit, UserReply},
 };
 use serde_json::{Value, json};
@@ -360,16 +359,7 @@ impl Puppet {
 
     /// The alert by which the device asks for software.
     pub(super) fn want_software(&mut self) -> Result<(), DemoError> {
-        let meta = Meta::of_type(WANTED).with_format("chr");
-        let item = Item::for_source("./SCOMO")
-            .with_data("game")
-            .with_meta(meta);
-        let alert = Alert {
-            code: Some(dm_proto::AlertCode::GENERIC_ALERT),
-            items: vec![item],
-            ..Alert::default()
-        };
-        Ok(self.device()?.raise(alert)?)
+        Ok(self.device()?.request(WANTED, "./SCOMO", "game")?)
     }
 
     /// How far it is locked.
@@ -433,6 +423,10 @@ struct DemoUser {
 
 impl User for DemoUser {
     fn ask(&mut self, prompt: &Prompt) -> UserReply {
+        self.confirm(&prompt.text)
+    }
+
+    fn confirm(&mut self, question: &str) -> UserReply {
         let mut replies = self.replies.lock().unwrap_or_else(PoisonError::into_inner);
         let reply = if replies.is_empty() {
             UserReply::TimedOut
@@ -440,8 +434,7 @@ impl User for DemoUser {
             replies.remove(0)
         };
         let (device, user) = (Actor::Device, Actor::User);
-        self.trace
-            .arrow(device, user, format!("asks: {}", prompt.text));
+        self.trace.arrow(device, user, format!("asks: {question}"));
         match &reply {
             UserReply::Yes => self.trace.arrow(user, device, "yes"),
             UserReply::No => self.trace.arrow(user, device, "no"),

@@ -16,6 +16,7 @@ pub mod user;
 
 mod dpkg;
 mod image;
+mod progress;
 mod software;
 
 use core::time::Duration;
@@ -28,10 +29,10 @@ use std::{
 };
 
 use dm_proto::{
-    Secret, SessionId, StatusCode, Text,
+    AlertCode, Secret, SessionId, StatusCode, Text,
     auth::{Account, Credentials, Nonce, Resynchronization, Scheme},
     codec::Encoding,
-    message::Alert,
+    message::{Alert, Item, Meta},
     session::{Ending, Headers, Trigger},
 };
 use dm_tree::{
@@ -42,6 +43,7 @@ use dm_tree::{
     std_objects::{DevDetail, DevInfo, DmAcc},
     store::{Redb, StoreError},
 };
+use scomo::device::Prompts;
 use sha2::{Digest as _, Sha256};
 
 use self::{
@@ -95,6 +97,10 @@ pub struct Config {
     pub categories: Vec<Category>,
     /// What packages may be at most.
     pub limits: PackageLimits,
+    /// Whether a package may bring an older version of a component than is there. Default no.
+    pub downgrades: bool,
+    /// Before what the device asks its user by itself. Default nothing.
+    pub prompts: Prompts,
     /// How long it waits before it sends a message again; twice as long each time. Default 1 second.
     pub retry_after: Duration,
     /// Whether a notification may be signed with the special nonce, where the stored one fails. Default
@@ -116,14 +122,13 @@ impl Config {
             reporting: Reporting::default(),
             categories: Category::usual(),
             limits: PackageLimits::default(),
+            downgrades: false,
+            prompts: Prompts::default(),
             retry_after: Duration::from_secs(1),
             resynchronization: Resynchronization::Refused,
         }
     }
 }
-
-/// The largest package in octets that is taken in a session: it is held in memory once it is whole.
-const LARGEST_OBJECT: u64 = 16 << 20;
 
 /// Both sides' credentials, with one scheme for both.
 pub fn credentials(scheme: Scheme, name: &str, password: &str) -> Credentials {
@@ -249,7 +254,8 @@ impl Device {
         let mut agent_config = AgentConfig::default();
         agent_config.session.encoding = config.encoding;
         agent_config.session.max_msg_size = config.max_msg_size;
-        agent_config.session.max_obj_size = config.limits.package.min(LARGEST_OBJECT);
+        // Packages pass the tree by; of other values it takes what it has room for.
+        agent_config.session.max_obj_size = config.limits.package;
         agent_config.resynchronization = config.resynchronization;
         let store = Box::new(Redb::open(&tree)?);
         let mut agent = Agent::open(store, objects, agent_config, now())?;
@@ -294,6 +300,7 @@ impl Device {
     ///
     /// If a session fails or a report cannot be delivered.
     pub fn run_once(&mut self) -> Result<(), Error> {
+        self.take_up()?;
         self.advance()?;
         self.session_of_its_own()?;
         self.deliver()
@@ -348,14 +355,41 @@ impl Device {
         Ok(self.agent.raise(&server_id, alert, now())?)
     }
 
+    /// Asks the server in the next session for something, by a generic alert of this type for what is at `source`.
+    /// The alert is kept until the server has answered it; what it does about it is its own business.
+    ///
+    /// # Errors
+    ///
+    /// If the storage fails.
+    pub fn request(&mut self, type_: &str, source: &str, data: &str) -> Result<(), Error> {
+        let item = Item::for_source(source)
+            .with_data(data)
+            .with_meta(Meta::of_type(type_).with_format("chr"));
+        self.raise(Alert {
+            code: Some(AlertCode::GENERIC_ALERT),
+            items: vec![item],
+            ..Alert::default()
+        })
+    }
+
     /// Goes on with whatever there is to go on with: a session, jobs.
     ///
     /// # Errors
     ///
     /// If the storage fails, or a session fails.
     pub fn resume(&mut self) -> Result<(), Error> {
+        self.take_up()?;
         self.advance()?;
         self.deliver()
+    }
+
+    /// Has what the user put off tried again: asks once more.
+    fn take_up(&mut self) -> Result<(), Error> {
+        let deferred: Vec<_> = self.agent.deferred_jobs().map(|job| job.id).collect();
+        for job in deferred {
+            self.agent.take_up(job, now())?;
+        }
+        Ok(())
     }
 
     fn session_of_its_own(&mut self) -> Result<(), Error> {
@@ -497,6 +531,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// How many sessions are tried for reports before the device gives up until it is started again.
 const DELIVERIES: u32 = 4;
 
+/// How often a user may put off a download or an installation before it counts as refused.
+const DEFERRALS: u32 = 3;
+
 /// The note of the account that was given last.
 const GIVEN: &str = "account";
 
@@ -578,15 +615,19 @@ fn objects(
         .with_wipe_list(items)
         .with_reporting(lawmo_reporting);
     let software = Software {
-        packages: packages.clone(),
+        packages: packages.clone().allowing_downgrades(config.downgrades),
         downloader: Downloader::new(),
         user: user.clone(),
     };
     // The tree is set up when the root is as it left the factory, and says what is there then.
     let components = software::factory_components(factory.files(packages::is_record)?);
-    let software_config = scomo::device::Config::new(servers)
+    let mut software_config = scomo::device::Config::new(servers)
         .with_components(components)
+        .with_prompts(config.prompts)
         .with_reporting(scomo_reporting);
+    software_config.max_package = Some(config.limits.package);
+    software_config.downgrades = config.downgrades;
+    software_config.max_deferrals = Some(DEFERRALS);
     let version = env!("CARGO_PKG_VERSION");
     Ok(vec![
         (

@@ -1,7 +1,7 @@
 //! [`Root`]: the folder that the device lives in. No path and no link leads out of it.
 
 use std::{
-    io::{self, Read, Write},
+    io::{self, Read, Seek as _, Write},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -206,6 +206,24 @@ impl Root {
             self.folder(parent)
                 .and_then(|dir| dir.open_with(name, &options)),
         )
+    }
+
+    /// Writes octets behind the first `offset` of a file; what stood there goes. They are durable when this
+    /// returns.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such file, it has fewer octets, or it cannot be written.
+    pub(super) fn write_at(&self, path: &str, offset: u64, octets: &[u8]) -> io::Result<()> {
+        let file = self.open_for_update(path)?;
+        let mut file = file.ok_or(io::ErrorKind::NotFound)?;
+        if file.metadata()?.len() < offset {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        file.set_len(offset)?;
+        file.seek(io::SeekFrom::End(0))?;
+        file.write_all(octets)?;
+        file.sync_data()
     }
 
     /// A new file, where there is none of that name.

@@ -2,18 +2,19 @@
 
 use std::io;
 
-use dm_proto::{StatusCode, Text};
-use dm_tree::object::Job;
+use dm_proto::{StatusCode, Text, session::UserReply};
+use dm_tree::{NodeUri, object::Job};
 use scomo::{
     Operation, ResultCode,
     device::{
-        Activation, Component, Device, Effect, InstallEffect, Package, PackageIs, STARTED, Subject,
+        Activation, Component, Consent, Device, Effect, InstallEffect, Package, PackageIs,
+        Question, STARTED, Sink, Subject, Verdict,
     },
 };
 
 use super::{
     download::{DownloadError, Downloader},
-    package::{PackageError, Sha256Digest, essence, is_deb_type, is_package_type},
+    package::{PackageError, Sha256Digest, essence, is_deb_type, is_out_of_room, is_package_type},
     packages::{Installed, PackageKind, Packages},
     user::SharedUser,
 };
@@ -50,6 +51,31 @@ impl Software {
             })
     }
 
+    /// Checks that a package that is here, fetched or delivered, is what was announced.
+    fn check(&self, package: &Package) -> Result<(), PackageError> {
+        self.check_kind(package)?;
+        let is_delivered = package.data.is_some() || package.received.is_some();
+        if let Some(data) = &package.data {
+            self.packages.deliver(&package.id, data)?;
+        } else if package.received.is_some() {
+            self.packages
+                .take_delivery(package.uri.as_str(), &package.id)?;
+        }
+        let params = package.install_params.as_deref().unwrap_or_default();
+        match Sha256Digest::in_params(params) {
+            Ok(digest) => self.packages.check(&package.id, digest)?,
+            // Delivered in the session itself, a package needs no digest.
+            Err(PackageError::NoDigest) if is_delivered => {}
+            Err(error) => return Err(error),
+        }
+        let found = self.packages.kind(&package.id)?;
+        if declared_kind(package).is_some_and(|declared| declared != found) {
+            let reason = format!("it is a {found:?}, not what PkgType says");
+            return Err(PackageError::malformed(reason));
+        }
+        Ok(())
+    }
+
     fn install_package(
         &self,
         package: &Package,
@@ -62,28 +88,20 @@ impl Software {
                 return Ok(done);
             }
         }
-        self.check_kind(package)?;
-        if let Some(data) = &package.data {
-            self.packages.deliver(&package.id, data)?;
-        }
-        match package
-            .install_params
-            .as_deref()
-            .map(Sha256Digest::in_params)
-        {
-            Some(Ok(digest)) => self.packages.check(&package.id, digest)?,
-            // Delivered in the session itself, a package needs no digest.
-            None | Some(Err(PackageError::NoDigest)) if package.data.is_some() => {}
-            Some(Err(error)) => return Err(error),
-            None => return Err(PackageError::NoDigest),
-        }
-        let found = self.packages.kind(&package.id)?;
-        if declared_kind(package).is_some_and(|declared| declared != found) {
-            let reason = format!("it is a {found:?}, not what PkgType says");
-            return Err(PackageError::malformed(reason));
-        }
         let activate = activation == Activation::Active;
         self.packages.install(&package.id, activate, job.id.0)
+    }
+
+    /// Fetched only to be installed, a package is not kept; what cannot be deleted takes room, no more.
+    fn dispose(&self, package: &Package) -> PackageIs {
+        if package.url.is_some() {
+            let _ = self.packages.delete(&package.id);
+        }
+        if self.packages.has(&package.id) {
+            PackageIs::Kept
+        } else {
+            PackageIs::Deleted
+        }
     }
 
     fn set_active(&self, component: &Component, active: bool, failed: ResultCode) -> Effect {
@@ -127,37 +145,54 @@ impl Device for Software {
         })
     }
 
-    fn install(&mut self, package: &Package, activation: Activation, job: &Job) -> InstallEffect {
-        // Fetched only to be installed, a package is not kept.
-        let is_fetched = package.url.is_some();
-        let kept = |kept| {
-            if kept {
-                PackageIs::Kept
-            } else {
-                PackageIs::Deleted
-            }
+    fn verify(&mut self, package: &Package, _job: &Job) -> Verdict {
+        match self.check(package) {
+            Ok(()) => Verdict::Valid,
+            Err(error) => Verdict::Invalid {
+                result: self.failed("verification", &error, install_result(&error)),
+                package: self.dispose(package),
+            },
+        }
+    }
+
+    fn contents(&mut self, package: &Package, _job: &Job) -> Vec<Component> {
+        // What is malformed fails when it is installed.
+        let contents = self.packages.contents(&package.id).unwrap_or_default();
+        let component = |(id, version): (String, Option<String>)| {
+            let mut component = Component::new(id);
+            component.version = version.map(Text::from);
+            component
         };
+        contents.into_iter().map(component).collect()
+    }
+
+    fn confirm(&mut self, question: Question, package: &Package, _job: &Job) -> Consent {
+        let what = match question {
+            Question::Download => "Download",
+            Question::Install => "Install",
+        };
+        let name = package.name.as_ref().unwrap_or(&package.id);
+        match self.user.confirm(&format!("{what} {name}?")) {
+            UserReply::Yes => Consent::Yes,
+            UserReply::No => Consent::No,
+            _ => Consent::Postponed,
+        }
+    }
+
+    fn sink(&self) -> Option<&dyn Sink> {
+        Some(&self.packages)
+    }
+
+    fn install(&mut self, package: &Package, activation: Activation, job: &Job) -> InstallEffect {
         match self.install_package(package, activation, job) {
-            Ok(components) => {
-                if is_fetched {
-                    // What cannot be deleted takes room, no more.
-                    let _ = self.packages.delete(&package.id);
-                }
-                InstallEffect::Installed {
-                    components: components.iter().map(to_component).collect(),
-                    package: kept(!is_fetched),
-                }
-            }
-            Err(error) => {
-                if is_fetched {
-                    let _ = self.packages.delete(&package.id);
-                }
-                let result = install_result(&error);
-                InstallEffect::Failed {
-                    result: self.failed("installation", &error, result),
-                    package: kept(!is_fetched && self.packages.has(&package.id)),
-                }
-            }
+            Ok(components) => InstallEffect::Installed {
+                components: components.iter().map(to_component).collect(),
+                package: self.dispose(package),
+            },
+            Err(error) => InstallEffect::Failed {
+                result: self.failed("installation", &error, install_result(&error)),
+                package: self.dispose(package),
+            },
         }
     }
 
@@ -179,6 +214,7 @@ impl Device for Software {
     }
 
     fn remove_package(&mut self, package: &Package, _job: &Job) -> Effect {
+        self.packages.abandoned(&package.uri);
         Effect::Done(match self.packages.delete(&package.id) {
             Ok(()) => ResultCode::SUCCESSFUL,
             Err(error) => self.failed("removal", &error, ResultCode::REMOVE_FAILED),
@@ -210,6 +246,41 @@ impl Device for Software {
                 Ok(())
             }
         }
+    }
+}
+
+/// Packages that are delivered in pieces go into files, and become packages when they are verified.
+impl Sink for Packages {
+    fn begin(&self, uri: &NodeUri, size: u64) -> Result<(), StatusCode> {
+        if size > self.limits().package {
+            return Err(StatusCode::REQUEST_ENTITY_TOO_LARGE);
+        }
+        if self.root().room().is_ok_and(|room| room < size) {
+            return Err(StatusCode::DEVICE_FULL);
+        }
+        let path = self.delivery(uri.as_str());
+        self.root()
+            .write(&path, b"")
+            .map_err(|error| status(&error))
+    }
+
+    fn write(&self, uri: &NodeUri, offset: u64, octets: &[u8]) -> Result<(), StatusCode> {
+        let path = self.delivery(uri.as_str());
+        let written = self.root().write_at(&path, offset, octets);
+        written.map_err(|error| status(&error))
+    }
+
+    fn abandoned(&self, uri: &NodeUri) {
+        // What cannot be deleted is overwritten by the next.
+        let _ = self.root().remove_file(&self.delivery(uri.as_str()));
+    }
+}
+
+fn status(error: &io::Error) -> StatusCode {
+    if is_out_of_room(error) {
+        StatusCode::DEVICE_FULL
+    } else {
+        StatusCode::COMMAND_FAILED
     }
 }
 

@@ -22,6 +22,10 @@ pub trait User: Send {
     /// Asks a question, or shows a text. Silence is [`UserReply::TimedOut`], never consent.
     fn ask(&mut self, prompt: &Prompt) -> UserReply;
 
+    /// Asks a question of the device's own, to be answered with yes, no, or another time
+    /// ([`UserReply::Cancelled`]). Silence is no answer.
+    fn confirm(&mut self, question: &str) -> UserReply;
+
     /// Tells something that wants no answer.
     fn tell(&mut self, message: &str);
 }
@@ -44,6 +48,14 @@ impl SharedUser {
             .ask(prompt)
     }
 
+    /// Asks the user a question of the device's own.
+    pub fn confirm(&self, question: &str) -> UserReply {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .confirm(question)
+    }
+
     /// Tells the user.
     pub fn tell(&self, message: &str) {
         self.0
@@ -56,7 +68,8 @@ impl SharedUser {
 /// The user at the terminal.
 ///
 /// A question that its server gives no time (`MAXDT`) waits a minute. What was typed before the question
-/// stood there is no answer to it, nor is an empty line; at the end of input, nobody is there.
+/// stood there is no answer to it; at the end of input, nobody is there. To a question of yes or no, an empty
+/// line is a no, whatever its server preselects (`DR`); to the others it is what is preselected, if anything.
 #[derive(Debug)]
 pub struct Terminal {
     lines: mpsc::Receiver<String>,
@@ -137,37 +150,71 @@ impl User for Terminal {
             ));
         }
         let choices = prompt.choices.len();
+        let seconds = patience.as_secs();
+        let initial = prompt.initial.as_deref().unwrap_or_default().trim();
+        let preselected = match initial {
+            "" => String::new(),
+            initial => format!("; {}", printable(initial)),
+        };
         match prompt.code {
             AlertCode::DISPLAY => UserReply::Yes,
-            AlertCode::CONFIRM_OR_REJECT => {
-                self.answer(deadline, "[yes, no, cancel]", |line| match line {
-                    "y" | "yes" => Some(UserReply::Yes),
-                    "n" | "no" => Some(UserReply::No),
-                    _ => None,
-                })
-            }
+            AlertCode::CONFIRM_OR_REJECT => self.answer(
+                deadline,
+                &format!("[yes, NO, cancel; {seconds} s]"),
+                yes_or_no,
+            ),
             // A terminal that would show a password as it is typed is no place to ask for one.
             AlertCode::TEXT_INPUT if prompt.hide_input => UserReply::CannotDisplay,
-            AlertCode::TEXT_INPUT => self.answer(deadline, "[text, or cancel]", |line| {
-                let fits = prompt
-                    .max_length
-                    .is_none_or(|max| line.chars().count() <= max as usize);
-                (!line.is_empty() && fits).then(|| UserReply::Text(line.into()))
-            }),
-            AlertCode::SINGLE_CHOICE => self.answer(deadline, "[a number, or cancel]", |line| {
-                numbers(line, choices)
-                    .filter(|numbers| numbers.len() == 1)
-                    .map(UserReply::Choices)
-            }),
-            AlertCode::MULTIPLE_CHOICE => self.answer(deadline, "[numbers, or cancel]", |line| {
-                numbers(line, choices).map(UserReply::Choices)
-            }),
+            AlertCode::TEXT_INPUT => {
+                let hint = format!("[text, or cancel; {seconds} s{preselected}]");
+                self.answer(deadline, &hint, |line| {
+                    let line = if line.is_empty() { initial } else { line };
+                    let fits = prompt
+                        .max_length
+                        .is_none_or(|max| line.chars().count() <= max as usize);
+                    (!line.is_empty() && fits).then(|| UserReply::Text(line.into()))
+                })
+            }
+            AlertCode::SINGLE_CHOICE => {
+                let hint = format!("[a number, or cancel; {seconds} s{preselected}]");
+                self.answer(deadline, &hint, |line| {
+                    let line = if line.is_empty() { initial } else { line };
+                    numbers(line, choices)
+                        .filter(|numbers| numbers.len() == 1)
+                        .map(UserReply::Choices)
+                })
+            }
+            AlertCode::MULTIPLE_CHOICE => {
+                let hint = format!("[numbers, or cancel; {seconds} s{preselected}]");
+                self.answer(deadline, &hint, |line| {
+                    let line = if line.is_empty() { initial } else { line };
+                    numbers(line, choices).map(UserReply::Choices)
+                })
+            }
             _ => UserReply::CannotDisplay,
         }
     }
 
+    fn confirm(&mut self, question: &str) -> UserReply {
+        while self.lines.try_recv().is_ok() {}
+        show(&format!("\n{}\n", printable(question)));
+        let hint = format!("[yes, NO, later; {} s]", PATIENCE.as_secs());
+        self.answer(Instant::now() + PATIENCE, &hint, |line| match line {
+            "l" | "later" => Some(UserReply::Cancelled),
+            line => yes_or_no(line),
+        })
+    }
+
     fn tell(&mut self, message: &str) {
         show(&format!("{}\n", printable(message)));
+    }
+}
+
+fn yes_or_no(line: &str) -> Option<UserReply> {
+    match line {
+        "y" | "yes" => Some(UserReply::Yes),
+        "" | "n" | "no" => Some(UserReply::No),
+        _ => None,
     }
 }
 
@@ -185,6 +232,11 @@ impl User for Decided {
             AlertCode::CONFIRM_OR_REJECT => self.0.clone(),
             _ => UserReply::CannotDisplay,
         }
+    }
+
+    fn confirm(&mut self, question: &str) -> UserReply {
+        show(&format!("{}\n", printable(question)));
+        self.0.clone()
     }
 
     fn tell(&mut self, message: &str) {
@@ -233,13 +285,17 @@ impl Script {
 
 impl User for Script {
     fn ask(&mut self, prompt: &Prompt) -> UserReply {
+        self.confirm(&prompt.text)
+    }
+
+    fn confirm(&mut self, question: &str) -> UserReply {
         let reply = self
             .replies
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .pop_front()
             .unwrap_or(UserReply::TimedOut);
-        self.hear(Heard::Asked(prompt.text.to_string(), reply.clone()));
+        self.hear(Heard::Asked(question.to_owned(), reply.clone()));
         reply
     }
 
@@ -249,7 +305,7 @@ impl User for Script {
 }
 
 /// Text of a server's without control characters, which could redraw a terminal.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() && c != '\n' { ' ' } else { c })
         .collect()
@@ -261,10 +317,10 @@ fn show(text: &str) {
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
-/// Numbers from 1 to `choices`, parted by white space or commas; `None` for anything else.
+/// Numbers from 1 to `choices`, parted by white space, commas or hyphens; `None` for anything else.
 fn numbers(line: &str, choices: usize) -> Option<Vec<u16>> {
     let numbers = line
-        .split(|c: char| c == ',' || c.is_whitespace())
+        .split(|c: char| matches!(c, ',' | '-') || c.is_whitespace())
         .filter(|number| !number.is_empty())
         .map(|number| {
             let number: u16 = number.parse().ok()?;
@@ -317,24 +373,68 @@ mod tests {
         assert_eq!(nobody.ask(&prompt), UserReply::TimedOut);
     }
 
-    #[test]
-    fn an_empty_line_is_asked_about_again() {
-        let (sender, receiver) = mpsc::channel();
-        let terminal = Terminal { lines: receiver };
-        for line in ["", "perhaps", " no "] {
-            sender.send(line.to_owned()).unwrap();
+    /// What a user answers who types these lines once the question stands there.
+    fn typed(mut prompt: Prompt, lines: &'static [&'static str]) -> UserReply {
+        struct Later(&'static [&'static str]);
+        impl io::Read for Later {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Ok(0)
+            }
         }
-        let reply = terminal.answer(Instant::now() + PATIENCE, "?", |line| {
-            (line == "no").then_some(UserReply::No)
-        });
-        assert_eq!(reply, UserReply::No);
+        impl BufRead for Later {
+            fn fill_buf(&mut self) -> io::Result<&[u8]> {
+                thread::sleep(Duration::from_millis(50));
+                Ok(self.0.first().map_or(&[][..], |line| line.as_bytes()))
+            }
+            fn consume(&mut self, amount: usize) {
+                if amount > 0 {
+                    self.0 = self.0.get(1..).unwrap_or_default();
+                }
+            }
+        }
+        prompt.max_display = Some(3600);
+        Terminal::reading(Later(lines)).ask(&prompt)
+    }
+
+    #[test]
+    fn an_empty_line_is_a_no_whatever_is_preselected() {
+        assert_eq!(typed(question(), &["perhaps\n", "\n"]), UserReply::No);
+        assert_eq!(typed(question(), &[" YES \n", "yes\n"]), UserReply::Yes);
+        assert_eq!(typed(question(), &["c\n"]), UserReply::Cancelled);
+    }
+
+    #[test]
+    fn each_kind_of_question_has_its_kind_of_answer() {
+        let of = |code: u16, initial: Option<&str>| {
+            let mut prompt = question();
+            prompt.code = AlertCode::new(code);
+            prompt.initial = initial.map(Into::into);
+            prompt.max_length = Some(3);
+            prompt.choices = vec!["one".into(), "two".into(), "three".into()];
+            prompt
+        };
+        let text = |text: &str| UserReply::Text(text.into());
+        assert_eq!(typed(of(1100, None), &[]), UserReply::Yes);
+        assert_eq!(
+            typed(of(1102, None), &["\n", "long\n", "abc\n"]),
+            text("abc")
+        );
+        assert_eq!(typed(of(1102, Some("old")), &["\n"]), text("old"));
+        let choices = |numbers: &[u16]| UserReply::Choices(numbers.to_vec());
+        let single = typed(of(1103, None), &["1 2\n", "4\n", "2\n"]);
+        assert_eq!(single, choices(&[2]));
+        assert_eq!(typed(of(1103, Some("3")), &["\n"]), choices(&[3]));
+        assert_eq!(typed(of(1104, None), &["3, 1\n"]), choices(&[3, 1]));
+        assert_eq!(typed(of(1104, Some("1-2")), &["\n"]), choices(&[1, 2]));
+        assert_eq!(typed(of(1104, None), &["cancel\n"]), UserReply::Cancelled);
     }
 
     #[test]
     fn numbers_are_those_of_choices() {
         assert_eq!(numbers("2", 3), Some(vec![2]));
         assert_eq!(numbers("1, 3", 3), Some(vec![1, 3]));
-        for bad in ["", "0", "4", "x", "1 x", "-1", "70000"] {
+        assert_eq!(numbers("2-3", 3), Some(vec![2, 3]));
+        for bad in ["", "0", "4", "x", "1 x", "70000"] {
             assert_eq!(numbers(bad, 3), None, "{bad}");
         }
     }

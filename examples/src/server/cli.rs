@@ -5,7 +5,7 @@ use std::{ffi::OsString, io::Write as _, path::PathBuf, process::ExitCode, sync:
 use clap::Parser;
 use dm_proto::Secret;
 
-use super::{Config, Server, operation::time, shared::now};
+use super::{Config, Server, operation::time, policy, shared::now};
 
 #[derive(Debug, Parser)]
 #[command(
@@ -32,6 +32,10 @@ struct Cli {
     /// A file with the bearer token of the REST API; required where it listens beyond loopback
     #[arg(long, value_name = "FILE")]
     emi_token_file: Option<PathBuf>,
+    /// A file with the requests of devices that are granted: a JSON array of {"alert": TYPE, "operation": {..}},
+    /// with "source" and "device" where they matter [default: none is]
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
 }
 
 /// Runs the program with these arguments, the first of which is its name.
@@ -81,6 +85,11 @@ fn serve(cli: Cli) -> Result<(), Box<dyn core::error::Error>> {
         token,
         ..Config::new(cli.data)
     };
+    if let Some(path) = &cli.policy {
+        let policy = policy::read(path);
+        let policy = policy.map_err(|error| format!("--policy {}: {error}", path.display()))?;
+        config.hooks.policy = Some(policy);
+    }
     config.hooks.log = Some(Arc::new(|line| {
         // Where it cannot be written, say on a full disk, devices are served all the same.
         let _ = writeln!(anstream::stderr(), "{} {line}", time(now()));

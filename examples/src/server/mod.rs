@@ -18,6 +18,8 @@ mod dm;
 mod emi;
 mod notify;
 mod operation;
+mod outcome;
+mod policy;
 mod request;
 mod shared;
 mod store;

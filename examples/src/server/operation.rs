@@ -1,12 +1,12 @@
 //! Operations on their way: what runs on the device, and the record that tells what became of it.
 
-use dm_proto::{StatusCode, message::Alert};
-use dm_tree::remote::{ComponentResult, Operation, Progress, Reply, Step, Summary, SummaryState};
+use dm_proto::message::Alert;
+use dm_tree::remote::{Operation, Progress, Reply, Step, SummaryState};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::request::OperationRequest;
+use super::{outcome::Outcome, request::OperationRequest};
 
 /// An operation of either object, for one queue per device.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -16,7 +16,7 @@ pub(super) enum AnyOperation {
 }
 
 impl Operation for AnyOperation {
-    type Outcome = Summary;
+    type Outcome = Outcome;
 
     fn step(&mut self) -> Step {
         match self {
@@ -60,10 +60,10 @@ impl Operation for AnyOperation {
         }
     }
 
-    fn outcome(&self) -> Option<Summary> {
+    fn outcome(&self) -> Option<Outcome> {
         match self {
-            Self::Lawmo(operation) => operation.outcome().map(|outcome| outcome.summary()),
-            Self::Scomo(operation) => operation.outcome().map(|outcome| outcome.summary()),
+            Self::Lawmo(operation) => operation.outcome().map(Outcome::from),
+            Self::Scomo(operation) => operation.outcome().map(Outcome::from),
         }
     }
 }
@@ -102,9 +102,7 @@ pub(super) struct Event {
     /// Milliseconds since 1970.
     pub(super) at: i64,
     pub(super) state: State,
-    pub(super) status: Option<StatusCode>,
-    pub(super) result: Option<StatusCode>,
-    pub(super) components: Vec<ComponentResult>,
+    pub(super) outcome: Option<Outcome>,
 }
 
 /// What is known of an operation, also once it is over.
@@ -140,9 +138,7 @@ impl Record {
             first: Event {
                 at: now,
                 state: State::Queued,
-                status: None,
-                result: None,
-                components: Vec::new(),
+                outcome: None,
             },
             later: Vec::new(),
         }
@@ -170,24 +166,20 @@ impl Record {
         self.later.push(Event {
             at: now,
             state,
-            status: None,
-            result: None,
-            components: Vec::new(),
+            outcome: None,
         });
         true
     }
 
     /// Ends it. An outcome comes exactly once; a second one is not taken.
-    pub(super) fn finish(&mut self, summary: Summary, now: i64) -> bool {
+    pub(super) fn finish(&mut self, outcome: Outcome, now: i64) -> bool {
         if self.state().is_final() {
             return false;
         }
         self.later.push(Event {
             at: now,
-            state: State::Final(summary.state),
-            status: summary.status,
-            result: summary.result,
-            components: summary.components,
+            state: State::Final(outcome.state),
+            outcome: Some(outcome),
         });
         true
     }
@@ -204,25 +196,8 @@ impl Record {
             "created": time(self.first.at),
             "updated": time(event.at),
         });
-        let Some(object) = view.as_object_mut() else {
-            return view;
-        };
-        if let Some(status) = event.status {
-            object.insert("status".into(), status.as_u16().into());
-        }
-        if event.result.is_some() || !event.components.is_empty() {
-            let components = event.components.iter().map(|component| {
-                json!({
-                    "uri": component.uri.as_ref().map(|text| text.as_str()),
-                    "id": component.id.as_ref().map(|text| text.as_str()),
-                    "code": component.code.as_u16(),
-                })
-            });
-            let result = json!({
-                "code": event.result.map(StatusCode::as_u16),
-                "components": components.collect::<Vec<_>>(),
-            });
-            object.insert("result".into(), result);
+        if let (Some(object), Some(outcome)) = (view.as_object_mut(), &event.outcome) {
+            outcome.show(object);
         }
         view
     }
@@ -247,6 +222,9 @@ pub(super) fn time(milliseconds: i64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use dm_proto::StatusCode;
+    use dm_tree::remote::{ComponentResult, Summary};
+
     use super::*;
 
     fn record() -> Record {
@@ -274,8 +252,8 @@ mod tests {
     #[test]
     fn an_outcome_comes_once() {
         let mut record = record();
-        record.finish(Summary::new(SummaryState::Succeeded), 1);
-        record.finish(Summary::new(SummaryState::Failed), 2);
+        record.finish(Summary::new(SummaryState::Succeeded).into(), 1);
+        record.finish(Summary::new(SummaryState::Failed).into(), 2);
         record.advance(State::Accepted, 3);
         assert_eq!(states(&record), [(1, "queued"), (2, "succeeded")]);
     }
@@ -300,7 +278,7 @@ mod tests {
             .with_status(StatusCode::ACCEPTED)
             .with_result(StatusCode::new(1407))
             .with_components(vec![component]);
-        record.finish(summary, 1_500);
+        record.finish(summary.into(), 1_500);
         let view = record.view(record.last());
         assert_eq!(view["updated"], "1970-01-01T00:00:01.5Z");
         assert_eq!(view["status"], 202);

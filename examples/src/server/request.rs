@@ -3,7 +3,10 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use dm_proto::Text;
-use dm_tree::remote::Order;
+use dm_tree::{
+    NodeUri,
+    remote::{Instance, Order},
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +35,12 @@ pub struct OperationRequest {
     /// Asks the user first, with this text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirm: Option<String>,
+    /// How many seconds the user has for the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirm_seconds: Option<u32>,
+    /// The root of the object, of a device that has several; without it, the first that is found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root: Option<String>,
     /// When the operation ends as *expired* or *unknown* at the latest, as RFC 3339 writes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<String>,
@@ -40,7 +49,7 @@ pub struct OperationRequest {
 /// The operations of LAWMO.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-#[expect(clippy::exhaustive_enums, reason = "the standard's list is complete")]
+#[non_exhaustive]
 pub enum LawmoVerb {
     /// Locks the device; only what the lock itself needs still works.
     FullyLock,
@@ -50,14 +59,18 @@ pub enum LawmoVerb {
     Unlock,
     /// Erases items of its wipe list.
     Wipe,
+    /// Locks it fully and erases items of its wipe list: one request with one outcome.
+    LockAndWipe,
     /// Restores the state in which it left the factory.
     FactoryReset,
+    /// Reads lock state and wipe list.
+    State,
 }
 
 /// The operations of SCOMO.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-#[expect(clippy::exhaustive_enums, reason = "the standard's list is complete")]
+#[non_exhaustive]
 pub enum ScomoVerb {
     /// Fetches a package.
     Download,
@@ -75,6 +88,8 @@ pub enum ScomoVerb {
     Deactivate,
     /// Removes a package or a component.
     Remove,
+    /// Reads packages and components.
+    Inventory,
 }
 
 /// A package of a SCOMO operation.
@@ -143,6 +158,12 @@ pub enum RequestError {
     /// A URL that is not `http:` or `https:`.
     #[error("the url of the package must begin with http:// or https://")]
     Url,
+    /// Not the URI of a node.
+    #[error("\"root\" is not the uri of a node")]
+    Root,
+    /// A question before something that is only read.
+    #[error("{0} asks nobody: it changes nothing")]
+    AsksNobody(&'static str),
     /// Not the name of a node.
     #[error("the node of the package is no name of a node")]
     Node,
@@ -201,7 +222,16 @@ impl OperationRequest {
             .with_profile(device.profile.to_profile());
         if let Some(text) = &self.confirm {
             within("confirm", text, 1024)?;
-            order = order.confirmed_by_user(text.as_str(), None);
+            order = order.confirmed_by_user(text.as_str(), self.confirm_seconds);
+        } else if self.confirm_seconds.is_some() {
+            return Err(RequestError::Missing {
+                operation: "\"confirm_seconds\"",
+                member: "confirm",
+            });
+        }
+        if let Some(root) = &self.root {
+            let root = NodeUri::parse(root).map_err(|_| RequestError::Root)?;
+            order = order.for_instance(Instance::At(root));
         }
         match (self.lawmo, self.scomo) {
             (Some(verb), None) => {
@@ -223,12 +253,12 @@ impl OperationRequest {
         verb: LawmoVerb,
         order: Order,
     ) -> Result<lawmo::server::AnyOperation, RequestError> {
-        use lawmo::server::{AnyOperation, FactoryReset, Lock, Wipe};
+        use lawmo::server::{AnyOperation, FactoryReset, Lock, ReadState, ReadStates};
 
         let operation = verb.as_str();
         self.without_package(operation)?;
         self.without_component(operation)?;
-        if verb != LawmoVerb::Wipe {
+        if !matches!(verb, LawmoVerb::Wipe | LawmoVerb::LockAndWipe) {
             self.without_items(operation)?;
         }
         Ok(match verb {
@@ -236,25 +266,45 @@ impl OperationRequest {
             LawmoVerb::PartiallyLock => AnyOperation::Lock(Lock::partially(order)),
             LawmoVerb::Unlock => AnyOperation::Lock(Lock::unlock(order)),
             LawmoVerb::FactoryReset => AnyOperation::FactoryReset(FactoryReset::new(order)),
-            LawmoVerb::Wipe => {
-                // What is erased is always named; nothing stands for "all" by being left out.
-                let items = self.items.as_deref().ok_or(RequestError::Missing {
-                    operation,
-                    member: "items",
-                })?;
-                AnyOperation::Wipe(match items {
-                    [all] if all == "*" => Wipe::everything(order),
-                    items => {
-                        let bad = |item: &String| item.is_empty() || item == "*";
-                        if items.is_empty() || items.iter().any(bad) {
-                            return Err(RequestError::Items);
-                        }
-                        for item in items {
-                            within("items", item, 255)?;
-                        }
-                        Wipe::items(items.iter().map(String::as_str), order)
-                    }
-                })
+            LawmoVerb::Wipe => AnyOperation::Wipe(self.wipe(operation)?(order)),
+            LawmoVerb::LockAndWipe => AnyOperation::lock_and_wipe(&order, self.wipe(operation)?),
+            LawmoVerb::State => {
+                self.without_question(operation)?;
+                match self.root {
+                    Some(_) => AnyOperation::ReadState(ReadState::new(order)),
+                    None => AnyOperation::ReadStates(ReadStates::new(order)),
+                }
+            }
+        })
+    }
+
+    /// What makes the wipe of an order.
+    fn wipe(
+        &self,
+        operation: &'static str,
+    ) -> Result<impl FnOnce(Order) -> lawmo::server::Wipe, RequestError> {
+        use lawmo::server::Wipe;
+
+        // What is erased is always named; nothing stands for "all" by being left out.
+        let items = self.items.clone().ok_or(RequestError::Missing {
+            operation,
+            member: "items",
+        })?;
+        let is_all = matches!(items.as_slice(), [all] if all == "*");
+        if !is_all {
+            let bad = |item: &String| item.is_empty() || item == "*";
+            if items.is_empty() || items.iter().any(bad) {
+                return Err(RequestError::Items);
+            }
+            for item in &items {
+                within("items", item, 255)?;
+            }
+        }
+        Ok(move |order| {
+            if is_all {
+                Wipe::everything(order)
+            } else {
+                Wipe::items(items.iter().map(String::as_str), order)
             }
         })
     }
@@ -264,11 +314,20 @@ impl OperationRequest {
         verb: ScomoVerb,
         order: Order,
     ) -> Result<scomo::server::AnyOperation, RequestError> {
-        use scomo::server::Invoke;
+        use scomo::server::{AnyOperation, Inventories, Inventory, Invoke};
 
         let operation = verb.as_str();
         self.without_items(operation)?;
         let invoke = match verb {
+            ScomoVerb::Inventory => {
+                self.without_package(operation)?;
+                self.without_component(operation)?;
+                self.without_question(operation)?;
+                return Ok(match self.root {
+                    Some(_) => AnyOperation::Inventory(Inventory::new(order)),
+                    None => AnyOperation::Inventories(Inventories::new(order)),
+                });
+            }
             ScomoVerb::Download
             | ScomoVerb::DownloadInstall
             | ScomoVerb::DownloadInstallInactive => {
@@ -320,7 +379,7 @@ impl OperationRequest {
             }
             ScomoVerb::Remove => Invoke::remove_component(self.component(operation)?, order),
         };
-        Ok(scomo::server::AnyOperation::Invoke(invoke))
+        Ok(AnyOperation::Invoke(invoke))
     }
 
     fn package(&self, operation: &'static str) -> Result<&PackageRequest, RequestError> {
@@ -343,6 +402,13 @@ impl OperationRequest {
 
     fn without_items(&self, operation: &'static str) -> Result<(), RequestError> {
         absent(operation, "items", self.items.is_some())
+    }
+
+    fn without_question(&self, operation: &'static str) -> Result<(), RequestError> {
+        match self.confirm {
+            Some(_) => Err(RequestError::AsksNobody(operation)),
+            None => Ok(()),
+        }
     }
 
     fn without_package(&self, operation: &'static str) -> Result<(), RequestError> {
@@ -469,7 +535,9 @@ impl LawmoVerb {
             Self::PartiallyLock => "partially-lock",
             Self::Unlock => "unlock",
             Self::Wipe => "wipe",
+            Self::LockAndWipe => "lock-and-wipe",
             Self::FactoryReset => "factory-reset",
+            Self::State => "state",
         }
     }
 }
@@ -486,6 +554,7 @@ impl ScomoVerb {
             Self::Activate => "activate",
             Self::Deactivate => "deactivate",
             Self::Remove => "remove",
+            Self::Inventory => "inventory",
         }
     }
 }

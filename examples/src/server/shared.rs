@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use dm_proto::{auth::Nonce, session::ServerConfig};
-use dm_tree::remote::{Notice, Operation as _, Summary};
+use dm_tree::remote::{Notice, Operation as _};
 use jiff::Timestamp;
 use tokio::sync::{Notify, watch};
 
@@ -12,6 +12,7 @@ use super::{
     Hooks,
     device::Row,
     operation::{Record, State},
+    outcome::Outcome,
     store::{Change, Key, Store, StoreError},
 };
 
@@ -37,7 +38,7 @@ pub(super) struct Updates(Vec<(String, Update)>);
 enum Update {
     New(Box<Record>),
     Advance(State),
-    Finish(Summary),
+    Finish(Box<Outcome>),
 }
 
 impl Updates {
@@ -55,12 +56,12 @@ impl Updates {
 
     /// Takes the operation with this number out of the row if it has an outcome.
     pub(super) fn finish(&mut self, row: &mut Row, number: u32) {
-        let Some(summary) = row.queue.get(number).and_then(|found| found.outcome()) else {
+        let Some(outcome) = row.queue.get(number).and_then(|found| found.outcome()) else {
             return;
         };
         if let Some((open, _)) = row.remove(number) {
             row.calls.times = 0;
-            self.0.push((open.id, Update::Finish(summary)));
+            self.0.push((open.id, Update::Finish(Box::new(outcome))));
         }
     }
 
@@ -126,7 +127,7 @@ impl Shared {
             let has_changed = match update {
                 Update::New(_) => true,
                 Update::Advance(state) => record.advance(state, now),
-                Update::Finish(summary) => record.finish(summary, now),
+                Update::Finish(outcome) => record.finish(*outcome, now),
             };
             if has_changed {
                 told.push((record.id.clone(), record.state().as_str()));

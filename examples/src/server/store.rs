@@ -349,7 +349,7 @@ fn write<T: serde::Serialize>(
 }
 
 /// The version of what is stored; the first octet of every value.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 
 const DEVICES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("devices");
 const OPERATIONS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("operations");

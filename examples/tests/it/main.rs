@@ -3,5 +3,6 @@
 mod demo;
 mod device;
 mod inspect;
+mod kill;
 mod server;
 mod tools;

@@ -5,12 +5,11 @@ mod partial;
 
 use core::time::Duration;
 use std::{
-    io::{self, IsTerminal, Read, Seek, Write},
+    io::{self, Read, Seek, Write},
     thread,
 };
 
 use cap_std::fs::File;
-use indicatif::{ProgressBar, ProgressStyle};
 use scomo::{
     ResultCode,
     descriptor::{self, Descriptor, DescriptorError, InstallStatus},
@@ -21,6 +20,8 @@ use self::partial::{Origin, Partial};
 use super::{
     package::{PackageError, Sha256Digest, essence, is_out_of_room, is_package_type},
     packages::Packages,
+    progress,
+    user::printable,
 };
 
 /// Why a package was not fetched.
@@ -108,6 +109,16 @@ struct Wanted<'a> {
     packages: &'a Packages,
     /// What a descriptor said of it.
     descriptor: Option<&'a Descriptor>,
+}
+
+impl Wanted<'_> {
+    /// What people call it.
+    fn name(&self) -> String {
+        let described = self
+            .descriptor
+            .and_then(|descriptor| descriptor.name.as_deref());
+        printable(described.unwrap_or(self.package_id))
+    }
 }
 
 /// What came.
@@ -324,27 +335,33 @@ impl Downloader {
             }
             _ => return Err(DownloadError::Status(status)),
         };
-        let bar = progress(length);
-        bar.set_position(have);
+        let bar = progress::bar(format!("downloading {}", wanted.name()), length, have);
         let mut body = response.into_body().into_reader();
         let mut buffer = vec![0; 64 << 10];
-        loop {
-            let read = body.read(&mut buffer).map_err(broken)?;
-            let Some(piece @ [_, ..]) = buffer.get(..read) else {
-                break;
-            };
-            have = have.saturating_add(piece.len() as u64);
-            if have > limit || length.is_some_and(|length| have > length) {
-                return Err(PackageError::TooLarge.into());
+        let mut receive = || {
+            loop {
+                let read = body.read(&mut buffer).map_err(broken)?;
+                let Some(piece @ [_, ..]) = buffer.get(..read) else {
+                    break;
+                };
+                have = have.saturating_add(piece.len() as u64);
+                if have > limit || length.is_some_and(|length| have > length) {
+                    return Err(PackageError::TooLarge.into());
+                }
+                hasher.update(piece);
+                file.write_all(piece).map_err(PackageError::Io)?;
+                bar.inc(piece.len() as u64);
             }
-            hasher.update(piece);
-            file.write_all(piece).map_err(PackageError::Io)?;
-            bar.inc(piece.len() as u64);
+            if length.is_some_and(|length| length != have) {
+                return Err(DownloadError::Cut(io::ErrorKind::UnexpectedEof.into()));
+            }
+            Ok(())
+        };
+        if let Err(error) = receive() {
+            bar.abandon_with_message(format!("stopped downloading {}", wanted.name()));
+            return Err(error);
         }
-        bar.finish_and_clear();
-        if length.is_some_and(|length| length != have) {
-            return Err(DownloadError::Cut(io::ErrorKind::UnexpectedEof.into()));
-        }
+        bar.finish();
         if let Some(descriptor) = wanted.descriptor {
             descriptor.check_object(have, media_type.as_deref())?;
         }
@@ -443,22 +460,5 @@ fn broken(error: io::Error) -> DownloadError {
         DownloadError::Unavailable(error.to_string())
     } else {
         DownloadError::Cut(error)
-    }
-}
-
-fn progress(length: Option<u64>) -> ProgressBar {
-    if !io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let (bar, template) = match length {
-        Some(length) => (
-            ProgressBar::new(length),
-            "{bar:40} {bytes}/{total_bytes} {eta}",
-        ),
-        None => (ProgressBar::new_spinner(), "{spinner} {bytes}"),
-    };
-    match ProgressStyle::with_template(template) {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
     }
 }

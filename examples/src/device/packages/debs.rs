@@ -12,6 +12,7 @@ use super::{
     super::{
         dpkg::{self, Deb, Dpkg, Entry},
         package::{ManifestComponent, PackageError, is_id},
+        progress,
         root::MARKER,
     },
     ACTIVE, CACHE, INACTIVE, Installed, MAX_RECORD, Packages, STAGE, TRASH, cached,
@@ -137,7 +138,10 @@ impl Packages {
             return Err(PackageError::TooLarge);
         }
         self.root.write(&format!("{stage}/{PLAN}"), &written)?;
-        match dpkg.install(&self.root, &self.absolute(&new)) {
+        let spinner = progress::spinner(format!("installing {name} {}", deb.version));
+        let installed = dpkg.install(&self.root, &self.absolute(&new));
+        spinner.finish();
+        match installed {
             Ok(()) => {
                 self.keep_deb(stage, &plan)?;
                 Ok(vec![plan.record])
@@ -164,7 +168,7 @@ impl Packages {
         let installed = dpkg.status(&self.root, name)?;
         match (self.deb(name)?, installed) {
             (Some(_), Some((installed, true))) => {
-                if dpkg.is_earlier(version, &installed)? {
+                if !self.downgrades && dpkg.is_earlier(version, &installed)? {
                     return Err(PackageError::Older {
                         installed,
                         offered: version.clone(),

@@ -16,6 +16,7 @@ use super::{
     dpkg::Dpkg,
     factory::entry_path,
     package::{MANIFEST, Manifest, ManifestComponent, PackageError, Sha256Digest, is_id},
+    progress,
     root::{self, Root},
 };
 
@@ -101,6 +102,7 @@ pub struct Packages {
     root: Root,
     limits: PackageLimits,
     dpkg: Option<Dpkg>,
+    downgrades: bool,
 }
 
 impl Packages {
@@ -115,9 +117,17 @@ impl Packages {
             root,
             limits,
             dpkg: Dpkg::find(),
+            downgrades: false,
         };
         packages.recover()?;
         Ok(packages)
+    }
+
+    /// The same, letting packages bring older versions than are there, or not.
+    #[must_use]
+    pub fn allowing_downgrades(mut self, downgrades: bool) -> Self {
+        self.downgrades = downgrades;
+        self
     }
 
     /// The limits.
@@ -226,6 +236,58 @@ impl Packages {
     /// If there is no room.
     pub fn deliver(&self, package_id: &str, content: &[u8]) -> io::Result<()> {
         self.root.write(&cached(package_id), content)
+    }
+
+    /// Where what is delivered to a node is received.
+    pub(super) fn delivery(&self, node: &str) -> String {
+        format!("{CACHE}/{}.data", Sha256Digest::of(node.as_bytes()))
+    }
+
+    /// Takes what was delivered to a node for a package; nothing happens if it was taken before.
+    ///
+    /// # Errors
+    ///
+    /// If it is not there.
+    pub(super) fn take_delivery(&self, node: &str, package_id: &str) -> Result<(), PackageError> {
+        let delivery = self.delivery(node);
+        if self.root.exists(&delivery) {
+            Ok(self.root.rename(&delivery, &cached(package_id))?)
+        } else if self.has(package_id) {
+            Ok(())
+        } else {
+            Err(PackageError::Missing)
+        }
+    }
+
+    /// What a package that is on the device is going to install, with the versions as far as they are to be
+    /// compared here: dpkg compares those of its own by itself.
+    ///
+    /// # Errors
+    ///
+    /// If it is not there, or malformed.
+    pub(super) fn contents(
+        &self,
+        package_id: &str,
+    ) -> Result<Vec<(String, Option<String>)>, PackageError> {
+        if self.kind(package_id)? == PackageKind::Deb {
+            return Ok(Vec::new());
+        }
+        let bad = |error: io::Error| PackageError::malformed(error.to_string());
+        let mut archive = tar::Archive::new(self.open_cached(package_id)?);
+        let entries = archive.entries_with_seek().map_err(bad)?;
+        for entry in entries.take(self.limits.files as usize) {
+            let entry = entry.map_err(bad)?;
+            if entry_path(&entry).map_err(bad)? == MANIFEST {
+                let mut json = Vec::new();
+                entry.take(MAX_RECORD).read_to_end(&mut json).map_err(bad)?;
+                let manifest = read_manifest(&json)?;
+                let components = manifest.components.into_iter();
+                return Ok(components
+                    .map(|component| (component.id, component.version))
+                    .collect());
+            }
+        }
+        Err(PackageError::malformed(format!("no {MANIFEST}")))
     }
 
     /// Deletes a package; nothing happens if it is not there.
@@ -438,7 +500,8 @@ impl Packages {
             }
             _ => PackageError::Io(error),
         };
-        let mut archive = tar::Archive::new(file);
+        let bar = progress::bar("installing", Some(file.metadata()?.len()), 0);
+        let mut archive = tar::Archive::new(bar.wrap_read(file));
         for entry in archive.entries().map_err(bad)? {
             let mut entry = entry.map_err(bad)?;
             let path = entry_path(&entry).map_err(bad)?;
@@ -465,10 +528,7 @@ impl Packages {
                 }
                 let mut json = Vec::new();
                 entry.read_to_end(&mut json).map_err(bad)?;
-                manifest =
-                    Some(serde_json::from_slice::<Manifest>(&json).map_err(|error| {
-                        PackageError::malformed(format!("{MANIFEST}: {error}"))
-                    })?);
+                manifest = Some(read_manifest(&json)?);
                 continue;
             }
             let (parent, name) =
@@ -494,6 +554,7 @@ impl Packages {
             file.sync_all()?;
             root::sync(&dir)?;
         }
+        bar.finish();
         let manifest = manifest.ok_or_else(|| PackageError::malformed(format!("no {MANIFEST}")))?;
         Ok((manifest, found))
     }
@@ -524,6 +585,11 @@ impl Packages {
         }
         self.root.remove_folder(stage)
     }
+}
+
+fn read_manifest(json: &[u8]) -> Result<Manifest, PackageError> {
+    let manifest = serde_json::from_slice(json);
+    manifest.map_err(|error| PackageError::malformed(format!("{MANIFEST}: {error}")))
 }
 
 /// The record of a component among the files of a factory image, from its path and content.

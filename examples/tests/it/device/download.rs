@@ -13,7 +13,7 @@ use serde_json::json;
 use super::{Lab, download_install};
 
 /// A package of half a megabyte, and its parameters.
-fn large() -> (Vec<u8>, String) {
+pub(super) fn large() -> (Vec<u8>, String) {
     let content: Vec<u8> = (0..500_000_u32).map(|n| (n % 251) as u8).collect();
     let component = ManifestComponent::new("maps", "Maps", "1.0");
     let package = build(&[(component, &[("data", content.as_slice())])]).unwrap();
@@ -22,7 +22,7 @@ fn large() -> (Vec<u8>, String) {
 }
 
 /// What a content server gives for one request.
-struct Answer {
+pub(super) struct Answer {
     status: &'static str,
     headers: String,
     body: Vec<u8>,
@@ -41,7 +41,7 @@ impl Answer {
     }
 
     /// What a server that knows ranges gives for a request.
-    fn ranged(request: &str, body: &[u8], etag: &str) -> Self {
+    pub(super) fn ranged(request: &str, body: &[u8], etag: &str) -> Self {
         let range = header(request, "Range").and_then(|range| {
             let from = range.strip_prefix("bytes=")?.strip_suffix('-')?;
             from.parse::<usize>().ok()
@@ -61,7 +61,7 @@ impl Answer {
         }
     }
 
-    fn cut(mut self, after: usize) -> Self {
+    pub(super) fn cut(mut self, after: usize) -> Self {
         self.cut = Some(after);
         self
     }
@@ -82,13 +82,13 @@ fn header<'a>(request: &'a str, name: &str) -> Option<&'a str> {
 }
 
 /// A content server and what it was asked, in order, bodies included.
-struct Content {
+pub(super) struct Content {
     address: String,
     requests: Arc<Mutex<Vec<String>>>,
 }
 
 impl Content {
-    fn new(mut answer: impl FnMut(usize, &str) -> Answer + Send + 'static) -> Self {
+    pub(super) fn new(mut answer: impl FnMut(usize, &str) -> Answer + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let requests = Arc::new(Mutex::new(Vec::new()));
@@ -108,7 +108,7 @@ impl Content {
         Self { address, requests }
     }
 
-    fn url(&self, path: &str) -> String {
+    pub(super) fn url(&self, path: &str) -> String {
         format!("{}/{path}", self.address)
     }
 

@@ -5,8 +5,10 @@ mod deb;
 mod download;
 mod factory;
 mod faults;
+mod outcomes;
 mod program;
 mod software;
+mod terminal;
 mod wipe;
 
 use std::{
@@ -100,10 +102,15 @@ impl Lab {
         shown["id"].as_str().expect("an identifier").to_owned()
     }
 
+    /// An operation as the REST API shows it.
+    fn shown(&self, operation: &str) -> Value {
+        let url = format!("{}/operations/{operation}", self.server.emi_url());
+        answer(self.agent.get(url).call())
+    }
+
     /// The state of an operation, with its status or result code.
     fn outcome(&self, operation: &str) -> (String, u64) {
-        let url = format!("{}/operations/{operation}", self.server.emi_url());
-        let shown = answer(self.agent.get(url).call());
+        let shown = self.shown(operation);
         let state = shown["state"].as_str().expect("a state").to_owned();
         let code = shown["result"]["code"].as_u64();
         (

@@ -263,3 +263,31 @@ fn wrong_usage_exits_with_2() {
         assert_eq!(run(arguments).status.code(), Some(2), "{arguments:?}");
     }
 }
+
+#[test]
+fn a_policy_that_makes_no_sense_is_refused_with_the_reason() {
+    let data = folder("policy");
+    std::fs::create_dir_all(&data).unwrap();
+    let file = data.join("policy.json");
+    for (policy, reason) in [
+        ("[", "EOF while parsing"),
+        (r#"[{"alert": "x"}]"#, "missing field `operation`"),
+        (
+            r#"[{"alert": "x", "operation": {"lawmo": "wipe"}}]"#,
+            "rule 1: wipe needs \"items\"",
+        ),
+    ] {
+        std::fs::write(&file, policy).unwrap();
+        let output = run(&[
+            "--listen=127.0.0.1:0",
+            "--emi=127.0.0.1:0",
+            "--data",
+            data.to_str().unwrap(),
+            "--policy",
+            file.to_str().unwrap(),
+        ]);
+        assert_eq!(output.status.code(), Some(1));
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert!(errors.contains(reason), "{errors}");
+    }
+}
