@@ -129,6 +129,7 @@ fn exec(
         Decision::Now => Ok(Taken::Now),
         Decision::Accept => Ok(Taken::Accepted),
         Decision::AfterSession => Ok(Taken::AfterSession),
+        Decision::Ask => unreachable!("these objects ask nobody"),
     };
     assert_eq!(met, expected, "{server}: Exec {}", job.node);
     match met {
