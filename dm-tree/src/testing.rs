@@ -26,7 +26,7 @@ use crate::{
     Node, NodeUri,
     agent::{Agent, AgentConfig, AgentError, Output},
     object::{Job, ManagementObject},
-    remote::{Notice, Operation, Queue},
+    remote::{Decision, Desk, Notice, Operation, Queue, Request},
     store::{Batch, Kind, Memory, Store, StoreError, StoreErrorKind},
 };
 
@@ -127,6 +127,9 @@ pub struct Bench<O> {
     pub endings: Vec<Ending>,
     /// How often the device was reset.
     pub resets: u32,
+    /// Whether two processes of the server work on each request at the same time. One of them comes too
+    /// late.
+    pub rivals: bool,
     /// Whether a job is left to the test instead of being run.
     pub leaves_jobs: bool,
     /// The jobs that were left.
@@ -137,6 +140,7 @@ pub struct Bench<O> {
     config: AgentConfig,
     user: User,
     server: Server,
+    desk: Box<dyn Desk<O>>,
     faults: BTreeMap<usize, Fault>,
     exchanges: usize,
     power_cuts: Vec<u32>,
@@ -145,6 +149,15 @@ pub struct Bench<O> {
     now: u64,
     nonce: u8,
     operations: core::marker::PhantomData<O>,
+}
+
+/// A desk that grants what it understands, which is nothing.
+struct Grants;
+
+impl<O> Desk<O> for Grants {
+    fn decide(&mut self, _: &Request<'_, O>) -> Decision {
+        Decision::Now
+    }
 }
 
 /// What the server stores for the device.
@@ -169,6 +182,9 @@ pub enum BenchError {
     /// What somebody sent is not a message.
     #[error(transparent)]
     Message(#[from] dm_proto::session::ReceiveError),
+    /// Two processes of the server have both done the same, or found different answers.
+    #[error("two processes worked on one request")]
+    Rivals,
     /// It does not end.
     #[error("no end after {0} steps")]
     Endless(u32),
@@ -196,6 +212,7 @@ impl<O: Operation> Bench<O> {
             transcript: Vec::new(),
             endings: Vec::new(),
             resets: 0,
+            rivals: false,
             leaves_jobs: false,
             left: Vec::new(),
             agent: None,
@@ -208,6 +225,7 @@ impl<O: Operation> Bench<O> {
                 queue: postcard::to_allocvec(&Queue::<O>::new())?,
                 session: None,
             },
+            desk: Box::new(Grants),
             faults: BTreeMap::new(),
             exchanges: 0,
             power_cuts: Vec::new(),
@@ -224,6 +242,11 @@ impl<O: Operation> Bench<O> {
     /// Lets somebody answer questions. At first the user agrees to everything.
     pub fn set_user(&mut self, user: impl FnMut(&Prompt) -> UserReply + 'static) {
         self.user = Box::new(user);
+    }
+
+    /// Gives the server a desk, where it decides on what the device asks for. At first that is nothing.
+    pub fn set_desk(&mut self, desk: impl Desk<O> + 'static) {
+        self.desk = Box::new(desk);
     }
 
     /// Changes how the device behaves, from its next start on, which is now.
@@ -309,7 +332,11 @@ impl<O: Operation> Bench<O> {
     pub fn queue<T>(&mut self, change: impl FnOnce(&mut Queue<O>) -> T) -> Result<T, BenchError> {
         let mut queue: Queue<O> = postcard::from_bytes(&self.server.queue)?;
         let result = change(&mut queue);
-        self.server.queue = postcard::to_allocvec(&queue)?;
+        let server = &mut self.server;
+        queue.store(|_, queue| {
+            server.queue = postcard::to_allocvec(queue)?;
+            Ok::<_, postcard::Error>(true)
+        })?;
         Ok(result)
     }
 
@@ -477,8 +504,32 @@ impl<O: Operation> Bench<O> {
         Ok(())
     }
 
-    /// The server's whole work on one request, as any of its processes would do it.
+    /// The server's whole work on one request.
     fn serve(&mut self, request: &Transmit) -> Result<Option<Transmit>, BenchError> {
+        let rival = match self.rivals {
+            true => Some(self.attempt(request)?),
+            false => None,
+        };
+        loop {
+            self.bounded()?;
+            let attempt = self.attempt(request)?;
+            let answer = attempt.as_ref().and_then(|work| work.answer.clone());
+            if self.commit(attempt)? {
+                if let Some(rival) = rival {
+                    // It comes too late, and finds the answer that was given.
+                    let too_late = rival.is_none() || !self.commit(rival)?;
+                    let found = self.attempt(request)?.and_then(|work| work.answer);
+                    if !too_late || found != answer {
+                        return Err(BenchError::Rivals);
+                    }
+                }
+                return Ok(answer);
+            }
+        }
+    }
+
+    /// What one process makes of a request, on the record as it stands. Nothing is stored.
+    fn attempt(&mut self, request: &Transmit) -> Result<Option<Attempt<O>>, BenchError> {
         let config = Arc::new(ServerConfig::default());
         let received = read(request, &DecodeOptions::lenient(config.limits.clone()))?;
         let nonce = self.nonce();
@@ -495,19 +546,51 @@ impl<O: Operation> Bench<O> {
         // Whatever is wrong with it, the session has an answer, or none.
         let _ = session.handle(received, nonce);
         let mut queue: Queue<O> = postcard::from_bytes(&self.server.queue)?;
-        let mut notices = queue.drive(&mut session);
+        let mut notices = queue.drive_with(&mut session, self.desk.as_mut());
         let answer = session.poll_transmit();
-        notices.extend(queue.drive(&mut session));
-        for notice in &notices {
-            if let Notice::NonceChanged { side, nonce } = notice {
-                store_nonce(&mut self.server.account, *side, nonce);
-            }
-        }
-        self.notices.extend(notices);
-        self.server.queue = postcard::to_allocvec(&queue)?;
-        self.server.session = Some(postcard::to_allocvec(&(session.save(), &answer))?);
-        Ok(answer)
+        notices.extend(queue.drive_with(&mut session, self.desk.as_mut()));
+        let session = postcard::to_allocvec(&(session.save(), &answer))?;
+        Ok(Some(Attempt {
+            answer,
+            queue,
+            session,
+            notices,
+        }))
     }
+
+    /// Stores what a process has done, unless another one was faster.
+    fn commit(&mut self, attempt: Option<Attempt<O>>) -> Result<bool, BenchError> {
+        let Some(mut attempt) = attempt else {
+            return Ok(true);
+        };
+        let server = &mut self.server;
+        let stored: Queue<O> = postcard::from_bytes(&server.queue)?;
+        let is_stored = attempt.queue.store(|replaced, queue| {
+            if stored.version() != replaced {
+                return Ok::<_, postcard::Error>(false);
+            }
+            server.queue = postcard::to_allocvec(queue)?;
+            server.session = Some(attempt.session);
+            Ok(true)
+        })?;
+        if is_stored {
+            for notice in &attempt.notices {
+                if let Notice::NonceChanged { side, nonce } = notice {
+                    store_nonce(&mut self.server.account, *side, nonce);
+                }
+            }
+            self.notices.extend(attempt.notices);
+        }
+        Ok(is_stored)
+    }
+}
+
+/// What a process has made of a request.
+struct Attempt<O> {
+    answer: Option<Transmit>,
+    queue: Queue<O>,
+    session: Vec<u8>,
+    notices: Vec<Notice>,
 }
 
 fn take_up(

@@ -1,12 +1,12 @@
-//! The final alert of an operation: `OperationComplete`.
+//! The alerts of a device: `OperationComplete`, the final alert of an operation, and requests to the server.
 
 use dm_proto::{
-    AlertCode, LocUri,
+    AlertCode, LocUri, Text,
     message::{Alert, Item, Meta},
 };
-use dm_tree::object::Job;
+use dm_tree::{NodeUri, object::Job, remote::DeviceRequest};
 
-use crate::{ResultCode, device::ReportStyle};
+use crate::{Operation, ResultCode, device::ReportStyle, nodes};
 
 /// The report on a job: the bare result code, from the node that was executed.
 pub(crate) fn operation_complete(job: &Job, result: ResultCode, style: &ReportStyle) -> Alert {
@@ -24,6 +24,20 @@ pub(crate) fn operation_complete(job: &Job, result: ResultCode, style: &ReportSt
         ],
         ..Alert::default()
     }
+}
+
+/// A device asks its server for an operation: an alert for [`Agent::raise`](dm_tree::agent::Agent::raise).
+///
+/// The standard has no such alert: `alert_type` is whatever device and server have agreed upon, and so is
+/// `data`, which may be empty. The server answers 200 if it does it now, 202 if later.
+pub fn request(
+    root: &NodeUri,
+    operation: Operation,
+    alert_type: impl Into<Text>,
+    data: impl Into<Text>,
+) -> Alert {
+    let node = nodes::operation(root, operation).unwrap_or_else(|| root.clone());
+    DeviceRequest::alert(alert_type, node.as_str(), data)
 }
 
 fn mark(result: ResultCode) -> &'static str {

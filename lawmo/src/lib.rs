@@ -68,11 +68,11 @@
 //! - Restricting sessions to the server that has locked the device.
 //! - A limit of its own for operations that wait for others to end: that of the agent applies.
 
+pub mod alert;
 pub mod device;
 pub mod nodes;
 pub mod server;
 
-mod alert;
 mod operation;
 mod result_code;
 mod state;

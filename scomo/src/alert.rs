@@ -1,12 +1,12 @@
-//! The final alert of an operation: `OperationComplete`.
+//! The alerts of a device: `OperationComplete`, the final alert of an operation, and requests to the server.
 
 use dm_proto::{
     AlertCode, LocUri, Text,
     message::{Alert, Item, Location, Meta},
 };
-use dm_tree::{NodeUri, object::Job};
+use dm_tree::{NodeUri, object::Job, remote::DeviceRequest};
 
-use crate::{ResultCode, device::ReportStyle};
+use crate::{Operation, ResultCode, device::ReportStyle, nodes};
 
 /// A package or component that is reported on.
 pub(crate) struct Reported {
@@ -74,6 +74,24 @@ fn data(result: ResultCode, identifier: Option<&Text>) -> String {
         data.push_str("</Identifier>");
     }
     data
+}
+
+/// A device asks its server for a primitive on a package or component, whose node is `node`: an alert for
+/// [`Agent::raise`](dm_tree::agent::Agent::raise).
+///
+/// The standard has no such alert: `alert_type` is whatever device and server have agreed upon, and so is
+/// `data`, which may be empty. The server answers 200 if it does it now, 202 if later.
+pub fn request(
+    node: &NodeUri,
+    operation: Operation,
+    alert_type: impl Into<Text>,
+    data: impl Into<Text>,
+) -> Alert {
+    let primitive = node
+        .join(nodes::OPERATIONS)
+        .and_then(|operations| operations.join(operation.node_name()));
+    let source = primitive.as_ref().unwrap_or(node);
+    DeviceRequest::alert(alert_type, source.as_str(), data)
 }
 
 fn mark(result: ResultCode) -> &'static str {

@@ -93,12 +93,12 @@
 //!   ([`device::Package::data`]), not as a stream.
 //! - `Ext` subtrees; of 1.1 the lists of components and the periodic update check.
 
+pub mod alert;
 pub mod descriptor;
 pub mod device;
 pub mod nodes;
 pub mod server;
 
-mod alert;
 mod operation;
 mod result_code;
 mod state;

@@ -1,11 +1,11 @@
 //! Encodes or decodes one input over and over, for a profiler: `prof wd package 50000` decodes WBXML;
-//! `we`, `xd` and `xe` do the other three; `ws` converts WBXML to XML as a stream.
+//! `we`, `xd` and `xe` do the other three; `ws` converts WBXML to XML as a stream, `xs` XML to WBXML.
 
 use dm_proto::codec::{self, DecodeOptions, Encoding};
 fn main() {
     let mut args = std::env::args().skip(1);
     let (Some(what), Some(which), Some(times)) = (args.next(), args.next(), args.next()) else {
-        return eprintln!("prof (wd | we | ws | xd | xe) INPUT TIMES");
+        return eprintln!("prof (wd | we | ws | xd | xe | xs) INPUT TIMES");
     };
     let times: usize = times.parse().expect("a number of times");
     let input = dm_benches::codec_inputs()
@@ -21,9 +21,12 @@ fn main() {
     let options = DecodeOptions::default();
     for _ in 0..times {
         if what.ends_with('s') {
+            let convert = match encoding {
+                Encoding::Xml => codec::xml_to_wbxml,
+                _ => codec::wbxml_to_xml,
+            };
             std::hint::black_box(
-                codec::wbxml_to_xml(&octets, &codec::ConvertOptions::default())
-                    .expect("an input converts"),
+                convert(&octets, &codec::ConvertOptions::default()).expect("an input converts"),
             );
         } else if what.ends_with('d') {
             std::hint::black_box(

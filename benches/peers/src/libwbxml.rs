@@ -40,6 +40,16 @@ unsafe extern "C" {
         xml_len: *mut c_uint,
     ) -> c_int;
     fn wbxml_conv_wbxml2xml_destroy(conv: *mut c_void);
+    fn wbxml_conv_xml2wbxml_create(conv: *mut *mut c_void) -> c_int;
+    fn wbxml_conv_xml2wbxml_run(
+        conv: *mut c_void,
+        xml: *const c_uchar,
+        len: c_uint,
+        wbxml: *mut *mut c_uchar,
+        wbxml_len: *mut c_uint,
+    ) -> c_int;
+    fn wbxml_conv_xml2wbxml_disable_string_table(conv: *mut c_void);
+    fn wbxml_conv_xml2wbxml_destroy(conv: *mut c_void);
     fn free(memory: *mut c_void);
 }
 
@@ -101,6 +111,27 @@ pub fn wbxml_to_xml(wbxml: &[u8]) -> usize {
         assert_eq!(error, 0, "libwbxml cannot convert the input");
         free(xml.cast());
         wbxml_conv_wbxml2xml_destroy(conv);
+    }
+    len as usize
+}
+
+/// Converts a document to WBXML without a string table; returns the length.
+pub fn xml_to_wbxml(xml: &[u8]) -> usize {
+    let (mut conv, mut wbxml, mut len) = (ptr::null_mut(), ptr::null_mut(), 0);
+    // SAFETY: as above.
+    unsafe {
+        assert_eq!(wbxml_conv_xml2wbxml_create(&mut conv), 0);
+        wbxml_conv_xml2wbxml_disable_string_table(conv);
+        let error = wbxml_conv_xml2wbxml_run(
+            conv,
+            xml.as_ptr(),
+            xml.len() as c_uint,
+            &mut wbxml,
+            &mut len,
+        );
+        assert_eq!(error, 0, "libwbxml cannot convert the input");
+        free(wbxml.cast());
+        wbxml_conv_xml2wbxml_destroy(conv);
     }
     len as usize
 }

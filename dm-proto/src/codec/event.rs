@@ -3,7 +3,7 @@
 use alloc::{borrow::Cow, boxed::Box};
 
 use super::{Encoding, ToleranceKind, tags::Element};
-use crate::{DecodeErrorKind, EncodeError, Name};
+use crate::{DecodeErrorKind, EncodeError, Name, message::SyncMl};
 
 /// The name of an element.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -116,6 +116,12 @@ pub(crate) trait Source<'i> {
         false
     }
 
+    /// Whether [`open`](Self::open) may take the start of this element.
+    #[inline(always)]
+    fn may_open(&self, _element: Element) -> bool {
+        true
+    }
+
     /// Takes the end of the innermost element, if it comes next.
     #[inline(always)]
     fn close(&mut self) -> bool {
@@ -148,6 +154,13 @@ pub(crate) trait Source<'i> {
     fn offset(&self) -> usize;
 }
 
+/// How far a [`Sink`] has written.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Position {
+    pub(crate) octets: usize,
+    pub(crate) page: u8,
+}
+
 /// What writing comes to. The error is boxed: what is small goes in a register.
 pub(crate) type SinkResult<T = ()> = Result<T, Box<EncodeError>>;
 
@@ -156,14 +169,36 @@ pub(crate) trait Sink {
     /// Whether octets have to be written as Base64.
     const TEXT_ONLY: bool;
 
-    /// Makes room for so many commands with so many items that hold so many octets of addresses and data.
-    fn reserve(&mut self, commands: usize, items: usize, text: usize);
+    /// Makes room for a message that is about to be written.
+    fn reserve(&mut self, message: &SyncMl);
 
     /// Writes an element of the table that holds text, perhaps none, and has no attributes.
     fn leaf(&mut self, element: Element, text: &str) -> SinkResult;
 
     /// Writes an element of the table that holds these digits, and has no attributes.
     fn digits(&mut self, element: Element, digits: &[u8]) -> SinkResult;
+
+    /// Writes an element of the table around another of its page that holds text. Neither has attributes.
+    #[inline(always)]
+    fn around(&mut self, outer: Element, inner: Element, text: &str) -> SinkResult {
+        self.start(outer);
+        self.leaf(inner, text)?;
+        self.end();
+        Ok(())
+    }
+
+    /// Where the next child begins: there is one.
+    #[inline(always)]
+    fn position(&mut self) -> Position {
+        Position::default()
+    }
+
+    /// Writes once more what was written from one position to another, which is whole elements, if it
+    /// means the same here; otherwise nothing.
+    #[inline(always)]
+    fn repeat(&mut self, _from: Position, _to: Position) -> bool {
+        false
+    }
 
     /// Begins an element of the table where the DTD has it.
     fn start(&mut self, element: Element);

@@ -7,7 +7,7 @@ use dm_proto::{
     auth::{Credentials, Nonce, Scheme, SchemePolicy},
     codec::DecodeOptions,
     message::{Alert, Chal, Command, Item, Meta, Replace, Status, SyncMl},
-    session::{Answer, Ending, Incompatibility, SessionError, Transmit},
+    session::{Answer, Ending, Incompatibility, SequencePolicy, SessionError, Transmit, UserReply},
     testing::{NoAnswer, message, read},
 };
 
@@ -475,5 +475,106 @@ fn a_server_that_misses_the_rest_of_an_object_gets_no_more_of_it() {
         let next = message(&next).expect("a message");
         assert!(!names(&next).contains(&"Results".to_owned()));
         assert!(next.is_final);
+    }
+}
+
+/// OMA-TS-DM_Notification, session identifier: the same one where the same session is triggered again. A device
+/// that lost its session begins it anew, and nobody else does.
+#[test]
+fn a_session_that_is_triggered_again_takes_the_place_of_the_one_that_was_left() {
+    for encoding in ENCODINGS {
+        let mut pair = Scene::new(encoding)
+            .accounts(account(client_md5(b"c"), server_md5(b"s")))
+            .send(exec("./Op"))
+            .send(exec("./Op2"))
+            .pair();
+        let first = pair.client.transmit().expect("package 1");
+        pair.server
+            .exchange(&first)
+            .expect("package 2, which is lost");
+        let stored = pair.server.account.clone();
+
+        let mut guess = stored.clone();
+        guess.client.secret = Secret::from("guess");
+        let mut stranger = Scene::new(encoding).accounts(guess).pair().client;
+        let request = stranger.transmit().expect("package 1");
+        let answer = pair.server.exchange(&request).expect("a challenge");
+        let mut answer = message(&answer).expect("a message");
+        assert_eq!(of_header(&mut answer).data, StatusCode::INVALID_CREDENTIALS);
+        let left = ["no status 1.0".to_owned(), "ended Aborted".to_owned()];
+        let heard = |line| pair.server.manager.heard.contains(line);
+        assert!(!left.iter().any(heard), "who is not believed ends nothing");
+
+        let mut again = Scene::new(encoding).accounts(stored).pair().client;
+        while let Some(request) = again.transmit() {
+            let answer = pair.server.exchange(&request).expect("an answer");
+            deliver(&mut again, &answer);
+        }
+        let heard = |line| pair.server.manager.heard.contains(line);
+        assert!(left.iter().all(heard), "{:?}", pair.server.manager.heard);
+        assert_eq!(again.device.executed, ["Exec ./Op2"]);
+        assert_eq!(again.ending, Some(Ending::Complete));
+        assert_eq!(status_lines(&pair.server.manager.heard), ["2.0 200"]);
+        assert_eq!(pair.server.ending, Some(Ending::Complete));
+    }
+}
+
+/// OMA-TS-DM_Protocol, confirmation: what is behind a refusal is bypassed, in each Sequence around it.
+#[test]
+fn a_no_keeps_everything_behind_it_in_the_containers_around_it_from_running() {
+    for policy in [SequencePolicy::Stop, SequencePolicy::Continue] {
+        let mut scene = Scene::new(ENCODINGS[1]).reply(UserReply::No).batch([
+            sequence([sequence([confirm(), exec("./A")]), exec("./B")]),
+            exec("./C"),
+        ]);
+        scene.client.sequence = policy;
+        let pair = scene.run();
+
+        assert_eq!(
+            status_lines(&pair.server.manager.heard),
+            [
+                "1.0 200", "1.1 200", "1.2 304", "1.3 215", "1.4 215", "2.0 200"
+            ]
+        );
+        assert_eq!(pair.client.device.executed, ["ask sure?", "Exec ./C"]);
+    }
+}
+
+/// OMA-TS-DM_Protocol, packages: a client sends no commands but its own; nothing in a container is one of them.
+#[test]
+fn nothing_in_a_container_of_a_device_is_taken() {
+    for encoding in ENCODINGS {
+        let mut pair = Scene::new(encoding).pair();
+        let request = pair.client.transmit().expect("package 1");
+        let wrapped = changed(&request, |message| {
+            let mut dev_info = message.commands.pop().expect("DevInfo");
+            if let Command::Replace(replace) = &mut dev_info {
+                replace.cmd_id = "52".into();
+            }
+            let alert = Alert {
+                cmd_id: "51".into(),
+                ..report("x")
+            };
+            let Command::Sequence(mut sequence) = sequence([alert.into(), dev_info]) else {
+                unreachable!("a Sequence was made");
+            };
+            sequence.cmd_id = "50".into();
+            message.commands.push(sequence.into());
+        });
+        let answer = pair.server.exchange(&wrapped).expect("package 2");
+        assert_eq!(
+            statuses(&message(&answer).expect("a message")),
+            [
+                "SyncHdr 200",
+                "Alert 200",
+                "Sequence 405",
+                "Alert 405",
+                "Replace 405"
+            ]
+        );
+        assert_eq!(
+            pair.server.manager.heard,
+            ["opened 1201 0", "ready", "ended Complete"]
+        );
     }
 }

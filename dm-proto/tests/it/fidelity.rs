@@ -184,6 +184,39 @@ fn foreign_attributes_survive_where_they_stood() {
 }
 
 #[test]
+fn items_with_the_same_meta_survive_where_only_one_has_an_attribute_or_octets() {
+    let meta = || Meta::format("chr").with_type("text/plain");
+    let plain = || Item::for_target("./A").with_meta(meta()).with_data("a");
+    let bare = Item::default().with_meta(meta());
+    let mut marked = bare.clone();
+    marked.extra.push_attribute(ForeignAttribute {
+        on: "".into(),
+        name: Name::new("urn:x", "a"),
+        value: "v".into(),
+    });
+    let other = plain().with_meta(Meta::format("int").with_type("text/plain"));
+    let more = plain().with_meta(Meta {
+        size: Some(1),
+        ..meta()
+    });
+    for items in [
+        vec![marked.clone(), bare.clone(), marked.clone(), plain()],
+        vec![plain(), marked, plain(), bare],
+        vec![plain(), other.clone(), other, plain()],
+        vec![more.clone(), plain(), more, plain()],
+    ] {
+        survives(&message(vec![
+            Add {
+                cmd_id: "1".into(),
+                items,
+                ..Add::default()
+            }
+            .into(),
+        ]));
+    }
+}
+
+#[test]
 fn empty_data_stays_apart_from_none() {
     let read = |octets: &Bytes, encoding| {
         let message = lenient(encoding, octets).message;

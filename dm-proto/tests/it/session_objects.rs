@@ -612,6 +612,33 @@ fn a_result_above_the_servers_limit_is_413() {
 }
 
 #[test]
+fn what_a_source_holds_above_the_peers_limit_is_not_begun() {
+    for encoding in ENCODINGS {
+        let sender = Sender {
+            commands: vec![get(&["./There"])],
+            sources: vec![(replace_with("./Large", ""), text(9000).into_bytes())],
+            ..Sender::default()
+        };
+        let device = Values {
+            nodes: [("./There".to_owned(), text(9000).into_bytes())].into(),
+            is_source: true,
+            ..Values::default()
+        };
+        let mut scene = Scene::new(encoding);
+        scene.client.max_obj_size = 5000;
+        scene.server.max_obj_size = 5000;
+        let mut pair = with_scene(scene, device, sender);
+        pair.run().expect("the session runs to its end");
+
+        let mut told = lines(&pair);
+        told.sort_unstable();
+        assert_eq!(told, ["1 413", "100 not sent TooLarge"]);
+        assert!(pair.client.device.executed.is_empty());
+        assert!(pair.server.manager.results.is_empty());
+    }
+}
+
+#[test]
 fn a_refused_chunk_ends_the_object_and_the_session_goes_on() {
     for encoding in ENCODINGS {
         for code in [

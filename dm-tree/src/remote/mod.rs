@@ -4,6 +4,7 @@
 //! them to its session. `lawmo::server` and `scomo::server` implement operations on top of [`Course`],
 //! which finds the object, reads it, asks the user, prepares, executes and waits for the report.
 
+mod actor;
 mod any;
 mod checks;
 mod combined;
@@ -18,6 +19,10 @@ mod replies;
 mod report;
 
 pub use self::{
+    actor::{
+        Actor, Channel, Decision, Desk, DeviceRequest, Refusal, Request, RequestTypes, Rules,
+        Subject, Understood,
+    },
     checks::{Checks, Instance, Unmet},
     combined::{Combined, CombinedOutcome, Next},
     course::{Conclusion, Course, Plan, Prepare, Script, Setting},
@@ -25,4 +30,5 @@ pub use self::{
     order::{ComponentResult, Ended, Order, Question, Summary, SummaryState},
     queue::{Notice, Queue},
     reader::Snapshot,
+    report::Report,
 };

@@ -1,11 +1,43 @@
 //! Reading a report: the data of an `OperationComplete` alert, in all the forms that devices send.
 
 use dm_proto::{
-    AlertCode, Data, Piece, StatusCode, Text,
+    AlertCode, Correlator, Data, Piece, StatusCode, Text,
     message::{Alert, Item},
 };
 
 use super::ComponentResult;
+
+/// A report, whoever's operation it is about.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Report {
+    /// The node that was executed.
+    pub source: Option<Text>,
+    /// The correlator, if it has one.
+    pub correlator: Option<Correlator>,
+    /// The result code of the whole: of the first component that failed, or of the first.
+    pub result: StatusCode,
+    /// What it says per component.
+    pub components: Vec<ComponentResult>,
+}
+
+impl Report {
+    /// Reads an alert of one of these types, in every form that devices send; `None` if it is of none, or
+    /// has no result code.
+    pub fn read(alert: &Alert, types: &[&str]) -> Option<Self> {
+        if !is_of_type(alert, types) {
+            return None;
+        }
+        let components = components(alert);
+        let source = alert.items.iter().find_map(Item::source_uri);
+        Some(Self {
+            source: source.map(|uri| Text::from(uri.as_str())),
+            correlator: alert.correlator.clone(),
+            result: overall(&components)?,
+            components,
+        })
+    }
+}
 
 /// Whether an alert is a generic alert of one of these types. White space and the prefixes that the
 /// documents ask for and devices leave out do not matter.
@@ -19,7 +51,8 @@ pub(super) fn is_of_type(alert: &Alert, types: &[&str]) -> bool {
         })
 }
 
-fn bare_type(type_: &str) -> &str {
+/// A type without white space around it, and without the prefixes of the documents.
+pub(super) fn bare_type(type_: &str) -> &str {
     let type_ = type_.trim();
     ["Reversed-Domain-Name:", "Content-Type:"]
         .into_iter()
@@ -83,6 +116,10 @@ fn from_text(data: &Data) -> Option<(Option<StatusCode>, Option<Text>)> {
     let mut text = without_comments(text);
     for (escaped, plain) in [("<![CDATA[", ""), ("]]>", "")] {
         text = text.replace(escaped, plain);
+    }
+    if element(&text, "ResultCode").is_none() && text.contains("&lt;") {
+        // Escaped once more than the message asks for.
+        text = unescape(&text).to_string();
     }
     let code = element(&text, "ResultCode").and_then(number);
     let id = element(&text, "Identifier").map(|id| unescape(id.trim()));
@@ -174,6 +211,8 @@ mod tests {
             "<ResultCode>1200</ResultCode><!-- <ResultCode>1 --><Identifier>com.example.game</Identifier>",
             "<![CDATA[<ResultCode>1200</ResultCode><Identifier>com.example.game</Identifier>]]>",
             "<Identifier>com.example.game</Identifier><ResultCode xmlns='x'>1200</ResultCode>",
+            "<Report><ResultCode>1200</ResultCode><Identifier>com.example.game</Identifier></Report>",
+            "&lt;ResultCode&gt;1200&lt;/ResultCode&gt;&lt;Identifier&gt;com.example.game&lt;/Identifier&gt;",
         ];
         for form in forms {
             assert_eq!(read(form), Some((1200, id.clone())), "{form}");

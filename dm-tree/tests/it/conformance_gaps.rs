@@ -87,3 +87,28 @@ fn what_may_not_be_deleted_itself_goes_with_its_parent() {
         assert_eq!(transaction.view().exists(&uri("./T/x/Kept")), is_left);
     }
 }
+
+/// OMA-TS-DM_TND, ACL: each property is changed by who may Replace, whatever else it may.
+#[test]
+fn who_may_only_read_a_node_changes_none_of_its_properties() {
+    let description = NodeDescription::interior("T").access(all()).open();
+    let acl = Acl::parse("Add=*&Delete=*&Exec=*&Get=*&Replace=owner").unwrap();
+    let nodes = vec![
+        ("", Node::interior("").with_acl(acl)),
+        ("x", Node::leaf(NodeFormat::Chr, "v")),
+    ];
+    let mut tree = Tree::new(Box::new(Memory::new()));
+    tree.mount(uri("./T"), Box::new(Plain { description, nodes }))
+        .unwrap();
+    let mut transaction = tree.begin(1);
+    for (server, status) in [("reader", 425), ("owner", 200)] {
+        for (property, value) in [("Title", "t"), ("Name", "x"), ("ACL", "Get=*")] {
+            let replace = item(&format!("./T/x?prop={property}"), Some(value), None);
+            let answer = execute(&mut transaction, server, Verb::Replace, replace);
+            assert_eq!(answer.status.as_u16(), status, "{server} {property}");
+        }
+        let node = transaction.view().node(&uri("./T/x")).unwrap();
+        assert_eq!(node.title == "t", status == 200);
+        assert_eq!(node.acl.is_empty(), status != 200);
+    }
+}

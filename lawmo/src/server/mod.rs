@@ -8,6 +8,7 @@ mod any;
 mod factory_reset;
 mod lock;
 mod read_state;
+mod report;
 mod wipe;
 
 pub use dm_tree::remote::Ended;
@@ -17,6 +18,7 @@ pub use self::{
     factory_reset::{FactoryReset, ResetOutcome},
     lock::{Lock, LockOutcome},
     read_state::{ListItem, LockStatus, ReadState, ReadStates},
+    report::{Report, Requested},
     wipe::{Wipe, WipeOutcome},
 };
 

@@ -2,6 +2,7 @@
 
 mod faults;
 mod object;
+mod server;
 mod support;
 mod with_confirmation;
 mod without_confirmation;

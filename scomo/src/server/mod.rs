@@ -8,6 +8,7 @@ mod any;
 mod inventory;
 mod invoke;
 mod package;
+mod report;
 
 pub use dm_tree::remote::{ComponentResult, Ended};
 
@@ -16,4 +17,5 @@ pub use self::{
     inventory::{Contents, Delivered, Deployed, Download, Inventories, Inventory, Operations},
     invoke::{Invoke, Outcome},
     package::Package,
+    report::{Report, Requested},
 };

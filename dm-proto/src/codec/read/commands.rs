@@ -120,6 +120,7 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
                 };
                 self.require(&container.seen, 0, Element::CmdId)?;
                 let command = container.into_command();
+                // Most containers hold two commands: a question and what it is about.
                 match open.last_mut() {
                     Some(parent) => self.push_of(2, &mut parent.commands, command)?,
                     None => self.push_of(2, &mut message.commands, command)?,
@@ -155,8 +156,10 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
                 }
             }
             if let Tag::Known(element @ (Element::Atomic | Element::Sequence)) = tag {
-                // Few nest, and most hold two commands: a question and what it is about.
-                self.push_of(4, &mut open, Container::new(element))?;
+                self.push_of(16, &mut open, Container::new(element))?;
+                if let Some(Container { seen, cmd_id, .. }) = open.last_mut() {
+                    self.leaf_to(cmd_id.text_mut(), Element::CmdId, seen, 0);
+                }
                 continue;
             }
             if open.is_empty() {
@@ -239,7 +242,9 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
                 seen.mark(6);
             }
         }
-        if let Some(meta) = &mut own.meta {
+        if let Some(meta) = &mut own.meta
+            && self.source.may_open(Element::Meta)
+        {
             **meta = self.next_meta()?;
             if meta.is_some() {
                 seen.mark(7);

@@ -1,7 +1,5 @@
 //! Multi-octet integers.
 
-use alloc::vec::Vec;
-
 use nom::{IResult, Parser, combinator::fail, error::ErrorKind, number::complete::u8};
 
 use crate::DecodeErrorKind;
@@ -50,13 +48,13 @@ pub(in crate::codec) fn mb_u_int32(input: &[u8]) -> Parsed<'_, u32> {
 }
 
 /// Writes the shortest form.
-pub(in crate::codec) fn write(out: &mut Vec<u8>, value: u32) {
+pub(in crate::codec) fn write(out: &mut impl Extend<u8>, value: u32) {
     for shift in [28, 21, 14, 7] {
         if value >> shift != 0 {
-            out.push(0x80 | (value >> shift & 0x7F) as u8);
+            out.extend([0x80 | (value >> shift & 0x7F) as u8]);
         }
     }
-    out.push((value & 0x7F) as u8);
+    out.extend([(value & 0x7F) as u8]);
 }
 
 /// The octets that [`write`] takes.
@@ -72,6 +70,8 @@ pub(in crate::codec) fn written_len(value: u32) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
+
     use super::*;
 
     #[test]

@@ -1,5 +1,6 @@
 //! WBXML, the binary encoding. OMA/WAP-192-WBXML.
 
+mod buffer;
 mod header;
 pub(super) mod integer;
 mod reader;

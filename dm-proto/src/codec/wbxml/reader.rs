@@ -671,6 +671,11 @@ impl<'i> Source<'i> for Reader<'i> {
     }
 
     #[inline(always)]
+    fn may_open(&self, element: Element) -> bool {
+        self.after_tag(element).is_some()
+    }
+
+    #[inline(always)]
     fn close(&mut self) -> bool {
         if self.is_pending {
             return false;

@@ -2,14 +2,15 @@
 
 use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
 
-use super::{UNKNOWN_TOKENS, has_nul, header, integer, strings, token, zeros};
+use super::{UNKNOWN_TOKENS, buffer::Buffer, has_nul, header, integer, strings, token, zeros};
 use crate::{
     EncodeError, Name,
     codec::{
         ddf,
-        event::{Sink, SinkResult as Result, is_name},
+        event::{Position, Sink, SinkResult as Result, is_name},
         tags::{self, Element},
     },
+    message::SyncMl,
 };
 
 /// Writes a document: version 1.2, a numeric public identifier, UTF-8, and a string table that holds
@@ -19,7 +20,7 @@ pub(in crate::codec) struct Writer {
     /// Where each name of the table begins.
     names: BTreeMap<String, u32>,
     /// The document as it is without a string table.
-    body: Vec<u8>,
+    body: Buffer,
     /// Where its first element begins, after the length of the table, which is one octet.
     content: usize,
     page: u8,
@@ -48,10 +49,10 @@ impl Writer {
             "1.1" => header::SYNCML_1_1,
             _ => header::SYNCML_1_2,
         };
-        let mut body = Vec::with_capacity(512);
+        let mut body = Buffer::new();
         body.push(VERSION);
         integer::write(&mut body, public_id);
-        body.extend_from_slice(&[UTF_8, 0]);
+        body.write(&[UTF_8, 0]);
         Self {
             table: Vec::new(),
             names: BTreeMap::new(),
@@ -104,23 +105,21 @@ impl Writer {
 
     /// Moves what repeats to the string table. Before [`finish`](Self::finish), and nothing else.
     pub(in crate::codec) fn share_strings(&mut self) {
-        let content = self.body.get(self.content..).unwrap_or_default();
+        let content = self.body.octets().get(self.content..).unwrap_or_default();
         let (table, content) = strings::share(core::mem::take(&mut self.table), content);
         self.table = table;
         self.body.truncate(self.content);
-        self.body.extend_from_slice(&content);
+        self.body.write(&content);
     }
 
     /// The document.
     pub(in crate::codec) fn finish(self) -> Result<Vec<u8>> {
         if self.table.is_empty() {
-            return Ok(self.body);
+            return Ok(self.body.finish());
         }
         let mut out = Vec::with_capacity(self.len());
-        let (header, content) = self
-            .body
-            .split_at_checked(self.content)
-            .unwrap_or((&self.body, &[]));
+        let body = self.body.octets();
+        let (header, content) = body.split_at_checked(self.content).unwrap_or((body, &[]));
         out.extend_from_slice(header);
         // The length of the empty table.
         out.pop();
@@ -152,9 +151,10 @@ impl Writer {
         self.fresh = self.body.len();
     }
 
-    #[inline(never)]
+    #[inline]
     fn switch(&mut self, page: u8) {
-        self.body.extend_from_slice(&[token::SWITCH_PAGE, page]);
+        self.body.push(token::SWITCH_PAGE);
+        self.body.push(page);
         self.page = page;
     }
 
@@ -212,121 +212,69 @@ impl Writer {
 
     /// Writes an element that holds text, which these octets are.
     fn leaf_of(&mut self, tag: u8, text: &[u8]) -> Result {
-        let content = tag | token::CONTENT;
-        let head = [content, token::STR_I];
         // What is short is put together from its two ends, which meet or overlap: a copy of known length
         // takes a few instructions, one of any length a call.
-        match (text.len(), text.first_chunk(), text.last_chunk()) {
-            (0, ..) => {
-                self.body.push(tag);
-                return Ok(());
-            }
-            (1..=3, ..) if self.few(head, text) => return Ok(()),
-            (4..=8, Some(first), Some(last)) => {
-                let both = u64::from(u32::from_le_bytes(*first)) << 32
-                    | u64::from(u32::from_le_bytes(*last));
-                if zeros(both) == 0 {
-                    self.ends::<4, 12>(head, text.len(), first, last);
+        if let Some(room) = self.body.room::<SHORT>() {
+            let [content, string, rest @ ..] = room;
+            (*content, *string) = (tag | token::CONTENT, token::STR_I);
+            let is_short = match text.len() {
+                0 => {
+                    *content = tag;
+                    self.body.advance(1);
                     return Ok(());
                 }
+                1..=3 => few(rest, text),
+                4..=8 => ends::<4>(rest, text),
+                9..=16 => ends::<8>(rest, text),
+                17..=32 => ends::<16>(rest, text),
+                33..=64 => ends::<32>(rest, text),
+                _ => None,
+            };
+            if is_short.is_some() {
+                self.body.advance(text.len().saturating_add(4));
+                return Ok(());
             }
-            _ => {}
         }
-        if let (9..=16, Some(first), Some(last)) =
-            (text.len(), text.first_chunk(), text.last_chunk())
-            && zeros(u64::from_le_bytes(*first)) | zeros(u64::from_le_bytes(*last)) == 0
-        {
-            self.ends::<8, 20>(head, text.len(), first, last);
-            return Ok(());
-        }
-        if let (17..=32, Some(first), Some(last)) =
-            (text.len(), text.first_chunk(), text.last_chunk())
-            && !any_nul::<16>(first, last)
-        {
-            self.ends::<16, 36>(head, text.len(), first, last);
-            return Ok(());
-        }
-        if let (33..=64, Some(first), Some(last)) =
-            (text.len(), text.first_chunk(), text.last_chunk())
-            && !any_nul::<32>(first, last)
-        {
-            self.ends::<32, 68>(head, text.len(), first, last);
-            return Ok(());
-        }
-        self.any_text(content, text)
+        self.any_text(tag | token::CONTENT, text)
     }
 
     /// Writes an element that holds text of any length.
     #[inline(never)]
     fn any_text(&mut self, content: u8, text: &[u8]) -> Result {
+        if text.is_empty() {
+            self.body.push(content & !token::CONTENT);
+            return Ok(());
+        }
         let from = self.body.len();
-        self.body.reserve(text.len().saturating_add(4));
-        self.body.extend_from_slice(&[content, token::STR_I]);
-        // In blocks, so that the second look at each finds it in the nearest cache.
-        for block in text.chunks(BLOCK) {
-            if has_nul(block) {
-                self.body.truncate(from);
-                self.body.push(content);
-                self.octets(text)?;
-                self.body.push(token::END);
+        self.body.write(&[content, token::STR_I]);
+        if text.len() <= BLOCK {
+            if !has_nul(text) {
+                self.body.write(text);
+                self.body.write(&[0, token::END]);
                 return Ok(());
             }
-            self.body.extend_from_slice(block);
+        } else {
+            let mut is_text = true;
+            self.body.append(text.len(), |body| {
+                // In blocks, so that the second look at each finds it in the nearest cache.
+                for block in text.chunks(BLOCK) {
+                    if has_nul(block) {
+                        is_text = false;
+                        return;
+                    }
+                    body.extend_from_slice(block);
+                }
+                body.extend_from_slice(&[0, token::END]);
+            });
+            if is_text {
+                return Ok(());
+            }
         }
-        self.body.extend_from_slice(&[0, token::END]);
+        self.body.truncate(from);
+        self.body.push(content);
+        self.octets(text)?;
+        self.body.push(token::END);
         Ok(())
-    }
-
-    /// Writes an element that holds one to three octets, unless one is NUL.
-    #[inline(always)]
-    fn few(&mut self, head: [u8; 2], text: &[u8]) -> bool {
-        let word = match *text {
-            [a] if a != 0 => u32::from(a),
-            [a, b] if a != 0 && b != 0 => u32::from(u16::from_le_bytes([a, b])),
-            [a, b, c] if a != 0 && b != 0 && c != 0 => {
-                u32::from(u16::from_le_bytes([a, b])) | u32::from(c) << 16
-            }
-            _ => return false,
-        };
-        let bits = (text.len() as u32).wrapping_mul(8);
-        let end = u64::from(token::END).wrapping_shl(bits.wrapping_add(24));
-        let word = u64::from(u16::from_le_bytes(head)) | u64::from(word) << 16 | end;
-        let length = self.body.len().saturating_add(text.len()).saturating_add(4);
-        self.body.extend_from_slice(&word.to_le_bytes());
-        self.body.truncate(length);
-        true
-    }
-
-    /// Writes an element that holds a text of this length that begins and ends so. `ROOM` is what is
-    /// written around a text of twice `N` octets and that.
-    #[inline(always)]
-    fn ends<const N: usize, const ROOM: usize>(
-        &mut self,
-        head: [u8; 2],
-        length: usize,
-        first: &[u8; N],
-        last: &[u8; N],
-    ) {
-        const { assert!(ROOM == 2 * N + 4) };
-        let end = self.body.len().saturating_add(length).saturating_add(4);
-        // The NUL after the text is there with this.
-        self.body.extend_from_slice(&[0; ROOM]);
-        if let Some(room) = self.body.last_chunk_mut::<ROOM>()
-            && let Some((start, rest)) = room.split_first_chunk_mut()
-        {
-            *start = head;
-            if let Some(place) = rest.first_chunk_mut() {
-                *place = *first;
-            }
-            let tail = rest.get_mut(length.wrapping_sub(N)..);
-            if let Some((place, after)) = tail.and_then(<[u8]>::split_first_chunk_mut)
-                && let Some(after) = after.get_mut(1)
-            {
-                *place = *last;
-                *after = token::END;
-            }
-        }
-        self.body.truncate(end);
     }
 
     fn string(&mut self, text: &str) -> Result {
@@ -338,7 +286,7 @@ impl Writer {
             return self.octets(text.as_bytes());
         }
         self.body.push(token::STR_I);
-        self.body.extend_from_slice(text.as_bytes());
+        self.body.write(text.as_bytes());
         self.body.push(0);
         Ok(())
     }
@@ -347,7 +295,7 @@ impl Writer {
         let length = length(octets.len())?;
         self.body.push(token::OPAQUE);
         integer::write(&mut self.body, length);
-        self.body.extend_from_slice(octets);
+        self.body.write(octets);
         Ok(())
     }
 }
@@ -355,10 +303,9 @@ impl Writer {
 impl Sink for Writer {
     const TEXT_ONLY: bool = false;
 
-    fn reserve(&mut self, commands: usize, items: usize, text: usize) {
-        let parts = commands.saturating_add(items).saturating_mul(48);
-        self.body
-            .reserve(parts.saturating_add(text).saturating_add(256));
+    fn reserve(&mut self, message: &SyncMl) {
+        // No more than a look: to measure the items would take longer than to move what is written.
+        self.body.reserve(message.commands.len().saturating_mul(48));
     }
 
     #[inline(always)]
@@ -371,6 +318,33 @@ impl Sink for Writer {
     fn digits(&mut self, element: Element, digits: &[u8]) -> Result {
         self.enter(element);
         self.leaf_of(element.token(), digits)
+    }
+
+    #[inline]
+    fn around(&mut self, outer: Element, inner: Element, text: &str) -> Result {
+        self.enter(outer);
+        self.body.push(outer.token() | token::CONTENT);
+        self.leaf_of(inner.token(), text.as_bytes())?;
+        self.body.push(token::END);
+        Ok(())
+    }
+
+    #[inline]
+    fn position(&mut self) -> Position {
+        self.close_attributes();
+        Position {
+            octets: self.body.len(),
+            page: self.page,
+        }
+    }
+
+    fn repeat(&mut self, from: Position, to: Position) -> bool {
+        if self.page != from.page || self.in_attributes {
+            return false;
+        }
+        self.body.repeat(from.octets..to.octets);
+        self.page = to.page;
+        true
     }
 
     #[inline]
@@ -480,9 +454,55 @@ const NOT_FRESH: usize = 0;
 /// How much is looked at before it is copied.
 const BLOCK: usize = 8 << 10;
 
-/// Whether one of the octets is NUL. All are looked at, so that the compiler uses vectors.
+/// The room that an element with a short text needs: of twice 32 octets.
+const SHORT: usize = 4 + 64;
+
+/// Puts one to three octets into the room, and the end of their element, unless one is NUL.
+#[inline(always)]
+fn few(room: &mut [u8; SHORT - 2], text: &[u8]) -> Option<()> {
+    const END: u32 = token::END as u32;
+    let word = match *text {
+        [a] if a != 0 => u32::from(a) | END << 16,
+        [a, b] if a != 0 && b != 0 => u32::from(u16::from_le_bytes([a, b])) | END << 24,
+        [a, b, c] if a != 0 && b != 0 && c != 0 => {
+            // Beyond four octets: the last is the end.
+            *room.get_mut(4)? = token::END;
+            u32::from_le_bytes([a, b, c, 0])
+        }
+        _ => return None,
+    };
+    *room.first_chunk_mut()? = word.to_le_bytes();
+    Some(())
+}
+
+/// Puts a text of `N` octets to twice as many into the room, and the end of its element, unless one is
+/// NUL.
+#[inline(always)]
+fn ends<const N: usize>(room: &mut [u8; SHORT - 2], text: &[u8]) -> Option<()> {
+    let (first, last) = (text.first_chunk::<N>()?, text.last_chunk::<N>()?);
+    if any_nul(first, last) {
+        return None;
+    }
+    *room.first_chunk_mut()? = *first;
+    let tail = room.get_mut(text.len().wrapping_sub(N)..)?;
+    let (place, after) = tail.split_first_chunk_mut()?;
+    *place = *last;
+    *after.first_chunk_mut()? = [0, token::END];
+    Some(())
+}
+
+/// Whether one of the octets is NUL.
 #[inline(always)]
 fn any_nul<const N: usize>(first: &[u8; N], last: &[u8; N]) -> bool {
+    if let (&[a, b, c, d], &[e, f, g, h]) = (first.as_slice(), last.as_slice()) {
+        return zeros(u64::from_le_bytes([a, b, c, d, e, f, g, h])) != 0;
+    }
+    if let (Some((first, [])), Some((last, []))) =
+        (first.split_first_chunk(), last.split_first_chunk())
+    {
+        return zeros(u64::from_le_bytes(*first)) | zeros(u64::from_le_bytes(*last)) != 0;
+    }
+    // All are looked at, so that the compiler uses vectors.
     let either = |any, (&a, &b): (&u8, &u8)| any | (a == 0) | (b == 0);
     first.iter().zip(last).fold(false, either)
 }
@@ -531,7 +551,7 @@ mod tests {
                 core::str::from_utf8(text).expect("the text is ascii"),
             )
             .expect("a short text has a form");
-        writer.body.split_off(content)
+        writer.body.finish().split_off(content)
     }
 
     #[test]
@@ -570,7 +590,7 @@ mod tests {
         writer.text("").expect("no text has a form");
         writer.end();
         assert_eq!(
-            writer.body.split_off(content),
+            writer.body.finish().split_off(content),
             [0x54, 0x2E, token::END, 0x54, token::END, 0x14]
         );
     }
@@ -596,6 +616,6 @@ mod tests {
             0xAE, token::LITERAL, 0, token::END,
             token::END,
         ];
-        assert_eq!(writer.body.split_off(content), octets);
+        assert_eq!(writer.body.finish().split_off(content), octets);
     }
 }

@@ -7,7 +7,7 @@ use crate::{
     message::{Command, Cred, Item, Meta, Results, Status},
 };
 
-impl<S: Sink> Grammar<'_, S> {
+impl<'m, S: Sink> Grammar<'m, '_, S> {
     /// Begins a container.
     pub(super) fn container(
         &mut self,
@@ -24,7 +24,7 @@ impl<S: Sink> Grammar<'_, S> {
     }
 
     /// Writes a command that holds no commands.
-    pub(super) fn leaf(&mut self, command: &Command) -> Result {
+    pub(super) fn leaf(&mut self, command: &'m Command) -> Result {
         match command {
             Command::Add(c) => self.plain(
                 Element::Add,
@@ -88,7 +88,7 @@ impl<S: Sink> Grammar<'_, S> {
         &mut self,
         element: Element,
         (cmd_id, no_resp, cred, meta): (&CmdId, bool, Option<&Cred>, Option<&Meta>),
-        items: &[Item],
+        items: &'m [Item],
         extra: &Extra,
     ) -> Result {
         self.open(element, cmd_id, no_resp, extra)?;
@@ -110,7 +110,7 @@ impl<S: Sink> Grammar<'_, S> {
     }
 
     /// Writes the items and ends the command.
-    fn items(&mut self, items: &[Item], meta: Option<&Meta>, extra: &Extra) -> Result {
+    fn items(&mut self, items: &'m [Item], meta: Option<&Meta>, extra: &Extra) -> Result {
         for item in items {
             self.item(item, meta)?;
         }
@@ -118,7 +118,7 @@ impl<S: Sink> Grammar<'_, S> {
         self.end(Element::Add, extra)
     }
 
-    fn status(&mut self, status: &Status) -> Result {
+    fn status(&mut self, status: &'m Status) -> Result {
         let extra = &status.extra;
         self.start(Element::Status, "", extra)?;
         self.required(Element::CmdId, status.cmd_id.as_str(), extra)?;
@@ -134,7 +134,7 @@ impl<S: Sink> Grammar<'_, S> {
         self.items(&status.items, None, extra)
     }
 
-    fn results(&mut self, results: &Results) -> Result {
+    fn results(&mut self, results: &'m Results) -> Result {
         let extra = &results.extra;
         self.start(Element::Results, "", extra)?;
         self.required(Element::CmdId, results.cmd_id.as_str(), extra)?;

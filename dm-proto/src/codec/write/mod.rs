@@ -10,24 +10,14 @@ use super::{
     tags::Element,
 };
 use crate::{
-    Data, EncodeError, Extra, Fragment, LocUri, Piece, Text,
+    EncodeError, Extra, Fragment, Piece, Text,
     message::{Command, SyncHdr, SyncMl},
 };
 
 /// Writes a whole message.
 pub(super) fn document<S: Sink>(sink: &mut S, message: &SyncMl) -> Result {
-    let (mut items, mut text) = (0_usize, 0_usize);
-    for item in message.commands.iter().flat_map(Command::items) {
-        let octets = item.data.as_ref().and_then(Data::as_bytes);
-        let uri = |uri: Option<&LocUri>| uri.map_or(0, |uri| uri.as_str().len());
-        items = items.saturating_add(1);
-        text = text
-            .saturating_add(octets.map_or(0, <[u8]>::len))
-            .saturating_add(uri(item.target_uri()))
-            .saturating_add(uri(item.source_uri()));
-    }
-    sink.reserve(message.commands.len(), items, text);
-    let mut grammar = Grammar { sink };
+    sink.reserve(message);
+    let mut grammar = Grammar::new(sink);
     grammar.begin(&message.header, &message.extra)?;
     for command in &message.commands {
         grammar.command(command)?;
@@ -37,17 +27,17 @@ pub(super) fn document<S: Sink>(sink: &mut S, message: &SyncMl) -> Result {
 
 /// Writes up to the first command.
 pub(super) fn begin<S: Sink>(sink: &mut S, header: &SyncHdr) -> Result {
-    Grammar { sink }.begin(header, &Extra::NONE)
+    Grammar::new(sink).begin(header, &Extra::NONE)
 }
 
 /// Writes a command of the body.
 pub(super) fn command<S: Sink>(sink: &mut S, command: &Command) -> Result {
-    Grammar { sink }.command(command)
+    Grammar::new(sink).command(command)
 }
 
 /// Writes what follows the last command.
 pub(super) fn finish<S: Sink>(sink: &mut S, is_final: bool) -> Result {
-    Grammar { sink }.finish(is_final, &Extra::NONE)
+    Grammar::new(sink).finish(is_final, &Extra::NONE)
 }
 
 /// Writes a document of one root element.
@@ -64,16 +54,22 @@ pub(super) fn fragment<S: Sink>(sink: &mut S, fragment: &Fragment) -> Result {
         }
     }
     match fragment.pieces().first() {
-        Some(Piece::Start(_)) => Grammar { sink }.pieces(None, fragment.pieces()),
+        Some(Piece::Start(_)) => Grammar::new(sink).pieces(None, fragment.pieces()),
         _ => Err(EncodeError::MalformedFragment.into()),
     }
 }
 
-struct Grammar<'s, S> {
+struct Grammar<'m, 's, S> {
     sink: &'s mut S,
+    /// The last `Meta` of an item.
+    common: Option<parts::Common<'m>>,
 }
 
-impl<S: Sink> Grammar<'_, S> {
+impl<'m, 's, S: Sink> Grammar<'m, 's, S> {
+    fn new(sink: &'s mut S) -> Self {
+        Self { sink, common: None }
+    }
+
     fn begin(&mut self, header: &SyncHdr, extra: &Extra) -> Result {
         self.start(Element::SyncMl, "", extra)?;
         self.header(header)?;
@@ -124,6 +120,7 @@ impl<S: Sink> Grammar<'_, S> {
     }
 
     /// Writes an element that holds text; its attributes are those of `extra` on its name.
+    #[inline(always)]
     fn text(&mut self, element: Element, text: &str, extra: &Extra) -> Result {
         if extra.is_empty() {
             return self.sink.leaf(element, text);
@@ -250,9 +247,18 @@ impl<S: Sink> Grammar<'_, S> {
         }
     }
 
+    #[inline]
+    fn nest(open: &mut Vec<Nested<'m>>, commands: &'m [Command], extra: &'m Extra) {
+        if open.is_empty() {
+            // Once for nearly all messages.
+            open.reserve(32);
+        }
+        open.push((commands.iter(), extra));
+    }
+
     /// Writes a command. Containers are on a stack of their own, so that their depth is no concern.
-    fn command(&mut self, command: &Command) -> Result {
-        let mut open: Vec<(core::slice::Iter<'_, Command>, &Extra)> = Vec::new();
+    fn command(&mut self, command: &'m Command) -> Result {
+        let mut open: Vec<Nested<'m>> = Vec::new();
         let mut next = Some(command);
         loop {
             if let Some(command) = next {
@@ -265,7 +271,7 @@ impl<S: Sink> Grammar<'_, S> {
                             container.meta.as_deref(),
                             &container.extra,
                         )?;
-                        open.push((container.commands.iter(), &container.extra));
+                        Self::nest(&mut open, &container.commands, &container.extra);
                     }
                     Command::Sequence(container) => {
                         self.container(
@@ -275,7 +281,7 @@ impl<S: Sink> Grammar<'_, S> {
                             container.meta.as_deref(),
                             &container.extra,
                         )?;
-                        open.push((container.commands.iter(), &container.extra));
+                        Self::nest(&mut open, &container.commands, &container.extra);
                     }
                     leaf => self.leaf(leaf)?,
                 }
@@ -292,6 +298,9 @@ impl<S: Sink> Grammar<'_, S> {
         }
     }
 }
+
+/// What is left of an open container, and what it has beyond the model.
+type Nested<'m> = (core::slice::Iter<'m, Command>, &'m Extra);
 
 fn has_attributes(extra: &Extra, element: Element) -> bool {
     extra

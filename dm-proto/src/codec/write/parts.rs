@@ -5,11 +5,34 @@ use alloc::vec::Vec;
 use super::{Grammar, Result};
 use crate::{
     Data, Extra, LocUri,
-    codec::{event::Sink, read::Form, tags::Element},
+    codec::{
+        event::{Position, Sink},
+        read::Form,
+        tags::Element,
+    },
     message::{Anchor, Chal, Cred, Item, Location, Mem, Meta, SharedMem, SyncHdr},
 };
 
-impl<S: Sink> Grammar<'_, S> {
+/// A `Meta` that has no more than Format and Type, and where it was written.
+pub(super) struct Common<'m> {
+    meta: &'m Meta,
+    format: Option<&'m str>,
+    type_: Option<&'m str>,
+    from: Position,
+    to: Position,
+}
+
+impl Common<'_> {
+    #[inline(always)]
+    fn is_like(&self, meta: &Meta) -> bool {
+        core::ptr::eq(self.meta, meta)
+            || !has_more(meta)
+                && self.format == meta.format.as_deref()
+                && self.type_ == meta.type_.as_deref()
+    }
+}
+
+impl<'m, S: Sink> Grammar<'m, '_, S> {
     pub(super) fn header(&mut self, header: &SyncHdr) -> Result {
         let extra = &header.extra;
         self.start(Element::SyncHdr, "", extra)?;
@@ -34,6 +57,10 @@ impl<S: Sink> Grammar<'_, S> {
 
     #[inline]
     fn location(&mut self, element: Element, location: &Location) -> Result {
+        if location.extra.is_empty() && location.loc_name.is_none() {
+            let uri = location.loc_uri.as_str();
+            return self.sink.around(element, Element::LocUri, uri);
+        }
         self.start(element, "", &location.extra)?;
         self.text(Element::LocUri, location.loc_uri.as_str(), &location.extra)?;
         self.optional(
@@ -44,11 +71,8 @@ impl<S: Sink> Grammar<'_, S> {
         self.end(element, &location.extra)
     }
 
-    #[inline]
-    fn parent_uri(&mut self, element: Element, uri: Option<&LocUri>, extra: &Extra) -> Result {
-        let Some(uri) = uri else {
-            return Ok(());
-        };
+    #[cold]
+    fn parent_uri(&mut self, element: Element, uri: &LocUri, extra: &Extra) -> Result {
         self.start(element, element.name(), extra)?;
         self.text(Element::LocUri, uri.as_str(), &Extra::NONE)?;
         self.sink.end();
@@ -90,6 +114,31 @@ impl<S: Sink> Grammar<'_, S> {
             self.rest_of_meta(meta)?;
         }
         self.end(Element::Meta, extra)
+    }
+
+    /// Writes the `Meta` of an item. The items of a command mostly have the same: then what the last
+    /// came to is copied.
+    fn item_meta(&mut self, meta: Option<&'m Meta>, format: Option<&str>) -> Result {
+        let (Some(meta), None) = (meta, format) else {
+            return self.meta(meta, format);
+        };
+        if let Some(common) = &self.common
+            && common.is_like(meta)
+            && self.sink.repeat(common.from, common.to)
+        {
+            return Ok(());
+        }
+        let from = self.sink.position();
+        self.meta(Some(meta), None)?;
+        let to = self.sink.position();
+        self.common = (!has_more(meta)).then_some(Common {
+            meta,
+            format: meta.format.as_deref(),
+            type_: meta.type_.as_deref(),
+            from,
+            to,
+        });
+        Ok(())
     }
 
     /// The children of a `Meta` that few have.
@@ -140,7 +189,7 @@ impl<S: Sink> Grammar<'_, S> {
     }
 
     /// Writes an `Item` of a command with this `Meta`.
-    pub(super) fn item(&mut self, item: &Item, command_meta: Option<&Meta>) -> Result {
+    pub(super) fn item(&mut self, item: &'m Item, command_meta: Option<&Meta>) -> Result {
         let extra = &item.extra;
         let transfer = Transfer::of::<S>(item, command_meta);
         self.start(Element::Item, "", extra)?;
@@ -150,9 +199,13 @@ impl<S: Sink> Grammar<'_, S> {
         if let Some(source) = &item.source {
             self.location(Element::Source, source)?;
         }
-        self.parent_uri(Element::SourceParent, item.source_parent.as_deref(), extra)?;
-        self.parent_uri(Element::TargetParent, item.target_parent.as_deref(), extra)?;
-        self.meta(item.meta.as_deref(), transfer.format())?;
+        if let Some(uri) = &item.source_parent {
+            self.parent_uri(Element::SourceParent, uri, extra)?;
+        }
+        if let Some(uri) = &item.target_parent {
+            self.parent_uri(Element::TargetParent, uri, extra)?;
+        }
+        self.item_meta(item.meta.as_deref(), transfer.format())?;
         if let Some(data) = &item.data {
             self.data(data, transfer, extra)?;
         }

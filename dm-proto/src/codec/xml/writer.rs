@@ -5,11 +5,12 @@ use core::ops::Range;
 
 use super::{MAX_ATTRIBUTES, MAX_PREFIXES};
 use crate::{
-    EncodeError, Name,
+    Data, EncodeError, LocUri, Name,
     codec::{
         event::{Sink, SinkResult as Result, any_octet, is_name, unrepresentable},
         tags::{self, Element, XML_NAMESPACE, XMLNS_NAMESPACE},
     },
+    message::{Command, SyncMl},
 };
 
 /// Writes a document: without a prolog, the namespace of SyncML as default on the root, that of any
@@ -257,11 +258,21 @@ impl Writer {
 impl Sink for Writer {
     const TEXT_ONLY: bool = true;
 
-    fn reserve(&mut self, commands: usize, items: usize, data: usize) {
-        let parts = commands.saturating_add(items).saturating_mul(192);
+    fn reserve(&mut self, message: &SyncMl) {
+        let (mut parts, mut octets) = (message.commands.len(), 0_usize);
+        for item in message.commands.iter().flat_map(Command::items) {
+            let data = item.data.as_ref().and_then(Data::as_bytes);
+            let uri = |uri: Option<&LocUri>| uri.map_or(0, |uri| uri.as_str().len());
+            parts = parts.saturating_add(1);
+            octets = octets
+                .saturating_add(data.map_or(0, <[u8]>::len))
+                .saturating_add(uri(item.target_uri()))
+                .saturating_add(uri(item.source_uri()));
+        }
         // As Base64, data grows by a third.
-        let data = data.saturating_add(data / 3);
-        self.out.reserve(parts.saturating_add(data));
+        let octets = octets.saturating_add(octets / 3);
+        self.out
+            .reserve(parts.saturating_mul(192).saturating_add(octets));
     }
 
     fn leaf(&mut self, element: Element, text: &str) -> Result {

@@ -9,6 +9,7 @@ use dm_proto::{
 };
 
 use super::*;
+use crate::remote::{Question, Unmet};
 
 const TYPE: &str = "urn:test:mo:1.0";
 const REPORT: &str = "urn:test:at:Complete";
@@ -19,6 +20,10 @@ struct Test {
     prepare: Vec<Prepare>,
     reads: bool,
     resends: bool,
+    every: bool,
+    /// Its operations can be read.
+    lists: bool,
+    unmet: Option<Unmet>,
 }
 
 impl Script for Test {
@@ -42,6 +47,22 @@ impl Script for Test {
 
     fn resends(&self, _: &Order) -> bool {
         self.resends
+    }
+
+    fn every(&self) -> bool {
+        self.every
+    }
+
+    fn operation(&self) -> Option<Text> {
+        Some("Run".into())
+    }
+
+    fn offered_in(&self) -> Option<&'static str> {
+        self.lists.then_some("")
+    }
+
+    fn unmet(&self, _: &NodeUri, _: &Snapshot) -> Option<Unmet> {
+        self.unmet
     }
 }
 
@@ -72,6 +93,9 @@ impl Run {
             prepare,
             reads: false,
             resends: true,
+            every: false,
+            lists: false,
+            unmet: None,
         };
         Self {
             course: Course::new(script, order),
@@ -877,6 +901,9 @@ fn reading() -> Run {
         prepare: Vec::new(),
         reads: true,
         resends: true,
+        every: false,
+        lists: false,
+        unmet: None,
     };
     let mut run = Run {
         course: Course::new(script, order()),
@@ -965,4 +992,216 @@ fn an_outcome_does_not_change_once_it_is_there() {
     run.course.handle(Reply::SessionOver);
     run.answered(&[(0, 0, 200)]);
     assert_eq!(run.ended(), Some(Ended::Cancelled));
+}
+
+// ---- several objects ----------------------------------------------------------------------------
+
+fn roots(run: &mut Run) {
+    let items: Vec<Item> = [("./Deep/O", TYPE), ("./P", TYPE), ("./Other", "urn:other")]
+        .into_iter()
+        .map(|(source, type_)| {
+            Item::for_source(source).with_meta(Meta::of_type(type_).with_format("node"))
+        })
+        .collect();
+    run.course.handle(Reply::Results {
+        command: 0,
+        part: 0,
+        items: &items,
+    });
+    run.answered(&[(0, 0, 200)]);
+}
+
+#[test]
+fn an_order_may_be_for_one_object_and_no_other() {
+    let at = order().for_instance(Instance::At(uri("./P")));
+    let mut run = Run::new(vec![], at.clone());
+    assert_eq!(run.sent(), "Get ./P?prop=Type");
+    run.results(0, &[("./P?prop=Type", "", TYPE)]);
+    run.answered(&[(0, 0, 200)]);
+    assert_eq!(run.sent(), "Exec ./P/Run");
+
+    for (results, status) in [(Some("urn:other"), 200), (None, 404)] {
+        let mut run = Run::new(vec![], at.clone());
+        assert_eq!(run.sent(), "Get ./P?prop=Type");
+        if let Some(type_) = results {
+            run.results(0, &[("./P?prop=Type", "", type_)]);
+        }
+        run.answered(&[(0, 0, status)]);
+        assert_eq!(run.ended(), Some(Ended::NotFound), "no other is looked for");
+    }
+    // Where Types cannot be asked for one by one, it is looked for in the tree.
+    let mut run = Run::new(vec![], at);
+    assert_eq!(run.sent(), "Get ./P?prop=Type");
+    run.answered(&[(0, 0, 406)]);
+    assert_eq!(run.sent(), "Get .?list=Struct");
+    roots(&mut run);
+    assert_eq!(run.sent(), "Exec ./P/Run");
+}
+
+#[test]
+fn an_order_for_the_only_object_is_ambiguous_if_there_are_two() {
+    let mut run = Run::new(vec![], order().for_instance(Instance::Only));
+    assert_eq!(run.sent(), "Get .?list=Struct");
+    roots(&mut run);
+    assert_eq!(run.ended(), Some(Ended::Ambiguous));
+    assert_eq!(run.course.instances(), [uri("./P"), uri("./Deep/O")]);
+
+    let mut run = Run::new(vec![], order());
+    assert_eq!(run.sent(), "Get ./O?prop=Type");
+    run.answered(&[(0, 0, 404)]);
+    assert_eq!(run.sent(), "Get .?list=Struct");
+    roots(&mut run);
+    assert_eq!(run.sent(), "Exec ./P/Run", "the first is the highest");
+}
+
+#[test]
+fn every_object_can_be_read_also_where_the_tree_has_to_be_walked() {
+    let script = Test {
+        prepare: Vec::new(),
+        reads: true,
+        resends: true,
+        every: true,
+        lists: false,
+        unmet: None,
+    };
+    let mut run = Run {
+        course: Course::new(script, order()),
+    };
+    assert_eq!(run.sent(), "Get .?list=Struct");
+    run.answered(&[(0, 0, 406)]);
+    assert_eq!(run.sent(), "Get ., Get .?prop=Type");
+    run.results(0, &[(".", "node", "A/B")]);
+    run.answered(&[(0, 0, 200), (1, 0, 406)]);
+    assert_eq!(
+        run.sent(),
+        "Get ./A, Get ./A?prop=Type, Get ./B, Get ./B?prop=Type"
+    );
+    run.results(0, &[("./A", "node", "List")]);
+    run.results(1, &[("./A?prop=Type", "", TYPE)]);
+    run.results(2, &[("./B", "node", "List")]);
+    run.results(3, &[("./B?prop=Type", "", TYPE)]);
+    run.answered(&[(0, 0, 200), (1, 0, 200), (2, 0, 200), (3, 0, 200)]);
+    assert_eq!(
+        run.sent(),
+        "Get ./A/List?list=StructData, Get ./B/List?list=StructData"
+    );
+    run.answered(&[(0, 0, 404), (1, 0, 404)]);
+    assert_eq!(run.course.conclusion(), Some(&Conclusion::Read));
+    let read: Vec<_> = run.course.read_instances().cloned().collect();
+    assert_eq!(read, [uri("./A"), uri("./B")]);
+}
+
+// ---- checks -------------------------------------------------------------------------------------
+
+#[test]
+fn what_such_devices_are_known_not_to_offer_is_unsupported_without_a_message() {
+    let mut run = Run::new(vec![], order().offering(["Walk"]));
+    assert_eq!(run.ended(), Some(Ended::Unsupported));
+    assert_eq!(run.sent(), "done");
+    for order in [
+        order().offering(["Walk", "Run"]),
+        order().offering(["Walk"]).with_checks(Checks::Off),
+    ] {
+        let mut run = Run::found(vec![], order);
+        assert_eq!(run.sent(), "Exec ./O/Run");
+    }
+}
+
+#[test]
+fn nobody_is_asked_about_what_the_object_does_not_offer() {
+    for (offers, ended) in [
+        (&["Walk"][..], Some(Ended::Unsupported)),
+        (&["Walk", "Run"], None),
+        // What can only be executed may not be shown at all.
+        (&[], None),
+    ] {
+        let mut run = Run::new(vec![], asking());
+        run.course.script.lists = true;
+        run.find();
+        assert_eq!(run.sent(), "Get ./O?list=StructData");
+        let paths: Vec<String> = offers.iter().map(|name| format!("./O/{name}")).collect();
+        run.results(0, &[("./O", "node", "")]);
+        for path in &paths {
+            run.results(0, &[(path, "null", "")]);
+        }
+        run.answered(&[(0, 0, 200)]);
+        assert_eq!(run.ended(), ended, "{offers:?}");
+        if ended.is_none() {
+            assert_eq!(run.sent(), "Ask Some(\"Sure?\")");
+        }
+    }
+}
+
+#[test]
+fn what_is_offered_is_read_before_any_operation_if_the_order_says_so() {
+    let mut run = Run::new(vec![], order().with_checks(Checks::Read));
+    run.course.script.lists = true;
+    run.find();
+    assert_eq!(run.sent(), "Get ./O?list=StructData");
+    run.results(0, &[("./O", "node", ""), ("./O/Walk", "null", "")]);
+    run.answered(&[(0, 0, 200)]);
+    assert_eq!(run.ended(), Some(Ended::Unsupported));
+}
+
+#[test]
+fn what_makes_no_sense_as_the_device_is_is_not_sent() {
+    let mut run = Run::new(vec![], order());
+    run.course.script.unmet = Some(Unmet::AlreadySo);
+    run.find();
+    assert_eq!(run.ended(), Some(Ended::Unmet(Unmet::AlreadySo)));
+    let mut run = Run::new(vec![], order().with_checks(Checks::Off));
+    run.course.script.unmet = Some(Unmet::AlreadySo);
+    run.find();
+    assert_eq!(run.sent(), "Exec ./O/Run");
+}
+
+#[test]
+fn a_425_is_the_last_word_if_the_order_says_so() {
+    let mut run = Run::found(vec![], order().without_acl_repair());
+    assert_eq!(run.sent(), "Exec ./O/Run");
+    run.answered(&[(0, 0, 425)]);
+    assert_eq!(run.ended(), Some(Ended::Refused(code(425))));
+}
+
+#[test]
+fn a_status_of_the_devices_own_is_not_taken_for_a_command_that_was_not_sent() {
+    let add = Prepare::Add(vec![
+        Setting::leaf(uri("./O/A"), "chr", "a").optional(),
+        Setting::leaf(uri("./O/B"), "chr", "b"),
+    ]);
+    let mut run = Run::found(vec![add], order());
+    assert_eq!(run.sent(), "Add ./O/A, Add ./O/B");
+    let reason = NotSent::TooLarge;
+    run.course.handle(Reply::NotSent { command: 0, reason });
+    run.answered(&[(1, 0, 413)]);
+    assert_eq!(run.ended(), Some(Ended::Refused(code(413))));
+}
+
+#[test]
+fn a_type_of_the_vendors_own_makes_an_alert_a_report() {
+    let mut run = Run::found(vec![], order().with_report_types(["com.vendor.done"]));
+    assert_eq!(run.sent(), "Exec ./O/Run");
+    run.answered(&[(0, 0, 202)]);
+    let mut report = alert(Some("c-1"), "./O/Run", "200");
+    report.items[0].meta = Some(Arc::new(Meta::of_type("com.vendor.done")));
+    run.report(&report);
+    assert_eq!(run.result(), Some(200));
+}
+
+#[test]
+fn a_question_is_shown_no_longer_than_it_waits() {
+    for (question, options) in [
+        (Question::new("?"), ""),
+        (Question::new("?").shown_for(5), "MINDT=5"),
+        (
+            Question::new("?").waiting(30).shown_for(5),
+            "MINDT=5&MAXDT=30",
+        ),
+        (
+            Question::new("?").waiting(30).shown_for(60),
+            "MINDT=30&MAXDT=30",
+        ),
+    ] {
+        assert_eq!(question.options(), options);
+    }
 }

@@ -1,5 +1,8 @@
 //! [`Queue`]: the operations of a device, and its session.
 
+#[cfg(test)]
+mod tests;
+
 use dm_proto::{
     AlertCode, StatusCode,
     auth::{Nonce, Side},
@@ -8,7 +11,10 @@ use dm_proto::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Operation, Progress, Reply, Step};
+use super::{
+    Actor, Decision, Desk, DeviceRequest, Operation, Progress, Refusal, Reply, Request, Step,
+    Understood, actor::Open,
+};
 
 /// The operations of one device in their order. Serializable: it is stored with the session.
 ///
@@ -31,6 +37,10 @@ struct Entry<O> {
     open: Option<Vec<u16>>,
     accepted: bool,
     finished: bool,
+    /// Waits for the next session.
+    held: bool,
+    /// What the device said, if it asked for it.
+    asked: Option<DeviceRequest>,
 }
 
 /// What [`Queue::drive`] tells.
@@ -50,8 +60,18 @@ pub enum Notice {
     Accepted(u32),
     /// The operation has its outcome.
     Finished(u32),
-    /// An alert that no operation claims; it was answered 200.
+    /// An alert that no operation claims and that asks for nothing; it was answered 200.
     Unclaimed(Alert),
+    /// The device asks for operations, and was answered.
+    Requested {
+        /// What it said.
+        asked: DeviceRequest,
+        /// The operations that were made of it, with what was decided on each. Those that are not refused
+        /// are in the queue.
+        decisions: Vec<(u32, Decision)>,
+        /// The answer; `None` to a session that the device opened, which is answered anyway.
+        status: Option<StatusCode>,
+    },
     /// Store the nonce in the account.
     NonceChanged {
         /// Whose credentials it is for.
@@ -103,6 +123,9 @@ impl<O: Operation> Queue<O> {
     }
 
     /// Adds an operation at the end. `id` is the caller's own name for it, used once.
+    ///
+    /// Nobody decides on it: who asks for it is the server itself. What others ask for goes through
+    /// [`admit`](Self::admit).
     pub fn push(&mut self, id: u32, operation: O) {
         self.entries.push(Entry {
             id,
@@ -110,7 +133,60 @@ impl<O: Operation> Queue<O> {
             open: None,
             accepted: false,
             finished: false,
+            held: false,
+            asked: None,
         });
+    }
+
+    /// Adds an operation at the end that somebody asks the server for, if the desk grants it.
+    ///
+    /// `behalf` is who has asked the one who asks: the user, mostly, or again `by`. Who does not ask the
+    /// server at all ([`Actor::asks`]) is refused before the desk is asked.
+    pub fn admit(
+        &mut self,
+        id: u32,
+        by: Actor,
+        behalf: Actor,
+        operation: O,
+        desk: &mut (impl Desk<O> + ?Sized),
+    ) -> Decision {
+        let mut request = Request::new(by, &operation, self.unfinished());
+        request.behalf = behalf;
+        let decision = match by.asks(Actor::Server) {
+            Some(_) => desk.decide(&request),
+            None => Decision::Refused(Refusal::NotItsPlace(by)),
+        };
+        self.take_in(id, operation, decision, None);
+        decision
+    }
+
+    fn take_in(
+        &mut self,
+        id: u32,
+        operation: O,
+        decision: Decision,
+        asked: Option<&DeviceRequest>,
+    ) {
+        if let Decision::Refused(_) = decision {
+            return;
+        }
+        self.push(id, operation);
+        if let Some(entry) = self.entries.last_mut() {
+            entry.held = decision == Decision::Later;
+            entry.asked = asked.cloned();
+        }
+    }
+
+    /// Operations that are not over.
+    fn unfinished(&self) -> usize {
+        let open = |entry: &&Entry<O>| entry.operation.progress() != Progress::Finished;
+        self.entries.iter().filter(open).count()
+    }
+
+    /// What the device said to get an operation, if it asked for it.
+    pub fn asked(&self, id: u32) -> Option<&DeviceRequest> {
+        let entry = self.entries.iter().find(|entry| entry.id == id)?;
+        entry.asked.as_ref()
     }
 
     /// An operation.
@@ -187,6 +263,7 @@ impl<O: Operation> Queue<O> {
         self.current = None;
         for entry in &mut self.entries {
             entry.open = None;
+            entry.held = false;
             entry.operation.handle(Reply::SessionOver);
         }
     }
@@ -195,7 +272,20 @@ impl<O: Operation> Queue<O> {
     /// those of the first operation that has any. Call after `ServerSession::handle` and before
     /// `poll_transmit`, and once more after it, since the message may have ended the session; store
     /// session and queue before the answer leaves.
+    ///
+    /// What the device asks for is not looked at: [`drive_with`](Self::drive_with) does that.
     pub fn drive(&mut self, session: &mut ServerSession) -> Vec<Notice> {
+        self.drive_with(session, &mut Open)
+    }
+
+    /// The same with a desk, where it is decided on what the device asks for: operations that are granted
+    /// go out in this very session. A request that comes again while operations of it are not over adds
+    /// none, and is answered as one that is granted.
+    pub fn drive_with(
+        &mut self,
+        session: &mut ServerSession,
+        desk: &mut (impl Desk<O> + ?Sized),
+    ) -> Vec<Notice> {
         let mut notices = Vec::new();
         let mut ready = false;
         while let Some(event) = session.poll_event() {
@@ -206,6 +296,10 @@ impl<O: Operation> Queue<O> {
                     // Whatever was in flight in an earlier session is not any more.
                     self.session_lost();
                     notices.push(Notice::Opened { trigger, dev_info });
+                    if trigger == AlertCode::CLIENT_INITIATED_MGMT {
+                        let asked = DeviceRequest::session();
+                        notices.extend(self.requested(asked, desk).map(|(notice, _)| notice));
+                    }
                 }
                 ServerEvent::Status {
                     tag,
@@ -239,12 +333,23 @@ impl<O: Operation> Queue<O> {
                     self.reply(tag, true, |command| Reply::NotSent { command, reason });
                 }
                 ServerEvent::Alert(ticket, alert) => {
+                    let mut status = StatusCode::OK;
                     match self.claimant(&alert) {
                         Some(entry) if entry.finished => {}
                         Some(entry) => entry.operation.handle(Reply::Alert(&alert)),
-                        None => notices.push(Notice::Unclaimed(alert)),
+                        None => {
+                            let asked = desk.request_types().read(&alert);
+                            let answered = asked.and_then(|asked| self.requested(asked, desk));
+                            notices.push(match answered {
+                                Some((notice, decided)) => {
+                                    status = decided;
+                                    notice
+                                }
+                                None => Notice::Unclaimed(alert),
+                            });
+                        }
                     }
-                    session.answer(ticket, StatusCode::OK);
+                    session.answer(ticket, status);
                 }
                 ServerEvent::Ready => {
                     self.answered();
@@ -296,6 +401,46 @@ impl<O: Operation> Queue<O> {
         entry.operation.handle(reply(command));
     }
 
+    /// Decides on what the device asks for; `None` if it asks for nothing.
+    fn requested(
+        &mut self,
+        asked: DeviceRequest,
+        desk: &mut (impl Desk<O> + ?Sized),
+    ) -> Option<(Notice, StatusCode)> {
+        let is_again = self.entries.iter().any(|entry| {
+            entry.asked.as_ref() == Some(&asked) && entry.operation.progress() != Progress::Finished
+        });
+        let mut decisions = Vec::new();
+        let status = if is_again {
+            // Its answer was lost, or somebody is impatient.
+            StatusCode::ACCEPTED
+        } else {
+            match desk.understand(&asked) {
+                Understood::NotARequest => return None,
+                Understood::Refused(refusal) => refusal.status_code(),
+                Understood::Operations(operations) => {
+                    for (id, operation) in operations {
+                        let mut request =
+                            Request::new(Actor::Device, &operation, self.unfinished());
+                        request.behalf = asked.behalf;
+                        request.asked = Some(&asked);
+                        let decision = desk.decide(&request);
+                        self.take_in(id, operation, decision, Some(&asked));
+                        decisions.push((id, decision));
+                    }
+                    answer(&decisions)
+                }
+            }
+        };
+        let is_session = asked.type_.is_none();
+        let notice = Notice::Requested {
+            asked,
+            decisions,
+            status: (!is_session).then_some(status),
+        };
+        Some((notice, status))
+    }
+
     fn claimant(&mut self, alert: &Alert) -> Option<&mut Entry<O>> {
         self.entries
             .iter_mut()
@@ -321,7 +466,8 @@ impl<O: Operation> Queue<O> {
             .entries
             .iter_mut()
             .partition(|entry| Some(entry.id) == current);
-        for entry in first.into_iter().chain(rest) {
+        let waiting = first.into_iter().chain(rest);
+        for entry in waiting.filter(|entry| !entry.held) {
             if let Step::Send(commands) = entry.operation.step() {
                 let mut open = Vec::with_capacity(commands.len());
                 for (index, command) in (0_u16..).zip(commands) {
@@ -343,6 +489,18 @@ impl<O: Operation> Default for Queue<O> {
     }
 }
 
+/// The status of a request of which these operations were made: the best that any of them got.
+fn answer(decisions: &[(u32, Decision)]) -> StatusCode {
+    let rank = |decision: &Decision| match decision {
+        Decision::Now => 0,
+        Decision::Later => 1,
+        Decision::Refused(_) => 2,
+    };
+    let best = decisions.iter().map(|(_, decision)| decision);
+    best.min_by_key(|decision| rank(decision))
+        .map_or(StatusCode::OK, |decision| decision.status_code())
+}
+
 fn tag(id: u32, command: u16) -> CommandTag {
     CommandTag((u64::from(id) << 16) | u64::from(command))
 }
@@ -351,254 +509,4 @@ fn untagged(tag: CommandTag) -> Option<(u32, u16)> {
     let id = u32::try_from(tag.0 >> 16).ok()?;
     let command = u16::try_from(tag.0 & 0xFFFF).ok()?;
     Some((id, command))
-}
-
-#[cfg(test)]
-mod tests {
-    use dm_proto::{
-        Text,
-        auth::{Account, Credentials},
-        codec::Encoding,
-        message::Meta,
-        session::Trigger,
-        testing::Fault,
-    };
-
-    use super::*;
-    use crate::{
-        NodeUri,
-        object::ManagementObject,
-        remote::command,
-        std_objects::{DevInfo, DmAcc},
-        testing::{Bench, Disk},
-    };
-
-    /// Reads DevInfo a number of times, then waits for an alert with its name.
-    #[derive(Clone, Debug, Deserialize, Serialize)]
-    struct Toy {
-        name: Text,
-        /// How often it has nothing to send at first.
-        idle: u32,
-        /// How often it sends.
-        sends: u32,
-        heard: Vec<Text>,
-    }
-
-    impl Toy {
-        fn new(name: &str, idle: u32, sends: u32) -> Self {
-            Self {
-                name: name.into(),
-                idle,
-                sends,
-                heard: Vec::new(),
-            }
-        }
-    }
-
-    impl Operation for Toy {
-        type Outcome = Vec<Text>;
-
-        fn step(&mut self) -> Step {
-            if self.idle > 0 {
-                self.idle -= 1;
-                return Step::Wait;
-            }
-            if self.sends == 0 {
-                return Step::Wait;
-            }
-            self.sends -= 1;
-            let uri = NodeUri::parse("./DevInfo/Man").expect("a uri");
-            Step::Send(vec![command::get(&uri, ""), command::get(&uri, "")])
-        }
-
-        fn handle(&mut self, reply: Reply<'_>) {
-            self.heard.push(match reply {
-                Reply::Status {
-                    command, status, ..
-                } => format!("{command}: {status}").into(),
-                Reply::Results { command, items, .. } => {
-                    format!("{command}: {} items", items.len()).into()
-                }
-                Reply::NoStatus { command, .. } => format!("{command}: none").into(),
-                Reply::NotSent { command, reason } => format!("{command}: {reason:?}").into(),
-                Reply::Answered => "answered".into(),
-                Reply::Alert(_) => "alert".into(),
-                Reply::SessionOver => "over".into(),
-            });
-        }
-
-        fn claims(&self, alert: &Alert) -> bool {
-            alert.items.iter().any(|item| {
-                let type_ = item.meta.as_ref().and_then(|meta| meta.type_.as_ref());
-                type_ == Some(&self.name)
-            })
-        }
-
-        fn cancel(&mut self) -> bool {
-            false
-        }
-
-        fn expire(&mut self) {}
-
-        fn progress(&self) -> Progress {
-            if self.outcome().is_some() {
-                Progress::Finished
-            } else {
-                Progress::Queued
-            }
-        }
-
-        fn outcome(&self) -> Option<Vec<Text>> {
-            self.heard
-                .contains(&Text::from("alert"))
-                .then(|| self.heard.clone())
-        }
-    }
-
-    fn bench() -> Bench<Toy> {
-        let account = Account {
-            server_id: "srv".into(),
-            server_uri: "http://localhost/dm".into(),
-            device_uri: "urn:device".into(),
-            client: Credentials::transport(),
-            server: Credentials::transport(),
-        };
-        let provisioned = account.clone();
-        let objects = move || -> Vec<(NodeUri, Box<dyn ManagementObject>)> {
-            let uri = |text| NodeUri::parse(text).expect("a uri");
-            vec![
-                (
-                    uri(DevInfo::ROOT),
-                    Box::new(DevInfo::new("urn:device", "Maker", "Model")),
-                ),
-                (
-                    uri(DmAcc::ROOT),
-                    Box::new(DmAcc::new(vec![provisioned.clone()])),
-                ),
-            ]
-        };
-        Bench::new(Disk::default(), account, Box::new(objects), Encoding::Wbxml).expect("a device")
-    }
-
-    fn alert(name: &str, data: &str) -> Alert {
-        Alert {
-            code: Some(AlertCode::GENERIC_ALERT),
-            items: vec![
-                Item::for_source("./DevInfo")
-                    .with_meta(Meta::of_type(name).with_format("chr"))
-                    .with_data(data),
-            ],
-            ..Alert::default()
-        }
-    }
-
-    fn notices(bench: &mut Bench<Toy>) -> Vec<Notice> {
-        let mut notices = core::mem::take(&mut bench.notices);
-        notices.retain(|notice| {
-            matches!(
-                notice,
-                Notice::Sent(_) | Notice::Finished(_) | Notice::Unclaimed(_)
-            )
-        });
-        notices
-    }
-
-    #[test]
-    fn one_operation_sends_at_a_time_and_goes_on_before_others() {
-        let mut bench = bench();
-        for (id, toy) in [
-            (1, Toy::new("a", 1, 2)),
-            (2, Toy::new("b", 0, 3)),
-            (3, Toy::new("c", 0, 1)),
-        ] {
-            bench.push(id, toy).expect("pushed");
-        }
-        bench.run_session(Trigger::Server).expect("a session");
-        let sent = [2, 2, 2, 1, 1, 3].map(Notice::Sent);
-        assert_eq!(notices(&mut bench), sent);
-    }
-
-    #[test]
-    fn an_operation_hears_of_all_its_commands_and_then_that_they_are_answered() {
-        let mut bench = bench();
-        bench.push(7, Toy::new("a", 0, 1)).expect("pushed");
-        bench.run_session(Trigger::Server).expect("a session");
-        let heard = bench
-            .queue(|queue| queue.get(7).map(|toy| toy.heard.clone()))
-            .expect("a queue")
-            .expect("it is there");
-        let (answers, rest) = heard.split_at(5);
-        let mut answers = answers.to_vec();
-        answers.sort();
-        assert_eq!(
-            answers,
-            ["0: 1 items", "0: 200", "1: 1 items", "1: 200", "over"]
-        );
-        assert_eq!(rest, ["answered", "over"]);
-    }
-
-    #[test]
-    fn a_report_is_heard_once_and_its_copies_are_known() {
-        let mut bench = bench();
-        bench.push(1, Toy::new("a", 0, 0)).expect("pushed");
-        for _ in 0..3 {
-            let agent = bench.agent().expect("an agent");
-            agent.raise("srv", alert("a", "done"), 1).expect("raised");
-            bench.run_session(Trigger::Client).expect("a session");
-        }
-        assert_eq!(notices(&mut bench), [Notice::Finished(1)]);
-        let heard = bench.outcome(1).expect("a queue").expect("an outcome");
-        assert_eq!(heard.iter().filter(|what| **what == "alert").count(), 1);
-        // Once the operation is gone, nobody knows what they were.
-        bench.queue(|queue| queue.remove(1)).expect("a queue");
-        let agent = bench.agent().expect("an agent");
-        agent.raise("srv", alert("a", "done"), 1).expect("raised");
-        bench.run_session(Trigger::Client).expect("a session");
-        assert_eq!(
-            notices(&mut bench)
-                .iter()
-                .filter(|notice| matches!(notice, Notice::Unclaimed(_)))
-                .count(),
-            1
-        );
-        let due = bench.agent().expect("an agent").report_due();
-        assert_eq!(due.expect("storage"), None, "each was answered");
-    }
-
-    #[test]
-    fn what_was_in_flight_is_over_when_the_device_opens_another_session() {
-        let mut bench = bench();
-        bench
-            .configure(|config| config.retries = 0)
-            .expect("a device");
-        bench.push(1, Toy::new("a", 0, 2)).expect("pushed");
-        // The answer to the first commands does not arrive.
-        bench.fault(2, Fault::LoseRequest);
-        bench.run_session(Trigger::Server).expect("a session");
-        assert_eq!(notices(&mut bench), [Notice::Sent(1)]);
-        let wants = bench.queue(|queue| queue.wants_session());
-        assert!(!wants.expect("a queue"), "it waits for an answer");
-        bench.run_session(Trigger::Client).expect("a session");
-        assert_eq!(notices(&mut bench), [Notice::Sent(1)]);
-        let heard = bench
-            .queue(|queue| queue.get(1).map(|toy| toy.heard.clone()))
-            .expect("a queue");
-        let overs = heard
-            .iter()
-            .flatten()
-            .filter(|what| **what == "over")
-            .count();
-        assert_eq!(
-            overs, 3,
-            "at the start of each session, and at the end: {heard:?}"
-        );
-    }
-
-    #[test]
-    fn a_tag_names_operation_and_command() {
-        for (id, command) in [(0, 0), (1, 2), (u32::MAX, u16::MAX)] {
-            assert_eq!(untagged(tag(id, command)), Some((id, command)));
-        }
-        assert_eq!(untagged(CommandTag(1 << 63)), None);
-    }
 }

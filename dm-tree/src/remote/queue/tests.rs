@@ -1,0 +1,497 @@
+//! Queues against a device.
+
+use dm_proto::{
+    Text,
+    auth::{Account, Credentials},
+    codec::Encoding,
+    message::Meta,
+    session::Trigger,
+    testing::Fault,
+};
+
+use super::*;
+use crate::{
+    NodeUri,
+    object::ManagementObject,
+    remote::command,
+    std_objects::{DevInfo, DmAcc},
+    testing::{Bench, Disk},
+};
+
+/// Reads DevInfo a number of times, then waits for an alert with its name.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+struct Toy {
+    name: Text,
+    /// How often it has nothing to send at first.
+    idle: u32,
+    /// How often it sends.
+    sends: u32,
+    heard: Vec<Text>,
+    deadline: Option<u64>,
+    /// How it was ended from outside.
+    ended: Option<Text>,
+}
+
+impl Toy {
+    fn new(name: &str, idle: u32, sends: u32) -> Self {
+        Self {
+            name: name.into(),
+            idle,
+            sends,
+            heard: Vec::new(),
+            deadline: None,
+            ended: None,
+        }
+    }
+
+    fn until(mut self, deadline: u64) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+}
+
+impl Operation for Toy {
+    type Outcome = Vec<Text>;
+
+    fn step(&mut self) -> Step {
+        if self.idle > 0 {
+            self.idle -= 1;
+            return Step::Wait;
+        }
+        if self.sends == 0 {
+            return Step::Wait;
+        }
+        self.sends -= 1;
+        let uri = NodeUri::parse("./DevInfo/Man").expect("a uri");
+        Step::Send(vec![command::get(&uri, ""), command::get(&uri, "")])
+    }
+
+    fn handle(&mut self, reply: Reply<'_>) {
+        self.heard.push(match reply {
+            Reply::Status {
+                command, status, ..
+            } => format!("{command}: {status}").into(),
+            Reply::Results { command, items, .. } => {
+                format!("{command}: {} items", items.len()).into()
+            }
+            Reply::NoStatus { command, .. } => format!("{command}: none").into(),
+            Reply::NotSent { command, reason } => format!("{command}: {reason:?}").into(),
+            Reply::Answered => "answered".into(),
+            Reply::Alert(_) => "alert".into(),
+            Reply::SessionOver => "over".into(),
+        });
+    }
+
+    fn claims(&self, alert: &Alert) -> bool {
+        alert.items.iter().any(|item| {
+            let type_ = item.meta.as_ref().and_then(|meta| meta.type_.as_ref());
+            type_ == Some(&self.name)
+        })
+    }
+
+    fn cancel(&mut self) -> bool {
+        let is_unsent = self.ended.is_none() && self.heard.is_empty();
+        if is_unsent {
+            self.ended = Some("cancelled".into());
+        }
+        is_unsent
+    }
+
+    fn expire(&mut self) {
+        self.ended.get_or_insert_with(|| "expired".into());
+    }
+
+    fn deadline(&self) -> Option<u64> {
+        self.deadline
+    }
+
+    fn progress(&self) -> Progress {
+        if self.outcome().is_some() {
+            Progress::Finished
+        } else {
+            Progress::Queued
+        }
+    }
+
+    fn outcome(&self) -> Option<Vec<Text>> {
+        let ended = self.ended.iter().map(|ended| vec![ended.clone()]).next();
+        ended.or_else(|| {
+            let is_reported = self.heard.contains(&Text::from("alert"));
+            is_reported.then(|| self.heard.clone())
+        })
+    }
+}
+
+fn bench() -> Bench<Toy> {
+    let account = Account {
+        server_id: "srv".into(),
+        server_uri: "http://localhost/dm".into(),
+        device_uri: "urn:device".into(),
+        client: Credentials::transport(),
+        server: Credentials::transport(),
+    };
+    let provisioned = account.clone();
+    let objects = move || -> Vec<(NodeUri, Box<dyn ManagementObject>)> {
+        let uri = |text| NodeUri::parse(text).expect("a uri");
+        vec![
+            (
+                uri(DevInfo::ROOT),
+                Box::new(DevInfo::new("urn:device", "Maker", "Model")),
+            ),
+            (
+                uri(DmAcc::ROOT),
+                Box::new(DmAcc::new(vec![provisioned.clone()])),
+            ),
+        ]
+    };
+    Bench::new(Disk::default(), account, Box::new(objects), Encoding::Wbxml).expect("a device")
+}
+
+fn alert(name: &str, data: &str) -> Alert {
+    Alert {
+        code: Some(AlertCode::GENERIC_ALERT),
+        items: vec![
+            Item::for_source("./DevInfo")
+                .with_meta(Meta::of_type(name).with_format("chr"))
+                .with_data(data),
+        ],
+        ..Alert::default()
+    }
+}
+
+fn notices(bench: &mut Bench<Toy>) -> Vec<Notice> {
+    let mut notices = core::mem::take(&mut bench.notices);
+    notices.retain(|notice| {
+        matches!(
+            notice,
+            Notice::Sent(_) | Notice::Finished(_) | Notice::Unclaimed(_)
+        )
+    });
+    notices
+}
+
+#[test]
+fn one_operation_sends_at_a_time_and_goes_on_before_others() {
+    let mut bench = bench();
+    for (id, toy) in [
+        (1, Toy::new("a", 1, 2)),
+        (2, Toy::new("b", 0, 3)),
+        (3, Toy::new("c", 0, 1)),
+    ] {
+        bench.push(id, toy).expect("pushed");
+    }
+    bench.run_session(Trigger::Server).expect("a session");
+    let sent = [2, 2, 2, 1, 1, 3].map(Notice::Sent);
+    assert_eq!(notices(&mut bench), sent);
+}
+
+#[test]
+fn an_operation_hears_of_all_its_commands_and_then_that_they_are_answered() {
+    let mut bench = bench();
+    bench.push(7, Toy::new("a", 0, 1)).expect("pushed");
+    bench.run_session(Trigger::Server).expect("a session");
+    let heard = bench
+        .queue(|queue| queue.get(7).map(|toy| toy.heard.clone()))
+        .expect("a queue")
+        .expect("it is there");
+    let (answers, rest) = heard.split_at(5);
+    let mut answers = answers.to_vec();
+    answers.sort();
+    assert_eq!(
+        answers,
+        ["0: 1 items", "0: 200", "1: 1 items", "1: 200", "over"]
+    );
+    assert_eq!(rest, ["answered", "over"]);
+}
+
+#[test]
+fn a_report_is_heard_once_and_its_copies_are_known() {
+    let mut bench = bench();
+    bench.push(1, Toy::new("a", 0, 0)).expect("pushed");
+    for _ in 0..3 {
+        let agent = bench.agent().expect("an agent");
+        agent.raise("srv", alert("a", "done"), 1).expect("raised");
+        bench.run_session(Trigger::Client).expect("a session");
+    }
+    assert_eq!(notices(&mut bench), [Notice::Finished(1)]);
+    let heard = bench.outcome(1).expect("a queue").expect("an outcome");
+    assert_eq!(heard.iter().filter(|what| **what == "alert").count(), 1);
+    // Once the operation is gone, nobody knows what they were.
+    bench.queue(|queue| queue.remove(1)).expect("a queue");
+    let agent = bench.agent().expect("an agent");
+    agent.raise("srv", alert("a", "done"), 1).expect("raised");
+    bench.run_session(Trigger::Client).expect("a session");
+    assert_eq!(
+        notices(&mut bench)
+            .iter()
+            .filter(|notice| matches!(notice, Notice::Unclaimed(_)))
+            .count(),
+        1
+    );
+    let due = bench.agent().expect("an agent").report_due();
+    assert_eq!(due.expect("storage"), None, "each was answered");
+}
+
+#[test]
+fn what_was_in_flight_is_over_when_the_device_opens_another_session() {
+    let mut bench = bench();
+    bench
+        .configure(|config| config.retries = 0)
+        .expect("a device");
+    bench.push(1, Toy::new("a", 0, 2)).expect("pushed");
+    // The answer to the first commands does not arrive.
+    bench.fault(2, Fault::LoseRequest);
+    bench.run_session(Trigger::Server).expect("a session");
+    assert_eq!(notices(&mut bench), [Notice::Sent(1)]);
+    let wants = bench.queue(|queue| queue.wants_session());
+    assert!(!wants.expect("a queue"), "it waits for an answer");
+    bench.run_session(Trigger::Client).expect("a session");
+    assert_eq!(notices(&mut bench), [Notice::Sent(1)]);
+    let heard = bench
+        .queue(|queue| queue.get(1).map(|toy| toy.heard.clone()))
+        .expect("a queue");
+    let overs = heard
+        .iter()
+        .flatten()
+        .filter(|what| **what == "over")
+        .count();
+    assert_eq!(
+        overs, 3,
+        "at the start of each session, and at the end: {heard:?}"
+    );
+}
+
+#[test]
+fn a_tag_names_operation_and_command() {
+    for (id, command) in [(0, 0), (1, 2), (u32::MAX, u16::MAX)] {
+        assert_eq!(untagged(tag(id, command)), Some((id, command)));
+    }
+    assert_eq!(untagged(CommandTag(1 << 63)), None);
+}
+
+// ---- several processes, deadlines ---------------------------------------------------------------
+
+/// A place where documents lie, with their versions.
+#[derive(Default)]
+struct Shelf {
+    version: u64,
+    document: Vec<u8>,
+}
+
+impl Shelf {
+    fn store(&mut self, queue: &mut Queue<Toy>) -> Result<bool, postcard::Error> {
+        queue.store(|replaced, queue| {
+            if self.version != replaced {
+                return Ok(false);
+            }
+            self.version = queue.version();
+            self.document = postcard::to_allocvec(queue)?;
+            Ok(true)
+        })
+    }
+
+    fn read(&self) -> Queue<Toy> {
+        postcard::from_bytes(&self.document).expect("a queue")
+    }
+}
+
+#[test]
+fn of_two_processes_that_change_the_same_queue_one_has_to_begin_anew() {
+    let mut shelf = Shelf::default();
+    assert_eq!(shelf.store(&mut Queue::new()), Ok(true));
+    assert_eq!(shelf.store(&mut Queue::new()), Ok(false), "it is there");
+    let (mut one, mut other) = (shelf.read(), shelf.read());
+    one.push(1, Toy::new("a", 0, 1));
+    other.push(2, Toy::new("b", 0, 1));
+    assert_eq!(shelf.store(&mut one), Ok(true));
+    assert_eq!(shelf.store(&mut other), Ok(false));
+    assert_eq!(other.version(), 1, "what was read is what it is");
+    assert!(shelf.read().get(2).is_none());
+    let mut other = shelf.read();
+    other.push(2, Toy::new("b", 0, 1));
+    assert_eq!(shelf.store(&mut other), Ok(true));
+    let ids: Vec<u32> = shelf.read().iter().map(|(id, _)| id).collect();
+    assert_eq!(ids, [1, 2]);
+    // Whoever stored may go on with what it has.
+    assert_eq!(shelf.store(&mut other), Ok(true));
+}
+
+#[test]
+fn of_two_processes_that_hold_the_same_message_one_sends() {
+    let mut bench = bench();
+    bench.rivals = true;
+    bench.push(1, Toy::new("a", 0, 3)).expect("pushed");
+    bench.run_session(Trigger::Server).expect("a session");
+    assert_eq!(notices(&mut bench), [1, 1, 1].map(Notice::Sent));
+    let heard = bench.queue(|queue| queue.get(1).map(|toy| toy.heard.clone()));
+    let heard = heard.expect("a queue").expect("it is there");
+    let results = heard.iter().filter(|what| what.ends_with("items")).count();
+    assert_eq!(results, 6, "each command was answered once: {heard:?}");
+}
+
+#[test]
+fn an_operation_ends_at_its_deadline_and_says_so_once() {
+    let mut queue = Queue::new();
+    queue.push(1, Toy::new("a", 0, 1).until(20));
+    queue.push(2, Toy::new("b", 0, 1).until(10));
+    queue.push(3, Toy::new("c", 0, 1));
+    assert_eq!(queue.next_deadline(), Some(10));
+    assert_eq!(queue.expire(9), [0; 0]);
+    assert_eq!(queue.expire(10), [2]);
+    assert_eq!(queue.expire(10), [0; 0]);
+    assert_eq!(queue.next_deadline(), Some(20));
+    assert!(queue.cancel(1));
+    assert!(!queue.cancel(1));
+    assert!(!queue.cancel(4), "there is none");
+    assert_eq!(queue.expire(u64::MAX), [0; 0]);
+    assert_eq!(queue.next_deadline(), None);
+    assert!(queue.get(3).is_some_and(|toy| toy.outcome().is_none()));
+}
+
+// ---- requests -----------------------------------------------------------------------------------
+
+/// Makes a toy of each request, and decides as it is told.
+struct Counter {
+    decision: Decision,
+    next: u32,
+}
+
+impl Desk<Toy> for Counter {
+    fn request_types(&self) -> super::super::RequestTypes {
+        super::super::RequestTypes::of_device(["ask"]).and_of_user(["please"])
+    }
+
+    fn understand(&mut self, asked: &DeviceRequest) -> Understood<Toy> {
+        let Some(subject) = asked.subjects.first() else {
+            return Understood::NotARequest;
+        };
+        match subject.data.as_deref() {
+            Some("nothing") => Understood::Operations(Vec::new()),
+            Some("nonsense") => Understood::Refused(Refusal::Unintelligible),
+            data => {
+                self.next += 1;
+                let toy = Toy::new(data.unwrap_or("toy"), 0, 1);
+                Understood::Operations(vec![(self.next, toy)])
+            }
+        }
+    }
+
+    fn decide(&mut self, request: &Request<'_, Toy>) -> Decision {
+        assert_eq!(request.asked.is_some(), request.by == Actor::Device);
+        match request.behalf {
+            Actor::User => Decision::Refused(Refusal::NotEntitled),
+            _ => self.decision,
+        }
+    }
+}
+
+fn asking(decision: Decision) -> Bench<Toy> {
+    let mut bench = bench();
+    bench.set_desk(Counter { decision, next: 0 });
+    bench
+}
+
+/// What was decided on the operations of a request, and the answer to it.
+type Answer = (Vec<(u32, Decision)>, Option<u16>);
+
+/// What the server decided on each request, and how it answered.
+fn answers(bench: &Bench<Toy>) -> Vec<Answer> {
+    let requested = bench.notices.iter().filter_map(|notice| match notice {
+        Notice::Requested {
+            decisions, status, ..
+        } => Some((decisions.clone(), status.map(StatusCode::as_u16))),
+        _ => None,
+    });
+    requested.collect()
+}
+
+fn raise(bench: &mut Bench<Toy>, type_: &str, data: &str) {
+    let agent = bench.agent().expect("an agent");
+    let alert = DeviceRequest::alert(type_, "./DevInfo", data);
+    agent.raise("srv", alert, 1).expect("raised");
+}
+
+fn sent(bench: &Bench<Toy>) -> usize {
+    let sent = |notice: &&Notice| matches!(notice, Notice::Sent(_));
+    bench.notices.iter().filter(sent).count()
+}
+
+#[test]
+fn what_a_device_asks_for_is_done_in_the_same_session() {
+    let mut bench = asking(Decision::Now);
+    raise(&mut bench, "ask", "");
+    bench.run_session(Trigger::Client).expect("a session");
+    assert_eq!(answers(&bench), [(vec![(1, Decision::Now)], Some(200))]);
+    assert_eq!((sent(&bench), bench.endings.len()), (1, 1));
+    let asked = bench.queue(|queue| queue.asked(1).map(|asked| asked.behalf));
+    assert_eq!(asked.expect("a queue"), Some(Actor::Device));
+}
+
+#[test]
+fn what_is_put_off_waits_for_the_next_session() {
+    let mut bench = asking(Decision::Later);
+    raise(&mut bench, "ask", "");
+    bench.run_session(Trigger::Client).expect("a session");
+    assert_eq!(answers(&bench), [(vec![(1, Decision::Later)], Some(202))]);
+    assert_eq!(sent(&bench), 0);
+    let wants = bench.queue(|queue| queue.wants_session());
+    assert!(wants.expect("a queue"), "the device is to be notified");
+    bench.run_session(Trigger::Server).expect("a session");
+    assert_eq!(sent(&bench), 1);
+}
+
+#[test]
+fn what_is_refused_is_answered_with_why_and_not_queued() {
+    for (type_, data, status) in [
+        ("please", "", 403),
+        ("ask", "nonsense", 412),
+        ("ask", "nothing", 200),
+    ] {
+        let mut bench = asking(Decision::Now);
+        raise(&mut bench, type_, data);
+        bench.run_session(Trigger::Client).expect("a session");
+        let [(decisions, answer)] = answers(&bench).try_into().expect("one request");
+        assert_eq!(answer, Some(status), "{type_} {data}");
+        let refused = |(_, decision): &(u32, Decision)| matches!(decision, Decision::Refused(_));
+        assert!(decisions.iter().all(refused));
+        assert_eq!(bench.queue(|queue| queue.iter().count()).ok(), Some(0));
+    }
+}
+
+#[test]
+fn a_request_that_comes_again_is_not_carried_out_again() {
+    let mut bench = asking(Decision::Now);
+    for _ in 0..2 {
+        raise(&mut bench, "ask", "");
+        bench.run_session(Trigger::Client).expect("a session");
+    }
+    assert_eq!(
+        answers(&bench),
+        [(vec![(1, Decision::Now)], Some(200)), (vec![], Some(202)),]
+    );
+    assert_eq!(sent(&bench), 1);
+    // Once it is over it can be asked for again.
+    bench.queue(|queue| queue.remove(1)).expect("a queue");
+    raise(&mut bench, "ask", "");
+    bench.run_session(Trigger::Client).expect("a session");
+    assert_eq!(answers(&bench)[2].0, [(2, Decision::Now)]);
+}
+
+#[test]
+fn the_infrastructure_goes_through_the_same_desk() {
+    let mut queue: Queue<Toy> = Queue::new();
+    let mut desk = Counter {
+        decision: Decision::Now,
+        next: 0,
+    };
+    let mut admit = |id, by, behalf| queue.admit(id, by, behalf, Toy::new("a", 0, 1), &mut desk);
+    let infrastructure = Actor::Infrastructure;
+    assert_eq!(admit(1, infrastructure, infrastructure), Decision::Now);
+    let refused = Decision::Refused(Refusal::NotEntitled);
+    assert_eq!(admit(2, infrastructure, Actor::User), refused);
+    // A user asks the infrastructure, or the device.
+    let refused = Decision::Refused(Refusal::NotItsPlace(Actor::User));
+    assert_eq!(admit(3, Actor::User, Actor::User), refused);
+    let ids: Vec<u32> = queue.iter().map(|(id, _)| id).collect();
+    assert_eq!(ids, [1]);
+}
