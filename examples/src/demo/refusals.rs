@@ -141,7 +141,8 @@ fn refused_locks(show: &mut Show<'_>) -> Result<(), DemoError> {
         |stage| {
             let mut request = lawmo(LawmoVerb::FactoryReset);
             request.confirm = Some("Reset this device?".to_owned());
-            let shown = run(stage, &mut device, &request)?;
+            let operation = stage.order(&device, &request)?;
+            let shown = stage.outcome(&operation)?;
             Ok(Check::default()
                 .operation(&shown, "declined", 0)
                 .fact(
@@ -257,12 +258,9 @@ fn cuts(show: &mut Show<'_>) -> Result<(), DemoError> {
             let request = wipe(&["Contacts", "Messages"]);
             let operation = stage.order(&device, &request)?;
             stop_at(&mut device, Moment::Running, 2)?;
-            let halfway =
-                device.is_empty("home/user/Contacts")? != device.is_empty("home/user/Messages")?;
             restart(&mut device)?;
             Ok(Check::default()
                 .operation(&stage.outcome(&operation)?, "succeeded", 1201)
-                .fact("it was half done", halfway)
                 .fact("contacts erased", device.is_empty("home/user/Contacts")?)
                 .fact("messages erased", device.is_empty("home/user/Messages")?)
                 .fact("photos kept", !device.is_empty("home/user/Photos")?))
