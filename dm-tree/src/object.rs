@@ -39,6 +39,9 @@ pub struct Job {
     /// When it was put off first: seconds since 1970, as the caller gave them.
     #[serde(skip)]
     pub deferred_since: Option<u64>,
+    /// How many jobs of the same object were not finished when this one was decided on.
+    #[serde(skip)]
+    pub ahead: u32,
 }
 
 impl Job {
@@ -57,6 +60,7 @@ impl Job {
             resumed: false,
             deferrals: 0,
             deferred_since: None,
+            ahead: 0,
         }
     }
 }
@@ -73,6 +77,10 @@ pub enum Decision {
     Accept,
     /// Answer 202; run after the session has closed.
     AfterSession,
+    /// Run before the answer leaves, whatever else is under way, to ask the user whether it is accepted
+    /// at all: yes is [`Progress::AfterSession`], no is [`Progress::Done`] with the status of the
+    /// refusal. [`Progress::Later`] leaves the Exec unanswered until the integrator knows.
+    Ask,
 }
 
 /// How far a job came.
@@ -83,6 +91,16 @@ pub enum Progress {
     Done(Outcome),
     /// It reached a stage that should be durable; run it again.
     Stage(u32),
+    /// The same, with something to remember.
+    Noted {
+        /// The stage.
+        stage: u32,
+        /// What [`Job::memo`] is from now on.
+        memo: Vec<u8>,
+    },
+    /// It may be done, and will be after the session: its Exec is answered 202 if that was not done yet,
+    /// and it runs again at this stage.
+    AfterSession(u32),
     /// It goes on elsewhere; the integrator calls `Agent::complete`.
     Later,
     /// Not now: battery, memory, or a user who will not be disturbed. It stays in the queue, durable

@@ -11,8 +11,8 @@ use crate::{Operation, ResultCode, device::ReportStyle, nodes};
 /// The report on a job: the bare result code, from the node that was executed.
 pub(crate) fn operation_complete(job: &Job, result: ResultCode, style: &ReportStyle) -> Alert {
     let mut meta = Meta::of_type(style.alert_type.clone()).with_format(style.format.clone());
-    if style.mark {
-        meta.mark = Some(mark(result).into());
+    if let Some(marks) = &style.marks {
+        meta.mark = Some(marks.of(result).clone());
     }
     Alert {
         code: Some(AlertCode::GENERIC_ALERT),
@@ -40,17 +40,87 @@ pub fn request(
     DeviceRequest::alert(alert_type, node.as_str(), data)
 }
 
-fn mark(result: ResultCode) -> &'static str {
-    match result {
-        result if result.is_success() => "informational",
-        ResultCode::USER_CANCELLED | ResultCode::WIPE_NOT_PERFORMED => "warning",
-        _ => "critical",
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use dm_proto::{MsgId, SessionId, session::Origin};
+    use dm_tree::object::JobId;
+
     use super::*;
+    use crate::device::Marks;
+
+    fn job(correlator: Option<&str>) -> Job {
+        let origin = Origin {
+            session_id: SessionId::from("1"),
+            msg_id: MsgId::from("1"),
+            cmd_id: "1".into(),
+            item: 0,
+        };
+        let node = NodeUri::parse("./LAWMO/Operations/Wipe").expect("a uri");
+        let mut job = Job::new(JobId(1), "srv1", node, origin);
+        job.correlator = correlator.map(Into::into);
+        job
+    }
+
+    #[test]
+    fn a_report_names_the_executed_node_and_the_bare_code() {
+        let result = ResultCode::WIPE_SUCCESSFUL;
+        let alert = operation_complete(&job(Some("w")), result, &ReportStyle::default());
+        assert_eq!(alert.code, Some(AlertCode::GENERIC_ALERT));
+        let [item] = &alert.items[..] else {
+            panic!("{alert:?}");
+        };
+        assert_eq!(
+            item.source_uri().map(LocUri::as_str),
+            Some("./LAWMO/Operations/Wipe")
+        );
+        assert_eq!(item.target_uri(), None);
+        assert_eq!(
+            item.data.as_ref().and_then(|data| data.as_str()),
+            Some("1201")
+        );
+        let meta = item.meta.as_ref().expect("a meta");
+        assert_eq!(meta.type_.as_deref(), Some(crate::OPERATION_COMPLETE));
+        assert_eq!(meta.format.as_deref(), Some("int"));
+        assert_eq!(meta.mark.as_deref(), Some("informational"));
+    }
+
+    #[test]
+    fn a_correlator_is_echoed_to_the_letter_or_absent() {
+        let style = ReportStyle::default();
+        for correlator in [None, Some("a"), Some("\r\n  wipe-7\t\n"), Some("")] {
+            let alert = operation_complete(&job(correlator), ResultCode::SUCCESSFUL, &style);
+            assert_eq!(
+                alert.correlator,
+                correlator.map(Into::into),
+                "{correlator:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn type_format_and_marks_are_the_configurations() {
+        let mut style = ReportStyle {
+            alert_type: "x-vendor:done".into(),
+            format: "chr".into(),
+            ..ReportStyle::default()
+        };
+        style.marks = Some(Marks {
+            failure: "fatal".into(),
+            ..Marks::default()
+        });
+        let meta_of = |style: &ReportStyle| {
+            let result = ResultCode::WIPE_FAILED;
+            let alert = operation_complete(&job(None), result, style);
+            let meta = alert.items.first().and_then(|item| item.meta.clone());
+            meta.expect("a meta")
+        };
+        let meta = meta_of(&style);
+        assert_eq!(meta.type_.as_deref(), Some("x-vendor:done"));
+        assert_eq!(meta.format.as_deref(), Some("chr"));
+        assert_eq!(meta.mark.as_deref(), Some("fatal"));
+        style.marks = None;
+        assert_eq!(meta_of(&style).mark, None);
+    }
 
     #[test]
     fn the_mark_says_how_bad_it_is() {
@@ -63,7 +133,8 @@ mod tests {
             (1400, "critical"),
             (1405, "critical"),
         ] {
-            assert_eq!(mark(ResultCode::new(code)), expected, "{code}");
+            let marks = Marks::default();
+            assert_eq!(marks.of(ResultCode::new(code)), expected, "{code}");
         }
     }
 }

@@ -14,7 +14,7 @@
 //! use dm_tree::object::{Job, ManagementObject};
 //! use lawmo::{
 //!     ResultCode,
-//!     device::{Config, Device, Effect, Lawmo, ResetEffect, WipeItem},
+//!     device::{Config, Device, Effect, ItemOutcome, Lawmo, ResetEffect, WipeEffect, WipeItem},
 //! };
 //!
 //! struct Phone;
@@ -29,11 +29,11 @@
 //!     fn unlock(&mut self, _: &Job) -> Effect {
 //!         Effect::Done(ResultCode::SUCCESSFUL)
 //!     }
-//!     fn wipe(&mut self, items: &[WipeItem], _: &Job) -> Effect {
+//!     fn wipe(&mut self, items: &[WipeItem], _: &Job) -> WipeEffect {
 //!         for item in items {
 //!             println!("erasing {}", item.list_item_name);
 //!         }
-//!         Effect::Done(ResultCode::WIPE_SUCCESSFUL)
+//!         WipeEffect::Items(vec![ItemOutcome::Erased; items.len()])
 //!     }
 //!     fn factory_reset(&mut self, _: &Job) -> ResetEffect {
 //!         ResetEffect::Later // after a reboot the job is handed out again

@@ -18,6 +18,17 @@ pub const CONFIG: &str = "LAWMOConfig";
 pub const NOTIFY_USER: &str = "NotifyUser";
 /// `Operations`: parent of what can be executed.
 pub const OPERATIONS: &str = "Operations";
+/// `Ext` and `Operations/Ext`: what vendors add.
+pub const EXT: &str = "Ext";
+/// `Ext/LockedBy`: the server that locked the device, while it is locked. An addition of this crate.
+pub const LOCKED_BY: &str = "LockedBy";
+
+/// Where [`LOCKED_BY`] is.
+pub(crate) const LOCKED_BY_PATH: &str = "Ext/LockedBy";
+/// How truth values are written.
+pub(crate) const TRUE: &str = "true";
+/// How truth values are written.
+pub(crate) const FALSE: &str = "false";
 
 /// Where the object is found in the field.
 pub const USUAL_ROOTS: [&str; 2] = ["./LAWMO", "./ManagedObjects/LAWMO"];
@@ -27,6 +38,11 @@ pub(crate) fn operation(root: &NodeUri, operation: Operation) -> Option<NodeUri>
     root.join(OPERATIONS)
         .and_then(|operations| operations.join(operation.node_name()))
         .ok()
+}
+
+/// How a truth value is written.
+pub(crate) const fn truth_text(value: bool) -> &'static str {
+    if value { TRUE } else { FALSE }
 }
 
 /// Reads a truth value in any of the spellings in use.

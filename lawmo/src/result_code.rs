@@ -60,6 +60,12 @@ impl ResultCode {
         self.0
     }
 
+    /// Whether the code is one that vendors give a meaning: 1250 to 1299 for success, 1450 to 1499 for
+    /// failure.
+    pub const fn is_vendor(self) -> bool {
+        matches!(self.0, 1250..=1299 | 1450..=1499)
+    }
+
     /// Whether the operation was done: 12xx.
     pub const fn is_success(self) -> bool {
         matches!(self.0, 1200..=1299)
@@ -120,5 +126,16 @@ mod tests {
             assert_eq!(ResultCode::new(number).is_success(), is_success, "{number}");
         }
         assert_eq!(format!("{:?}", ResultCode::new(1250)), "1250");
+    }
+
+    #[test]
+    fn vendors_have_fifty_codes_for_success_and_fifty_for_failure() {
+        let count = |codes: core::ops::Range<u16>| {
+            codes
+                .filter(|number| ResultCode::new(*number).is_vendor())
+                .count()
+        };
+        assert_eq!((count(1250..1300), count(1450..1500)), (50, 50));
+        assert_eq!(count(0..2000), 100);
     }
 }

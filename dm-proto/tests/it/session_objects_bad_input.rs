@@ -183,6 +183,18 @@ fn a_size_that_is_not_that_of_the_data_is_424_and_nothing_is_executed() {
 }
 
 #[test]
+fn a_size_that_is_said_again_must_be_the_same() {
+    for (again, code) in [(6, 200), (7, 424)] {
+        let mut device = device();
+        device.take(vec![first("./A")], false);
+        let last = replace_of("50", vec![chunk("./A", "def", Some(again), false)]);
+        let expected = [format!("50 {code}"), "final".into()];
+        assert_eq!(device.take(vec![last], true), expected);
+        assert_eq!(device.executed.len(), usize::from(code == 200));
+    }
+}
+
+#[test]
 fn a_chunk_that_comes_again_in_another_message_is_424_in_the_end() {
     let mut device = device();
     device.take(vec![first("./A")], false);

@@ -359,6 +359,7 @@ fn exec(
     let mut job = Job::new(id, server.clone(), address, command.origin);
     job.correlator = command.correlator;
     job.argument = command.item.data;
+    job.ahead = ledger.open_of(&job.node, |node| transaction.object_of(node));
     let decision = transaction.decide(&mut job);
     let when = match decision {
         Decision::Refuse(status) => return Execed::Answer(status),
@@ -369,10 +370,11 @@ fn exec(
         Decision::Now => When::Now,
         Decision::Accept => When::Accepted,
         Decision::AfterSession => When::AfterSession,
+        Decision::Ask => When::Agreed,
     };
     ledger.accept(job, when);
     match when {
-        When::Now => Execed::Run(id),
+        When::Now | When::Agreed => Execed::Run(id),
         When::Accepted | When::AfterSession => Execed::Answer(StatusCode::ACCEPTED),
     }
 }

@@ -63,6 +63,8 @@ pub(super) enum When {
     Now,
     Accepted,
     AfterSession,
+    /// Now, to find out whether it is accepted at all.
+    Agreed,
 }
 
 /// How far a job is.
@@ -209,6 +211,18 @@ impl Ledger {
         next.is_some() || held.contains(&object_of(node))
     }
 
+    /// How many jobs of the object of a node are not finished.
+    pub(super) fn open_of<T: PartialEq>(
+        &self,
+        node: &NodeUri,
+        object_of: impl Fn(&NodeUri) -> T,
+    ) -> u32 {
+        let object = object_of(node);
+        let open = self.unfinished();
+        let open = open.filter(|entry| object_of(&entry.job.node) == object);
+        u32::try_from(open.count()).unwrap_or(u32::MAX)
+    }
+
     /// The first job that nothing holds up, and the objects that are held up by what was put off.
     fn next<T: PartialEq>(&self, object_of: impl Fn(&NodeUri) -> T) -> (Option<&Entry>, Vec<T>) {
         let mut held = Vec::new();
@@ -243,7 +257,7 @@ impl Ledger {
     /// Takes a job that its object decided on.
     pub(super) fn accept(&mut self, job: Job, when: When) {
         let id = job.id.0;
-        let is_now = when == When::Now;
+        let is_now = matches!(when, When::Now | When::Agreed);
         let asked = Some(job.origin.clone());
         let entry = Entry {
             job,
@@ -325,7 +339,7 @@ impl Ledger {
         let may = match (entry.state, entry.when) {
             (_, When::AfterSession) => !in_session,
             (State::Started, _) => true,
-            (_, When::Now | When::Accepted) => !in_session || entry.has_arrived,
+            (_, When::Now | When::Accepted | When::Agreed) => !in_session || entry.has_arrived,
         };
         may.then_some(entry.job.id)
     }

@@ -53,7 +53,7 @@ use dm_proto::{
 
 use self::{
     drive::{Active, Hold, seal},
-    ledger::{Ledger, Reply, State},
+    ledger::{Ledger, Reply, State, When},
 };
 use crate::{
     NodeUri, Transaction, Tree, TreeError, TreeOptions,
@@ -507,11 +507,13 @@ impl Agent {
             Progress::Done(outcome) => self.complete(job, outcome, now),
             Progress::Stage(stage) => {
                 self.reached(job, stage, now)?;
-                if let Some(entry) = self.ledger.jobs.get_mut(&job.0) {
-                    entry.is_out = false;
-                }
-                Ok(())
+                self.take_up(job, now)
             }
+            Progress::Noted { stage, memo } => {
+                self.note(job, stage, memo, now)?;
+                self.take_up(job, now)
+            }
+            Progress::AfterSession(stage) => self.after_session(job, stage, now),
             Progress::Later => self.later(job, false, now),
             Progress::Deferred => self.later(job, true, now),
             Progress::Reset => self.reset(now),
@@ -557,13 +559,57 @@ impl Agent {
     ///
     /// If the job is not open or the storage fails.
     pub fn reached(&mut self, job: JobId, stage: u32, now: u64) -> Result<(), AgentError> {
+        let memo = self.running(job)?.job.memo.clone();
+        self.note(job, stage, memo, now)
+    }
+
+    /// The same, with something to remember: what [`Job::memo`] is from now on.
+    ///
+    /// # Errors
+    ///
+    /// If the job is not open or the storage fails.
+    pub fn note(
+        &mut self,
+        job: JobId,
+        stage: u32,
+        memo: Vec<u8>,
+        now: u64,
+    ) -> Result<(), AgentError> {
         self.running(job)?;
         self.commit(now, |transaction, agent| {
             if let Some(entry) = agent.ledger.job_mut(job.0) {
                 entry.job.stage = stage;
+                entry.job.memo = memo;
                 // What was done up to here is known again.
                 entry.job.resumed = false;
                 transaction.stage(&entry.job);
+            }
+            Ok(())
+        })
+    }
+
+    /// Has a job run again at this stage after the session, as [`Progress::AfterSession`] does. Its Exec
+    /// is answered 202, if it waited for an answer.
+    ///
+    /// # Errors
+    ///
+    /// If the job is not open or the storage fails.
+    pub fn after_session(&mut self, job: JobId, stage: u32, now: u64) -> Result<(), AgentError> {
+        self.running(job)?;
+        let ticket = self.take_ticket(job);
+        self.commit(now, |transaction, agent| {
+            if let Some(entry) = agent.ledger.job_mut(job.0) {
+                entry.when = When::AfterSession;
+                entry.state = State::Waiting;
+                entry.reply = Reply::Accepted;
+                entry.is_out = false;
+                entry.job.stage = stage;
+                entry.job.resumed = false;
+                transaction.stage(&entry.job);
+            }
+            if let (Some(ticket), Some(active)) = (ticket, agent.active) {
+                let accepted = Answer::from(StatusCode::ACCEPTED);
+                active.session.answer(ticket, accepted);
             }
             Ok(())
         })
@@ -624,6 +670,10 @@ impl Agent {
     /// Lets a job go on elsewhere or at another time. Its Exec is answered now, if it waited for the
     /// result.
     fn later(&mut self, job: JobId, is_deferred: bool, now: u64) -> Result<(), AgentError> {
+        let asks = |entry: &ledger::Entry| entry.when == When::Agreed;
+        if !is_deferred && self.ledger.jobs.get(&job.0).is_some_and(asks) {
+            return Ok(());
+        }
         let ticket = self.take_ticket(job);
         if ticket.is_none() && !is_deferred {
             return Ok(());

@@ -539,6 +539,7 @@ fn exec() {
             resumed: false,
             deferrals: 0,
             deferred_since: None,
+            ahead: 0,
         };
         let decision = tree.begin(1).decide(&mut job);
         let expected = match expected {

@@ -5,7 +5,7 @@ use std::io;
 use dm_tree::object::Job;
 use lawmo::{
     Operation, ResultCode,
-    device::{Device, Effect, ResetEffect, WipeItem},
+    device::{Asked, Device, Effect, ItemOutcome, ResetEffect, WipeEffect, WipeItem},
 };
 
 use super::{factory::Factory, root::Root, user::SharedUser};
@@ -132,17 +132,18 @@ impl Device for Locks {
         self.done("unlocking", unlocked, ResultCode::UNLOCK_FAILED)
     }
 
-    fn wipe(&mut self, items: &[WipeItem], _job: &Job) -> Effect {
-        // One that fails keeps none of the others from being wiped.
-        let mut result = ResultCode::WIPE_SUCCESSFUL;
-        for item in items {
-            if let Err(error) = self.wipe_item(item) {
+    fn wipe(&mut self, items: &[WipeItem], _job: &Job) -> WipeEffect {
+        // One at a time, so that each is known to be done. One that fails keeps none of the others from
+        // being wiped.
+        let outcome = |item: &WipeItem| match self.wipe_item(item) {
+            Ok(()) => ItemOutcome::Erased,
+            Err(error) => {
                 self.user
                     .tell(&format!("wiping {} failed: {error}", item.node));
-                result = ResultCode::WIPE_FAILED;
+                ItemOutcome::Failed
             }
-        }
-        Effect::Done(result)
+        };
+        WipeEffect::Items(items.iter().take(1).map(outcome).collect())
     }
 
     fn factory_reset(&mut self, _job: &Job) -> ResetEffect {
@@ -157,14 +158,18 @@ impl Device for Locks {
         }
     }
 
-    fn allows(&self, operation: Operation) -> Result<(), ResultCode> {
-        if operation == Operation::FactoryReset && !self.factory.has_image() {
+    fn allows(&self, asked: &Asked) -> Result<(), ResultCode> {
+        let is_reset = *asked == Asked::Operation(Operation::FactoryReset);
+        if is_reset && !self.factory.has_image() {
             return Err(ResultCode::CLIENT_ERROR);
         }
         Ok(())
     }
 
-    fn notify_user(&mut self, operation: Operation) {
+    fn notify_user(&mut self, asked: &Asked) {
+        let Asked::Operation(operation) = asked else {
+            return;
+        };
         let what = match operation {
             Operation::FullyLock => "locks this device",
             Operation::PartiallyLock => "partially locks this device",

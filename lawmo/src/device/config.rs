@@ -2,8 +2,13 @@
 
 use dm_proto::Text;
 
-use super::WipeItem;
-use crate::{Operation, State};
+use dm_tree::{
+    NodeFormat,
+    description::{Access, NodeDescription, Occurrence},
+};
+
+use super::{UsePolicy, WipeItem};
+use crate::{Operation, ResultCode};
 
 /// When an Exec is answered and run.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -18,60 +23,6 @@ pub enum Reporting {
     AfterSession,
 }
 
-/// Functions of a device that a lock takes away or leaves.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum Function {
-    /// Notifications and sessions with entitled servers; always left.
-    DeviceManagement,
-    /// Emergency calls; always left.
-    EmergencyCalls,
-    /// Being called.
-    IncomingCalls,
-    /// Calling anybody.
-    OutgoingCalls,
-    /// Data services.
-    DataServices,
-    /// Looking at the user's data.
-    UserData,
-    /// Unlocking with the user's own code.
-    LocalUnlock,
-}
-
-/// What stays usable while the device is locked. Data for the integrator: nothing here enforces it.
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct UsePolicy {
-    /// While fully locked, beyond management and emergency calls. Default: nothing.
-    pub fully_locked: Vec<Function>,
-    /// While partially locked, beyond management and emergency calls. Default: incoming calls.
-    pub partially_locked: Vec<Function>,
-}
-
-impl Default for UsePolicy {
-    fn default() -> Self {
-        Self {
-            fully_locked: Vec::new(),
-            partially_locked: vec![Function::IncomingCalls],
-        }
-    }
-}
-
-impl UsePolicy {
-    /// Whether a function is usable in a state.
-    pub fn allows(&self, state: State, function: Function) -> bool {
-        let left = match state {
-            State::Unlocked => return true,
-            State::PartiallyLocked => &self.partially_locked,
-            State::FullyLocked => &self.fully_locked,
-        };
-        matches!(
-            function,
-            Function::DeviceManagement | Function::EmergencyCalls
-        ) || left.contains(&function)
-    }
-}
-
 /// What the final alert looks like where implementations differ.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
@@ -80,9 +31,67 @@ pub struct ReportStyle {
     pub alert_type: Text,
     /// `Meta/Format`. Default `int`.
     pub format: Text,
-    /// Whether `Meta/Mark` is sent: `informational` for success, `warning` for 1401 and 1406,
-    /// `critical` for the rest. Default yes.
-    pub mark: bool,
+    /// `Meta/Mark`; `None` to leave it out. Default [`Marks::default`].
+    pub marks: Option<Marks>,
+}
+
+/// How important a report is: values of `Meta/Mark`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "each code is one of these")]
+pub struct Marks {
+    /// For 12xx. Default `informational`.
+    pub success: Text,
+    /// For what did not take place: 1401, 1406. Default `warning`.
+    pub not_done: Text,
+    /// For what failed. Default `critical`.
+    pub failure: Text,
+}
+
+impl Default for Marks {
+    fn default() -> Self {
+        Self {
+            success: Text::from_static("informational"),
+            not_done: Text::from_static("warning"),
+            failure: Text::from_static("critical"),
+        }
+    }
+}
+
+impl Marks {
+    /// The mark of a result.
+    pub fn of(&self, result: ResultCode) -> &Text {
+        match result {
+            result if result.is_success() => &self.success,
+            ResultCode::USER_CANCELLED | ResultCode::WIPE_NOT_PERFORMED => &self.not_done,
+            _ => &self.failure,
+        }
+    }
+}
+
+/// When [`Device::confirm`](super::Device::confirm) is called: a confirmation by the device itself, beside
+/// that which a server asks for with Alert 1101.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Prompts {
+    /// Before a lock or unlock. Default no.
+    pub lock: bool,
+    /// Before a wipe. Default no.
+    pub wipe: bool,
+    /// Before a factory reset is accepted, since it has no report: its Exec is answered only then. Default
+    /// no.
+    pub factory_reset: bool,
+    /// Before a vendor operation. Default no.
+    pub vendor: bool,
+}
+
+impl Prompts {
+    /// Before everything.
+    pub const ALL: Self = Self {
+        lock: true,
+        wipe: true,
+        factory_reset: true,
+        vendor: true,
+    };
 }
 
 impl Default for ReportStyle {
@@ -90,13 +99,13 @@ impl Default for ReportStyle {
         Self {
             alert_type: Text::from_static(crate::OPERATION_COMPLETE),
             format: Text::from_static("int"),
-            mark: true,
+            marks: Some(Marks::default()),
         }
     }
 }
 
 /// How the object is set up.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Config {
     /// The ServerIDs that may use the object: the ACL of its root names them, Exec and Replace
@@ -104,7 +113,9 @@ pub struct Config {
     pub servers: Vec<Text>,
     /// What is offered. Default all. A lock brings `UnLock` with it.
     pub operations: Vec<Operation>,
-    /// What can be wiped; `None` for no `AvailableWipeList`. Default `None`.
+    /// What can be wiped when the object is mounted first; `None` for no `AvailableWipeList`. From then on
+    /// the list is what [`WipeList`](super::WipeList) and [`Device::wipe_list`](super::Device::wipe_list)
+    /// make of it. Default `None`.
     pub wipe_list: Option<Vec<WipeItem>>,
     /// Whether a Wipe without an `AvailableWipeList` erases everything. Default no: it gets 1406.
     pub wipe_all: bool,
@@ -116,6 +127,16 @@ pub struct Config {
     pub report: ReportStyle,
     /// What stays usable while locked.
     pub use_policy: UsePolicy,
+    /// What the device asks its user by itself.
+    pub prompts: Prompts,
+    /// How many operations may be open at the same time, the one that runs included; the Exec of one more
+    /// is answered 1400. 0 refuses all. Default 16. The agent has a limit of its own for each server.
+    pub max_open: u32,
+    /// What vendors add below `Operations/Ext`. Leaves that support Exec are
+    /// [operations](super::Device::vendor).
+    pub operations_ext: Vec<NodeDescription>,
+    /// What vendors add below `Ext`: operations as well, and plain nodes.
+    pub ext: Vec<NodeDescription>,
 }
 
 impl Config {
@@ -130,6 +151,10 @@ impl Config {
             reporting: Reporting::default(),
             report: ReportStyle::default(),
             use_policy: UsePolicy::default(),
+            prompts: Prompts::default(),
+            max_open: 16,
+            operations_ext: Vec::new(),
+            ext: Vec::new(),
         }
     }
 
@@ -144,6 +169,39 @@ impl Config {
     #[must_use]
     pub fn with_reporting(mut self, reporting: Reporting) -> Self {
         self.reporting = reporting;
+        self
+    }
+
+    /// The same, asking the user.
+    #[must_use]
+    pub fn with_prompts(mut self, prompts: Prompts) -> Self {
+        self.prompts = prompts;
+        self
+    }
+
+    /// The same with another policy of what stays usable.
+    #[must_use]
+    pub fn with_use_policy(mut self, use_policy: UsePolicy) -> Self {
+        self.use_policy = use_policy;
+        self
+    }
+
+    /// The same with a vendor operation, `Operations/Ext/<name>`.
+    #[must_use]
+    pub fn with_vendor_operation(mut self, name: impl Into<Text>) -> Self {
+        self.operations_ext.push(
+            NodeDescription::leaf(name, NodeFormat::Null)
+                .access(Access::EXEC | Access::GET)
+                .occurrence(Occurrence::ZeroOrOne),
+        );
+        self
+    }
+
+    /// The same with a vendor node, or a tree of them, below `Ext`. Those that are permanent come into
+    /// being with the object, with their default values.
+    #[must_use]
+    pub fn with_vendor_node(mut self, node: NodeDescription) -> Self {
+        self.ext.push(node);
         self
     }
 

@@ -1,23 +1,29 @@
 //! The device's side: [`Device`], what an integrator implements, and [`Lawmo`], the object to mount.
 
 mod config;
+mod describe;
+mod effect;
+mod marker;
+mod policy;
 mod request;
 mod wipe_list;
 
 pub use self::{
-    config::{Config, Function, ReportStyle, Reporting, UsePolicy},
-    request::Request,
-    wipe_list::WipeItem,
+    config::{Config, Marks, Prompts, ReportStyle, Reporting},
+    marker::{AtBoot, ResetMarker, Unanswered},
+    policy::{Function, Sessions, Standing, UsePolicy},
+    request::{Asked, Request},
+    wipe_list::{ItemOutcome, WipeItem, WipeList, WipeListError},
 };
 
 use dm_proto::{StatusCode, message::Alert};
 use dm_tree::{
-    Acl, Edit, Node, NodeFormat, View,
-    description::{Access, NodeDescription, Occurrence},
+    Acl, Edit, View,
+    description::NodeDescription,
     object::{Change, Decision, Job, ManagementObject, Outcome, Progress},
 };
 
-use crate::{MO_ID, Operation, ResultCode, State, alert, nodes};
+use crate::{MO_ID, Operation, ResultCode, nodes};
 
 /// What came of starting an operation.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -27,6 +33,27 @@ pub enum Effect {
     Done(ResultCode),
     /// It goes on elsewhere; `Agent::complete` with [`Request::outcome`] ends it.
     Later,
+    /// Not now: nothing was begun that is not as before. `Agent::take_up` has it tried again;
+    /// `Agent::complete` ends it for good.
+    Deferred,
+}
+
+/// What came of starting a wipe.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "complete by definition")]
+pub enum WipeEffect {
+    /// What came of the items, in the order in which they were given. Fewer than that are made durable, and
+    /// the wipe is called again for the rest: so each item is erased once, whatever comes in between. None
+    /// at all means that none will be erased.
+    Items(Vec<ItemOutcome>),
+    /// The whole is over with this result: 1401 and 1406 where nothing was erased, a vendor's. See
+    /// [`Request::outcome`] for what it says of the items.
+    Done(ResultCode),
+    /// It goes on elsewhere; `Agent::note` with [`Request::partly_wiped`] keeps how far it is, and
+    /// `Agent::complete` with [`Request::wiped`] ends it.
+    Later,
+    /// Not now; see [`Effect::Deferred`].
+    Deferred,
 }
 
 /// What came of a factory reset, which has no report whatever came of it.
@@ -38,15 +65,41 @@ pub enum ResetEffect {
     /// It goes on elsewhere, over a reboot perhaps: a job that is found at the next start is handed out
     /// again, as resumed.
     Later,
+    /// Not now; see [`Effect::Deferred`].
+    Deferred,
     /// It failed, and nothing can tell the server.
     Failed,
 }
+
+/// What the user answers.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "complete by definition")]
+pub enum Consent {
+    /// Yes.
+    Yes,
+    /// No: the result is 1401.
+    No,
+    /// Another time; see [`Effect::Deferred`]. Of a factory reset, whose server is waiting, it is a no.
+    Postponed,
+    /// The answer comes later: yes is `Agent::reached` with [`AGREED`], then `Agent::take_up`; no is
+    /// `Agent::complete` with 1401; another time is `Agent::defer`. Of a factory reset, yes is
+    /// `Agent::after_session` with [`AGREED`]; its Exec is not answered before.
+    Later,
+}
+
+/// The stage of a job to which the user has agreed.
+pub const AGREED: u32 = 1;
+
+/// The stage of a wipe of which some items are settled.
+pub const PERFORMING: u32 = 2;
 
 /// What an integrator implements.
 ///
 /// Called with no transaction open, once the job is durable. A job is started once; after a restart it
 /// is handed out again with [`Job::resumed`], and the device goes on, ends it with a result, or says
 /// that it cannot tell with [`ResultCode::CLIENT_ERROR`].
+///
+/// What is not required has a default.
 pub trait Device: Send {
     /// Makes everything unusable but what law and management need.
     fn fully_lock(&mut self, job: &Job) -> Effect;
@@ -57,31 +110,69 @@ pub trait Device: Send {
     /// Makes everything usable again.
     fn unlock(&mut self, job: &Job) -> Effect;
 
-    /// Erases the items; none means everything (only if [`Config::wipe_all`] is declared). Accounts,
-    /// the tree and its jobs must survive, or the result cannot be told. If any item fails the result
-    /// is [`ResultCode::WIPE_FAILED`].
-    fn wipe(&mut self, items: &[WipeItem], job: &Job) -> Effect;
+    /// Erases the items of which nothing is known yet; none means everything (only if
+    /// [`Config::wipe_all`] is declared). Accounts, the tree and its jobs must survive, or the result
+    /// cannot be told. An item may have left the list since it was marked ([`WipeList`]): what it stood for
+    /// is erased if it is still there.
+    fn wipe(&mut self, items: &[WipeItem], job: &Job) -> WipeEffect;
 
     /// Brings everything back to how it left the factory, storage of the tree included. Called after
     /// the session. A marker outside what is erased, written first and removed last, lets the next
-    /// start resume an interrupted reset.
+    /// start resume an interrupted reset ([`ResetMarker`]).
     fn factory_reset(&mut self, job: &Job) -> ResetEffect;
 
-    /// A veto, asked before the Exec is answered. The result is the answer: 1401 if the user refused,
-    /// 1406 if a wipe cannot be started.
+    /// Performs a vendor operation; `path` is that of its node below the object, such as
+    /// `Operations/Ext/Beep`. Result codes of its own are 1250 to 1299 and 1450 to 1499.
+    fn vendor(&mut self, path: &str, job: &Job) -> Effect {
+        let _ = (path, job);
+        Effect::Done(ResultCode::CLIENT_ERROR)
+    }
+
+    /// A veto that needs no user, asked before the Exec is answered. The result is the answer: 1406 if a wipe
+    /// cannot be started, 1400 if a reset cannot.
     ///
     /// # Errors
     ///
     /// The result with which it is refused.
-    fn allows(&self, operation: Operation) -> Result<(), ResultCode> {
-        let _ = operation;
+    fn allows(&self, asked: &Asked) -> Result<(), ResultCode> {
+        let _ = asked;
         Ok(())
+    }
+
+    /// Asks the user, where [`Config::prompts`] says so: before the operation, and of a factory reset
+    /// before its Exec is answered. Asked again after a restart unless the answer was yes.
+    fn confirm(&mut self, request: &Request, job: &Job) -> Consent {
+        let _ = (request, job);
+        Consent::Yes
     }
 
     /// Tells the user that an operation is about to be performed. Called only while
     /// `LAWMOConfig/NotifyUser` is true; it is no question.
-    fn notify_user(&mut self, operation: Operation) {
-        let _ = operation;
+    fn notify_user(&mut self, asked: &Asked) {
+        let _ = asked;
+    }
+
+    /// Called at every start: puts the lock in force again that was in force before, and the network
+    /// restrictions that come with it.
+    fn started(&self, standing: &Standing) {
+        let _ = standing;
+    }
+
+    /// What can be wiped, asked at every start; items that stay keep their marks. `None` leaves the list as
+    /// it was. Without [`Config::wipe_list`] there is none.
+    fn wipe_list(&self) -> Option<Vec<WipeItem>> {
+        None
+    }
+
+    /// Whether a server may change a vendor node, which description and ACL allow. `path` is below the
+    /// object, such as `Ext/Password`.
+    ///
+    /// # Errors
+    ///
+    /// The status of the refusal.
+    fn vendor_change(&self, path: &str, change: &Change<'_>) -> Result<(), StatusCode> {
+        let _ = (path, change);
+        Ok(())
     }
 }
 
@@ -96,7 +187,7 @@ pub struct Lawmo<D> {
 impl<D: Device> Lawmo<D> {
     /// The object of a device.
     pub fn new(device: D, config: Config) -> Self {
-        let description = describe(&config);
+        let description = describe::describe(&config);
         Self {
             device,
             config,
@@ -121,22 +212,25 @@ impl<D: Device> ManagementObject for Lawmo<D> {
             "",
             root.with_acl(Acl::all(self.config.servers.iter().cloned())),
         )?;
-        for item in self.config.wipe_list.iter().flatten() {
-            let path = item_path(item);
-            edit.put(&path, Node::interior(""))?;
-            edit.put(
-                &format!("{path}/{}", nodes::LIST_ITEM_NAME),
-                Node::leaf(NodeFormat::Chr, item.list_item_name.to_string()),
-            )?;
-            edit.put(
-                &format!("{path}/{}", nodes::TO_BE_WIPED),
-                Node::leaf(NodeFormat::Bool, "false"),
-            )?;
+        let mut items = self.config.wipe_list.iter().flatten();
+        items.try_for_each(|item| wipe_list::put(edit, item))
+    }
+
+    fn restarted(&self, edit: &mut Edit<'_>, _: &[Job]) -> Result<(), StatusCode> {
+        if self.config.wipe_list.is_some()
+            && let Some(items) = self.device.wipe_list()
+        {
+            wipe_list::set(edit, &items)?;
         }
+        self.device
+            .started(&Standing::read(&edit.view(), &edit.root().clone()));
         Ok(())
     }
 
-    fn check(&self, _: &View<'_>, change: &Change<'_>) -> Result<(), StatusCode> {
+    fn check(&self, view: &View<'_>, change: &Change<'_>) -> Result<(), StatusCode> {
+        if let Some(path) = self.vendor_path(view, change) {
+            return self.device.vendor_change(&path, change);
+        }
         match change {
             // Description and ACL leave only the truth values to be replaced.
             Change::Replace(_, node) => match node.as_str().and_then(nodes::truth) {
@@ -148,40 +242,37 @@ impl<D: Device> ManagementObject for Lawmo<D> {
             }
         }
     }
+    fn changed(&self, edit: &mut Edit<'_>, change: &Change<'_>) -> Result<(), StatusCode> {
+        // Truth values are read in any spelling and written in one.
+        if let Change::Replace(uri, node) = change
+            && [nodes::TO_BE_WIPED, nodes::NOTIFY_USER].contains(&uri.name())
+            && let Some(path) = uri.below(&edit.root().clone())
+            && !is_vendors(path)
+            && let Some(value) = node.as_str().and_then(nodes::truth)
+            && node.as_str() != Some(nodes::truth_text(value))
+        {
+            edit.set(path, nodes::truth_text(value))?;
+        }
+        Ok(())
+    }
 
     fn decide(&self, edit: &mut Edit<'_>, job: &mut Job) -> Decision {
-        let view = edit.view();
-        let Some(operation) = executed(edit, job) else {
-            return Decision::Refuse(StatusCode::COMMAND_NOT_ALLOWED);
-        };
-        let items = match operation {
-            Operation::Wipe => match self.marked(edit, view) {
-                Ok(items) => items,
-                Err(result) => return Decision::Refuse(result.into()),
-            },
-            _ => Vec::new(),
-        };
-        if let Err(result) = self.device.allows(operation) {
-            return Decision::Refuse(result.into());
-        }
-        let notify_user = edit
-            .root()
-            .join(nodes::CONFIG)
-            .and_then(|config| config.join(nodes::NOTIFY_USER))
-            .is_ok_and(|leaf| view.text(&leaf).ok().and_then(|v| nodes::truth(&v)) == Some(true));
-        let request = Request {
-            operation,
-            items,
-            notify_user,
-        };
-        let Ok(memo) = postcard::to_allocvec(&request) else {
-            return Decision::Refuse(StatusCode::COMMAND_FAILED);
-        };
-        job.memo = memo;
-        match (operation, self.config.reporting) {
-            (Operation::FactoryReset, _) | (_, Reporting::AfterSession) => Decision::AfterSession,
-            (_, Reporting::InSession) => Decision::Accept,
-            (_, Reporting::Synchronous) => Decision::Now,
+        match self.prepare(edit, job) {
+            Ok(request) => {
+                let Some(memo) = request.to_memo() else {
+                    return Decision::Refuse(StatusCode::COMMAND_FAILED);
+                };
+                job.memo = memo;
+                let is_reset = request.operation() == Some(Operation::FactoryReset);
+                match self.config.reporting {
+                    _ if is_reset && request.confirm => Decision::Ask,
+                    _ if is_reset => Decision::AfterSession,
+                    Reporting::AfterSession => Decision::AfterSession,
+                    Reporting::InSession => Decision::Accept,
+                    Reporting::Synchronous => Decision::Now,
+                }
+            }
+            Err(status) => Decision::Refuse(status),
         }
     }
 
@@ -189,169 +280,162 @@ impl<D: Device> ManagementObject for Lawmo<D> {
         let Some(request) = Request::of(job) else {
             return Progress::Done(Outcome::from(StatusCode::from(ResultCode::CLIENT_ERROR)));
         };
-        if request.notify_user && !job.resumed {
-            self.device.notify_user(request.operation);
+        if request.confirm && job.stage < AGREED {
+            return self.ask(&request, job);
         }
-        let effect = match request.operation {
-            Operation::FullyLock => self.device.fully_lock(job),
-            Operation::PartiallyLock => self.device.partially_lock(job),
-            Operation::UnLock => self.device.unlock(job),
-            Operation::Wipe => self.device.wipe(&request.items, job),
-            Operation::FactoryReset => {
+        if request.notify_user && !job.resumed && job.stage < PERFORMING {
+            self.device.notify_user(&request.asked);
+        }
+        let effect = match &request.asked {
+            Asked::Operation(Operation::FullyLock) => self.device.fully_lock(job),
+            Asked::Operation(Operation::PartiallyLock) => self.device.partially_lock(job),
+            Asked::Operation(Operation::UnLock) => self.device.unlock(job),
+            Asked::Operation(Operation::Wipe) => return self.wipe(&request, job),
+            Asked::Operation(Operation::FactoryReset) => {
                 return match self.device.factory_reset(job) {
                     ResetEffect::Erased => Progress::Reset,
                     ResetEffect::Later => Progress::Later,
+                    ResetEffect::Deferred => Progress::Deferred,
                     ResetEffect::Failed => {
                         Progress::Done(request.outcome(ResultCode::CLIENT_ERROR))
                     }
                 };
             }
+            Asked::Vendor(path) => self.device.vendor(path, job),
         };
         match effect {
             Effect::Done(result) => Progress::Done(request.outcome(result)),
             Effect::Later => Progress::Later,
+            Effect::Deferred => Progress::Deferred,
         }
     }
 
     fn finish(&self, edit: &mut Edit<'_>, job: &Job, outcome: &Outcome) -> Option<Alert> {
-        let request = Request::of(job)?;
-        if request.operation == Operation::FactoryReset {
-            return None;
-        }
-        let result = ResultCode::from(outcome.code);
-        let done = if result.is_success() {
-            take_effect(edit, &request, result)
-        } else {
-            Ok(())
-        };
-        // What the tree could not be told, the server can.
-        let result = done.map_or(ResultCode::CLIENT_ERROR, |()| result);
-        Some(alert::operation_complete(job, result, &self.config.report))
+        effect::finish(edit, job, outcome, &self.config)
     }
 }
 
 impl<D: Device> Lawmo<D> {
+    /// Looks at what an Exec asks for; what running it takes.
+    fn prepare(&self, edit: &Edit<'_>, job: &Job) -> Result<Request, StatusCode> {
+        let asked = asked(edit, job).ok_or(StatusCode::COMMAND_NOT_ALLOWED)?;
+        if job.ahead >= self.config.max_open {
+            return Err(ResultCode::CLIENT_ERROR.into());
+        }
+        let items = match asked {
+            Asked::Operation(Operation::Wipe) => self.marked(edit)?,
+            _ => Vec::new(),
+        };
+        self.device.allows(&asked)?;
+        let prompts = &self.config.prompts;
+        let confirm = match &asked {
+            Asked::Operation(Operation::Wipe) => prompts.wipe,
+            Asked::Operation(Operation::FactoryReset) => prompts.factory_reset,
+            Asked::Operation(_) => prompts.lock,
+            Asked::Vendor(_) => prompts.vendor,
+        };
+        let notify_user = edit
+            .root()
+            .join(nodes::CONFIG)
+            .and_then(|config| config.join(nodes::NOTIFY_USER))
+            .ok()
+            .and_then(|leaf| edit.view().text(&leaf).ok())
+            .and_then(|value| nodes::truth(&value));
+        Ok(Request {
+            asked,
+            items,
+            outcomes: Vec::new(),
+            notify_user: notify_user == Some(true),
+            confirm,
+        })
+    }
+
     /// The marked items; none if everything is meant.
-    fn marked(&self, edit: &Edit<'_>, view: View<'_>) -> Result<Vec<WipeItem>, ResultCode> {
-        let list = edit.root().join(nodes::AVAILABLE_WIPE_LIST);
-        let names = list.as_ref().ok().and_then(|list| view.children(list).ok());
-        let (Ok(list), Some(names)) = (list, names) else {
+    fn marked(&self, edit: &Edit<'_>) -> Result<Vec<WipeItem>, ResultCode> {
+        let Ok(items) = wipe_list::items(edit) else {
             return if self.config.wipe_all {
                 Ok(Vec::new())
             } else {
                 Err(ResultCode::WIPE_NOT_PERFORMED)
             };
         };
-        let items: Vec<_> = names
+        let marked: Vec<WipeItem> = items
             .into_iter()
-            .filter_map(|name| {
-                let item = list.join(&name).ok()?;
-                let marked = view.text(&item.join(nodes::TO_BE_WIPED).ok()?).ok()?;
-                if nodes::truth(&marked) != Some(true) {
-                    return None;
-                }
-                let list_item_name = view.text(&item.join(nodes::LIST_ITEM_NAME).ok()?).ok()?;
-                let configured = self.config.wipe_list.iter().flatten();
-                let removed = configured
-                    .filter(|configured| configured.node == name)
-                    .any(|configured| configured.removed_after_wipe);
-                let item = WipeItem::new(name).named(list_item_name);
-                Some(if removed {
-                    item.removed_after_wipe()
-                } else {
-                    item
-                })
-            })
+            .filter_map(|(item, is_marked)| is_marked.then_some(item))
             .collect();
-        if items.is_empty() {
+        if marked.is_empty() {
             Err(ResultCode::WIPE_NOT_PERFORMED)
         } else {
-            Ok(items)
+            Ok(marked)
         }
+    }
+
+    fn ask(&mut self, request: &Request, job: &Job) -> Progress {
+        let is_reset = request.operation() == Some(Operation::FactoryReset);
+        match self.device.confirm(request, job) {
+            // It is still to be answered, and runs after the session.
+            Consent::Yes if is_reset => Progress::AfterSession(AGREED),
+            Consent::Yes => Progress::Stage(AGREED),
+            Consent::Postponed if !is_reset => Progress::Deferred,
+            Consent::No | Consent::Postponed => {
+                Progress::Done(request.outcome(ResultCode::USER_CANCELLED))
+            }
+            Consent::Later => Progress::Later,
+        }
+    }
+
+    fn wipe(&mut self, request: &Request, job: &Job) -> Progress {
+        let rest = request.rest();
+        let outcomes = match self.device.wipe(rest, job) {
+            WipeEffect::Items(outcomes) => outcomes,
+            WipeEffect::Done(result) => return Progress::Done(request.outcome(result)),
+            WipeEffect::Later => return Progress::Later,
+            WipeEffect::Deferred => return Progress::Deferred,
+        };
+        let is_partial = !outcomes.is_empty() && outcomes.len() < rest.len();
+        match request.partly_wiped(&outcomes) {
+            Some(memo) if is_partial => Progress::Noted {
+                stage: PERFORMING,
+                memo,
+            },
+            _ => Progress::Done(request.wiped(&outcomes)),
+        }
+    }
+
+    /// The path below the object of a vendor node that is to be changed.
+    fn vendor_path(&self, view: &View<'_>, change: &Change<'_>) -> Option<String> {
+        let (Change::Add(uri, _)
+        | Change::Replace(uri, _)
+        | Change::Delete(uri)
+        | Change::Rename(uri, _)) = change;
+        let mut root = uri.parent()?;
+        while view.node(&root).ok()?.type_ != MO_ID {
+            root = root.parent()?;
+        }
+        let path = uri.below(&root)?;
+        is_vendors(path).then(|| path.to_owned())
     }
 }
 
-/// The operation behind the node of a job.
-fn executed(edit: &Edit<'_>, job: &Job) -> Option<Operation> {
-    let (parent, name) = job.node.below(edit.root())?.split_once('/')?;
+/// What is behind the node of a job.
+fn asked(edit: &Edit<'_>, job: &Job) -> Option<Asked> {
+    let path = job.node.below(edit.root())?;
+    if is_vendors(path) {
+        return Some(Asked::Vendor(path.into()));
+    }
+    let (parent, name) = path.split_once('/')?;
     (parent == nodes::OPERATIONS)
         .then(|| Operation::from_node_name(name))
         .flatten()
+        .map(Asked::Operation)
 }
 
-/// Writes down what an operation has changed.
-fn take_effect(
-    edit: &mut Edit<'_>,
-    request: &Request,
-    result: ResultCode,
-) -> Result<(), StatusCode> {
-    if let Some(state) = request.operation.leads_to() {
-        edit.set(nodes::STATE, state.as_str())?;
+/// Whether a path below the object leads to what a vendor added.
+fn is_vendors(path: &str) -> bool {
+    let mut segments = path.split('/');
+    match segments.next() {
+        Some(nodes::EXT) => true,
+        Some(nodes::OPERATIONS) => segments.next() == Some(nodes::EXT),
+        _ => false,
     }
-    for item in &request.items {
-        let path = item_path(item);
-        if item.removed_after_wipe || result == ResultCode::WIPE_AND_LIST_ITEMS_SUCCESSFUL {
-            edit.remove(&path)?;
-        } else {
-            match edit.set(&format!("{path}/{}", nodes::TO_BE_WIPED), "false") {
-                // A wipe before this one has taken it off the list.
-                Ok(()) | Err(StatusCode::NOT_FOUND) => {}
-                Err(status) => return Err(status),
-            }
-        }
-    }
-    Ok(())
-}
-
-fn item_path(item: &WipeItem) -> String {
-    format!("{}/{}", nodes::AVAILABLE_WIPE_LIST, item.node)
-}
-
-/// The nodes of the object, as far as they are offered.
-fn describe(config: &Config) -> NodeDescription {
-    let leaf = |name: &'static str, format| NodeDescription::leaf(name, format);
-    let mut offered = config.operations.clone();
-    let locks = [Operation::FullyLock, Operation::PartiallyLock];
-    if locks.iter().any(|lock| offered.contains(lock)) {
-        offered.push(Operation::UnLock);
-    }
-    let mut operations = NodeDescription::interior(nodes::OPERATIONS);
-    for operation in Operation::ALL {
-        if offered.contains(&operation) {
-            operations = operations.child(
-                leaf(operation.node_name(), NodeFormat::Null)
-                    .access(Access::EXEC | Access::GET)
-                    .occurrence(Occurrence::ZeroOrOne),
-            );
-        }
-    }
-    let notify_user = if config.notify_user { "true" } else { "false" };
-    let mut root = NodeDescription::interior("LAWMO")
-        .type_(MO_ID)
-        .child(leaf(nodes::STATE, NodeFormat::Int).default_value(State::default().as_str()));
-    if config.wipe_list.is_some() {
-        root = root.child(
-            NodeDescription::interior(nodes::AVAILABLE_WIPE_LIST)
-                .occurrence(Occurrence::ZeroOrOne)
-                .child(
-                    NodeDescription::any()
-                        .child(leaf(nodes::LIST_ITEM_NAME, NodeFormat::Chr).dynamic())
-                        .child(
-                            leaf(nodes::TO_BE_WIPED, NodeFormat::Bool)
-                                .access(Access::GET | Access::REPLACE)
-                                .dynamic(),
-                        ),
-                ),
-        );
-    }
-    root.child(
-        NodeDescription::interior(nodes::CONFIG)
-            .occurrence(Occurrence::ZeroOrOne)
-            .child(
-                leaf(nodes::NOTIFY_USER, NodeFormat::Bool)
-                    .access(Access::GET | Access::REPLACE)
-                    .default_value(notify_user),
-            ),
-    )
-    .child(operations)
 }

@@ -1,8 +1,15 @@
 //! The flows of the LAWMO architecture document, end to end: a device and a server joined in memory.
 
 mod faults;
+mod locked;
 mod object;
+mod properties;
+mod raw;
+mod refusals;
+mod reset;
 mod server;
 mod support;
+mod vendor;
+mod wipe_list;
 mod with_confirmation;
 mod without_confirmation;

@@ -20,7 +20,7 @@ fn a_job_that_goes_on_elsewhere_is_finished_by_the_integrator() -> Result {
     assert_eq!(setup.outcome(1)?, None);
     let job = setup.bench.left.pop().expect("a job is left");
     let request = Request::of(&job).expect("it is ours");
-    assert_eq!(request.operation, Operation::FullyLock);
+    assert_eq!(request.operation(), Some(Operation::FullyLock));
     assert_eq!(setup.value("State")?, "30");
     let outcome = request.outcome(ResultCode::SUCCESSFUL);
     setup.bench.agent()?.complete(job.id, outcome, 1)?;

@@ -3,22 +3,25 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use dm_proto::{
-    Text,
+    StatusCode, Text,
     auth::{Account, Credentials, Scheme, Side},
     codec::Encoding,
     session::DeviceProfile,
 };
 use dm_tree::{
     NodeUri,
-    object::{Job, ManagementObject},
+    object::{Change, Job, ManagementObject},
     remote::{Notice, Order, Summary},
     std_objects::{DevDetail, DevInfo, DmAcc},
     store::Redb,
     testing::{Bench, BenchError, Disk},
 };
 use lawmo::{
-    Operation, ResultCode,
-    device::{Config, Device, Effect, Lawmo, ResetEffect, WipeItem},
+    ResultCode,
+    device::{
+        Asked, Config, Consent, Device, Effect, ItemOutcome, Lawmo, Request, ResetEffect, Standing,
+        WipeEffect, WipeItem,
+    },
     server::{AnyOperation, AnyOutcome},
 };
 
@@ -35,6 +38,12 @@ struct Inner {
     next_result: Option<ResultCode>,
     veto: Option<ResultCode>,
     is_slow: bool,
+    is_deferring: bool,
+    items: Vec<(String, ItemOutcome)>,
+    at_a_time: Option<usize>,
+    list: Option<Vec<WipeItem>>,
+    consent: Option<Consent>,
+    standings: Vec<Standing>,
 }
 
 impl Phone {
@@ -67,12 +76,51 @@ impl Phone {
         self.inner().is_slow = true;
     }
 
+    /// Operations are put off, or not any more.
+    pub(crate) fn defers(&self, is_deferring: bool) {
+        self.inner().is_deferring = is_deferring;
+    }
+
+    /// A wipe of this item ends like this, each time.
+    pub(crate) fn item_ends_with(&self, item: &str, outcome: ItemOutcome) {
+        self.inner().items.push((item.to_owned(), outcome));
+    }
+
+    /// Wipes settle so many items at a time.
+    pub(crate) fn wipes_at_a_time(&self, items: usize) {
+        self.inner().at_a_time = Some(items);
+    }
+
+    /// What can be wiped at the next start.
+    pub(crate) fn can_wipe(&self, items: Vec<WipeItem>) {
+        self.inner().list = Some(items);
+    }
+
+    /// The user of the device answers this to its own questions.
+    pub(crate) fn user_says(&self, consent: Consent) {
+        self.inner().consent = Some(consent);
+    }
+
+    fn outcome_of(&self, item: &str) -> ItemOutcome {
+        let inner = self.inner();
+        let known = inner.items.iter().rev().find(|(name, _)| name == item);
+        known.map_or(ItemOutcome::Erased, |(_, outcome)| *outcome)
+    }
+
+    /// What it was told at its starts.
+    pub(crate) fn standings(&self) -> Vec<Standing> {
+        self.inner().standings.clone()
+    }
+
     fn act(&self, what: &str, job: &Job, result: ResultCode) -> Effect {
         let mut inner = self.inner();
         let resumed = if job.resumed { " again" } else { "" };
         inner.done.push(format!("{what}{resumed}"));
         if inner.is_slow {
             return Effect::Later;
+        }
+        if inner.is_deferring {
+            return Effect::Deferred;
         }
         let next = inner.next_result.take().or(inner.result);
         Effect::Done(next.unwrap_or(result))
@@ -92,10 +140,21 @@ impl Device for Phone {
         self.act("unlock", job, ResultCode::SUCCESSFUL)
     }
 
-    fn wipe(&mut self, items: &[WipeItem], job: &Job) -> Effect {
+    fn wipe(&mut self, items: &[WipeItem], job: &Job) -> WipeEffect {
+        let at_a_time = self.inner().at_a_time.unwrap_or(items.len());
+        let items = items.get(..at_a_time).unwrap_or(items);
         let names: Vec<&str> = items.iter().map(|item| item.node.as_str()).collect();
         let what = format!("wipe {}", names.join("+"));
-        self.act(&what, job, ResultCode::WIPE_SUCCESSFUL)
+        match self.act(&what, job, ResultCode::WIPE_SUCCESSFUL) {
+            Effect::Done(ResultCode::WIPE_SUCCESSFUL) => WipeEffect::Items(if names.is_empty() {
+                vec![ItemOutcome::Erased]
+            } else {
+                names.iter().map(|name| self.outcome_of(name)).collect()
+            }),
+            Effect::Done(result) => WipeEffect::Done(result),
+            Effect::Later => WipeEffect::Later,
+            Effect::Deferred => WipeEffect::Deferred,
+        }
     }
 
     fn factory_reset(&mut self, job: &Job) -> ResetEffect {
@@ -103,17 +162,56 @@ impl Device for Phone {
             Effect::Done(result) if result.is_success() => ResetEffect::Erased,
             Effect::Done(_) => ResetEffect::Failed,
             Effect::Later => ResetEffect::Later,
+            Effect::Deferred => ResetEffect::Deferred,
         }
     }
 
-    fn allows(&self, _: Operation) -> core::result::Result<(), ResultCode> {
+    fn vendor(&mut self, path: &str, job: &Job) -> Effect {
+        self.act(&format!("do {path}"), job, ResultCode::new(1250))
+    }
+
+    fn confirm(&mut self, request: &Request, job: &Job) -> Consent {
+        let resumed = if job.resumed { " again" } else { "" };
+        let mut inner = self.inner();
+        let what = name_of(&request.asked);
+        inner.done.push(format!("ask the user: {what}{resumed}"));
+        inner.consent.unwrap_or(Consent::Yes)
+    }
+
+    fn wipe_list(&self) -> Option<Vec<WipeItem>> {
+        self.inner().list.clone()
+    }
+
+    fn started(&self, standing: &Standing) {
+        self.inner().standings.push(standing.clone());
+    }
+
+    fn vendor_change(
+        &self,
+        path: &str,
+        change: &Change<'_>,
+    ) -> core::result::Result<(), StatusCode> {
+        match change {
+            Change::Replace(_, node) if path == "Ext/Volume" && node.value.len() < 3 => Ok(()),
+            _ => Err(StatusCode::FORBIDDEN),
+        }
+    }
+
+    fn allows(&self, _: &Asked) -> core::result::Result<(), ResultCode> {
         self.inner().veto.map_or(Ok(()), Err)
     }
 
-    fn notify_user(&mut self, operation: Operation) {
+    fn notify_user(&mut self, asked: &Asked) {
         self.inner()
             .done
-            .push(format!("tell the user: {}", operation.node_name()));
+            .push(format!("tell the user: {}", name_of(asked)));
+    }
+}
+
+fn name_of(asked: &Asked) -> &str {
+    match asked {
+        Asked::Operation(operation) => operation.node_name(),
+        Asked::Vendor(path) => path,
     }
 }
 
@@ -160,7 +258,7 @@ impl Setup {
 }
 
 pub(crate) fn flat(summary: &Summary) -> (&'static str, u16, u16) {
-    let number = |code: Option<dm_proto::StatusCode>| code.map_or(0, dm_proto::StatusCode::as_u16);
+    let number = |code: Option<StatusCode>| code.map_or(0, StatusCode::as_u16);
     (
         summary.state.as_str(),
         number(summary.status),
@@ -173,7 +271,7 @@ pub(crate) fn config() -> Config {
     Config::new(["srv1"]).with_wipe_list([
         WipeItem::new("Contacts"),
         WipeItem::new("Media").named("Photos and films"),
-        WipeItem::new("AppData").removed_after_wipe(),
+        WipeItem::new("AppData"),
     ])
 }
 
@@ -208,6 +306,8 @@ pub(crate) fn account() -> Account {
 
 pub(crate) fn start(config: Config, disk: Disk, encoding: Encoding) -> Result<Setup> {
     let phone = Phone::default();
+    // An application's data go with the application.
+    phone.item_ends_with("AppData", ItemOutcome::Gone);
     let device = phone.clone();
     let objects = move || -> Vec<(NodeUri, Box<dyn ManagementObject>)> {
         vec![

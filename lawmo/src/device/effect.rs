@@ -1,0 +1,62 @@
+//! What an operation has changed: in the tree, and in the report.
+
+use dm_proto::{StatusCode, Text, message::Alert};
+use dm_tree::{
+    Edit, Node, NodeFormat,
+    object::{Job, Outcome},
+};
+
+use super::{Config, Request, request, wipe_list};
+use crate::{Operation, ResultCode, State, alert, nodes};
+
+/// Writes down what came of a job. The report, if there is one: of a factory reset never.
+pub(super) fn finish(
+    edit: &mut Edit<'_>,
+    job: &Job,
+    outcome: &Outcome,
+    config: &Config,
+) -> Option<Alert> {
+    let request = Request::of(job)?;
+    if request.operation() == Some(Operation::FactoryReset) {
+        return None;
+    }
+    let result = ResultCode::from(outcome.code);
+    // What the tree could not be told, the server can.
+    let result =
+        take_effect(edit, &request, job, outcome).map_or(ResultCode::CLIENT_ERROR, |()| result);
+    Some(alert::operation_complete(job, result, &config.report))
+}
+
+fn take_effect(
+    edit: &mut Edit<'_>,
+    request: &Request,
+    job: &Job,
+    outcome: &Outcome,
+) -> Result<(), StatusCode> {
+    let is_success = ResultCode::from(outcome.code).is_success();
+    let state = request.operation().and_then(Operation::leads_to);
+    if let Some(state) = state.filter(|_| is_success) {
+        enter(edit, state, &job.server)?;
+    }
+    // Each for itself: what is erased is erased, whatever came of the others.
+    for (item, outcome) in request.items.iter().zip(request::items_of(outcome)) {
+        wipe_list::settle(edit, item, outcome)?;
+    }
+    Ok(())
+}
+
+/// Enters a state, if it is another than before; and notes who brought it about.
+fn enter(edit: &mut Edit<'_>, state: State, server: &Text) -> Result<(), StatusCode> {
+    let known = edit.root().join(nodes::STATE);
+    let known = known.map_err(|_| StatusCode::NOT_FOUND)?;
+    if State::parse(&edit.view().text(&known)?) == Some(state) {
+        return Ok(());
+    }
+    edit.set(nodes::STATE, state.as_str())?;
+    if state == State::Unlocked {
+        edit.remove(nodes::LOCKED_BY_PATH)
+    } else {
+        let locked_by = Node::leaf(NodeFormat::Chr, server.to_string());
+        edit.put(nodes::LOCKED_BY_PATH, locked_by)
+    }
+}

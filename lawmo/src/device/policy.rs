@@ -1,0 +1,161 @@
+//! [`UsePolicy`]: what stays usable while the device is locked. [`Standing`]: how far it is, and by whom.
+
+use dm_proto::Text;
+use dm_tree::{NodeUri, Right, View};
+
+use crate::{State, nodes};
+
+/// Functions of a device that a lock takes away or leaves.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Function {
+    /// Notifications and sessions with servers that may have them ([`UsePolicy::sessions`]); always left.
+    DeviceManagement,
+    /// Emergency calls; always left.
+    EmergencyCalls,
+    /// Being called.
+    IncomingCalls,
+    /// Calling anybody.
+    OutgoingCalls,
+    /// Data services.
+    DataServices,
+    /// Looking at the user's data.
+    UserData,
+    /// Unlocking with the user's own code.
+    LocalUnlock,
+    /// A function of this kind of device, by whatever name its integrator knows it.
+    Vendor(Text),
+}
+
+/// Which servers a locked device speaks with.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "complete by definition")]
+pub enum Sessions {
+    /// Any whose ACL allows Exec on an operation.
+    #[default]
+    Entitled,
+    /// Only the one that locked it.
+    LockingServer,
+}
+
+/// What stays usable while the device is locked. Data for the integrator: nothing here enforces it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct UsePolicy {
+    /// While fully locked, beyond management and emergency calls. Default: nothing.
+    pub fully_locked: Vec<Function>,
+    /// While partially locked, beyond management and emergency calls. Default: incoming calls.
+    pub partially_locked: Vec<Function>,
+    /// Which servers the locked device speaks with. Default: the entitled ones.
+    pub sessions: Sessions,
+}
+
+impl Default for UsePolicy {
+    fn default() -> Self {
+        Self {
+            fully_locked: Vec::new(),
+            partially_locked: vec![Function::IncomingCalls],
+            sessions: Sessions::default(),
+        }
+    }
+}
+
+impl UsePolicy {
+    /// Whether a function is usable in a state.
+    pub fn allows(&self, state: State, function: &Function) -> bool {
+        let left = match state {
+            State::Unlocked => return true,
+            State::PartiallyLocked => &self.partially_locked,
+            State::FullyLocked => &self.fully_locked,
+        };
+        matches!(
+            function,
+            Function::DeviceManagement | Function::EmergencyCalls
+        ) || left.contains(function)
+    }
+
+    /// Whether the device speaks with a server now: asked before a notification is followed
+    /// (`Agent::notified`) or a session is begun. `root` is where the object is mounted, `view` that of
+    /// `Agent::begin`. An unlocked device speaks with all.
+    pub fn admits(&self, view: &View<'_>, root: &NodeUri, server: &str) -> bool {
+        let standing = Standing::read(view, root);
+        if standing.state == State::Unlocked {
+            return true;
+        }
+        match (self.sessions, standing.locked_by) {
+            (Sessions::LockingServer, Some(locked_by)) => locked_by == server,
+            _ => is_entitled(view, root, server),
+        }
+    }
+}
+
+/// How far the device is locked, and by whom: as it is in the tree.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Standing {
+    /// The state. [`State::Unlocked`] if the object is not there.
+    pub state: State,
+    /// The ServerID of the server that brought a locked device into its state (`Ext/LockedBy`).
+    pub locked_by: Option<Text>,
+}
+
+impl Standing {
+    /// Reads it. `root` is where the object is mounted.
+    pub fn read(view: &View<'_>, root: &NodeUri) -> Self {
+        let text = |path: &str| root.join(path).ok().and_then(|leaf| view.text(&leaf).ok());
+        let state = text(nodes::STATE).and_then(|state| State::parse(&state));
+        Self {
+            state: state.unwrap_or_default(),
+            locked_by: text(nodes::LOCKED_BY_PATH),
+        }
+    }
+}
+
+/// Whether the ACL of any operation allows a server to execute it.
+fn is_entitled(view: &View<'_>, root: &NodeUri, server: &str) -> bool {
+    let Ok(operations) = root.join(nodes::OPERATIONS) else {
+        return false;
+    };
+    let names = view.children(&operations).unwrap_or_default();
+    names.iter().any(|name| {
+        let operation = operations.join(name).ok();
+        let acl = operation.and_then(|operation| view.effective_acl(&operation).ok());
+        acl.is_some_and(|acl| acl.allows(Right::Exec, server))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn management_and_emergency_calls_are_left_in_every_state() {
+        let policy = UsePolicy::default();
+        for state in [State::FullyLocked, State::PartiallyLocked, State::Unlocked] {
+            for function in [Function::DeviceManagement, Function::EmergencyCalls] {
+                assert!(policy.allows(state, &function), "{state:?}: {function:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_lock_takes_what_the_policy_does_not_leave() {
+        let mut policy = UsePolicy::default();
+        let torch = Function::Vendor("torch".into());
+        policy.partially_locked.push(torch.clone());
+        let left = |state, function: &Function| policy.allows(state, function);
+        for (function, partially) in [
+            (&Function::IncomingCalls, true),
+            (&torch, true),
+            (&Function::OutgoingCalls, false),
+            (&Function::DataServices, false),
+            (&Function::UserData, false),
+            (&Function::LocalUnlock, false),
+            (&Function::Vendor("radio".into()), false),
+        ] {
+            assert_eq!(left(State::PartiallyLocked, function), partially);
+            assert!(!left(State::FullyLocked, function), "{function:?}");
+            assert!(left(State::Unlocked, function), "{function:?}");
+        }
+    }
+}

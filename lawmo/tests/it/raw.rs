@@ -1,0 +1,348 @@
+//! A phone and servers that say what they are told to, command by command.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use dm_proto::{
+    Correlator, Data, SessionId, StatusCode, Text,
+    auth::{Account, Credentials, Scheme},
+    codec::Encoding,
+    message::{Alert, Command, Exec, Item, Meta, Replace},
+    session::{CommandTag, Headers, ServerConfig, ServerEvent, Trigger},
+    testing::{Fault, Manager, Server},
+};
+use dm_tree::{
+    Acl, NodeUri,
+    agent::{Agent, AgentConfig, Output},
+    object::{Job, ManagementObject},
+    std_objects::{DevDetail, DevInfo, DmAcc},
+    testing::{Disk, Objects},
+};
+use lawmo::device::{Config, Device, Lawmo};
+
+use crate::support::uri;
+
+/// A server that has one list of things to say for each time that the device waits.
+#[derive(Debug, Default)]
+pub(crate) struct Commander {
+    pub(crate) batches: VecDeque<Vec<Command>>,
+    /// What was answered: number of the command from 1, place inside it, code.
+    pub(crate) statuses: Vec<(u64, u32, u16)>,
+    /// The results that came, as text.
+    pub(crate) results: Vec<String>,
+    /// The reports that came, copies too.
+    pub(crate) reports: Vec<Alert>,
+    tag: u64,
+}
+
+impl Commander {
+    /// The codes of the commands themselves, in the order of the commands.
+    pub(crate) fn codes(&self) -> Vec<u16> {
+        let mut codes: Vec<_> = self
+            .statuses
+            .iter()
+            .filter(|status| status.1 == 0)
+            .collect();
+        codes.sort_by_key(|status| status.0);
+        codes.into_iter().map(|status| status.2).collect()
+    }
+
+    /// The last status of the `command`-th command, if there is one.
+    pub(crate) fn status_of(&self, command: u64) -> Option<u16> {
+        let of = |status: &&(u64, u32, u16)| status.0 == command && status.1 == 0;
+        self.statuses.iter().rev().find(of).map(|status| status.2)
+    }
+
+    /// How many commands were sent.
+    pub(crate) fn sent(&self) -> u64 {
+        self.tag
+    }
+
+    /// The reports as correlator, source, code.
+    pub(crate) fn told(&self) -> Vec<(Option<String>, String, u16)> {
+        self.reports.iter().map(told).collect()
+    }
+}
+
+/// A report as correlator, source, code.
+pub(crate) fn told(alert: &Alert) -> (Option<String>, String, u16) {
+    let item = alert.items.first().expect("an item");
+    let code = item.data.as_ref().and_then(Data::as_str);
+    (
+        alert.correlator.as_ref().map(|it| it.as_str().to_owned()),
+        item.source_uri()
+            .map(|uri| uri.as_str().to_owned())
+            .unwrap_or_default(),
+        code.and_then(|code| code.parse().ok()).unwrap_or_default(),
+    )
+}
+
+impl Manager for Commander {
+    fn ready(&mut self) -> Vec<(Command, CommandTag)> {
+        let batch = self.batches.pop_front().unwrap_or_default();
+        batch
+            .into_iter()
+            .map(|command| {
+                self.tag += 1;
+                (command, CommandTag(self.tag))
+            })
+            .collect()
+    }
+
+    fn alert(&mut self, alert: &Alert) -> StatusCode {
+        self.reports.push(alert.clone());
+        StatusCode::OK
+    }
+
+    fn hear(&mut self, event: &ServerEvent) {
+        match event {
+            ServerEvent::Status {
+                tag, part, status, ..
+            } => self.statuses.push((tag.0, *part, status.as_u16())),
+            ServerEvent::Results { items, .. } => {
+                let text =
+                    |item: &Item| item.data.as_ref().and_then(Data::as_str).map(str::to_owned);
+                self.results.extend(items.iter().filter_map(text));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// An Exec of a node.
+pub(crate) fn exec(node: &str, correlator: Option<&str>) -> Command {
+    Exec {
+        correlator: correlator.map(Correlator::from),
+        items: vec![Item::for_target(node)],
+        ..Exec::default()
+    }
+    .into()
+}
+
+/// A Replace of a value.
+pub(crate) fn replace(node: &str, format: &'static str, value: &str) -> Command {
+    Replace {
+        items: vec![
+            Item::for_target(node)
+                .with_meta(Meta::format(format))
+                .with_data(value),
+        ],
+        ..Replace::default()
+    }
+    .into()
+}
+
+/// A phone with any number of objects, and its servers.
+pub(crate) struct Rig {
+    pub(crate) servers: Vec<Server<Commander>>,
+    /// What happens to exchanges, by their number from 1.
+    pub(crate) faults: BTreeMap<u32, Fault>,
+    /// The steps before which the power is cut.
+    pub(crate) cuts: BTreeSet<u32>,
+    pub(crate) exchanges: u32,
+    pub(crate) step: u32,
+    pub(crate) resets: u32,
+    /// Jobs are left to the test, in `left`.
+    pub(crate) leaves_jobs: bool,
+    pub(crate) left: Vec<Job>,
+    agent: Option<Agent>,
+    disk: Disk,
+    objects: Objects,
+    encoding: Encoding,
+    session: u32,
+}
+
+/// The name of a server by its number.
+pub(crate) fn server_id(server: usize) -> String {
+    format!("srv{}", server + 1)
+}
+
+fn account(server: usize) -> Account {
+    let id = server_id(server);
+    let credentials = |name: &str| Credentials {
+        scheme: Scheme::Md5,
+        name: name.into(),
+        secret: format!("{name}-secret").into(),
+        nonce: Default::default(),
+    };
+    Account {
+        server_id: Text::from(id.as_str()),
+        server_uri: format!("http://{id}.example.com/dm").into(),
+        device_uri: "IMEI:493005100592800".into(),
+        client: credentials("phone"),
+        server: credentials(&id),
+    }
+}
+
+impl Rig {
+    /// A phone with objects at these places, and two servers.
+    pub(crate) fn new<D: Device + Clone + 'static>(
+        device: &D,
+        objects: &[(&'static str, Config)],
+        encoding: Encoding,
+    ) -> Self {
+        let accounts: Vec<Account> = (0..2).map(account).collect();
+        let servers = accounts
+            .iter()
+            .map(|account| {
+                Server::new(
+                    ServerConfig::default(),
+                    account.clone(),
+                    Commander::default(),
+                )
+            })
+            .collect();
+        let (device, mounted) = (device.clone(), objects.to_vec());
+        let objects = move || {
+            let mut objects: Vec<(NodeUri, Box<dyn ManagementObject>)> = vec![
+                (
+                    uri(DevInfo::ROOT),
+                    Box::new(DevInfo::new("IMEI:493005100592800", "Maker", "Model")),
+                ),
+                (
+                    uri(DevDetail::ROOT),
+                    Box::new(DevDetail::new("phone", "Maker", "1", "1", "1")),
+                ),
+                (uri(DmAcc::ROOT), Box::new(DmAcc::new(accounts.clone()))),
+            ];
+            for (root, config) in &mounted {
+                let lawmo = Lawmo::new(device.clone(), config.clone());
+                objects.push((uri(root), Box::new(lawmo)));
+            }
+            objects
+        };
+        Self {
+            servers,
+            faults: BTreeMap::new(),
+            cuts: BTreeSet::new(),
+            exchanges: 0,
+            step: 0,
+            resets: 0,
+            leaves_jobs: false,
+            left: Vec::new(),
+            agent: None,
+            disk: Disk::default(),
+            objects: Box::new(objects),
+            encoding,
+            session: 0,
+        }
+    }
+
+    pub(crate) fn agent(&mut self) -> &mut Agent {
+        let Self {
+            agent,
+            disk,
+            objects,
+            encoding,
+            ..
+        } = self;
+        agent.get_or_insert_with(|| {
+            let mut config = AgentConfig::default();
+            config.session.encoding = *encoding;
+            Agent::open(Box::new(disk.clone()), objects(), config, 1000).expect("it starts")
+        })
+    }
+
+    /// Cuts the power; the next use starts the phone.
+    pub(crate) fn cut(&mut self) {
+        self.agent = None;
+    }
+
+    pub(crate) fn value(&mut self, leaf: &str) -> Option<String> {
+        let transaction = self.agent().begin(2000);
+        let text = transaction.view().text(&uri(leaf)).ok();
+        text.map(|text| text.to_string())
+    }
+
+    /// Gives a node below an object an ACL of its own.
+    pub(crate) fn set_acl(&mut self, root: &str, path: &str, acl: &str) {
+        let mut transaction = self.agent().begin(1500);
+        let mut edit = transaction.edit(&uri(root)).expect("the object");
+        let node = edit.view().node(&uri(&format!("{root}/{path}")));
+        let node = node
+            .expect("the node")
+            .with_acl(Acl::parse(acl).expect("an ACL"));
+        edit.put(path, node).expect("it is put");
+        transaction.commit().expect("it is stored");
+    }
+
+    /// A session in which a server says these, one list after the other.
+    pub(crate) fn says(&mut self, server: usize, batches: Vec<Vec<Command>>) {
+        self.servers[server].manager.batches = batches.into();
+        self.session_with(server, Trigger::Server);
+    }
+
+    /// A session with a server.
+    pub(crate) fn session_with(&mut self, server: usize, trigger: Trigger) {
+        // What a cut has left open ends first.
+        self.run();
+        self.session += 1;
+        let id = SessionId::from(self.session);
+        let server = server_id(server);
+        self.agent()
+            .connect(&server, trigger, id, 2000)
+            .expect("no session is open");
+        self.run();
+    }
+
+    /// Delivers all reports.
+    pub(crate) fn settle(&mut self) {
+        self.run();
+        for _ in 0..50 {
+            let Some(server) = self.agent().report_due().expect("it is read") else {
+                return;
+            };
+            let server = (0..2).find(|known| server_id(*known).as_str() == server.as_str());
+            self.session_with(server.expect("a server"), Trigger::Client);
+        }
+        panic!("reports are not taken");
+    }
+
+    /// Lets the phone do all that it has to do by itself.
+    pub(crate) fn run(&mut self) {
+        for _ in 0..2000 {
+            self.step += 1;
+            let output = self.agent().poll(2000).expect("it goes on");
+            if self.cuts.contains(&self.step) {
+                self.cut();
+                continue;
+            }
+            match output {
+                Output::Transmit(request) => {
+                    self.exchanges += 1;
+                    let fault = self.faults.remove(&self.exchanges);
+                    let to = request.uri.clone();
+                    let server = self
+                        .servers
+                        .iter_mut()
+                        .find(|server| to.as_str().starts_with(server.account.server_uri.as_str()));
+                    let server = server.expect("a server");
+                    if fault == Some(Fault::RepeatRequest) {
+                        let _ = server.exchange(&request);
+                    }
+                    let answer = match fault {
+                        Some(Fault::LoseRequest) => None,
+                        _ => server.exchange(&request).ok(),
+                    };
+                    match answer.filter(|_| fault != Some(Fault::LoseAnswer)) {
+                        Some(answer) => {
+                            let headers = Headers::new(answer.encoding.media_type())
+                                .with_hmac(answer.hmac.as_deref());
+                            let nonce = [self.step.to_le_bytes()[0]; 16].into();
+                            self.agent()
+                                .handle(answer.body, headers, nonce)
+                                .expect("a message");
+                        }
+                        None => self.agent().transport_failed(2000).expect("it is noted"),
+                    }
+                }
+                Output::Run(job) if self.leaves_jobs => self.left.push(job),
+                Output::Run(job) => self.agent().run(job.id, 2000).expect("it runs"),
+                Output::Closed(_) => {}
+                Output::Reset => self.resets += 1,
+                Output::Idle => return,
+                other => panic!("{other:?}"),
+            }
+        }
+        panic!("it does not end");
+    }
+}

@@ -1,0 +1,265 @@
+//! The factory reset on the device: what its user may say, what it leaves, and what a boot finds.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use dm_proto::codec::Encoding;
+use dm_tree::object::Job;
+use lawmo::device::{
+    AGREED, AtBoot, Config, Consent, Device, Effect, Prompts, Reporting, Request, ResetEffect,
+    ResetMarker, Unanswered, WipeEffect, WipeItem,
+};
+
+use crate::{
+    raw::{Rig, exec},
+    support::{Phone, config},
+};
+
+const RESET: &str = "./LAWMO/Operations/FactoryReset";
+const LOCK: &str = "./LAWMO/Operations/FullyLock";
+
+fn asking() -> Config {
+    config().with_prompts(Prompts::ALL)
+}
+
+fn rig(phone: &Phone, config: Config) -> Rig {
+    Rig::new(phone, &[("./LAWMO", config)], Encoding::Wbxml)
+}
+
+#[test]
+fn a_user_who_refuses_is_the_status_of_the_exec_whatever_else_is_under_way() {
+    for consent in [Consent::No, Consent::Postponed] {
+        for reporting in [
+            Reporting::Synchronous,
+            Reporting::InSession,
+            Reporting::AfterSession,
+        ] {
+            let phone = Phone::default();
+            phone.user_says(consent);
+            let mut config = asking().with_reporting(reporting);
+            config.prompts.lock = false;
+            let mut rig = rig(&phone, config);
+            rig.says(0, vec![vec![exec(LOCK, Some("a")), exec(RESET, Some("b"))]]);
+            rig.settle();
+            assert_eq!(rig.servers[0].manager.status_of(2), Some(1401));
+            assert_eq!(rig.resets, 0);
+            let done = phone.done();
+            assert!(!done.contains(&"reset".to_owned()), "{done:?}");
+            assert!(done.contains(&"lock fully".to_owned()), "{done:?}");
+            let told = rig.servers[0].manager.told();
+            assert!(
+                told.iter().all(|told| told.1 != RESET),
+                "no report: {told:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_user_who_agrees_is_asked_before_the_status_and_reset_after_the_session() {
+    let phone = Phone::default();
+    let mut rig = rig(&phone, asking());
+    rig.says(0, vec![vec![exec(RESET, Some("b"))]]);
+    assert_eq!(rig.servers[0].manager.codes(), [202]);
+    assert_eq!(phone.done(), ["ask the user: FactoryReset", "reset"]);
+    assert_eq!(rig.resets, 1);
+}
+
+#[test]
+fn the_exec_of_a_reset_waits_for_a_user_who_answers_later() {
+    for agrees in [true, false] {
+        let phone = Phone::default();
+        phone.user_says(Consent::Later);
+        let mut rig = rig(&phone, asking());
+        rig.says(0, vec![vec![exec(RESET, Some("b"))]]);
+        assert!(rig.servers[0].manager.codes().is_empty(), "not answered");
+        // Even over a restart.
+        rig.cut();
+        rig.leaves_jobs = true;
+        rig.run();
+        rig.leaves_jobs = false;
+        let job = rig.left.pop().expect("the job again");
+        assert_eq!((job.stage, job.resumed), (0, true));
+        if agrees {
+            let agent = rig.agent();
+            agent.after_session(job.id, AGREED, 3000).expect("agreed");
+        } else {
+            let request = Request::of(&job).expect("ours");
+            let outcome = request.outcome(lawmo::ResultCode::USER_CANCELLED);
+            rig.agent()
+                .complete(job.id, outcome, 3000)
+                .expect("refused");
+        }
+        rig.run();
+        let codes = rig.servers[0].manager.codes();
+        assert_eq!(codes, [if agrees { 202 } else { 1401 }]);
+        assert_eq!(rig.resets, u32::from(agrees));
+    }
+}
+
+#[test]
+fn a_power_cut_anywhere_in_a_confirmed_reset_ends_in_one_reset() {
+    let mut whole = rig(&Phone::default(), asking());
+    whole.says(0, vec![vec![exec(RESET, Some("b"))]]);
+    for cut in 1..=whole.step {
+        let phone = Phone::default();
+        let mut rig = rig(&phone, asking());
+        rig.cuts.insert(cut);
+        rig.says(0, vec![vec![exec(RESET, Some("b"))]]);
+        rig.run();
+        let resets = |done: &[String]| done.iter().filter(|it| it.starts_with("reset")).count();
+        let done = phone.done();
+        // A session that had sent nothing is not opened again.
+        let was_asked = !rig.servers[0].manager.codes().is_empty();
+        assert_eq!(
+            resets(&done),
+            usize::from(was_asked),
+            "cut at {cut}: {done:?}"
+        );
+    }
+}
+
+/// A phone whose reset erases all but a marker, in three steps, of which one may be the last of this boot.
+#[derive(Clone, Default)]
+struct Eraser(Arc<Mutex<Disk>>);
+
+#[derive(Default)]
+struct Disk {
+    marker: Option<String>,
+    erased: Vec<u32>,
+    power_left: Option<u32>,
+}
+
+impl Eraser {
+    fn disk(&self) -> MutexGuard<'_, Disk> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn marker(&self) -> Option<ResetMarker> {
+        let disk = self.disk();
+        disk.marker.as_deref().and_then(ResetMarker::parse)
+    }
+
+    /// Whether it came to its end.
+    fn erase(&self, marker: ResetMarker) -> bool {
+        let mut disk = self.disk();
+        disk.marker = Some(marker.erasing().to_string());
+        for part in 0..3 {
+            if disk.power_left == Some(part) {
+                disk.power_left = None;
+                return false;
+            }
+            disk.erased.push(part);
+        }
+        disk.marker = None;
+        true
+    }
+}
+
+impl Device for Eraser {
+    fn fully_lock(&mut self, _: &Job) -> Effect {
+        unreachable!("nobody asks")
+    }
+
+    fn partially_lock(&mut self, _: &Job) -> Effect {
+        unreachable!("nobody asks")
+    }
+
+    fn unlock(&mut self, _: &Job) -> Effect {
+        unreachable!("nobody asks")
+    }
+
+    fn wipe(&mut self, _: &[WipeItem], _: &Job) -> WipeEffect {
+        unreachable!("nobody asks")
+    }
+
+    fn factory_reset(&mut self, job: &Job) -> ResetEffect {
+        let marker = self
+            .marker()
+            .unwrap_or_else(|| ResetMarker::pending(job.server.clone()));
+        if self.erase(marker) {
+            ResetEffect::Erased
+        } else {
+            ResetEffect::Later
+        }
+    }
+
+    fn confirm(&mut self, _: &Request, job: &Job) -> Consent {
+        // Accepted from here on.
+        self.disk().marker = Some(ResetMarker::pending(job.server.clone()).to_string());
+        Consent::Yes
+    }
+}
+
+#[test]
+fn a_boot_that_finds_erasing_resumes_and_the_marker_goes_last() {
+    for power_left in [None, Some(0), Some(1), Some(2)] {
+        let eraser = Eraser::default();
+        eraser.disk().power_left = power_left;
+        let mut rig = Rig::new(&eraser, &[("./LAWMO", asking())], Encoding::Wbxml);
+        rig.says(0, vec![vec![exec(RESET, Some("b"))]]);
+        assert_eq!(rig.servers[0].manager.codes(), [202]);
+        if power_left.is_some() {
+            let marker = eraser.marker();
+            let at_boot =
+                ResetMarker::at_boot(marker.as_ref(), ResetMarker::RETRIES, Unanswered::Proceed);
+            assert_eq!(at_boot, AtBoot::Erase);
+            rig.cut();
+            rig.run();
+        }
+        assert_eq!(eraser.marker(), None);
+        assert!(eraser.disk().erased.ends_with(&[0, 1, 2]));
+        assert_eq!(rig.resets, 1);
+        assert!(rig.servers[0].manager.told().is_empty());
+    }
+}
+
+#[test]
+fn a_boot_that_finds_pending_has_its_session_first() {
+    use dm_proto::testing::Fault;
+    // Package 1 is the first exchange, then comes the message with the 202.
+    let eraser = Eraser::default();
+    let mut rig = Rig::new(&eraser, &[("./LAWMO", asking())], Encoding::Wbxml);
+    rig.faults.insert(2, Fault::LoseRequest);
+    rig.leaves_jobs = true;
+    rig.says(0, vec![vec![exec(RESET, Some("b"))]]);
+    let job = rig.left.pop().expect("the question");
+    let agent = rig.agent();
+    agent.run(job.id, 3000).expect("it agrees");
+    let marker = eraser.marker();
+    let at_boot = ResetMarker::at_boot(marker.as_ref(), ResetMarker::RETRIES, Unanswered::Proceed);
+    assert_eq!(at_boot, AtBoot::OpenSession("srv1".into()));
+    // The agent takes up the session that was open, sends the 202 again, and only then resets.
+    rig.cut();
+    rig.leaves_jobs = false;
+    rig.run();
+    assert_eq!(rig.servers[0].manager.codes(), [202]);
+    assert_eq!(rig.resets, 1);
+    assert_eq!(eraser.marker(), None);
+}
+
+#[test]
+fn a_reset_whose_server_is_never_reached_again_takes_place() {
+    use dm_proto::testing::Fault;
+    let phone = Phone::default();
+    let mut rig = rig(&phone, config());
+    // The message with the 202, and its three repeats.
+    rig.faults
+        .extend((2..6).map(|exchange| (exchange, Fault::LoseRequest)));
+    rig.says(0, vec![vec![exec(RESET, Some("b"))]]);
+    assert!(rig.servers[0].manager.codes().is_empty());
+    assert_eq!(phone.done(), ["reset"]);
+    assert_eq!(rig.resets, 1);
+}
+
+#[test]
+fn nothing_is_left_of_jobs_and_reports_after_a_reset() {
+    let phone = Phone::default();
+    let mut rig = rig(&phone, config().with_reporting(Reporting::AfterSession));
+    rig.says(0, vec![vec![exec(LOCK, Some("a")), exec(RESET, Some("b"))]]);
+    assert_eq!(phone.done(), ["lock fully", "reset"]);
+    assert_eq!(rig.agent().report_due().expect("read"), None);
+    assert_eq!(rig.value("./LAWMO/State").as_deref(), Some("30"));
+    assert_eq!(rig.value("./LAWMO/Ext/LockedBy"), None);
+    rig.settle();
+    assert!(rig.servers[0].manager.told().is_empty());
+}

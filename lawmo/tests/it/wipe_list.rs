@@ -1,0 +1,297 @@
+//! The wipe list while the device runs, and wipes item by item.
+
+use dm_proto::codec::Encoding;
+use dm_tree::testing::Disk;
+use lawmo::{
+    device::{Config, ItemOutcome, Reporting, WipeItem, WipeList, WipeListError},
+    server::{AnyOperation, Wipe},
+};
+
+use crate::{
+    raw::{Rig, exec, replace},
+    support::{Phone, Result, config, each, order, start, uri},
+};
+
+const WIPE: &str = "./LAWMO/Operations/Wipe";
+
+fn mark(item: &str) -> dm_proto::message::Command {
+    let leaf = format!("./LAWMO/AvailableWipeList/{item}/ToBeWiped");
+    replace(&leaf, "bool", "true")
+}
+
+fn list() -> WipeList {
+    WipeList::of(uri("./LAWMO"))
+}
+
+fn names(rig: &mut Rig) -> Vec<(String, bool)> {
+    let items = list().items(rig.agent()).expect("a list");
+    items
+        .into_iter()
+        .map(|(item, is_marked)| (format!("{}: {}", item.node, item.list_item_name), is_marked))
+        .collect()
+}
+
+fn rig(phone: &Phone, config: Config) -> Rig {
+    Rig::new(phone, &[("./LAWMO", config)], Encoding::Wbxml)
+}
+
+#[test]
+fn items_come_and_go_while_the_device_runs_and_stay_so() {
+    let phone = Phone::default();
+    let mut rig = rig(&phone, config());
+    rig.says(0, vec![vec![mark("Contacts"), mark("Media")]]);
+    let call_logs = WipeItem::new("CallLogs").named("Call logs");
+    list().add(rig.agent(), &call_logs, 3000).expect("added");
+    let renamed = WipeItem::new("Media").named("Films");
+    list().add(rig.agent(), &renamed, 3000).expect("renamed");
+    assert!(
+        list()
+            .remove(rig.agent(), "Contacts", 3000)
+            .expect("removed")
+    );
+    assert!(
+        !list()
+            .remove(rig.agent(), "Contacts", 3000)
+            .expect("nothing")
+    );
+    let expected = [
+        ("AppData: AppData".to_owned(), false),
+        ("CallLogs: Call logs".to_owned(), false),
+        ("Media: Films".to_owned(), true),
+    ];
+    assert_eq!(names(&mut rig), expected);
+    rig.cut();
+    assert_eq!(names(&mut rig), expected, "durable");
+    // A server sees and marks what is there, and nothing else.
+    rig.says(0, vec![vec![mark("CallLogs"), mark("Contacts")]]);
+    assert_eq!(rig.servers[0].manager.codes(), [200, 200, 200, 404]);
+    rig.says(0, vec![vec![exec(WIPE, Some("w"))]]);
+    rig.settle();
+    assert_eq!(phone.done(), ["wipe CallLogs+Media"]);
+}
+
+#[test]
+fn the_whole_list_can_be_set_and_what_stays_keeps_its_mark() {
+    let phone = Phone::default();
+    let mut rig = rig(&phone, config());
+    rig.says(0, vec![vec![mark("Contacts"), mark("Media")]]);
+    let items = [WipeItem::new("Media"), WipeItem::new("Notes")];
+    list().set(rig.agent(), &items, 3000).expect("set");
+    let expected = [
+        ("Media: Media".to_owned(), true),
+        ("Notes: Notes".to_owned(), false),
+    ];
+    assert_eq!(names(&mut rig), expected);
+    let refused = list().set(rig.agent(), &[WipeItem::new("a/b")], 3000);
+    assert!(matches!(refused, Err(WipeListError::Name(_))));
+    assert_eq!(names(&mut rig), expected);
+}
+
+#[test]
+fn at_a_start_the_device_says_what_can_be_wiped_now() {
+    let phone = Phone::default();
+    let mut rig = rig(&phone, config());
+    rig.says(0, vec![vec![mark("Media")]]);
+    phone.can_wipe(vec![WipeItem::new("Media"), WipeItem::new("Notes")]);
+    assert_eq!(names(&mut rig).len(), 3, "not while it runs");
+    rig.cut();
+    assert_eq!(
+        names(&mut rig),
+        [
+            ("Media: Media".to_owned(), true),
+            ("Notes: Notes".to_owned(), false)
+        ]
+    );
+}
+
+#[test]
+fn without_a_list_there_is_nothing_to_maintain() {
+    let phone = Phone::default();
+    phone.can_wipe(vec![WipeItem::new("Notes")]);
+    let mut rig = rig(&phone, Config::new(["srv1"]));
+    let refused = list().add(rig.agent(), &WipeItem::new("Notes"), 3000);
+    assert!(matches!(refused, Err(WipeListError::NoList(_))));
+    let elsewhere = WipeList::of(uri("./Elsewhere")).items(rig.agent());
+    assert!(matches!(elsewhere, Err(WipeListError::NoList(_))));
+}
+
+#[test]
+fn an_item_that_vanished_before_the_exec_is_not_wiped_and_no_item_at_all_is_1406() {
+    let phone = Phone::default();
+    let mut rig = rig(&phone, config());
+    rig.says(0, vec![vec![mark("Contacts"), mark("Media")]]);
+    list()
+        .remove(rig.agent(), "Contacts", 3000)
+        .expect("removed");
+    rig.says(0, vec![vec![exec(WIPE, Some("w1"))]]);
+    rig.settle();
+    assert_eq!(phone.done(), ["wipe Media"]);
+    rig.says(0, vec![vec![mark("AppData")]]);
+    list()
+        .remove(rig.agent(), "AppData", 3000)
+        .expect("removed");
+    rig.says(0, vec![vec![exec(WIPE, Some("w2"))]]);
+    rig.settle();
+    assert!(phone.done().is_empty());
+    let server = &rig.servers[0].manager;
+    assert_eq!(server.status_of(server.sent()), Some(1406));
+    assert_eq!(server.told(), [(Some("w1".into()), WIPE.into(), 1201)]);
+}
+
+#[test]
+fn an_item_that_vanishes_behind_the_exec_is_wiped_all_the_same() {
+    let phone = Phone::default();
+    let mut rig = rig(&phone, config().with_reporting(Reporting::AfterSession));
+    rig.leaves_jobs = true;
+    rig.says(0, vec![vec![mark("Contacts"), exec(WIPE, Some("w"))]]);
+    list()
+        .remove(rig.agent(), "Contacts", 3000)
+        .expect("removed");
+    let job = rig.left.pop().expect("a job");
+    rig.agent().run(job.id, 3000).expect("it runs");
+    rig.settle();
+    assert_eq!(phone.done(), ["wipe Contacts"]);
+    let told = rig.servers[0].manager.told();
+    assert_eq!(told, [(Some("w".into()), WIPE.into(), 1201)]);
+    assert_eq!(names(&mut rig).len(), 2, "it does not come back");
+}
+
+/// Each outcome of two items, and what the list looks like afterwards.
+#[test]
+fn each_item_has_its_outcome_and_the_wipe_has_one_code() -> Result {
+    use ItemOutcome::{Erased, Failed, Gone, NotPerformed};
+    for (contacts, media, code, state, left) in [
+        (
+            Erased,
+            Erased,
+            1201,
+            "succeeded",
+            &[("Contacts", "false"), ("Media", "false")][..],
+        ),
+        (Gone, Gone, 1202, "succeeded", &[]),
+        (Gone, Erased, 1201, "succeeded", &[("Media", "false")]),
+        (
+            Erased,
+            Failed,
+            1405,
+            "failed",
+            &[("Contacts", "false"), ("Media", "true")],
+        ),
+        (Gone, Failed, 1405, "failed", &[("Media", "true")]),
+        (
+            NotPerformed,
+            Erased,
+            1405,
+            "failed",
+            &[("Contacts", "true"), ("Media", "false")],
+        ),
+        (
+            NotPerformed,
+            NotPerformed,
+            1406,
+            "failed",
+            &[("Contacts", "true"), ("Media", "true")],
+        ),
+    ] {
+        for reporting in [Reporting::Synchronous, Reporting::InSession] {
+            each(&config().with_reporting(reporting), |setup| {
+                setup.phone.item_ends_with("Contacts", contacts);
+                setup.phone.item_ends_with("Media", media);
+                let wipe = Wipe::items(["Contacts", "Media"], order("w"));
+                setup.bench.push(1, AnyOperation::Wipe(wipe))?;
+                setup.bench.settle()?;
+                assert_eq!(setup.summary(1)?, (state, 0, code));
+                let mut found = Vec::new();
+                for item in setup.bench.children("./LAWMO/AvailableWipeList")? {
+                    let mark = setup.value(&format!("AvailableWipeList/{item}/ToBeWiped"))?;
+                    found.push((item, mark));
+                }
+                found.retain(|(item, _)| item != "AppData");
+                let found: Vec<(&str, &str)> = found
+                    .iter()
+                    .map(|(item, mark)| (item.as_str(), mark.as_str()))
+                    .collect();
+                assert_eq!(found, left);
+                Ok(())
+            })?;
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_wipe_that_is_cut_off_goes_on_with_the_rest() -> Result {
+    for reporting in [
+        Reporting::Synchronous,
+        Reporting::InSession,
+        Reporting::AfterSession,
+    ] {
+        let begin = || {
+            let config = config().with_reporting(reporting);
+            let mut setup = start(config, Disk::default(), Encoding::Wbxml)?;
+            setup.phone.wipes_at_a_time(1);
+            let wipe = Wipe::everything(order("w"));
+            setup.bench.push(1, AnyOperation::Wipe(wipe))?;
+            Ok::<_, dm_tree::testing::BenchError>(setup)
+        };
+        let mut whole = begin()?;
+        whole.bench.settle()?;
+        let once = ["wipe AppData", "wipe Contacts", "wipe Media"];
+        assert_eq!(whole.phone.done(), once);
+        for step in 0..whole.bench.steps() {
+            let mut setup = begin()?;
+            setup.bench.power_cut(step);
+            setup.bench.settle()?;
+            if setup.outcome(1)?.is_none() {
+                setup.bench.queue(|queue| queue.session_lost())?;
+                setup.bench.settle()?;
+            }
+            let case = format!("{reporting:?}, power cut at {step}");
+            // Each item once, in order, and one of them as resumed.
+            let done = setup.phone.done();
+            let items: Vec<&str> = done
+                .iter()
+                .map(|done| done.trim_end_matches(" again"))
+                .collect();
+            assert_eq!(items, once, "{case}: {done:?}");
+            assert_eq!(setup.summary(1)?, ("succeeded", 0, 1201), "{case}");
+            assert!(setup.is_told_once(), "{case}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_wipe_that_goes_on_elsewhere_keeps_how_far_it_is() {
+    let phone = Phone::default();
+    let mut rig = rig(&phone, config());
+    rig.leaves_jobs = true;
+    rig.says(
+        0,
+        vec![vec![mark("Contacts"), mark("Media"), exec(WIPE, Some("w"))]],
+    );
+    rig.run();
+    let job = rig.left.pop().expect("a job");
+    let request = lawmo::device::Request::of(&job).expect("ours");
+    assert_eq!(request.rest().len(), 2);
+    let memo = request.partly_wiped(&[ItemOutcome::Gone]).expect("a memo");
+    let stage = lawmo::device::PERFORMING;
+    rig.agent().note(job.id, stage, memo, 3000).expect("noted");
+    rig.cut();
+    rig.run();
+    let job = rig.left.pop().expect("the job again");
+    assert!(job.resumed);
+    let request = lawmo::device::Request::of(&job).expect("ours");
+    let rest: Vec<_> = request
+        .rest()
+        .iter()
+        .map(|item| item.node.as_str())
+        .collect();
+    assert_eq!(rest, ["Media"]);
+    let outcome = request.wiped(&[ItemOutcome::Gone]);
+    rig.agent().complete(job.id, outcome, 3000).expect("done");
+    rig.settle();
+    let told = rig.servers[0].manager.told();
+    assert_eq!(told, [(Some("w".into()), WIPE.into(), 1202)]);
+    assert_eq!(names(&mut rig), [("AppData: AppData".to_owned(), false)]);
+}
