@@ -258,9 +258,12 @@ fn cuts(show: &mut Show<'_>) -> Result<(), DemoError> {
             let request = wipe(&["Contacts", "Messages"]);
             let operation = stage.order(&device, &request)?;
             stop_at(&mut device, Moment::Running, 2)?;
+            let contacts = device.is_empty("home/user/Contacts")?;
+            let halfway = contacts != device.is_empty("home/user/Messages")?;
             restart(&mut device)?;
             Ok(Check::default()
                 .operation(&stage.outcome(&operation)?, "succeeded", 1201)
+                .fact("it was half done", halfway)
                 .fact("contacts erased", device.is_empty("home/user/Contacts")?)
                 .fact("messages erased", device.is_empty("home/user/Messages")?)
                 .fact("photos kept", !device.is_empty("home/user/Photos")?))

@@ -570,11 +570,8 @@ impl Packages {
             }))?;
             file.sync_all()?;
             root::sync(&dir)?;
-            self.tell(
-                Work::Install,
-                total.min(entry.raw_file_position()),
-                Some(total),
-            );
+            let done = entry.raw_file_position().saturating_add(entry.size());
+            self.tell(Work::Install, total.min(done), Some(total));
         }
         bar.finish();
         let manifest = manifest.ok_or_else(|| PackageError::malformed(format!("no {MANIFEST}")))?;
