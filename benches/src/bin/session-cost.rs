@@ -1,6 +1,7 @@
 //! Runs one thing over and over, for a tool that counts instructions:
 //! `valgrind --tool=callgrind target/release/session-cost pair wbxml lock 101`. What a run costs is the
-//! difference between two counts of runs.
+//! difference between two counts of runs; what a session costs, that of `pair` less that of `setup`, which
+//! makes the two sides and what they are to say.
 
 use std::env;
 
@@ -12,7 +13,7 @@ fn main() {
     let mut next = || {
         arguments
             .next()
-            .expect("pair|codec xml|wbxml lock|inventory RUNS")
+            .expect("pair|setup|codec xml|wbxml lock|inventory RUNS")
     };
     let what = next();
     let encoding = match next().as_str() {
@@ -29,6 +30,7 @@ fn main() {
     for _ in 0..runs {
         match what.as_str() {
             "pair" => drop(session.run(session.pair(encoding))),
+            "setup" => drop(session.pair(encoding)),
             _ => assert!(codec_work(encoding, &messages) > 0),
         }
     }

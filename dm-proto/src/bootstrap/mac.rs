@@ -4,7 +4,7 @@
 //! in hexadecimal. Which secret is the key, and in which form, depends on the method and on the profile.
 
 use alloc::{format, string::String, vec::Vec};
-use core::fmt;
+use core::{fmt, ops::RangeInclusive};
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha1::Sha1;
@@ -24,15 +24,19 @@ pub enum Security {
     UserPin,
     /// `USERNETWPIN`, `USERPIN_NETWORKID`: both.
     UserPinAndNetwork,
+    /// `USERPINMAC`, of Client Provisioning only: a PIN that the user was told otherwise, and behind it the
+    /// MAC in as many digits. OMA-WAP-TS-ProvBoot.
+    UserPinWithMac,
 }
 
 impl Security {
-    /// The method that a parameter `SEC` names. `USERPINMAC` is none: nobody verifies it.
+    /// The method that a parameter `SEC` names.
     pub(super) fn from_parameter(kind: Kind, value: &str) -> Option<Self> {
         Some(match (kind, value) {
             (Kind::Provisioning, "0" | "NETWPIN") => Self::Network,
             (Kind::Provisioning, "1" | "USERPIN") => Self::UserPin,
             (Kind::Provisioning, "2" | "USERNETWPIN") => Self::UserPinAndNetwork,
+            (Kind::Provisioning, "3" | "USERPINMAC") => Self::UserPinWithMac,
             (Kind::Management | Kind::Objects, "NETWORKID") => Self::Network,
             (Kind::Management | Kind::Objects, "USERPIN") => Self::UserPin,
             (Kind::Management | Kind::Objects, "USERPIN_NETWORKID") => Self::UserPinAndNetwork,
@@ -40,20 +44,22 @@ impl Security {
         })
     }
 
-    /// How the parameter `SEC` names it.
-    pub(super) const fn parameter(self, kind: Kind) -> &'static str {
-        match (kind, self) {
+    /// How the parameter `SEC` names it; none where there is no such method.
+    pub(super) const fn parameter(self, kind: Kind) -> Option<&'static str> {
+        Some(match (kind, self) {
             (Kind::Provisioning, Self::Network) => "0",
             (Kind::Provisioning, Self::UserPin) => "1",
             (Kind::Provisioning, Self::UserPinAndNetwork) => "2",
+            (Kind::Provisioning, Self::UserPinWithMac) => "3",
+            (_, Self::UserPinWithMac) => return None,
             (_, Self::Network) => "NETWORKID",
             (_, Self::UserPin) => "USERPIN",
             (_, Self::UserPinAndNetwork) => "USERPIN_NETWORKID",
-        }
+        })
     }
 
     pub(super) const fn needs_pin(self) -> bool {
-        matches!(self, Self::UserPin | Self::UserPinAndNetwork)
+        !matches!(self, Self::Network)
     }
 }
 
@@ -63,6 +69,7 @@ impl fmt::Display for Security {
             Self::Network => "the network's method",
             Self::UserPin => "the user's pin",
             Self::UserPinAndNetwork => "the user's pin with the network's method",
+            Self::UserPinWithMac => "the user's pin with a mac",
         })
     }
 }
@@ -136,7 +143,8 @@ impl fmt::Debug for NetworkSecret {
 pub struct Secrets {
     /// The secret shared with the network.
     pub network: Option<NetworkSecret>,
-    /// The PIN as the user typed it: decimal digits, as a rule four.
+    /// The PIN as the user typed it: decimal digits, as a rule four; with
+    /// [`Security::UserPinWithMac`] what was told to the user as a whole.
     pub pin: Option<Secret>,
 }
 
@@ -172,6 +180,8 @@ impl Secrets {
         Some(match (security, kind) {
             (Security::Network, _) => network()?,
             (Security::UserPin, _) => pin()?,
+            // No MAC goes with the message.
+            (Security::UserPinWithMac, _) => return None,
             (Security::UserPinAndNetwork, Kind::Provisioning) => [network()?, pin()?].concat(),
             (Security::UserPinAndNetwork, _) => [&pin()?[..], b":", &network()?].concat(),
         })
@@ -188,11 +198,35 @@ pub(super) fn mac(
     secrets: &Secrets,
     body: &[u8],
 ) -> Option<Digest> {
-    let key = secrets.key(kind, security)?;
+    hmac(&secrets.key(kind, security)?, body)
+}
+
+fn hmac(key: &[u8], body: &[u8]) -> Option<Digest> {
     // A key of any length is good.
-    let mut mac = Hmac::<Sha1>::new_from_slice(&key).ok()?;
+    let mut mac = Hmac::<Sha1>::new_from_slice(key).ok()?;
     mac.update(body);
     Some(mac.finalize().into_bytes().into())
+}
+
+/// How many characters either half of a PIN with a MAC has: fewer would be guessed, and the MAC has no more.
+const HALVES: RangeInclusive<usize> = 5..=20;
+
+/// The digits that stand for the MAC over a document behind a PIN; `None` if the PIN is too short or too
+/// long.
+pub(super) fn digits_behind(pin: &str, body: &[u8]) -> Option<String> {
+    let mac = hmac(pin.as_bytes(), body).filter(|_| HALVES.contains(&pin.len()))?;
+    let digit = |octet: &u8| char::from(b'0'.wrapping_add(octet % 10));
+    Some(mac.iter().take(pin.len()).map(digit).collect())
+}
+
+/// Whether what the user typed is a PIN with its MAC over this document, in constant time.
+pub(super) fn is_with_mac(typed: &Secret, body: &[u8]) -> bool {
+    let typed = typed.expose();
+    let Some((pin, digits)) = typed.split_at_checked(typed.len() / 2) else {
+        return false;
+    };
+    digits_behind(pin, body)
+        .is_some_and(|expected| bool::from(expected.as_bytes().ct_eq(digits.as_bytes())))
 }
 
 /// Whether two are the same, in constant time.
@@ -260,6 +294,100 @@ mod tests {
             assert_eq!(from_text(bad), None);
         }
         assert_eq!(from_text(&text.replace('8', "x")), None);
+    }
+
+    /// HMAC of RFC 2104, from SHA-1 alone: the key filled up with zeros to a block of 64 octets, or its digest
+    /// if it is longer than one.
+    fn by_hand(key: &[u8], body: &[u8]) -> Digest {
+        use sha1::Digest as _;
+
+        let mut block = match key.len() > 64 {
+            true => Sha1::digest(key).to_vec(),
+            false => key.to_vec(),
+        };
+        block.resize(64, 0);
+        let padded = |pad: u8| -> Vec<u8> { block.iter().map(|octet| octet ^ pad).collect() };
+        let inner = Sha1::digest([padded(0x36), body.to_vec()].concat());
+        Sha1::digest([padded(0x5C), inner.to_vec()].concat()).into()
+    }
+
+    fn pin(pin: &str) -> Secrets {
+        Secrets::default().with_pin(pin)
+    }
+
+    #[test]
+    fn a_mac_is_the_hmac_sha1_of_the_vectors_of_rfc_2202() {
+        // Case 2 of section 3 has a key that can be a PIN; case 6 shows that what the next test computes with
+        // is right for long keys too.
+        let body = b"what do ya want for nothing?";
+        let known = "EFFCDF6AE5EB2FA2D27416D5F184DF9C259A7C79";
+        for kind in [Kind::Provisioning, Kind::Management, Kind::Objects] {
+            let mac = mac(kind, Security::UserPin, &pin("Jefe"), body).expect("a mac");
+            assert_eq!(to_text(&mac), known);
+        }
+        assert_eq!(to_text(&by_hand(b"Jefe", body)), known);
+        let key = [0xAA; 80];
+        let body = b"Test Using Larger Than Block-Size Key - Hash Key First";
+        let known = "AA4AE5E15272D00E95705637CE8A3B55ED402112";
+        assert_eq!(to_text(&by_hand(&key, body)), known);
+    }
+
+    #[test]
+    fn each_method_has_the_key_of_its_document() {
+        let network = NetworkSecret::imsi("262010123456789").expect("an imsi");
+        let secrets = pin("1234").with_network(network);
+        // Semi-octets for Client Provisioning, digits for the Device Management profile.
+        let octets = [0x29, 0x26, 0x10, 0x10, 0x32, 0x54, 0x76, 0x98];
+        let cases: [(Kind, Security, &[u8]); 6] = [
+            (Kind::Provisioning, Security::Network, &octets),
+            (Kind::Provisioning, Security::UserPin, b"1234"),
+            (
+                Kind::Provisioning,
+                Security::UserPinAndNetwork,
+                &[&octets[..], b"1234"].concat(),
+            ),
+            (Kind::Management, Security::Network, b"262010123456789"),
+            (Kind::Management, Security::UserPin, b"1234"),
+            (
+                Kind::Management,
+                Security::UserPinAndNetwork,
+                b"1234:262010123456789",
+            ),
+        ];
+        for (kind, security, key) in cases {
+            for body in [&b""[..], b"document", &[7; 200]] {
+                let mac = mac(kind, security, &secrets, body);
+                assert_eq!(mac, Some(by_hand(key, body)), "{kind:?} {security:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_pin_with_a_mac_is_a_key_and_as_many_digits_of_the_mac() {
+        // The MAC of RFC 2202's second case begins EF FC DF 6A E5: 239, 252, 223, 106, 229. Its key is too
+        // short for a PIN here, so that the digits are those of the next.
+        let body = b"what do ya want for nothing?";
+        assert_eq!(digits_behind("Jefe", body), None);
+        let mac = by_hand(b"12345", body);
+        let digits: String = mac[..5].iter().map(|o| char::from(b'0' + o % 10)).collect();
+        assert_eq!(digits_behind("12345", body), Some(digits.clone()));
+        let is = |typed: &str| is_with_mac(&typed.into(), body);
+        assert!(is(&format!("12345{digits}")));
+        for wrong in [
+            "",
+            "12345",
+            &digits,
+            &format!("12346{digits}"),
+            &format!("12345{digits}0"),
+            &format!("12345{}", &digits[1..]),
+            &"1".repeat(42),
+            "\u{fc}\u{fc}\u{fc}\u{fc}\u{fc}",
+        ] {
+            assert!(!is(wrong), "{wrong}");
+        }
+        let long = "12345678901234567890";
+        let digits = digits_behind(long, body).expect("as long as the mac");
+        assert!(is(&format!("{long}{digits}")));
     }
 
     #[test]

@@ -9,9 +9,10 @@ use super::{
     mac::{self, Digest, Secrets, Security},
 };
 use crate::{
-    Limits, LocUri,
+    Limits, LocUri, Secret,
+    auth::base64,
     codec::{self, DecodeOptions, Encoding},
-    message::{Command, Item},
+    message::{Command, Item, Meta},
     wap_push::Push,
 };
 
@@ -53,7 +54,8 @@ const PIN_ATTEMPTS: u8 = 3;
 pub struct Message {
     kind: Kind,
     is_wbxml: bool,
-    security: Option<(Security, Digest)>,
+    /// How it is secured, and its MAC, where that goes with it.
+    security: Option<(Security, Option<Digest>)>,
     body: Bytes,
     attempts: u8,
 }
@@ -119,13 +121,20 @@ impl Message {
         };
         let security = match (parameter("SEC")?, parameter("MAC")?) {
             (None, None) => None,
-            (Some(sec), Some(digest)) => {
+            (None, Some(_)) => return Err(BootstrapError::NotAuthenticated),
+            (Some(sec), digest) => {
                 let sec = Security::from_parameter(kind, sec)
                     .ok_or_else(|| BootstrapError::UnsupportedSecurity(sec.into()))?;
-                let digest = mac::from_text(digest).ok_or(BootstrapError::NotAuthenticated)?;
+                let digest = match sec {
+                    // The user has it.
+                    Security::UserPinWithMac => None,
+                    _ => {
+                        let digest = digest.and_then(mac::from_text);
+                        Some(digest.ok_or(BootstrapError::NotAuthenticated)?)
+                    }
+                };
                 Some((sec, digest))
             }
-            _ => return Err(BootstrapError::NotAuthenticated),
         };
         Ok(Self {
             kind,
@@ -146,25 +155,38 @@ impl Message {
     }
 
     /// The content type of a document with the MAC over it: what a server sends it as. The body must be WBXML.
+    /// With [`Security::UserPinWithMac`] the MAC is for the user: [`pin_with_mac`](Self::pin_with_mac).
     ///
     /// # Errors
     ///
-    /// If a secret that the method needs is missing.
+    /// If a secret that the method needs is missing, or the profile does not have the method.
     pub fn content_type(
         kind: Kind,
         security: Security,
         secrets: &Secrets,
         body: &[u8],
     ) -> Result<String, BootstrapError> {
-        let mac = mac::mac(kind, security, secrets, body);
-        let mac = mac.ok_or(BootstrapError::NoSecret(security))?;
         let media_type = MEDIA_TYPES
             .into_iter()
             .find_map(|row| (row.0 == kind && row.1).then_some(row.2))
             .unwrap_or_default();
-        let sec = security.parameter(kind);
-        let mac = mac::to_text(&mac);
+        let sec = security
+            .parameter(kind)
+            .ok_or_else(|| BootstrapError::UnsupportedSecurity("USERPINMAC".into()))?;
+        if security == Security::UserPinWithMac {
+            return Ok(format!("{media_type}; SEC={sec}"));
+        }
+        let mac = mac::mac(kind, security, secrets, body);
+        let mac = mac::to_text(&mac.ok_or(BootstrapError::NoSecret(security))?);
         Ok(format!("{media_type}; SEC={sec}; MAC={mac}"))
+    }
+
+    /// What a server tells the user of a document in another way, for [`Security::UserPinWithMac`]: the PIN,
+    /// and behind it as many digits of the MAC. `None` unless the PIN has 5 to 20 characters, which should be
+    /// random digits.
+    pub fn pin_with_mac(pin: &str, body: &[u8]) -> Option<Secret> {
+        let digits = mac::digits_behind(pin, body)?;
+        Some(Secret::from(format!("{pin}{digits}")))
     }
 
     /// What the message says that it carries.
@@ -196,9 +218,15 @@ impl Message {
         if security.needs_pin() && self.attempts_left() == 0 {
             return Err(BootstrapError::NoAttemptsLeft);
         }
-        let mac = mac::mac(self.kind, security, secrets, &self.body);
-        let mac = mac.ok_or(BootstrapError::NoSecret(security))?;
-        if mac::equal(&mac, &digest) {
+        let is_right = match digest {
+            Some(digest) => mac::mac(self.kind, security, secrets, &self.body)
+                .map(|mac| mac::equal(&mac, &digest)),
+            None => secrets
+                .pin
+                .as_ref()
+                .map(|typed| mac::is_with_mac(typed, &self.body)),
+        };
+        if is_right.ok_or(BootstrapError::NoSecret(security))? {
             return Ok(self.believed());
         }
         if security.needs_pin() {
@@ -245,13 +273,12 @@ impl Authentic {
                 encoding,
             }])),
             Kind::Management => {
-                let options = DecodeOptions::lenient(limits.clone());
-                let message = codec::decode(encoding, &self.body, &options)?.message;
+                let commands = self.commands(limits)?;
                 let mut objects = Vec::new();
                 // In their order, with those inside a Sequence or Atomic.
-                let mut pending: Vec<&Command> = message.commands.iter().rev().collect();
+                let mut pending: Vec<&Command> = commands.iter().rev().collect();
                 while let Some(command) = pending.pop() {
-                    objects.extend(objects_of(command));
+                    objects.extend(objects_of(command)?);
                     pending.extend(command.children().iter().rev());
                 }
                 match objects.is_empty() {
@@ -263,41 +290,78 @@ impl Authentic {
     }
 }
 
+impl Authentic {
+    /// The commands of a message of the Device Management profile, as they stand; none of one that is no
+    /// message.
+    ///
+    /// OMA-TS-DM_Bootstrap, processing of the bootstrap: it is processed like any DM message, but for the
+    /// answer, which is never sent. [`content`](Self::content) has what a device is bootstrapped with, the
+    /// objects; who wants to execute other commands, such as the Add of a single node, has them from here. There
+    /// is nobody to answer, so that a Get asks for nothing, and a question to the user has no server yet.
+    ///
+    /// # Errors
+    ///
+    /// If the octets are not a message, or exceed a limit.
+    pub fn commands(&self, limits: &Limits) -> Result<Vec<Command>, BootstrapError> {
+        if self.kind != Kind::Management {
+            return Ok(Vec::new());
+        }
+        let encoding = match self.is_wbxml {
+            true => Encoding::Wbxml,
+            false => Encoding::Xml,
+        };
+        let options = DecodeOptions::lenient(limits.clone());
+        Ok(codec::decode(encoding, &self.body, &options)?
+            .message
+            .commands)
+    }
+}
+
 /// The serialized objects of an Add or Replace. OMA-TS-DM_Bootstrap, Device Management profile.
-fn objects_of(command: &Command) -> Vec<SerializedObject> {
+fn objects_of(command: &Command) -> Result<Vec<SerializedObject>, BootstrapError> {
     let (meta, items) = match command {
         Command::Add(command) => (&command.meta, &command.items),
         Command::Replace(command) => (&command.meta, &command.items),
-        _ => return Vec::new(),
+        _ => return Ok(Vec::new()),
     };
-    let common = meta.as_ref().and_then(|meta| meta.type_.clone());
     items
         .iter()
-        .filter_map(|item| object_of(item, common.as_deref()))
+        .filter_map(|item| object_of(item, meta.as_deref()).transpose())
         .collect()
 }
 
-fn object_of(item: &Item, common: Option<&str>) -> Option<SerializedObject> {
-    let own = item.meta.as_ref().and_then(|meta| meta.type_.as_deref());
-    let type_ = own.or(common)?.trim();
+fn object_of(
+    item: &Item,
+    common: Option<&Meta>,
+) -> Result<Option<SerializedObject>, BootstrapError> {
+    let metas = || item.meta.as_deref().into_iter().chain(common);
+    let type_ = metas().find_map(|meta| meta.type_.as_deref());
+    let format = metas().find_map(|meta| meta.format.as_deref());
+    let type_ = type_.unwrap_or_default().trim();
     let encoding = MEDIA_TYPES.into_iter().find_map(|(kind, is_wbxml, name)| {
         let encoding = match is_wbxml {
             true => Encoding::Wbxml,
             false => Encoding::Xml,
         };
         (kind == Kind::Objects && name.eq_ignore_ascii_case(type_)).then_some(encoding)
-    })?;
-    let data = item.data.as_ref()?;
-    let octets = match data.as_markup() {
-        // Elements that were not escaped: as a document of their own again.
-        Some(fragment) => codec::encode_fragment(Encoding::Xml, fragment).ok()?,
-        None => data.to_bytes()?,
+    });
+    let Some((encoding, data)) = encoding.zip(item.data.as_ref()) else {
+        return Ok(None);
     };
-    Some(SerializedObject {
+    let is_base64 = format.is_some_and(|format| format.trim() == "b64");
+    let octets = match (data.as_markup(), data.as_str().filter(|_| is_base64)) {
+        // Elements that were not escaped: as a document of their own again.
+        (Some(fragment), _) => codec::encode_fragment(Encoding::Xml, fragment)?,
+        (None, Some(text)) => base64::decode(text)
+            .ok_or(BootstrapError::NotBase64)?
+            .into(),
+        (None, None) => data.to_bytes().unwrap_or_default(),
+    };
+    Ok(Some(SerializedObject {
         target: item.target_uri().cloned(),
         octets,
         encoding,
-    })
+    }))
 }
 
 // The documents hold passwords.
@@ -357,7 +421,7 @@ mod tests {
     use crate::{
         Data,
         codec::encode,
-        message::{Add, Meta, SyncMl},
+        message::{Add, SyncMl},
     };
 
     /// The Client Provisioning document of the vectors, 112 octets.
@@ -502,8 +566,8 @@ mod tests {
                 BootstrapError::NotAuthenticated,
             ),
             (
-                format!("; SEC=3; MAC={mac}"),
-                BootstrapError::UnsupportedSecurity("3".into()),
+                format!("; SEC=4; MAC={mac}"),
+                BootstrapError::UnsupportedSecurity("4".into()),
             ),
             (
                 format!("; SEC=NETWORKID; MAC={mac}"),
@@ -551,6 +615,96 @@ mod tests {
                 Err(BootstrapError::WrongMac)
             );
         }
+    }
+
+    #[test]
+    fn a_pin_with_a_mac_proves_the_document_to_who_types_it() {
+        let sec = Message::content_type(
+            Kind::Provisioning,
+            Security::UserPinWithMac,
+            &Secrets::default(),
+            &octets(DOCUMENT),
+        );
+        assert_eq!(sec, Ok(format!("{PROVISIONING}; SEC=3")));
+        let typed = Message::pin_with_mac("90817", &octets(DOCUMENT)).expect("a pin");
+        for parameters in ["; SEC=3", "; SEC=USERPINMAC; MAC=00"] {
+            let mut message = message(parameters);
+            assert_eq!(message.security(), Some(Security::UserPinWithMac));
+            assert_eq!(
+                message.authenticate(&Secrets::default()),
+                Err(BootstrapError::NoSecret(Security::UserPinWithMac))
+            );
+            assert_eq!(
+                message.authenticate(&Secrets::default().with_pin("9081712345")),
+                Err(BootstrapError::WrongMac)
+            );
+            assert_eq!(message.attempts_left(), 2);
+            let secrets = Secrets::default().with_pin(typed.clone());
+            assert!(message.authenticate(&secrets).is_ok());
+        }
+        let changed = Message::read(
+            &format!("{PROVISIONING}; SEC=3"),
+            octets(&DOCUMENT.replace("773700", "773800")),
+        );
+        assert_eq!(
+            changed
+                .expect("a message")
+                .authenticate(&Secrets::default().with_pin(typed)),
+            Err(BootstrapError::WrongMac)
+        );
+        // The Device Management profile has no such method.
+        let refused = Message::content_type(
+            Kind::Management,
+            Security::UserPinWithMac,
+            &secrets(),
+            &octets(DOCUMENT),
+        );
+        let error = BootstrapError::UnsupportedSecurity("USERPINMAC".into());
+        assert_eq!(refused, Err(error));
+    }
+
+    #[test]
+    fn objects_may_come_as_base64_and_other_commands_are_handed_out() {
+        let add = |data: &str| Add {
+            cmd_id: "1".into(),
+            meta: Some(Meta::of_type("application/vnd.syncml.dmtnds+wbxml").into()),
+            items: vec![
+                Item::for_target("./Inbox")
+                    .with_meta(Meta::format("b64"))
+                    .with_data(data),
+            ],
+            ..Add::default()
+        };
+        let read = |data: &str| {
+            let single = Add {
+                cmd_id: "2".into(),
+                items: vec![Item::for_target("./DevDetail/Ext/A").with_data("1")],
+                ..Add::default()
+            };
+            let message = SyncMl {
+                commands: vec![add(data).into(), single.into()],
+                ..SyncMl::default()
+            };
+            let body = encode(Encoding::Wbxml, &message).expect("octets");
+            let message = Message::read("application/vnd.syncml.dm+wbxml", body).expect("one");
+            message.trust_the_transport()
+        };
+        let authentic = read("AwAA\r\nag==");
+        let Ok(Content::Objects(objects)) = authentic.content(&Limits::DEFAULT) else {
+            panic!("there is an object");
+        };
+        let octets: Vec<_> = objects.into_iter().map(|object| object.octets).collect();
+        assert_eq!(octets, [&b"\x03\x00\x00\x6a"[..]]);
+        let commands = authentic.commands(&Limits::DEFAULT).expect("commands");
+        assert_eq!(commands.len(), 2);
+        assert_eq!(
+            read("no*base64").content(&Limits::DEFAULT),
+            Err(BootstrapError::NotBase64)
+        );
+        assert_eq!(
+            message("").trust_the_transport().commands(&Limits::DEFAULT),
+            Ok(vec![])
+        );
     }
 
     #[test]

@@ -80,6 +80,9 @@ pub enum BootstrapError {
     /// The message has no serialized object.
     #[error("the message holds no management object")]
     NoObject,
+    /// A serialized object is not the Base64 that its format says.
+    #[error("a management object is not base64")]
+    NotBase64,
     /// An account lacks a parameter that it needs.
     #[error("an account has no {0}")]
     Missing(&'static str),

@@ -104,10 +104,13 @@ impl Encoding {
 
     /// The encoding that a `Content-Type` names; parameters are ignored, letters compare without case.
     pub fn from_media_type(content_type: &str) -> Option<Self> {
-        let essence = content_type.split(';').next().unwrap_or_default().trim();
-        [Self::Xml, Self::Wbxml]
-            .into_iter()
-            .find(|encoding| encoding.media_type().eq_ignore_ascii_case(essence))
+        let both = [Self::Xml, Self::Wbxml];
+        let named = |encoding: &Self| encoding.media_type() == content_type;
+        both.into_iter().find(named).or_else(|| {
+            let essence = content_type.split(';').next().unwrap_or_default().trim();
+            both.into_iter()
+                .find(|encoding| encoding.media_type().eq_ignore_ascii_case(essence))
+        })
     }
 
     /// The encoding that octets seem to be in: WBXML begins with a version octet, XML with `<`, in two

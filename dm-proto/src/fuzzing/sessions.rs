@@ -1,6 +1,6 @@
 //! Sessions against a peer that sends what it likes.
 //!
-//! The input is a program for the peer: an octet of flags, then steps. A real session on the other side
+//! The input is a program for the peer: an octet of flags, another two for schemes if it says so, then steps. A real session on the other side
 //! makes well-formed messages, with valid credentials and numbers, that steps break or put commands
 //! into, so that the fuzzer need not guess what it cannot.
 
@@ -15,8 +15,8 @@ use bytes::Bytes;
 
 use super::wide_limits;
 use crate::{
-    AlertCode, CmdId, MsgId, StatusCode,
-    auth::{Account, Credentials, Nonce, Side},
+    AlertCode, CmdId, MsgId, StatusCode, Text,
+    auth::{Account, Credentials, Nonce, Scheme, SchemePolicy, Side},
     codec::{DecodeOptions, Encoding, decode, encode},
     message::{Alert, Command, Item, SyncMl},
     session::{
@@ -35,12 +35,13 @@ use crate::{
 /// with nothing to say brings the session to its end, whatever came before.
 pub fn client_session(octets: &[u8]) {
     let mut steps = Steps(octets);
-    let flags = Flags(steps.octet().unwrap_or_default());
+    let flags = steps.flags();
     let config = ClientConfig {
         encoding: flags.encoding(),
         max_msg_size: flags.max_msg_size(),
         user_interaction: !flags.is_alone(),
         chunks: flags.has_sink(),
+        schemes: flags.policy(Side::Client),
         ..ClientConfig::default()
     };
     let account = flags.account();
@@ -50,6 +51,7 @@ pub fn client_session(octets: &[u8]) {
     };
     let honest_config = ServerConfig {
         max_msg_size: flags.other_max_msg_size(),
+        schemes: flags.policy(Side::Server),
         ..ServerConfig::default()
     };
     let mut server = Server::new(honest_config, known, Queue::default());
@@ -77,27 +79,28 @@ pub fn client_session(octets: &[u8]) {
                 }
                 Some(step) => step,
             };
-            let Some(octets) = step.message(honest.as_ref(), &delivered) else {
+            let Some(letter) = step.message(honest.as_ref(), &delivered) else {
                 continue;
             };
-            if device.take(&octets) {
-                delivered.push(octets);
+            if device.take(&letter) {
+                delivered.push(letter);
                 break Some(());
             }
         };
         if taken.is_none() {
-            let Some(octets) = honest.filter(|_| device.rounds < flags.rounds()) else {
+            let Some(answer) = honest.filter(|_| device.rounds < flags.rounds()) else {
                 device.session.abort();
                 continue;
             };
             device.rounds += 1;
             assert!(device.rounds < flags.rounds(), "the session does not end");
-            device.take(&octets.body);
-            delivered.push(octets.body);
+            let letter = Letter::from(&answer);
+            device.take(&letter);
+            delivered.push(letter);
         }
     }
     assert!(device.is_ended);
-    if flags.is_md5() && flags.is_stranger() {
+    if flags.proves(Side::Server) && flags.is_stranger() {
         assert_eq!(device.executed, BTreeSet::new());
     }
 }
@@ -108,10 +111,11 @@ pub fn client_session(octets: &[u8]) {
 /// given has a status, or is known to have none, when the session is over; aborting always ends it.
 pub fn server_session(octets: &[u8]) {
     let mut steps = Steps(octets);
-    let flags = Flags(steps.octet().unwrap_or_default());
+    let flags = steps.flags();
     let config = ClientConfig {
         encoding: flags.encoding(),
         max_msg_size: flags.max_msg_size(),
+        schemes: flags.policy(Side::Client),
         ..ClientConfig::default()
     };
     let account = flags.account();
@@ -129,13 +133,13 @@ pub fn server_session(octets: &[u8]) {
             Step::Restart => server.restart(),
             Step::Send(commands) => server.to_send.extend(commands),
             step => {
-                let Some(octets) = step.message(honest.as_ref(), &delivered) else {
+                let Some(letter) = step.message(honest.as_ref(), &delivered) else {
                     continue;
                 };
-                let Some(answer) = server.exchange(&octets) else {
+                let Some(answer) = server.exchange(&letter) else {
                     continue;
                 };
-                delivered.push(octets);
+                delivered.push(letter);
                 let headers =
                     Headers::new(answer.encoding.media_type()).with_hmac(answer.hmac.as_deref());
                 let options = DecodeOptions::lenient(wide_limits());
@@ -162,15 +166,51 @@ const LARGE_LEN: usize = 3000;
 const EVENTS: usize = 1_000_000;
 
 #[derive(Clone, Copy)]
-struct Flags(u8);
+struct Flags {
+    first: u8,
+    /// The schemes of both sides and what they agree to, two bits each, unless all is usual.
+    schemes: Option<u16>,
+}
 
 impl Flags {
     const fn has(self, bit: u8) -> bool {
-        self.0 & (1 << bit) != 0
+        self.first & (1 << bit) != 0
     }
 
-    const fn is_md5(self) -> bool {
-        self.has(0)
+    /// The scheme of a side.
+    fn scheme(self, side: Side) -> Scheme {
+        let bits = match (self.schemes, side) {
+            (Some(schemes), Side::Client) => schemes & 3,
+            (Some(schemes), Side::Server) => schemes >> 2 & 3,
+            (None, _) if self.has(0) => 0,
+            (None, _) => 3,
+        };
+        match bits {
+            0 => Scheme::Md5,
+            1 => Scheme::Hmac,
+            2 => Scheme::Basic,
+            _ => Scheme::Transport,
+        }
+    }
+
+    /// What a side agrees to besides.
+    fn policy(self, side: Side) -> SchemePolicy {
+        let schemes = self.schemes.unwrap_or_default();
+        let bits = match side {
+            Side::Client => schemes >> 4 & 3,
+            Side::Server => schemes >> 6 & 3,
+        };
+        match bits {
+            0 => SchemePolicy::Stronger,
+            1 => SchemePolicy::only_own(),
+            2 => SchemePolicy::Listed(alloc::vec![Scheme::Basic, Scheme::Md5, Scheme::Hmac]),
+            _ => SchemePolicy::Listed(alloc::vec![Scheme::Md5]),
+        }
+    }
+
+    /// Whether a side has to prove itself.
+    fn proves(self, side: Side) -> bool {
+        self.scheme(side) != Scheme::Transport
     }
 
     /// Whether the other side does not know its secret.
@@ -229,13 +269,15 @@ impl Flags {
     }
 
     fn account(self) -> Account {
-        let (client, server) = match self.is_md5() {
-            true => (
-                Credentials::md5("device", "device-secret", Nonce::from(&b"c"[..])),
-                Credentials::md5("srv", "server-secret", Nonce::from(&b"s"[..])),
-            ),
-            false => (Credentials::transport(), Credentials::transport()),
+        let of = |side, name, secret, nonce: &[u8]| match self.scheme(side) {
+            Scheme::Transport => Credentials::transport(),
+            scheme => Credentials {
+                scheme,
+                ..Credentials::md5(name, secret, Nonce::from(nonce))
+            },
         };
+        let client = of(Side::Client, "device", "device-secret", b"c");
+        let server = of(Side::Server, "srv", "server-secret", b"s");
         Account {
             server_id: "srv".into(),
             server_uri: "http://server.test/dm".into(),
@@ -266,6 +308,22 @@ fn dev_info() -> Vec<Item> {
 /// What is left of the input.
 struct Steps<'i>(&'i [u8]);
 
+/// A message with what goes beside it.
+#[derive(Clone)]
+struct Letter {
+    octets: Bytes,
+    hmac: Option<Text>,
+}
+
+impl From<&Transmit> for Letter {
+    fn from(transmit: &Transmit) -> Self {
+        Self {
+            octets: transmit.body.clone(),
+            hmac: transmit.hmac.clone(),
+        }
+    }
+}
+
 /// What the peer does next.
 enum Step {
     /// What it should.
@@ -291,6 +349,18 @@ enum Step {
 }
 
 impl Steps<'_> {
+    fn flags(&mut self) -> Flags {
+        let first = self.octet().unwrap_or_default();
+        let mut flags = Flags {
+            first,
+            schemes: None,
+        };
+        if flags.has(7) {
+            flags.schemes = Some(self.number() as u16);
+        }
+        flags
+    }
+
     fn octet(&mut self) -> Option<u8> {
         let (&octet, rest) = self.0.split_first()?;
         self.0 = rest;
@@ -354,22 +424,28 @@ impl Steps<'_> {
 }
 
 impl Step {
-    /// The octets to send; `None` if there is nothing to make them from.
-    fn message(self, honest: Option<&Transmit>, sent: &[Bytes]) -> Option<Bytes> {
+    /// The message to send; `None` if there is nothing to make it from. One that is changed goes with the
+    /// signature that it had.
+    fn message(self, honest: Option<&Transmit>, sent: &[Letter]) -> Option<Letter> {
+        let like = |octets, honest: &Transmit| Letter {
+            octets,
+            hmac: honest.hmac.clone(),
+        };
         match self {
-            Self::Honest => honest.map(|transmit| transmit.body.clone()),
+            Self::Honest => honest.map(Letter::from),
             Self::Broken {
                 at,
                 removed,
                 inserted,
             } => {
-                let mut octets = honest?.body.to_vec();
+                let honest = honest?;
+                let mut octets = honest.body.to_vec();
                 let start = at.min(octets.len());
                 let end = start.saturating_add(removed).min(octets.len());
                 octets.splice(start..end, inserted);
-                Some(octets.into())
+                Some(like(octets.into(), honest))
             }
-            Self::Any(octets) => Some(octets),
+            Self::Any(octets) => Some(Letter { octets, hmac: None }),
             Self::Again => sent.last().cloned(),
             Self::Earlier(place) => sent.get(place.checked_rem(sent.len())?).cloned(),
             Self::With(commands) => {
@@ -379,17 +455,18 @@ impl Step {
                     .commands
                     .retain(|command| matches!(command, Command::Status(_)));
                 message.commands.extend(commands);
-                encode(honest.encoding, &message).ok()
+                let octets = encode(honest.encoding, &message).ok()?;
+                Some(like(octets, honest))
             }
             Self::Restart | Self::Send(_) => None,
         }
     }
 }
 
-fn receive(octets: &Bytes, expected: Encoding) -> Option<Received> {
-    let encoding = Encoding::detect(octets).unwrap_or(expected);
-    let headers = Headers::new(encoding.media_type());
-    Received::read(octets.clone(), headers, &DecodeOptions::default()).ok()
+fn receive(letter: &Letter, expected: Encoding) -> Option<Received> {
+    let encoding = Encoding::detect(&letter.octets).unwrap_or(expected);
+    let headers = Headers::new(encoding.media_type()).with_hmac(letter.hmac.as_deref());
+    Received::read(letter.octets.clone(), headers, &DecodeOptions::default()).ok()
 }
 
 /// The commands of an honest server.
@@ -525,8 +602,8 @@ impl ClientUnderTest {
     }
 
     /// Hands over a message; whether it is one.
-    fn take(&mut self, octets: &Bytes) -> bool {
-        let Some(received) = receive(octets, self.config.encoding) else {
+    fn take(&mut self, letter: &Letter) -> bool {
+        let Some(received) = receive(letter, self.config.encoding) else {
             return false;
         };
         self.nonces = self.nonces.wrapping_add(1);
@@ -664,6 +741,7 @@ impl ServerUnderTest {
             config: Arc::new(ServerConfig {
                 max_msg_size: flags.other_max_msg_size(),
                 chunks: flags.has_sink(),
+                schemes: flags.policy(Side::Server),
                 ..ServerConfig::default()
             }),
             account,
@@ -680,8 +758,8 @@ impl ServerUnderTest {
     }
 
     /// Answers a request, if it is a message and there is an answer.
-    fn exchange(&mut self, octets: &Bytes) -> Option<Transmit> {
-        let received = receive(octets, self.flags.encoding())?;
+    fn exchange(&mut self, letter: &Letter) -> Option<Transmit> {
+        let received = receive(letter, self.flags.encoding())?;
         self.nonces = self.nonces.wrapping_add(1);
         let nonce = Nonce::from([self.nonces; 16]);
         let is_new = self
@@ -781,7 +859,7 @@ impl ServerUnderTest {
             .is_some_and(ServerSession::is_authenticated);
         assert!(is_authenticated, "of a device that did not authenticate");
         assert!(
-            !(self.flags.is_md5() && self.flags.is_stranger()),
+            !(self.flags.proves(Side::Client) && self.flags.is_stranger()),
             "of a device that does not know the secret"
         );
     }
@@ -809,5 +887,25 @@ impl ServerUnderTest {
         let _ = self.session.as_mut().and_then(ServerSession::poll_transmit);
         self.settle();
         assert!(self.ending.is_some(), "aborted, and not at its end");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn with_any_schemes_and_what_they_agree_to_a_session_ends() {
+        // A Get for ./A, then what the peer should do.
+        let get = b"\x06\x00\x14\x53\x4b\x031\x00\x01\x54\x6e\x57\x03./A\x00\x01\x01\x01\x01";
+        for schemes in 0..=0xFF_u8 {
+            for first in [0x80, 0x82, 0x84, 0xC0, 0xE6] {
+                let mut input = alloc::vec![first, 0, schemes];
+                input.extend_from_slice(get);
+                input.extend_from_slice(&[0; 12]);
+                client_session(&input);
+                server_session(&input);
+            }
+        }
     }
 }

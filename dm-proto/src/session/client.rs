@@ -6,18 +6,19 @@ use core::fmt;
 use bytes::Bytes;
 
 use super::{
-    CommandTag, Ending, SMALLEST_MESSAGE, Ticket, Transmit,
+    CommandTag, Ending, NotSent, SMALLEST_MESSAGE, Ticket, Transmit,
+    alerts::{Alerts, Outcome},
     config::{ClientConfig, ProtocolVersion, Start, Trigger},
     error::{Misuse, SessionError},
     event::{Answer, ClientEvent, Execute, Origin, UserReply},
     link::{
-        Arrival, HeaderStatus, Link, is_abort, no_end_of_data, reference, same_origin,
-        says_nothing, session_abort,
+        Arrival, HeaderStatus, Link, is_abort, no_end_of_data, same_origin, says_nothing,
+        session_abort,
     },
     object::Incoming,
-    package::{LoadedTags, Opening, Parcel, put_first},
+    package::{LoadedTags, Opening, Parcel},
     phase::Phase,
-    plan::{Note, Plan, Wait},
+    plan::{Note, Plan, Trial, Wait},
     proof::{Check, Evidence, Proof, Reception, Terms, Verdict},
     received::Received,
     saved::{Disposition, Saved},
@@ -54,10 +55,7 @@ pub(super) struct State {
     plan: Option<Plan>,
     /// The large object of which the server's last message was not the last.
     object: Option<Incoming>,
-    /// Alerts that were not sent yet.
-    alerts: VecDeque<Parcel>,
-    /// Alerts that were sent and not answered: message, command, tag.
-    sent_alerts: Vec<(u32, u32, CommandTag)>,
+    alerts: Alerts,
     notices: VecDeque<Notice>,
     /// What a server said that has not authenticated yet.
     unbelieved: Vec<Notice>,
@@ -74,7 +72,7 @@ enum Notice {
     Savepoint,
     Release,
     Discard,
-    Answered(CommandTag, StatusCode),
+    Told(CommandTag, Outcome),
     Delivered(MsgId),
     NonceChanged(Side, Nonce),
     Ended(Ending),
@@ -126,8 +124,7 @@ impl ClientSession {
                 phase: Phase::Ours,
                 plan: None,
                 object: None,
-                alerts: VecDeque::new(),
-                sent_alerts: Vec::new(),
+                alerts: Alerts::default(),
                 notices: VecDeque::new(),
                 unbelieved: Vec::new(),
                 is_refusing: false,
@@ -205,10 +202,14 @@ impl ClientSession {
     /// Queues an alert (1224, 1226) for the next message. It is kept, and sent again after a
     /// challenge, until [`ClientEvent::Answered`].
     ///
-    /// An alert that fits into no message of the server's `MaxMsgSize` is answered 413, and one that
-    /// has no encoded form 400, without being sent.
+    /// One with several items that does not fit into the server's `MaxMsgSize` goes out as one alert for
+    /// each item (OMA-TS-DM_Protocol, generic alert: either is allowed), and one item whose data does not
+    /// fit as a large object. All the same there is one answer: the first refusal, if one of them was
+    /// refused.
+    ///
+    /// What cannot be sent at all ends in [`ClientEvent::NotSent`].
     pub fn alert(&mut self, alert: Alert, tag: CommandTag) {
-        self.state.alerts.push_back(Parcel::new(alert.into(), tag));
+        self.state.alerts.queue(alert, tag);
     }
 
     /// Takes a message of the server. `nonce` is fresh randomness, used if a challenge must be made,
@@ -283,7 +284,7 @@ impl ClientSession {
     pub fn provide(&mut self, id: u64, offset: u64, octets: Bytes) {
         let is_over = octets.is_empty();
         if self.state.link.provide(id, offset, octets) && is_over {
-            self.drop_object(StatusCode::COMMAND_FAILED);
+            self.drop_object();
         }
         self.is_needy = false;
     }
@@ -391,14 +392,14 @@ impl ClientSession {
         let Received {
             message,
             mac,
-            digest,
+            imprint,
             ..
         } = received;
         self.state
             .link
             .check_version(&message.header, ProtocolVersion::ALL)?;
         let is_awaited = |status: &Status| {
-            self.alert_of(status).is_some() || self.state.link.is_of_chunk(status)
+            self.state.alerts.is_awaited(status) || self.state.link.is_of_chunk(status)
         };
         let is_idle =
             says_nothing(&message, is_awaited) && !message.is_final && self.state.link.is_silent();
@@ -420,7 +421,7 @@ impl ClientSession {
         let evidence = Evidence {
             cred: header.cred.as_deref(),
             mac: &mac,
-            digest: &digest,
+            imprint: &imprint,
         };
         let mut verdict = self.verify(evidence, !to_run.is_empty(), nonce)?;
         self.redirect(header.resp_uri.as_deref());
@@ -445,7 +446,7 @@ impl ClientSession {
             matches!(command, Command::Alert(alert) if alert.code == Some(AlertCode::NO_END_OF_DATA))
         });
         if is_unheard && verdict.is_accepted() {
-            self.drop_object(StatusCode::COMMAND_FAILED);
+            self.drop_object();
         }
         let object = self.state.object.take();
         let mut plan = Plan::new(header.msg_id, to_run, &self.config, object);
@@ -465,7 +466,7 @@ impl ClientSession {
         let longest_id = plan.longest_id().cloned();
         self.state.plan = Some(plan);
         if let Some(cmd_id) = longest_id {
-            self.state.link.check_room(self.opening(), &cmd_id)?;
+            self.state.link.check_room(|| self.opening(), &cmd_id)?;
         }
         self.state.phase = Phase::Ours;
         Ok(Arrival::Next)
@@ -529,7 +530,7 @@ impl ClientSession {
         }
         for status in statuses.iter().filter(|status| status.cmd_ref != "0") {
             match self.state.link.chunk_answered(status) {
-                Some(Some((parcel, code))) => self.give_up(&parcel, code),
+                Some(Some((parcel, code))) => self.give_up(&parcel, Outcome::Answered(code)),
                 Some(None) => {}
                 None => self.take_alert_status(status),
             }
@@ -588,31 +589,24 @@ impl ClientSession {
     /// Alerts of our last message go out again. What was said about them by somebody who is not believed
     /// is never told: the answer to come is.
     fn say_again(&mut self, alerts: Vec<Parcel>) {
-        let sent = self.state.link.sent;
-        self.state.sent_alerts.retain(|(msg, ..)| *msg != sent);
         self.state.unbelieved.retain(|notice| match notice {
-            Notice::Answered(tag, _) => alerts.iter().all(|alert| alert.tag != Some(*tag)),
+            Notice::Told(tag, _) => alerts.iter().all(|alert| alert.tag != Some(*tag)),
             _ => true,
         });
-        put_first(&mut self.state.alerts, alerts);
-    }
-
-    /// The alert that a status answers: its place among those that were sent.
-    fn alert_of(&self, status: &Status) -> Option<usize> {
-        let refs = reference(status.msg_ref.as_str()).zip(reference(status.cmd_ref.as_str()));
-        let mut alerts = self.state.sent_alerts.iter();
-        alerts.position(|(msg, cmd, _)| refs == Some((*msg, *cmd)))
+        self.state.alerts.say_again(self.state.link.sent, alerts);
     }
 
     fn take_alert_status(&mut self, status: &Status) {
-        if let Some(place) = self.alert_of(status)
-            && status.data != StatusCode::IN_PROGRESS
-        {
-            let (.., tag) = self.state.sent_alerts.remove(place);
+        let link = &self.state.link;
+        let told = self
+            .state
+            .alerts
+            .answered(status, |tag| link.is_sending_tagged(tag));
+        if let Some((tag, outcome)) = told {
             if self.is_authenticated() {
                 self.state.link.forget_tagged(tag);
             }
-            self.tell(Notice::Answered(tag, status.data));
+            self.tell(Notice::Told(tag, outcome));
         }
     }
 
@@ -627,16 +621,24 @@ impl ClientSession {
     }
 
     /// The large object that is on its way to the server has no future.
-    fn drop_object(&mut self, code: StatusCode) {
+    fn drop_object(&mut self) {
         if let Some(parcel) = self.state.link.drop_object() {
-            self.give_up(&parcel, code);
+            self.give_up(&parcel, Outcome::NotSent(NotSent::BrokenOff));
         }
     }
 
-    fn give_up(&mut self, parcel: &Parcel, code: StatusCode) {
-        if let Some(tag) = parcel.tag {
-            self.tell(Notice::Answered(tag, code));
+    fn give_up(&mut self, parcel: &Parcel, outcome: Outcome) {
+        if let Some(told) = parcel.tag.and_then(|tag| self.conclude(tag, outcome)) {
+            self.tell(told);
         }
+    }
+
+    /// An alert, or one item of it, will not be sent any further.
+    fn conclude(&mut self, tag: CommandTag, outcome: Outcome) -> Option<Notice> {
+        let link = &self.state.link;
+        let is_under_way = |tag| link.is_sending_tagged(tag);
+        let told = self.state.alerts.conclude(tag, None, outcome, is_under_way);
+        told.map(|(tag, outcome)| Notice::Told(tag, outcome))
     }
 
     /// The large object that was coming in has no future.
@@ -734,14 +736,15 @@ impl ClientSession {
     }
 
     fn post_replies(&mut self, plan: Plan) {
-        let mut trial = None;
-        let replies = plan.into_replies(&mut |parcel| {
-            let opening = || self.opening();
-            self.state.link.try_out(&mut trial, parcel, opening)
+        let mut draft = None;
+        let replies = plan.into_replies(Trial {
+            room: self.state.link.sure_room(),
+            try_out: &mut |parcel| {
+                let opening = || self.opening();
+                self.state.link.try_out(&mut draft, parcel, opening)
+            },
         });
-        for reply in replies {
-            self.state.link.post(reply);
-        }
+        self.state.link.post_all(replies);
     }
 
     /// Makes our next message, or ends the session if there is nothing to say.
@@ -781,7 +784,7 @@ impl ClientSession {
             }
         }
         if self.state.link.is_silent() && may_alert {
-            let alerts = &mut self.state.alerts;
+            let alerts = &mut self.state.alerts.waiting;
             let loaded = self.state.link.load_tagged(&mut draft, alerts, keep);
             self.note(loaded, draft.msg_id());
         }
@@ -817,12 +820,11 @@ impl ClientSession {
     /// Notes which alerts are in our message, and tells of those that never can be.
     fn note(&mut self, loaded: LoadedTags, msg_id: u32) {
         for (tag, ids, _) in loaded.sent {
-            let first = ids.first().map(|id| (msg_id, *id, tag));
-            self.state.sent_alerts.extend(first);
+            self.state.alerts.sent(msg_id, &ids, tag);
         }
         for (tag, why) in loaded.refused {
-            let code = why.status_code();
-            self.state.notices.push_back(Notice::Answered(tag, code));
+            let told = self.conclude(tag, Outcome::NotSent(why));
+            self.state.notices.extend(told);
         }
     }
 
@@ -838,7 +840,7 @@ impl ClientSession {
             },
             max_msg_size: self.config.max_msg_size,
             max_obj_size: self.config.max_obj_size,
-            versions: ProtocolVersion::ALL.to_vec(),
+            versions: self.state.link.versions_to_tell(ProtocolVersion::ALL),
         }
     }
 
@@ -880,7 +882,8 @@ impl From<Notice> for ClientEvent {
             Notice::Savepoint => Self::Savepoint,
             Notice::Release => Self::Release,
             Notice::Discard => Self::Discard,
-            Notice::Answered(tag, status) => Self::Answered { tag, status },
+            Notice::Told(tag, Outcome::Answered(status)) => Self::Answered { tag, status },
+            Notice::Told(tag, Outcome::NotSent(reason)) => Self::NotSent { tag, reason },
             Notice::Delivered(msg_id) => Self::Delivered(msg_id),
             Notice::NonceChanged(side, nonce) => Self::NonceChanged { side, nonce },
             Notice::Ended(ending) => Self::Ended(ending),

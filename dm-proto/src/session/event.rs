@@ -51,6 +51,14 @@ pub enum ClientEvent {
         /// The server's answer.
         status: StatusCode,
     },
+    /// The alert was not sent and will not be in this session; of one with several items some may have
+    /// been.
+    NotSent {
+        /// The alert's tag.
+        tag: CommandTag,
+        /// Why.
+        reason: NotSent,
+    },
     /// The server has our message with this number: what it carried has arrived.
     Delivered(MsgId),
     /// The nonce of one side's next digest changed: store it in the account.
@@ -432,7 +440,7 @@ pub enum ServerEvent {
     Ended(Ending),
 }
 
-/// Why a command was not sent.
+/// Why a command of ours was not sent, or not all of it.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 #[non_exhaustive]
@@ -444,14 +452,19 @@ pub enum NotSent {
     TooLarge,
     /// It has no form in the encoding of the session.
     NotEncodable,
+    /// It is a large object of which the peer did not get the rest: something else came instead (Alert
+    /// 1225).
+    BrokenOff,
 }
 
 impl NotSent {
-    /// The status that says most nearly the same: 413, and 400 for what cannot be encoded.
+    /// The status that says most nearly the same: 413, 400 for what cannot be encoded, 500 for what was
+    /// broken off.
     pub const fn status_code(self) -> StatusCode {
         match self {
             Self::DoesNotFit | Self::TooLarge => StatusCode::REQUEST_ENTITY_TOO_LARGE,
             Self::NotEncodable => StatusCode::BAD_REQUEST,
+            Self::BrokenOff => StatusCode::COMMAND_FAILED,
         }
     }
 }

@@ -1,11 +1,13 @@
 //! What both sides keep of a session: its numbers, addresses and sizes, and what is in flight.
 
 use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec, vec::Vec};
+use core::ops::Range;
 
 use super::{
     CommandTag, SMALLEST_MESSAGE, Transmit,
     config::ProtocolVersion,
     error::{Incompatibility, Misbehaviour, SessionError},
+    imprint::Imprint,
     object::{Chunked, Outgoing, Verdict as ChunkVerdict},
     package::{Draft, Loaded, LoadedTags, Opening, Parcel, Unfit, put_first},
     proof::Verdict,
@@ -14,7 +16,7 @@ use super::{
 };
 use crate::{
     AlertCode, CmdId, Data, LocUri, MsgId, SessionId, StatusCode, Text,
-    auth::{Nonce, md5},
+    auth::Nonce,
     codec::{Encoding, PushError},
     message::{Alert, Command, CommandName, Item, Location, Meta, Status, SyncHdr, SyncMl},
 };
@@ -48,7 +50,8 @@ pub(super) struct Link {
     pub(super) sent: u32,
     /// The number of the peer's last message; 0 before the first.
     pub(super) received: u32,
-    digest: md5::Digest,
+    #[cfg_attr(feature = "serde", serde(rename = "digest"))]
+    imprint: Imprint,
     peer_max_msg_size: Option<u64>,
     peer_max_obj_size: Option<u64>,
     /// Whether data that fits into no message is split.
@@ -104,7 +107,7 @@ impl Link {
             uri,
             sent: 0,
             received: 0,
-            digest: [0; 16],
+            imprint: Imprint::NONE,
             peer_max_msg_size: None,
             peer_max_obj_size: None,
             splits: true,
@@ -137,7 +140,7 @@ impl Link {
         }
         if Some(number) == self.received.checked_add(1) {
             Disposition::Next
-        } else if number == self.received && message.digest == self.digest {
+        } else if number == self.received && message.imprint == self.imprint {
             Disposition::Repeat
         } else if number == 1 {
             Disposition::NewSession
@@ -161,7 +164,7 @@ impl Link {
             }
         }
         self.received = self.received.saturating_add(1);
-        self.digest = message.digest;
+        self.imprint.clone_from(&message.imprint);
         self.peer_ended |= message.message.is_final;
         if let Some(size) = header.meta.as_ref().and_then(|meta| meta.max_msg_size) {
             self.peer_max_msg_size = Some(size);
@@ -225,6 +228,24 @@ impl Link {
     /// Adds a command to what is to be sent.
     pub(super) fn post(&mut self, command: impl Into<Parcel>) {
         self.outbox.push_back(command.into());
+    }
+
+    /// Adds commands to what is to be sent.
+    pub(super) fn post_all(&mut self, commands: Vec<Parcel>) {
+        if self.outbox.is_empty() {
+            self.outbox = commands.into();
+        } else {
+            self.outbox.extend(commands);
+        }
+    }
+
+    /// Octets that a command may take so that it fits into a message of the peer's for sure, and its data
+    /// is taken.
+    pub(super) fn sure_room(&self) -> usize {
+        let room = self.budget().unwrap_or_default();
+        let largest = usize::try_from(self.peer_max_obj_size.unwrap_or(u64::MAX));
+        room.saturating_sub(ROOMY_MESSAGE)
+            .min(largest.unwrap_or(usize::MAX))
     }
 
     /// Whether nothing waits to be sent.
@@ -306,12 +327,16 @@ impl Link {
     /// # Errors
     ///
     /// If they have not.
-    pub(super) fn check_room(&self, opening: Opening, cmd_id: &CmdId) -> Result<(), SessionError> {
+    pub(super) fn check_room(
+        &self,
+        opening: impl FnOnce() -> Opening,
+        cmd_id: &CmdId,
+    ) -> Result<(), SessionError> {
         if self.budget()? >= ROOMY_MESSAGE {
             return Ok(());
         }
         let status = self.status(cmd_id, CommandName::SEQUENCE, StatusCode::OK);
-        let mut draft = self.draft(opening)?;
+        let mut draft = self.draft(opening())?;
         match draft.push(&mut status.into()) {
             Ok(_) => Ok(()),
             Err(_) => Err(Incompatibility::MaxMsgSize.into()),
@@ -347,6 +372,14 @@ impl Link {
         Ok(draft
             .map_err(fatal)?
             .for_objects_up_to(self.peer_max_obj_size))
+    }
+
+    /// The versions of `known` that the peer must be told of: all of them, or none.
+    pub(super) fn versions_to_tell(&self, known: &[ProtocolVersion]) -> Vec<ProtocolVersion> {
+        match &self.header_status {
+            Some(HeaderStatus::Version(_)) => known.to_vec(),
+            Some(HeaderStatus::Verdict(_)) | None => Vec::new(),
+        }
     }
 
     /// The nonce that the status of the peer's header gives it for its next proof.
@@ -412,10 +445,10 @@ impl Link {
     /// As [`load`](Self::load).
     pub(super) fn load_all(&mut self, draft: &mut Draft, keep: bool) -> Result<(), SessionError> {
         loop {
-            let mut loaded = draft.load(&mut self.outbox);
-            let large = loaded.large.take();
-            self.settle(loaded, keep)?;
-            let Some(parcel) = large else { return Ok(()) };
+            let loaded = draft.load(&mut self.outbox, kept(&mut self.in_flight, keep));
+            let Some(parcel) = all_fit(loaded)? else {
+                return Ok(());
+            };
             if self.outgoing.is_some() {
                 // One at a time: the last one may still come back.
                 self.outbox.push_front(parcel);
@@ -439,21 +472,10 @@ impl Link {
         };
         let outbox = core::mem::take(&mut self.outbox);
         let (mut now, later): (VecDeque<_>, VecDeque<_>) = outbox.into_iter().partition(is_urgent);
-        let loaded = draft.load(&mut now);
+        let loaded = draft.load(&mut now, kept(&mut self.in_flight, keep));
         self.outbox = later;
         put_first(&mut self.outbox, now.into());
-        self.settle(loaded, keep)
-    }
-
-    fn settle(&mut self, loaded: Loaded, keep: bool) -> Result<(), SessionError> {
-        if keep {
-            self.in_flight
-                .extend(loaded.sent.into_iter().map(|(parcel, _)| parcel));
-        }
-        match loaded.unfit.into_iter().next() {
-            None => Ok(()),
-            Some((_, why)) => Err(unfit(why)),
-        }
+        all_fit(loaded).map(|_| ())
     }
 
     /// Moves commands of the caller's into the draft, as many as fit, or the next chunk of one.
@@ -469,14 +491,13 @@ impl Link {
             tags = self.load_chunk(draft);
         }
         while !self.is_sending() {
-            let Loaded { sent, unfit, large } = draft.load(queue);
-            for (parcel, ids) in sent {
+            let Loaded { unfit, large } = draft.load(queue, |parcel, ids| {
                 let target = parcel.target();
                 tags.sent.extend(parcel.tag.map(|tag| (tag, ids, target)));
                 if keep {
                     self.in_flight.push(parcel);
                 }
-            }
+            });
             for unfit in unfit {
                 tags.take(Err(Box::new(unfit)));
             }
@@ -505,6 +526,11 @@ impl Link {
         self.outgoing
             .as_ref()
             .is_some_and(|outgoing| !outgoing.is_sent())
+    }
+
+    /// Whether a large object of this command is under way, and not all of it was sent.
+    pub(super) fn is_sending_tagged(&self, tag: CommandTag) -> bool {
+        self.is_sending() && self.object().is_some_and(|parcel| parcel.tag == Some(tag))
     }
 
     /// Our turn begins: what was sent, and did not come back, has arrived.
@@ -576,7 +602,8 @@ impl Link {
                 last: match chunked {
                     Chunked::Last(id) => {
                         let parcel = outgoing.parcel();
-                        parcel.tag.map(|tag| (tag, vec![id], parcel.target()))
+                        let ids = id..id.saturating_add(1);
+                        parcel.tag.map(|tag| (tag, ids, parcel.target()))
                     }
                     _ => None,
                 },
@@ -656,10 +683,8 @@ impl Link {
         // What would take more than this message is not begun any more.
         self.outgoing = None;
         loop {
-            let mut loaded = draft.load(&mut self.outbox);
-            let large = loaded.large.take();
-            self.settle(loaded, false)?;
-            if large.is_none() {
+            let loaded = draft.load(&mut self.outbox, |_, _| ());
+            if all_fit(loaded)?.is_none() {
                 break;
             }
         }
@@ -708,7 +733,7 @@ pub(super) struct Gone {
     /// A chunk that is not the last.
     pub(super) is_chunked: bool,
     /// The last one, if the object is the caller's: its tag, identifier and target.
-    pub(super) last: Option<(CommandTag, Vec<u32>, Option<Text>)>,
+    pub(super) last: Option<(CommandTag, Range<u32>, Option<Text>)>,
 }
 
 impl LoadedTags {
@@ -723,6 +748,23 @@ impl LoadedTags {
                 self.refused.extend(parcel.tag.map(|tag| (tag, why.into())));
             }
         }
+    }
+}
+
+/// Keeps what is sent, if it may come back.
+fn kept(in_flight: &mut Vec<Parcel>, keep: bool) -> impl FnMut(Parcel, Range<u32>) {
+    move |parcel, _| {
+        if keep {
+            in_flight.push(parcel);
+        }
+    }
+}
+
+/// What is left over of what the session itself has to say.
+fn all_fit(loaded: Loaded) -> Result<Option<Parcel>, SessionError> {
+    match loaded.unfit.into_iter().next() {
+        None => Ok(loaded.large),
+        Some((_, why)) => Err(unfit(why)),
     }
 }
 
@@ -744,7 +786,8 @@ fn fatal(error: PushError) -> SessionError {
 
 /// The number that a reference names.
 pub(super) fn reference(text: &str) -> Option<u32> {
-    text.trim().parse().ok()
+    // Nearly always there is nothing around it.
+    text.parse().or_else(|_| text.trim().parse()).ok()
 }
 
 /// The alert with which a side leaves.

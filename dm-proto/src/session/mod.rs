@@ -71,14 +71,18 @@
 //! to the octet, and what comes in pieces is put together: the caller sees whole items on both sides.
 //! The session holds them meanwhile, and so does [`Saved`].
 //!
+//! A Sequence or Atomic stands in one message with all that is in it (OMA-TS-DM_Protocol, multiple messages
+//! in package, description), so that nothing in it can be a large object: one that does not fit ends in
+//! [`NotSent::DoesNotFit`], and a chunk inside of one is answered 413.
+//!
 //! Who does not want them in memory has [`ClientConfig::chunks`] and [`ServerConfig::chunks`] for what
 //! comes in, [`ServerSession::send_from`] and [`Answer::from_source`] for what goes out: then the
 //! session keeps nothing but how far it is.
 //!
 //! # What is not here
 //!
-//! - A large object inside of a Sequence or Atomic, and in an alert with several items: 413. Nor is
-//!   what is not data split: a command that fits into no message without its data is 413 too.
+//! - What is not data is not split: a command that fits into no message without its data ends in
+//!   [`NotSent::DoesNotFit`].
 //! - Schemes outside the message but [`Scheme::Transport`].
 //!
 //! [`Scheme::Hmac`]: crate::auth::Scheme::Hmac
@@ -95,10 +99,12 @@ use bytes::Bytes;
 
 use crate::{LocUri, Text, codec::Encoding};
 
+mod alerts;
 mod client;
 mod config;
 mod error;
 mod event;
+mod imprint;
 mod link;
 mod meta;
 mod object;

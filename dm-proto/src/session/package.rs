@@ -1,10 +1,11 @@
 //! [`Draft`]: a message of ours in the making, within the size that the peer takes.
 
-use alloc::{boxed::Box, collections::VecDeque, vec, vec::Vec};
+use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
+use core::ops::Range;
 
 use super::{CommandTag, NotSent, config::ProtocolVersion, object::Source};
 use crate::{
-    CmdId, Data, Text,
+    AlertCode, CmdId, Data, Text,
     codec::{Encoding, MessageBuilder, PushError},
     message::{Command, Cred, Item, Status, SyncHdr},
 };
@@ -64,6 +65,15 @@ impl Parcel {
             Command::Exec(command) => each(command, |command| &mut command.items),
             Command::Get(command) => each(command, |command| &mut command.items),
             Command::Replace(command) => each(command, |command| &mut command.items),
+            // OMA-TS-DM_Protocol, generic alert: the items may stand in one alert or in several.
+            Command::Alert(alert)
+                if matches!(
+                    alert.code,
+                    Some(AlertCode::CLIENT_EVENT | AlertCode::GENERIC_ALERT)
+                ) =>
+            {
+                each(alert, |alert| &mut alert.items)
+            }
             _ => None,
         }?;
         let parcels = commands.into_iter().map(|command| Self {
@@ -105,7 +115,7 @@ pub(super) struct Opening {
     pub(super) cred: Option<Box<Cred>>,
     pub(super) max_msg_size: u64,
     pub(super) max_obj_size: u64,
-    /// The versions that a peer is told of who speaks another.
+    /// The versions that a peer is told of who speaks another; none for all others.
     pub(super) versions: Vec<ProtocolVersion>,
 }
 
@@ -177,7 +187,9 @@ impl Draft {
 
     /// Whether a command has data that the peer does not take, however it is sent.
     pub(super) fn is_too_large(&self, command: &Command) -> bool {
-        !matches!(command, Command::Status(_)) && largest_data(command) > self.max_obj_size
+        self.max_obj_size < u64::MAX
+            && !matches!(command, Command::Status(_))
+            && largest_data(command) > self.max_obj_size
     }
 
     /// Whether data travels as Base64.
@@ -191,7 +203,7 @@ impl Draft {
     }
 
     /// Adds a command, giving it and those in it their identifiers, which it returns in order.
-    pub(super) fn push(&mut self, command: &mut Command) -> Result<Vec<u32>, Unfit> {
+    pub(super) fn push(&mut self, command: &mut Command) -> Result<Range<u32>, Unfit> {
         let before = self.next_cmd_id;
         let ids = number(command, &mut self.next_cmd_id);
         let pushed = self.builder.push(command);
@@ -213,34 +225,47 @@ impl Draft {
 
     /// Adds what fits of a queue, up to a command whose data has to be split. What fits into no
     /// message leaves the queue too.
-    pub(super) fn load(&mut self, queue: &mut VecDeque<Parcel>) -> Loaded {
+    ///
+    /// `sent` gets what goes, with the identifiers of the command and of those inside it.
+    pub(super) fn load(
+        &mut self,
+        queue: &mut VecDeque<Parcel>,
+        mut sent: impl FnMut(Parcel, Range<u32>),
+    ) -> Loaded {
         let mut loaded = Loaded::default();
-        while let Some(mut parcel) = queue.pop_front() {
-            if parcel.source.is_some() {
-                loaded.large = Some(parcel);
-                break;
-            }
-            if self.is_too_large(&parcel.command) {
-                loaded.unfit.push((parcel, Unfit::TooLarge));
+        while let Some(parcel) = queue.front_mut() {
+            let pushed = if parcel.source.is_some() {
+                Err(Unfit::Ever)
+            } else if self.is_too_large(&parcel.command) {
+                Err(Unfit::TooLarge)
+            } else {
+                self.push(&mut parcel.command)
+            };
+            // A status is shortened rather than lost.
+            let stays = match &pushed {
+                Err(Unfit::ForNow) => break,
+                Err(Unfit::Ever | Unfit::NotEncodable) => shorten(&mut parcel.command),
+                Ok(_) | Err(Unfit::TooLarge) => false,
+            };
+            if stays {
                 continue;
             }
-            match self.push(&mut parcel.command) {
-                Ok(ids) => loaded.sent.push((parcel, ids)),
-                Err(Unfit::ForNow) => {
-                    queue.push_front(parcel);
-                    break;
-                }
+            let Some(mut parcel) = queue.pop_front() else {
+                break;
+            };
+            match pushed {
+                Ok(ids) => sent(parcel, ids),
                 Err(Unfit::Ever) if !matches!(parcel.command, Command::Status(_)) => {
-                    match parcel.split() {
-                        Some(parts) => put_first(queue, parts),
-                        None => {
-                            loaded.large = Some(parcel);
-                            break;
-                        }
-                    }
+                    let parts = match parcel.source {
+                        None => parcel.split(),
+                        Some(_) => None,
+                    };
+                    let Some(parts) = parts else {
+                        loaded.large = Some(parcel);
+                        break;
+                    };
+                    put_first(queue, parts);
                 }
-                // A status is shortened rather than lost.
-                Err(_) if shorten(&mut parcel.command) => queue.push_front(parcel),
                 Err(why) => loaded.unfit.push((parcel, why)),
             }
         }
@@ -253,7 +278,7 @@ impl Draft {
 pub(super) struct LoadedTags {
     /// Those that go, with the identifiers of the command and of those inside it, and the target
     /// that their status is about if it does not say so.
-    pub(super) sent: Vec<(CommandTag, Vec<u32>, Option<Text>)>,
+    pub(super) sent: Vec<(CommandTag, Range<u32>, Option<Text>)>,
     /// Those that never can, and why.
     pub(super) refused: Vec<(CommandTag, NotSent)>,
     /// There is a chunk in the message.
@@ -263,8 +288,6 @@ pub(super) struct LoadedTags {
 /// What became of a queue.
 #[derive(Debug, Default)]
 pub(super) struct Loaded {
-    /// What goes, with the identifiers of the command and of those inside it.
-    pub(super) sent: Vec<(Parcel, Vec<u32>)>,
     /// What fits into no message.
     pub(super) unfit: Vec<(Parcel, Unfit)>,
     /// What fits into no message unless its data is split, or has its data elsewhere.
@@ -290,7 +313,7 @@ pub(super) fn put_first(queue: &mut VecDeque<Parcel>, parcels: Vec<Parcel>) {
 }
 
 /// Numbers a command and those in it, depth first.
-fn number(command: &mut Command, next: &mut u32) -> Vec<u32> {
+fn number(command: &mut Command, next: &mut u32) -> Range<u32> {
     let first = *next;
     // Most have nothing inside: then there is no stack to make.
     let mut current = Some(command);
@@ -315,19 +338,22 @@ fn number(command: &mut Command, next: &mut u32) -> Vec<u32> {
         stack.extend(children.iter_mut().rev());
         current = stack.pop();
     }
-    (first..*next).collect()
+    first..*next
 }
 
 /// The octets of the largest data in a command and those in it.
 fn largest_data(command: &Command) -> u64 {
     let mut largest = 0;
-    let mut stack = vec![command];
-    while let Some(command) = stack.pop() {
+    // Most have nothing inside: then there is no stack to make.
+    let mut current = Some(command);
+    let mut stack = Vec::new();
+    while let Some(command) = current {
         for item in command.items() {
             let data = item.data.as_ref().and_then(Data::as_bytes);
             largest = data.map_or(0, <[u8]>::len).max(largest);
         }
         stack.extend(command.children());
+        current = stack.pop();
     }
     u64::try_from(largest).unwrap_or(u64::MAX)
 }

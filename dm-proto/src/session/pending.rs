@@ -1,6 +1,7 @@
 //! [`Pending`]: commands of the server's that wait for their statuses.
 
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use super::CommandTag;
 use crate::{StatusCode, Text};
@@ -36,7 +37,13 @@ enum Progress {
 
 impl Pending {
     /// A command went out in message `msg`, it and those inside it under these identifiers.
-    pub(super) fn sent(&mut self, msg: u32, tag: CommandTag, ids: Vec<u32>, target: Option<Text>) {
+    pub(super) fn sent(
+        &mut self,
+        msg: u32,
+        tag: CommandTag,
+        ids: Range<u32>,
+        target: Option<Text>,
+    ) {
         self.0.extend((0..).zip(ids).map(|(part, cmd)| Sent {
             msg,
             cmd,

@@ -8,6 +8,7 @@ use alloc::{boxed::Box, sync::Arc};
 use super::{
     Transmit,
     error::{Incompatibility, Misbehaviour, SessionError},
+    imprint::Imprint,
 };
 use crate::{
     Secret, StatusCode, Text,
@@ -172,8 +173,10 @@ impl Proof {
             .ok_or(SessionError::Refused)?;
         let scheme = Scheme::from_type_name(&asked)
             .filter(|scheme| terms.schemes.admits(*scheme, credentials.scheme))
-            // Who signs goes on signing.
+            // Who signs goes on signing. OMA-TS-DM_Protocol, authentication: nor does the type change in a
+            // session once one was accepted.
             .filter(|scheme| !self.signed || *scheme == Scheme::Hmac)
+            .filter(|scheme| !self.accepted || *scheme == self.scheme)
             .ok_or(Incompatibility::Scheme(asked))?;
         self.scheme = scheme;
         self.accepted = false;
@@ -192,8 +195,7 @@ fn nonce_of(status: &Status) -> Option<Nonce> {
 pub(super) struct Evidence<'m> {
     pub(super) cred: Option<&'m Cred>,
     pub(super) mac: &'m Mac,
-    /// MD5 of the octets.
-    pub(super) digest: &'m md5::Digest,
+    pub(super) imprint: &'m Imprint,
 }
 
 impl Evidence<'_> {
@@ -279,8 +281,8 @@ impl Check {
         let may_sign = self.signed || !self.authenticated && admits(Scheme::Hmac);
         let names = [Some(credentials.name.as_str()), other_name];
         let code = match evidence {
-            Evidence { mac, digest, .. } if may_sign && mac.is_present() => {
-                if self.is_signed(mac, digest, credentials, &names) {
+            Evidence { mac, imprint, .. } if may_sign && mac.is_present() => {
+                if self.is_signed(mac, &imprint.digest(), credentials, &names) {
                     self.signed = true;
                     self.accept();
                     return Verdict::plain(StatusCode::OK, Scheme::Hmac);

@@ -4,9 +4,10 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
+use super::imprint::Imprint;
 use crate::{
     DecodeError, Text,
-    auth::{mac::Mac, md5},
+    auth::mac::Mac,
     codec::{self, DecodeOptions, Decoded, Encoding, Tolerance},
     message::{SyncHdr, SyncMl},
 };
@@ -17,8 +18,7 @@ pub struct Received {
     pub(super) message: SyncMl,
     pub(super) encoding: Encoding,
     tolerances: Vec<Tolerance>,
-    /// MD5 of the octets: what tells a repeated message from another with the same MsgID.
-    pub(super) digest: md5::Digest,
+    pub(super) imprint: Imprint,
     pub(super) mac: Mac,
 }
 
@@ -75,7 +75,6 @@ impl Received {
     ) -> Result<Self, ReceiveError> {
         let encoding = Encoding::from_media_type(headers.content_type)
             .ok_or_else(|| ReceiveError::UnsupportedMediaType(headers.content_type.into()))?;
-        let digest = md5::of(&octets);
         let Decoded {
             message,
             tolerances,
@@ -88,7 +87,7 @@ impl Received {
             message,
             encoding,
             tolerances,
-            digest,
+            imprint: Imprint::Octets(octets),
             mac: Mac::read(headers.hmac),
         })
     }

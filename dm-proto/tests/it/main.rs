@@ -29,6 +29,7 @@ mod session_once;
 mod session_packages;
 mod session_profiles;
 mod session_properties;
+mod session_reports;
 mod session_resync;
 mod session_saved;
 mod session_support;

@@ -6,8 +6,8 @@ use dm_proto::{
     auth::{Account, Credentials, Nonce},
     codec::{DecodeOptions, Encoding},
     message::{Chal, Command, Cred, Meta, Status, SyncMl},
-    session::{Ending, Incompatibility, SessionError, Transmit, UserReply},
-    testing::{NoAnswer, PairError, read},
+    session::{Ending, Incompatibility, ServerConfig, SessionError, Transmit, UserReply},
+    testing::{NoAnswer, Nobody, PairError, Server, message, read},
 };
 
 use crate::session_support::*;
@@ -22,7 +22,7 @@ fn with_nonces(client: &[u8], server: &[u8]) -> Account {
 }
 
 fn re_encoded(transmit: &Transmit, change: impl FnOnce(&mut SyncMl)) -> Transmit {
-    let mut message = dm_proto::testing::message(transmit).expect("a message");
+    let mut message = message(transmit).expect("a message");
     change(&mut message);
     with_message(transmit, &message)
 }
@@ -89,7 +89,7 @@ fn nonces_roll_over_from_session_to_session() {
         assert_eq!(second.transcript.len(), 4, "no challenge was needed");
         assert_eq!(second.client.account, second.server.account);
         let cred = |transmit: &Transmit| {
-            let message = dm_proto::testing::message(transmit).expect("a message");
+            let message = message(transmit).expect("a message");
             message.header.cred.expect("credentials").data
         };
         assert_ne!(
@@ -163,7 +163,7 @@ fn missing_credentials_are_asked_for_with_407() {
         let bare = re_encoded(&request, |message| message.header.cred = None);
         let answer = pair.server.exchange(&bare).expect("a challenge");
 
-        let message = dm_proto::testing::message(&answer).expect("a message");
+        let message = message(&answer).expect("a message");
         assert_eq!(
             statuses(&message),
             ["SyncHdr 407", "Alert 407", "Replace 407"]
@@ -380,6 +380,95 @@ fn a_challenge_of_a_weaker_or_unknown_type_ends_the_session() {
 }
 
 #[test]
+fn once_accepted_the_type_of_credentials_stays_the_same() {
+    for type_ in ["syncml:auth-MAC", "syncml:auth-basic"] {
+        let scene = Scene::new(Encoding::Xml).accounts(mutual());
+        let mut pair = scene.send(exec("./Op")).pair();
+        let request = pair.client.transmit().expect("package 1");
+        let answer = pair.server.exchange(&request).expect("package 2");
+        assert_eq!(
+            statuses(&message(&answer).expect("a message"))[0],
+            "SyncHdr 212"
+        );
+        deliver(&mut pair.client, &answer);
+        let request = pair.client.transmit().expect("package 3");
+        let answer = pair.server.exchange(&request).expect("package 4");
+        let challenge = re_encoded(&answer, |message| {
+            if let Some(Command::Status(status)) = message.commands.first_mut() {
+                status.data = StatusCode::INVALID_CREDENTIALS;
+                let meta = Meta::of_type(type_).with_format("b64");
+                status.chal = Some(Box::new(Chal {
+                    meta: Meta {
+                        next_nonce: Some("bm9uY2U=".into()),
+                        ..meta
+                    },
+                    ..Chal::default()
+                }));
+            }
+        });
+        let received = read(&challenge, &DecodeOptions::default()).expect("a message");
+        let refusal = Incompatibility::Scheme(type_.into());
+        assert_eq!(
+            pair.client.handle(received),
+            Err(SessionError::PeerIncompatible(refusal))
+        );
+    }
+}
+
+#[test]
+fn credentials_in_a_command_prove_nothing() {
+    let mut pair = Scene::new(Encoding::Xml)
+        .accounts(mutual())
+        .send(exec("./Op"))
+        .pair();
+    let request = pair.client.transmit().expect("package 1");
+    // Those of the device, in its alert instead of the header.
+    let moved = re_encoded(&request, |message| {
+        let cred = message.header.cred.take();
+        if let Some(Command::Alert(alert)) = message.commands.first_mut() {
+            alert.cred = cred;
+        }
+    });
+    let mut server = Server::new(ServerConfig::default(), mutual(), Nobody);
+    let answer = server.exchange(&moved).expect("an answer");
+    let answer = message(&answer).expect("a message");
+    assert_eq!(
+        statuses(&answer),
+        ["SyncHdr 407", "Alert 407", "Replace 407"]
+    );
+    // Those of the server, in its Exec.
+    let answer = pair.server.exchange(&request).expect("package 2");
+    let moved = re_encoded(&answer, |message| {
+        let cred = message.header.cred.take();
+        if let Some(Command::Exec(exec)) = message.commands.last_mut() {
+            exec.cred = cred;
+        }
+    });
+    deliver(&mut pair.client, &moved);
+    let answer = pair.client.transmit().expect("an answer");
+    let answer = message(&answer).expect("a message");
+    assert_eq!(statuses(&answer), ["SyncHdr 407", "Exec 407"]);
+    assert_eq!(pair.client.device.executed, [""; 0]);
+}
+
+#[test]
+fn credentials_in_a_command_disprove_nothing() {
+    for encoding in ENCODINGS {
+        let Command::Exec(mut command) = exec("./Op") else {
+            panic!("it is an Exec");
+        };
+        command.cred = Some(Box::new(Cred {
+            meta: Some(Meta::of_type("syncml:auth-basic").with_format("b64").into()),
+            data: "Z3Vlc3NlZDp3cm9uZw==".into(),
+            ..Default::default()
+        }));
+        let pair = Scene::new(encoding).accounts(mutual()).send(command).run();
+        assert_eq!(pair.client.device.executed, ["Exec ./Op"]);
+        assert_eq!(status_lines(&pair.server.manager.heard), ["1.0 200"]);
+    }
+}
+
+#[test]
 fn a_challenge_of_a_stronger_type_is_met() {
     for encoding in ENCODINGS {
         let mut scene = Scene::new(encoding).send(exec("./Op"));
@@ -439,7 +528,7 @@ fn a_peer_that_answers_200_gets_credentials_in_every_message() {
         deliver(&mut pair.client, &answer);
         let request = pair.client.transmit().expect("package 3");
 
-        let message = dm_proto::testing::message(&request).expect("a message");
+        let message = message(&request).expect("a message");
         assert!(message.header.cred.is_some());
     }
 }
@@ -490,7 +579,7 @@ fn a_challenge_in_the_middle_gets_the_same_answers_again() {
     deliver(&mut pair.client, &challenge);
     let again = pair.client.transmit().expect("package 3 again");
 
-    let read = |transmit| dm_proto::testing::message(transmit).expect("a message");
+    let read = |transmit| message(transmit).expect("a message");
     assert_eq!(statuses(&read(&package_3)), ["SyncHdr 200", "Exec 200"]);
     assert_eq!(statuses(&read(&again)), ["SyncHdr 200", "Exec 200"]);
     assert_eq!(read(&again).header.msg_id, "3");
@@ -642,6 +731,6 @@ fn a_credential_of_no_type_is_wrong() {
     });
     let answer = pair.server.exchange(&untyped).expect("a challenge");
 
-    let message = dm_proto::testing::message(&answer).expect("a message");
+    let message = message(&answer).expect("a message");
     assert_eq!(statuses(&message)[0], "SyncHdr 401");
 }

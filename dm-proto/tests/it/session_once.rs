@@ -322,7 +322,7 @@ impl Device for Journal {
     }
 
     fn hear(&mut self, event: &ClientEvent) {
-        if let ClientEvent::Answered { tag, .. } = event {
+        if let ClientEvent::Answered { tag, .. } | ClientEvent::NotSent { tag, .. } = event {
             self.answered.push(*tag);
         }
     }

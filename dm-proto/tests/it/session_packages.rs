@@ -193,19 +193,6 @@ fn a_device_that_refuses_is_told_apart_from_what_was_not_sent() {
 }
 
 #[test]
-fn without_large_objects_a_report_that_fits_into_no_message_is_413() {
-    let mut scene =
-        Scene::new(ENCODINGS[0])
-            .send(exec("./Op"))
-            .alert(1, report(&"x".repeat(3000)), 7);
-    scene.client.large_objects = false;
-    scene.server.max_msg_size = 2000;
-    let pair = scene.run();
-
-    assert!(pair.client.device.heard.contains(&"answered 7 413".into()));
-}
-
-#[test]
 fn a_status_is_shortened_rather_than_lost() {
     let failing = Answer {
         items: vec![Item::default().with_data("x".repeat(3000).as_str())],

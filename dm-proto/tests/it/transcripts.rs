@@ -87,6 +87,13 @@ fn flows() -> Vec<Flow> {
             results_in_several_messages,
         ),
         flow(
+            "large-objects",
+            "OMA-TS-DM_Protocol, large object handling: a new value that fits into no message of the\n\
+             device's size, then one that was read and fits into none of the server's. Each chunk but the\n\
+             last is accepted with 213, and the first has the size.",
+            large_objects,
+        ),
+        flow(
             "report-of-an-exec",
             "OMA-TS-DM_Protocol, generic alert: an Exec is accepted, and its result follows as an\n\
              Alert 1226 with the correlator, in answer to a closing package.",
@@ -236,6 +243,24 @@ fn results_in_several_messages(encoding: Encoding) -> Scene {
         scene = scene.answer(uri, Answer::results(vec![item]));
     }
     scene.send(get(&["./Log/1", "./Log/2", "./Log/3"]))
+}
+
+fn large_objects(encoding: Encoding) -> Scene {
+    let mut scene = base(encoding);
+    scene.client.max_msg_size = 1600;
+    scene.server.max_msg_size = 1600;
+    let large = |line: &str| line.repeat(40).trim_end().to_owned();
+    let new = Item::for_target("./Banner")
+        .with_meta(Meta::format("chr"))
+        .with_data(large("This is what to show. "));
+    let old = Item::for_source("./Log").with_data(large("This was written here. "));
+    scene
+        .answer("./Log", Answer::results(vec![old]))
+        .send(Replace {
+            items: vec![new],
+            ..Replace::default()
+        })
+        .send(get(&["./Log"]))
 }
 
 fn server_aborts(encoding: Encoding) -> Scene {

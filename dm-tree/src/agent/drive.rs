@@ -313,6 +313,7 @@ fn drain(
                     active.alerted.remove(&tag.0);
                 }
             }
+            ClientEvent::NotSent { tag, reason } => ledger.report_not_sent(tag.0, reason),
             ClientEvent::Delivered(msg_id) => {
                 ledger.delivered(active.session.session_id(), &msg_id);
             }

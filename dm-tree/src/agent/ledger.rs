@@ -9,7 +9,7 @@ use dm_proto::{
     Correlator, Data, MsgId, SessionId, StatusCode, Text,
     message::{Alert, Command, CommandName, SyncMl},
     notification::SessionLog,
-    session::Origin,
+    session::{NotSent, Origin},
 };
 use serde::{Deserialize, Serialize};
 
@@ -397,6 +397,17 @@ impl Ledger {
             }
         }
         false
+    }
+
+    /// A report was not sent: what the server does not take today it will not take tomorrow, but what was
+    /// only broken off is sent again in the next session.
+    pub(super) fn report_not_sent(&mut self, id: u64, reason: NotSent) {
+        if reason != NotSent::BrokenOff
+            && let Some(report) = self.reports.get_mut(&id)
+        {
+            report.is_parked = true;
+            self.changed.insert((Kind::Report, id));
+        }
     }
 
     /// Removes a report and the job that it tells of.

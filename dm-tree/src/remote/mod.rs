@@ -3,6 +3,12 @@
 //! An [`Operation`] is a serializable state machine. A [`Queue`] holds those of one device and joins
 //! them to its session. `lawmo::server` and `scomo::server` implement operations on top of [`Course`],
 //! which finds the object, reads it, asks the user, prepares, executes and waits for the report.
+//!
+//! - An [`Order`] says which object is meant, what is looked at before, who is asked, and until when.
+//! - [`Combined`] makes several operations one.
+//! - What devices and the management infrastructure ask for is decided on at a [`Desk`]: see [`Actor`] for
+//!   who may ask whom.
+//! - Of several server processes, the one that stores the queue first sends: [`Queue::store`].
 
 mod actor;
 mod any;

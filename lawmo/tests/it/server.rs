@@ -527,3 +527,51 @@ fn an_unsolicited_report_is_an_event_that_can_be_read() -> Result {
     assert_eq!(requested.root, uri("./LAWMO"));
     Ok(())
 }
+
+/// Every form of the final report that is in the field, `lawmo-scomo` section 3.8.
+#[test]
+fn a_report_is_understood_in_every_form_that_is_in_the_field() -> Result {
+    let type_ = lawmo::OPERATION_COMPLETE;
+    let prefixed = "Reversed-Domain-Name: urn:oma:at:lawmo:1.0:OperationComplete";
+    for encoding in [Encoding::Xml, Encoding::Wbxml] {
+        for (type_, format, data, expected) in [
+            (type_, "int", "1200", ("succeeded", 0, 1200)),
+            (type_, "text/plain", " 1200\n", ("succeeded", 0, 1200)),
+            (type_, "chr", "200", ("succeeded", 0, 1200)),
+            (type_, "chr", "1250", ("succeeded", 0, 1250)),
+            (prefixed, "int", "1402", ("failed", 0, 1402)),
+            (
+                type_,
+                "xml",
+                "<ResultCode>1402</ResultCode>",
+                ("failed", 0, 1402),
+            ),
+            (type_, "int", "1401", ("declined", 0, 1401)),
+            (type_, "int", "1599", ("failed", 0, 1599)),
+            (type_, "chr", "well", ("unknown", 0, 0)),
+        ] {
+            let mut setup = start(config(), Disk::default(), encoding)?;
+            setup.bench.leaves_jobs = true;
+            setup.bench.push(1, Lock::fully(order("c-1")).into())?;
+            setup.bench.run_session(Trigger::Server)?;
+            let report = Alert {
+                code: Some(AlertCode::GENERIC_ALERT),
+                correlator: Some(" c-1 ".into()),
+                items: vec![
+                    Item::for_source("./LAWMO/Operations/FullyLock")
+                        .with_meta(Meta::of_type(type_).with_format(format))
+                        .with_data(data),
+                ],
+                ..Alert::default()
+            };
+            for _ in 0..2 {
+                // A copy changes nothing.
+                setup.bench.agent()?.raise("srv1", report.clone(), 1)?;
+                setup.bench.run_session(Trigger::Client)?;
+                assert_eq!(setup.summary(1)?, expected, "{encoding:?} {type_} {data}");
+            }
+            assert!(setup.is_told_once(), "{type_} {data}");
+        }
+    }
+    Ok(())
+}

@@ -6,5 +6,6 @@ mod deferral;
 mod delivery;
 mod faults;
 mod life_cycle;
+mod server;
 mod server_interactions;
 mod support;

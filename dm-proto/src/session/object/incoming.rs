@@ -8,6 +8,7 @@ use super::Chunk;
 use crate::{
     Data, LocUri, StatusCode,
     message::{CommandName, Item, Location, Meta},
+    session::meta::octets_of,
 };
 
 /// What is done with objects that come in.
@@ -37,6 +38,8 @@ pub(in crate::session) struct Incoming {
     behind: Option<Behind>,
     /// What came so far, unless the caller has it.
     held: Option<Vec<u8>>,
+    /// The items of the alert before this one: who takes an alert takes it as a whole.
+    before: Vec<Item>,
 }
 
 impl Incoming {
@@ -72,7 +75,31 @@ impl Incoming {
             taken: 0,
             behind: is_base64.then(Behind::default),
             held: (!rules.to_sink).then(Vec::new),
+            before: Vec::new(),
         })
+    }
+
+    /// The same, behind other items of an alert.
+    ///
+    /// # Errors
+    ///
+    /// 413 if these take more memory than the largest object may.
+    pub(in crate::session) fn behind(
+        mut self,
+        before: Vec<Item>,
+        rules: Rules,
+    ) -> Result<Self, StatusCode> {
+        let octets = before.iter().map(octets_of).fold(0, usize::saturating_add);
+        if u64::try_from(octets).unwrap_or(u64::MAX) > rules.max_size {
+            return Err(StatusCode::REQUEST_ENTITY_TOO_LARGE);
+        }
+        self.before = before;
+        Ok(self)
+    }
+
+    /// Takes out the items of the alert before this one.
+    pub(in crate::session) fn take_before(&mut self) -> Vec<Item> {
+        core::mem::take(&mut self.before)
     }
 
     /// Whether an item of a command is the next piece of this. Who leaves out the addresses means it.

@@ -232,9 +232,8 @@ impl Outgoing {
             let needed = draft.measure(&command)?;
             if needed <= draft.room() {
                 let ids = draft.push(&mut command)?;
-                let id = ids.first().copied().unwrap_or_default();
-                self.sent(draft, id, octets.len());
-                return Ok(Chunked::Last(id));
+                self.sent(draft, ids.start, octets.len());
+                return Ok(Chunked::Last(ids.start));
             }
             // OMA-TS-DM_Protocol: what fits into one message is not split.
             if self.offset == 0 && needed <= draft.least_room() {
@@ -259,7 +258,7 @@ impl Outgoing {
         }
         let mut command = self.piece(&octets, len, true)?;
         let ids = draft.push(&mut command)?;
-        self.sent(draft, ids.first().copied().unwrap_or_default(), len);
+        self.sent(draft, ids.start, len);
         Ok(Chunked::Chunk)
     }
 

@@ -94,19 +94,23 @@ impl Received {
                 return None;
             }
         };
-        // An alert is one thing to whoever takes it.
-        if matches!(command, Command::Alert(_)) && items.len() > 1 {
-            *object = None;
-            return Some(StatusCode::REQUEST_ENTITY_TOO_LARGE);
-        }
+        // An alert is one thing to whoever takes it: it waits for all of its items.
+        let is_alert = matches!(command, Command::Alert(_));
         let mut whole = Vec::new();
         let mut decided = None;
         for mut item in items {
             let open = match object.take() {
-                Some(open) if open.goes_on(&name, &item) => open,
+                Some(mut open) if open.goes_on(&name, &item) => {
+                    whole.append(&mut open.take_before());
+                    open
+                }
                 Some(open) => {
                     self.broken.push(open.item());
                     whole.push(item);
+                    // A chunk before other items of its alert never makes a whole.
+                    if is_alert && decided.is_some() {
+                        decided = Some(StatusCode::BAD_REQUEST);
+                    }
                     continue;
                 }
                 None if item.more_data => {
@@ -134,9 +138,17 @@ impl Received {
                     }
                     if is_last {
                         whole.push(open.into_item());
+                        decided = decided.filter(|code| *code != StatusCode::CHUNK_ACCEPTED);
                     } else {
-                        *object = Some(open);
                         decided = Some(StatusCode::CHUNK_ACCEPTED);
+                        if !is_alert {
+                            *object = Some(open);
+                            continue;
+                        }
+                        match open.behind(core::mem::take(&mut whole), rules(command, None)) {
+                            Ok(open) => *object = Some(open),
+                            Err(code) => decided = Some(code),
+                        }
                     }
                 }
             }

@@ -3,6 +3,7 @@
 mod acl;
 mod consent;
 mod prepare;
+mod reports;
 mod script;
 #[cfg(test)]
 mod tests;
@@ -21,7 +22,6 @@ use super::{
     finder::{Find, Finder, Wanted},
     reader::{Read, Reader},
     replies::Replies,
-    report,
 };
 use crate::NodeUri;
 
@@ -96,9 +96,6 @@ enum Phase {
 
 /// How often a message without an answer is sent again before the operation gives up.
 const ATTEMPTS: u8 = 3;
-
-/// What is kept of a report; no package has as many components.
-const COMPONENTS: usize = 1024;
 
 impl<S: Script> Course<S> {
     /// A course that has not begun.
@@ -224,36 +221,6 @@ impl<S: Script> Course<S> {
                 if self.in_flight {
                     self.replies.take(reply);
                 }
-            }
-        }
-    }
-
-    /// As [`Operation::claims`](super::Operation::claims).
-    pub fn claims(&self, alert: &Alert) -> bool {
-        if !self.executed {
-            return false;
-        }
-        let vendor = self.order.report_types.iter().map(Text::as_str);
-        let types: Vec<&str> = S::REPORTS.iter().copied().chain(vendor).collect();
-        let is_report = report::is_of_type(alert, &types);
-        if let Some(correlator) = &alert.correlator {
-            // Alerts of the vendor's may carry the correlator too: on the progress, say.
-            return correlator.is_same(&self.order.correlator)
-                && (is_report || report::has_result_code(alert));
-        }
-        // Without a correlator a report is ours only if the device is known to echo none; else it is
-        // unsolicited.
-        if self.order.profile.correlator || !is_report {
-            return false;
-        }
-        match &self.report {
-            Some(report) => report.items == alert.items,
-            None => {
-                self.conclusion.is_none()
-                    && self
-                        .plan
-                        .as_ref()
-                        .is_some_and(|plan| report::is_from(alert, plan.exec.as_str()))
             }
         }
     }
@@ -542,60 +509,6 @@ impl<S: Script> Course<S> {
                 let root = core::mem::take(&mut self.instances).into_iter().next();
                 self.phase = Phase::Find(finder(&self.script, root, &self.order));
             }
-        }
-    }
-
-    fn reported(&mut self, alert: &Alert) {
-        if self.report.is_none() && alert.correlator.is_none() {
-            self.report = Some(alert.clone());
-        }
-        let mut components = report::components(alert);
-        let overall = report::overall(&components);
-        components.truncate(COMPONENTS);
-        match &mut self.conclusion {
-            None => {}
-            // Several alerts may report on one operation, an item each.
-            Some(Conclusion::Result(code, known)) if !known.is_empty() => {
-                for component in components {
-                    if known.len() < COMPONENTS && !known.contains(&component) {
-                        known.push(component);
-                    }
-                }
-                if code.is_success() {
-                    *code = overall.unwrap_or(*code);
-                }
-                return;
-            }
-            Some(_) => return,
-        }
-        let Some(code) = overall else {
-            self.end(Ended::Unknown);
-            return;
-        };
-        // The answer may be in the same message, and not looked at yet.
-        let consent = match (&self.phase, self.replies.status(0, 1)) {
-            (Phase::AskInSequence, Some(answer)) if answer != StatusCode::OK => {
-                Consent::Withheld(Some(answer))
-            }
-            _ => self.consent,
-        };
-        match consent {
-            Consent::Withheld(answer) if code.is_success() => {
-                self.end(Ended::WithoutConsent {
-                    answer,
-                    result: code,
-                });
-            }
-            _ => self.result(code, components),
-        }
-    }
-
-    fn result(&mut self, code: StatusCode, components: Vec<ComponentResult>) {
-        // 1401 in both objects: the device asked its user.
-        if code.as_u16() == 1401 {
-            self.end(Ended::Declined(code));
-        } else {
-            self.conclude(Conclusion::Result(code, components));
         }
     }
 

@@ -4,25 +4,31 @@
 //! flat, in document order, with an index where each container ends: walking it needs no recursion,
 //! and it can be saved between any two items.
 
-use alloc::{collections::BTreeSet, sync::Arc, vec, vec::Vec};
+use alloc::{vec, vec::Vec};
 
+use self::step::{Kind, Step, is_complete, steps_of};
 use super::{
     config::{ClientConfig, SequencePolicy},
     event::{Answer, Prompt, Verb},
-    meta::complete_meta,
-    object::{Chunk, Incoming, Rules, Source},
-    package::{Parcel, Unfit},
+    meta::{complete_meta, octets_of},
+    object::{Chunk, Incoming, Rules},
+    package::Parcel,
 };
 use crate::{
-    AlertCode, CmdId, Correlator, MsgId, StatusCode, Text,
-    message::{Command, CommandName, Item, Meta, Results, Status},
+    AlertCode, CmdId, Correlator, MsgId, StatusCode,
+    message::{Command, Item},
 };
+
+mod replies;
+mod step;
+
+pub(super) use self::{replies::Trial, step::refusal_of};
 
 /// The commands of one message.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
-pub(super) struct Plan {
-    pub(super) msg_id: MsgId,
+pub(in crate::session) struct Plan {
+    pub(in crate::session) msg_id: MsgId,
     steps: Vec<Step>,
     cursor: usize,
     /// The user cancelled: nothing of the message is processed any more.
@@ -31,7 +37,7 @@ pub(super) struct Plan {
     atomic: Option<usize>,
     /// Octets of the results so far, about.
     results: usize,
-    pub(super) wait: Option<Wait>,
+    pub(in crate::session) wait: Option<Wait>,
     rules: Rules,
     /// The large object of which the last chunk has not come.
     object: Option<Incoming>,
@@ -46,7 +52,7 @@ pub(super) struct Plan {
 /// What the plan waits for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
-pub(super) enum Wait {
+pub(in crate::session) enum Wait {
     /// The next item of this step.
     Item(usize),
     /// The caller taking a chunk, which is the next item of this step.
@@ -59,147 +65,24 @@ pub(super) enum Wait {
 
 /// What the plan tells on its way.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Note {
+pub(in crate::session) enum Note {
     Savepoint,
     Release,
     /// The chunks that the caller took will never be a whole.
     Discard,
 }
-
-/// One command.
-#[derive(Clone, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
-struct Step {
-    cmd_id: CmdId,
-    name: CommandName,
-    parent: Option<usize>,
-    /// The step after the last one inside.
-    end: usize,
-    kind: Kind,
-    /// What is inside and not yet processed gets 215.
-    is_halted: bool,
-    /// Answers so far: one for each item of a leaf command, one for all else.
-    answers: Vec<Answer>,
-}
-
-#[derive(Clone, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
-enum Kind {
-    /// Answered without being run.
-    Refused {
-        code: StatusCode,
-        /// It is a question on whose consent a container may hang.
-        is_confirmation: bool,
-    },
-    Items {
-        verb: Verb,
-        correlator: Option<Correlator>,
-        /// What the items have in common: given to each when its turn comes, since thousands of copies
-        /// of a long text would take gigabytes.
-        meta: Option<Arc<Meta>>,
-        items: Vec<Item>,
-    },
-    Question(Prompt),
-    Sequence,
-    Atomic,
-}
-
-impl Kind {
-    fn refused(code: StatusCode) -> Self {
-        Self::Refused {
-            code,
-            is_confirmation: false,
-        }
-    }
-
-    /// What an Atomic answers at once for a command that it must not hold. OMA-TS-DM_RepPro,
-    /// `Atomic`; the code for an Exec is that of devices in the field.
-    fn refusal_in_atomic(&self) -> Option<StatusCode> {
-        match self {
-            Self::Refused { code, .. } if *code != StatusCode::OK => Some(*code),
-            Self::Atomic
-            | Self::Items {
-                verb: Verb::Exec | Verb::Get,
-                ..
-            } => Some(StatusCode::COMMAND_FAILED),
-            _ => None,
-        }
-    }
-}
-
-/// A step of the walk over nested commands.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "lives shortly; a box for each command costs more"
-)]
-enum Walk {
-    Enter(Command, Option<usize>),
-    Leave(usize),
-}
-
 impl Plan {
     /// The commands of a message. Statuses are not among them. `object` is what the message before
     /// left open.
-    pub(super) fn new(
+    pub(in crate::session) fn new(
         msg_id: MsgId,
         commands: Vec<Command>,
         config: &ClientConfig,
         object: Option<Incoming>,
     ) -> Self {
-        let mut steps: Vec<Step> = Vec::new();
-        let mut seen = BTreeSet::new();
-        let mut walk: Vec<Walk> = commands
-            .into_iter()
-            .rev()
-            .map(|command| Walk::Enter(command, None))
-            .collect();
-        while let Some(next) = walk.pop() {
-            let (command, parent) = match next {
-                Walk::Enter(Command::Status(_), _) => continue,
-                Walk::Enter(command, parent) => (command, parent),
-                Walk::Leave(index) => {
-                    let end = steps.len();
-                    if let Some(step) = steps.get_mut(index) {
-                        step.end = end;
-                    }
-                    continue;
-                }
-            };
-            let cmd_id = command.cmd_id().clone();
-            // OMA-TS-DM_RepPro, `CmdID`: there, not 0, unique in the message.
-            let is_proper =
-                !cmd_id.as_str().is_empty() && cmd_id != "0" && seen.insert(cmd_id.clone());
-            let index = steps.len();
-            let name = command.name();
-            let (kind, children) = sort(command, parent.is_none(), config.user_interaction);
-            let refusal = match kind {
-                _ if !is_proper => Some(StatusCode::BAD_REQUEST),
-                Kind::Atomic if !config.atomic => Some(StatusCode::OPTIONAL_FEATURE_NOT_SUPPORTED),
-                _ => None,
-            };
-            steps.push(Step {
-                cmd_id,
-                name,
-                parent,
-                end: index.saturating_add(1),
-                kind: refusal.map_or(kind, Kind::refused),
-                // What is in a refused container is not looked at.
-                is_halted: refusal.is_some(),
-                answers: Vec::new(),
-            });
-            if !children.is_empty() {
-                walk.push(Walk::Leave(index));
-                walk.extend(
-                    children
-                        .into_iter()
-                        .rev()
-                        .map(|child| Walk::Enter(child, Some(index))),
-                );
-            }
-        }
         Self {
             msg_id,
-            steps,
+            steps: steps_of(commands, config),
             cursor: 0,
             is_stopped: false,
             atomic: None,
@@ -218,7 +101,7 @@ impl Plan {
     }
 
     /// Answers everything with one code, and runs nothing.
-    pub(super) fn refuse(&mut self, code: StatusCode) {
+    pub(in crate::session) fn refuse(&mut self, code: StatusCode) {
         for step in &mut self.steps {
             step.answers = vec![code.into()];
         }
@@ -227,18 +110,22 @@ impl Plan {
     }
 
     /// The longest identifier of a command; none if there is no command.
-    pub(super) fn longest_id(&self) -> Option<&CmdId> {
+    pub(in crate::session) fn longest_id(&self) -> Option<&CmdId> {
         let ids = self.steps.iter().map(|step| &step.cmd_id);
         ids.max_by_key(|id| id.as_str().len())
     }
 
     /// Whether the message holds no command at all.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::session) fn is_empty(&self) -> bool {
         self.steps.is_empty()
     }
 
     /// Goes on until there is something to wait for, or nothing left.
-    pub(super) fn advance(&mut self, policy: SequencePolicy, note: &mut dyn FnMut(Note)) {
+    pub(in crate::session) fn advance(
+        &mut self,
+        policy: SequencePolicy,
+        note: &mut dyn FnMut(Note),
+    ) {
         while self.wait.is_none() {
             if let Some(atomic) = self.atomic
                 && self
@@ -296,7 +183,7 @@ impl Plan {
 
     /// Nothing more is run. What an open Atomic has changed is undone by who leaves, so that its answers
     /// say nothing.
-    pub(super) fn abandon(&mut self) {
+    pub(in crate::session) fn abandon(&mut self) {
         let Some(atomic) = self.atomic.take() else {
             return;
         };
@@ -306,7 +193,10 @@ impl Plan {
     }
 
     /// The item that is waited for, with its place.
-    pub(super) fn item(&self, index: usize) -> Option<(usize, Verb, Option<Correlator>, Item)> {
+    pub(in crate::session) fn item(
+        &self,
+        index: usize,
+    ) -> Option<(usize, Verb, Option<Correlator>, Item)> {
         let step = self.steps.get(index)?;
         let Kind::Items {
             verb,
@@ -324,20 +214,25 @@ impl Plan {
     }
 
     /// The question of a step.
-    pub(super) fn question(&self, index: usize) -> Option<&Prompt> {
+    pub(in crate::session) fn question(&self, index: usize) -> Option<&Prompt> {
         match &self.steps.get(index)?.kind {
             Kind::Question(prompt) => Some(prompt),
             _ => None,
         }
     }
 
-    pub(super) fn cmd_id(&self, index: usize) -> Option<&CmdId> {
+    pub(in crate::session) fn cmd_id(&self, index: usize) -> Option<&CmdId> {
         Some(&self.steps.get(index)?.cmd_id)
     }
 
     /// The item that was waited for has its answer. Results that take more than `budget` octets
     /// together are 413: thousands of short commands could ask for the whole tree each.
-    pub(super) fn answer_item(&mut self, index: usize, mut answer: Answer, budget: usize) {
+    pub(in crate::session) fn answer_item(
+        &mut self,
+        index: usize,
+        mut answer: Answer,
+        budget: usize,
+    ) {
         self.wait = None;
         let octets = answer.results.iter().map(octets_of);
         let results = octets.fold(self.results, usize::saturating_add);
@@ -347,12 +242,12 @@ impl Plan {
             answer = StatusCode::REQUEST_ENTITY_TOO_LARGE.into();
         }
         if let Some(step) = self.steps.get_mut(index) {
-            step.answers.push(answer);
+            step.answered(answer);
         }
     }
 
     /// The question that was waited for has its answer.
-    pub(super) fn answer_question(
+    pub(in crate::session) fn answer_question(
         &mut self,
         index: usize,
         code: StatusCode,
@@ -395,7 +290,12 @@ impl Plan {
     }
 
     /// The changes of an Atomic are undone, or not all of them.
-    pub(super) fn rolled_back(&mut self, atomic: usize, is_complete: bool, policy: SequencePolicy) {
+    pub(in crate::session) fn rolled_back(
+        &mut self,
+        atomic: usize,
+        is_complete: bool,
+        policy: SequencePolicy,
+    ) {
         self.wait = None;
         let code = if is_complete {
             StatusCode::ATOMIC_ROLL_BACK_OK
@@ -418,24 +318,24 @@ impl Plan {
         self.end_atomic(atomic, StatusCode::ATOMIC_FAILED, policy);
     }
 
-    /// The statuses and results of everything, in document order. `try_out` tells why a command can
-    /// never be sent, if so.
-    pub(super) fn into_replies(self, try_out: TryOut<'_>) -> Vec<Parcel> {
+    /// The statuses and results of everything, in document order.
+    pub(in crate::session) fn into_replies(self, mut trial: Trial<'_>) -> Vec<Parcel> {
         let msg_id = self.msg_id;
-        let mut replies = Vec::new();
+        // A status each, and most with results.
+        let mut replies = Vec::with_capacity(self.steps.len().saturating_mul(2));
         for step in self.steps {
-            step.reply(&msg_id, try_out, &mut replies);
+            step.reply(&msg_id, &mut trial, &mut replies);
         }
         replies
     }
 
     /// The chunk that is waited to be taken.
-    pub(super) fn chunk(&self) -> Option<&Chunk> {
+    pub(in crate::session) fn chunk(&self) -> Option<&Chunk> {
         self.chunk.as_ref()
     }
 
     /// The chunk that was waited for is stored, or the status says why not.
-    pub(super) fn answer_chunk(&mut self, index: usize, status: StatusCode) {
+    pub(in crate::session) fn answer_chunk(&mut self, index: usize, status: StatusCode) {
         self.wait = None;
         let Some(chunk) = self.chunk.take() else {
             return;
@@ -452,7 +352,7 @@ impl Plan {
 
     /// The message is through. Returns the object that is still open, and the places of those that
     /// were broken off.
-    pub(super) fn take_objects(
+    pub(in crate::session) fn take_objects(
         &mut self,
         is_final: bool,
         note: &mut dyn FnMut(Note),
@@ -464,7 +364,7 @@ impl Plan {
     }
 
     /// Gives up the object that is open.
-    pub(super) fn drop_object(&mut self) -> Option<Incoming> {
+    pub(in crate::session) fn drop_object(&mut self) -> Option<Incoming> {
         self.chunk = None;
         self.object.take()
     }
@@ -569,7 +469,7 @@ impl Plan {
 
     fn push_answer(&mut self, index: usize, code: StatusCode) {
         if let Some(step) = self.steps.get_mut(index) {
-            step.answers.push(code.into());
+            step.answered(code.into());
         }
     }
 
@@ -589,10 +489,10 @@ impl Plan {
             .any(|answer| !answer.status.is_success());
         match items.get(step.answers.len()) {
             Some(_) if in_atomic && has_failed => {
-                step.answers.push(StatusCode::NOT_EXECUTED.into());
+                step.answered(StatusCode::NOT_EXECUTED.into());
             }
             Some(item) if !is_open && !is_complete(*verb, item) => {
-                step.answers.push(StatusCode::INCOMPLETE_COMMAND.into());
+                step.answered(StatusCode::INCOMPLETE_COMMAND.into());
             }
             Some(item) if is_open || item.more_data => self.run_chunk(index, note),
             Some(_) => self.wait = Some(Wait::Item(index)),
@@ -728,177 +628,5 @@ impl Plan {
         self.steps
             .get_mut(container.saturating_add(1)..end)
             .unwrap_or_default()
-    }
-}
-
-/// Tells why a command can never be sent, if so.
-type TryOut<'a> = &'a mut dyn FnMut(&mut Parcel) -> Option<Unfit>;
-
-impl Step {
-    fn reply(self, msg_id: &MsgId, try_out: TryOut<'_>, replies: &mut Vec<Parcel>) {
-        let status = |answer: &Answer, refs: (Vec<Text>, Vec<Text>)| Status {
-            msg_ref: msg_id.clone(),
-            cmd_ref: self.cmd_id.clone(),
-            cmd: self.name.clone(),
-            target_refs: refs.0,
-            source_refs: refs.1,
-            data: answer.status,
-            items: answer.items.clone(),
-            ..Status::default()
-        };
-        let results = |items: Vec<Item>, source: Option<Source>| {
-            let results = Results {
-                msg_ref: Some(msg_id.clone()),
-                cmd_ref: self.cmd_id.clone(),
-                items,
-                ..Results::default()
-            };
-            Parcel {
-                source,
-                ..Parcel::from(Command::from(results))
-            }
-        };
-        let mut answers = self.answers;
-        // OMA-TS-DM_RepPro, `Get`: 413 if the server does not take the result, 415 if it has no form
-        // in a message.
-        for answer in &mut answers {
-            let source = answer.source;
-            let refusal = answer
-                .results
-                .iter()
-                .find_map(|item| try_out(&mut results(vec![item.clone()], source)));
-            match refusal {
-                None => {}
-                Some(Unfit::NotEncodable) => *answer = StatusCode::UNSUPPORTED_MEDIA_TYPE.into(),
-                Some(Unfit::Ever | Unfit::TooLarge | Unfit::ForNow) => {
-                    *answer = StatusCode::REQUEST_ENTITY_TOO_LARGE.into();
-                }
-            }
-        }
-        let first = answers.first().map(|answer| answer.status);
-        let all: Vec<(Item, Option<Source>)> = answers
-            .iter()
-            .flat_map(|answer| {
-                let items = answer.results.iter();
-                items.map(|item| (item.clone(), answer.source))
-            })
-            .collect();
-        if answers.iter().all(|answer| Some(answer.status) == first) {
-            let mut answers = answers.into_iter();
-            if let Some(mut one) = answers.next() {
-                one.items.extend(answers.flat_map(|answer| answer.items));
-                replies.push(Command::from(status(&one, (Vec::new(), Vec::new()))).into());
-            }
-        } else {
-            let items = match &self.kind {
-                Kind::Items { items, .. } => items.as_slice(),
-                _ => &[],
-            };
-            for (place, answer) in answers.iter().enumerate() {
-                replies.push(Command::from(status(answer, refs_of(items.get(place)))).into());
-            }
-        }
-        let has_sources = all.iter().any(|(_, source)| source.is_some());
-        if all.len() > 1 && !has_sources {
-            let mut together = results(all.iter().map(|(item, _)| item.clone()).collect(), None);
-            if try_out(&mut together).is_none() {
-                replies.push(together);
-                return;
-            }
-        }
-        let each = all.into_iter();
-        replies.extend(each.map(|(item, source)| results(vec![item], source)));
-    }
-}
-
-/// What a status for one of several items refers to.
-fn refs_of(item: Option<&Item>) -> (Vec<Text>, Vec<Text>) {
-    let text = |uri: Option<&crate::LocUri>| uri.map(|uri| uri.as_str().into());
-    let target: Option<Text> = text(item.and_then(Item::target_uri));
-    let source: Option<Text> = text(item.and_then(Item::source_uri));
-    (target.into_iter().collect(), source.into_iter().collect())
-}
-
-/// The memory that an item of results takes, about.
-fn octets_of(item: &Item) -> usize {
-    let data = item.data.as_ref().and_then(|data| data.as_bytes());
-    let source = item.source_uri().map_or(0, |uri| uri.as_str().len());
-    size_of::<Item>()
-        .saturating_add(data.map_or(0, <[u8]>::len))
-        .saturating_add(source)
-}
-
-/// Whether an item has the addresses that its command needs.
-fn is_complete(verb: Verb, item: &Item) -> bool {
-    let has = |uri: Option<&crate::LocUri>| uri.is_some_and(|uri| !uri.as_str().is_empty());
-    has(item.target_uri()) && (verb != Verb::Copy || has(item.source_uri()))
-}
-
-/// What a command of the server is to us, and the commands inside it.
-fn sort(command: Command, is_outermost: bool, user_interaction: bool) -> (Kind, Vec<Command>) {
-    let items = |verb, correlator, meta: Option<Arc<Meta>>, items: Vec<Item>| {
-        if items.is_empty() {
-            return Kind::refused(StatusCode::INCOMPLETE_COMMAND);
-        }
-        Kind::Items {
-            verb,
-            correlator,
-            meta,
-            items,
-        }
-    };
-    let kind = match command {
-        Command::Add(command) => items(Verb::Add, None, command.meta, command.items),
-        Command::Copy(command) => items(Verb::Copy, None, command.meta, command.items),
-        Command::Delete(command) => items(Verb::Delete, None, command.meta, command.items),
-        Command::Exec(command) => {
-            items(Verb::Exec, command.correlator, command.meta, command.items)
-        }
-        Command::Get(command) => items(Verb::Get, None, command.meta, command.items),
-        Command::Replace(command) => items(Verb::Replace, None, command.meta, command.items),
-        Command::Alert(alert) => match alert.code {
-            None => Kind::refused(StatusCode::INCOMPLETE_COMMAND),
-            // Control of the exchange, not of the device: seen to by the session.
-            Some(AlertCode::NEXT_MESSAGE | AlertCode::NO_END_OF_DATA) if is_outermost => {
-                Kind::refused(StatusCode::OK)
-            }
-            Some(code) if code.is_user_interaction() => {
-                let prompt = match user_interaction {
-                    true => Prompt::read(code, &alert),
-                    false => Err(StatusCode::OPTIONAL_FEATURE_NOT_SUPPORTED),
-                };
-                match prompt {
-                    Ok(prompt) => Kind::Question(prompt),
-                    Err(refusal) => Kind::Refused {
-                        code: refusal,
-                        is_confirmation: code == AlertCode::CONFIRM_OR_REJECT,
-                    },
-                }
-            }
-            Some(_) => Kind::refused(StatusCode::OPTIONAL_FEATURE_NOT_SUPPORTED),
-        },
-        Command::Atomic(atomic) => return (Kind::Atomic, atomic.commands),
-        Command::Sequence(sequence) => return (Kind::Sequence, sequence.commands),
-        Command::Unsupported(command) => Kind::refused(refusal_of(&command.name)),
-        // Only a client has results.
-        Command::Results(_) | Command::Status(_) => Kind::refused(StatusCode::COMMAND_NOT_ALLOWED),
-    };
-    (kind, Vec::new())
-}
-
-/// The answer to a command that DM does not have.
-pub(super) fn refusal_of(name: &CommandName) -> StatusCode {
-    let is_syncml = [
-        CommandName::MAP,
-        CommandName::MOVE,
-        CommandName::PUT,
-        CommandName::SEARCH,
-        CommandName::SYNC,
-    ]
-    .contains(name);
-    if is_syncml {
-        StatusCode::OPTIONAL_FEATURE_NOT_SUPPORTED
-    } else {
-        StatusCode::COMMAND_NOT_IMPLEMENTED
     }
 }
