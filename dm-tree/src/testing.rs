@@ -139,7 +139,10 @@ pub struct Bench<O> {
     objects: Objects,
     config: AgentConfig,
     user: User,
+    /// The server that the device speaks to, or is going to.
     server: Server,
+    /// The other ones.
+    others: Vec<Server>,
     desk: Box<dyn Desk<O>>,
     faults: BTreeMap<usize, Fault>,
     exchanges: usize,
@@ -225,6 +228,7 @@ impl<O: Operation> Bench<O> {
                 queue: postcard::to_allocvec(&Queue::<O>::new())?,
                 session: None,
             },
+            others: Vec::new(),
             desk: Box::new(Grants),
             faults: BTreeMap::new(),
             exchanges: 0,
@@ -237,6 +241,30 @@ impl<O: Operation> Bench<O> {
         };
         bench.power_up()?;
         Ok(bench)
+    }
+
+    /// Adds another server of the device, which has an account for it. The device goes on speaking to
+    /// the first.
+    ///
+    /// # Errors
+    ///
+    /// If its queue cannot be written.
+    pub fn add_server(&mut self, account: Account) -> Result<(), BenchError> {
+        self.others.push(Server {
+            account,
+            queue: postcard::to_allocvec(&Queue::<O>::new())?,
+            session: None,
+        });
+        Ok(())
+    }
+
+    /// Turns to another server: queue and sessions are its own from now on. Nothing happens if there is
+    /// none of that name. Not while a session is open.
+    pub fn turn_to(&mut self, server_id: &str) {
+        let mut others = self.others.iter_mut();
+        if let Some(other) = others.find(|other| other.account.server_id == server_id) {
+            core::mem::swap(&mut self.server, other);
+        }
     }
 
     /// Lets somebody answer questions. At first the user agrees to everything.
@@ -372,7 +400,7 @@ impl<O: Operation> Bench<O> {
         self.run()
     }
 
-    /// Runs sessions as long as the server wants one or the device owes a report.
+    /// Runs sessions as long as the server wants one or the device owes a report to any.
     ///
     /// # Errors
     ///
@@ -381,7 +409,8 @@ impl<O: Operation> Bench<O> {
         self.run()?;
         loop {
             self.bounded()?;
-            if self.agent()?.report_due()?.is_some() {
+            if let Some(server) = self.agent()?.report_due()? {
+                self.turn_to(&server);
                 self.run_session(Trigger::Client)?;
             } else if self.queue(|queue| queue.wants_session())? {
                 self.run_session(Trigger::Server)?;

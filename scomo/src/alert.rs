@@ -32,9 +32,7 @@ pub(crate) fn operation_complete(
     style: &ReportStyle,
 ) -> Alert {
     let mut meta = Meta::of_type(style.alert_type.clone()).with_format(style.format.clone());
-    if style.mark {
-        meta.mark = Some(mark(result).into());
-    }
+    meta.mark = style.marks.as_ref().map(|marks| marks.of(result).clone());
     let item = |data: String| {
         Item::for_source(LocUri::from(job.node.as_str()))
             .with_meta(meta.clone())
@@ -94,17 +92,10 @@ pub fn request(
     DeviceRequest::alert(alert_type, source.as_str(), data)
 }
 
-fn mark(result: ResultCode) -> &'static str {
-    match result {
-        result if result.is_success() => "informational",
-        ResultCode::USER_CANCELLED => "warning",
-        _ => "critical",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::device::Marks;
 
     #[test]
     fn an_identifier_cannot_end_its_element() {
@@ -124,7 +115,11 @@ mod tests {
             (1405, "critical"),
             (1501, "critical"),
         ] {
-            assert_eq!(mark(ResultCode::new(code)), expected, "{code}");
+            assert_eq!(
+                Marks::default().of(ResultCode::new(code)),
+                expected,
+                "{code}"
+            );
         }
     }
 }

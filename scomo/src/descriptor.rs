@@ -161,6 +161,11 @@ impl Descriptor {
         fields.finish()
     }
 
+    /// The parameters for the installation: those of the package's node win.
+    pub fn install_params<'p>(&'p self, node: Option<&'p str>) -> Option<&'p str> {
+        node.or(self.install_param.as_deref())
+    }
+
     /// Whether the device can take what is described: each of its types, and its size.
     ///
     /// # Errors
@@ -699,6 +704,20 @@ mod tests {
                 905,
                 "{size} {media_type:?}"
             );
+        }
+    }
+
+    #[test]
+    fn parameters_of_the_node_win() {
+        let descriptor = Descriptor {
+            install_param: Some("of the descriptor".into()),
+            ..Descriptor::parse(MINIMAL.as_bytes()).unwrap()
+        };
+        for (node, expected) in [
+            (Some("of the node"), "of the node"),
+            (None, "of the descriptor"),
+        ] {
+            assert_eq!(descriptor.install_params(node), Some(expected));
         }
     }
 

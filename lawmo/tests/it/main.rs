@@ -2,6 +2,7 @@
 
 mod faults;
 mod locked;
+mod nodes;
 mod object;
 mod properties;
 mod raw;

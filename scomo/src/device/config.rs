@@ -1,9 +1,10 @@
 //! [`Config`]: how the object is set up.
 
 use dm_proto::Text;
+use dm_tree::description::NodeDescription;
 
 use super::Component;
-use crate::Operation;
+use crate::{Operation, ResultCode};
 
 /// When an Exec is answered and run.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -26,9 +27,41 @@ pub struct ReportStyle {
     pub alert_type: Text,
     /// `Meta/Format`. Default `text/plain`, which is no format but what devices send.
     pub format: Text,
-    /// Whether `Meta/Mark` is sent: `informational` for success, `warning` for 1401, `critical` for the
-    /// rest. Default yes.
-    pub mark: bool,
+    /// `Meta/Mark`; `None` to leave it out. Default [`Marks::default`].
+    pub marks: Option<Marks>,
+}
+
+/// How important a report is: values of `Meta/Mark`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "each code is one of these")]
+pub struct Marks {
+    /// For 12xx. Default `informational`.
+    pub success: Text,
+    /// For what did not take place: 1401. Default `warning`.
+    pub not_done: Text,
+    /// For what failed. Default `critical`.
+    pub failure: Text,
+}
+
+impl Default for Marks {
+    fn default() -> Self {
+        Self {
+            success: Text::from_static("informational"),
+            not_done: Text::from_static("warning"),
+            failure: Text::from_static("critical"),
+        }
+    }
+}
+
+impl Marks {
+    /// The mark of a result.
+    pub fn of(&self, result: ResultCode) -> &Text {
+        match result {
+            result if result.is_success() => &self.success,
+            ResultCode::USER_CANCELLED => &self.not_done,
+            _ => &self.failure,
+        }
+    }
 }
 
 impl Default for ReportStyle {
@@ -36,13 +69,13 @@ impl Default for ReportStyle {
         Self {
             alert_type: Text::from_static(crate::OPERATION_COMPLETE),
             format: Text::from_static("text/plain"),
-            mark: true,
+            marks: Some(Marks::default()),
         }
     }
 }
 
 /// How the object is set up.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Config {
     /// The ServerIDs that may use the object: the ACL of its root names them, Exec and Replace
@@ -68,6 +101,10 @@ pub struct Config {
     pub downgrades: bool,
     /// What the user is asked.
     pub prompts: Prompts,
+    /// What vendors add below `Ext`, such as an interval of polling. It is the tree's: servers read and
+    /// write what access types and ACLs allow, the device reads it there. Nothing of it can be executed.
+    /// Default none.
+    pub ext: Vec<NodeDescription>,
     /// How often a job may be put off before it is given up. Default as often as the device likes.
     pub max_deferrals: Option<u32>,
 }
@@ -104,6 +141,7 @@ impl Config {
             max_package: None,
             downgrades: false,
             prompts: Prompts::default(),
+            ext: Vec::new(),
             max_deferrals: None,
         }
     }
@@ -133,6 +171,14 @@ impl Config {
     #[must_use]
     pub fn with_permanent_download(mut self, name: impl Into<Text>) -> Self {
         self.permanent_downloads.push(name.into());
+        self
+    }
+
+    /// The same with a vendor node, or a tree of them, below `Ext`. Those that are permanent come into
+    /// being with the object, with their default values.
+    #[must_use]
+    pub fn with_vendor_node(mut self, node: NodeDescription) -> Self {
+        self.ext.push(node);
         self
     }
 

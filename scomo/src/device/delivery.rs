@@ -4,7 +4,7 @@
 use dm_proto::StatusCode;
 use dm_tree::{Edit, NodeUri, View, object::Piece};
 
-use super::inventory::{self, Content, Place};
+use super::place::{self, Content, Place};
 use crate::nodes;
 
 /// Takes packages that servers deliver in pieces, so that none ever sits whole in memory or in the tree.
@@ -53,7 +53,7 @@ pub(super) fn take(
     sink: Option<&dyn Sink>,
     most: Option<u64>,
 ) -> Option<Result<(), StatusCode>> {
-    let place = place(edit, node)?;
+    let place = place_of(edit, node)?;
     if piece.first && most.is_some_and(|most| least(piece) > most) {
         return Some(Err(StatusCode::REQUEST_ENTITY_TOO_LARGE));
     }
@@ -62,11 +62,11 @@ pub(super) fn take(
 
 /// The rest of the `Data` of a package will not come.
 pub(super) fn abandon(edit: &mut Edit<'_>, node: &NodeUri, sink: Option<&dyn Sink>) {
-    let Some(place) = place(edit, node) else {
+    let Some(place) = place_of(edit, node) else {
         return;
     };
     // If the node is gone there is nothing to say of it.
-    let _ = inventory::set_content(edit, &place, Content::InTree);
+    let _ = place::set_content(edit, &place, Content::InTree);
     if let Some(sink) = sink {
         sink.abandoned(&place.uri);
     }
@@ -78,7 +78,7 @@ pub(super) fn written(
     place: &Place,
     sink: Option<&dyn Sink>,
 ) -> Result<(), StatusCode> {
-    let content = match (inventory::content(&edit.view(), place), sink) {
+    let content = match (place::content(&edit.view(), place), sink) {
         // The command behind the last piece, which has no value of its own.
         (Content::Complete(size), Some(sink)) => {
             sink.end(&place.uri, size)?;
@@ -86,13 +86,12 @@ pub(super) fn written(
         }
         _ => Content::InTree,
     };
-    inventory::set_content(edit, place, content)
+    place::set_content(edit, place, content)
 }
 
 /// Whether the content of a package must not be overwritten: a job is on it, or it was fetched.
 pub(super) fn may_write(view: &View<'_>, place: &Place) -> Result<(), StatusCode> {
-    if inventory::is_progressing(view, place) || inventory::content(view, place) == Content::Fetched
-    {
+    if place::is_progressing(view, place) || place::content(view, place) == Content::Fetched {
         Err(StatusCode::FORBIDDEN)
     } else {
         Ok(())
@@ -109,7 +108,7 @@ fn receive(
     if piece.first {
         may_write(&edit.view(), place)?;
         sink.begin(&place.uri, piece.total)?;
-        inventory::set_content(edit, place, Content::Receiving)?;
+        place::set_content(edit, place, Content::Receiving)?;
     }
     let len = u64::try_from(piece.octets.len()).unwrap_or(u64::MAX);
     let size = piece.offset.saturating_add(len);
@@ -118,7 +117,7 @@ fn receive(
     }
     sink.write(&place.uri, piece.offset, piece.octets)?;
     if piece.last {
-        inventory::set_content(edit, place, Content::Complete(size))?;
+        place::set_content(edit, place, Content::Complete(size))?;
     }
     Ok(())
 }
@@ -128,7 +127,7 @@ fn least(piece: &Piece<'_>) -> u64 {
     piece.total / 4 * 3
 }
 
-fn place(edit: &Edit<'_>, node: &NodeUri) -> Option<Place> {
+fn place_of(edit: &Edit<'_>, node: &NodeUri) -> Option<Place> {
     match Place::of(edit.root(), node) {
         Some((place, nodes::DATA)) => Some(place),
         _ => None,

@@ -5,7 +5,7 @@ use dm_tree::{
     description::{Access, NodeDescription, Occurrence},
 };
 
-use super::{Config, inventory::Branch};
+use super::{Config, place::Branch};
 use crate::{DownloadStatus, MO_ID_1_1, nodes};
 
 pub(super) fn describe(config: &Config) -> NodeDescription {
@@ -30,14 +30,19 @@ pub(super) fn describe(config: &Config) -> NodeDescription {
         config,
         Lifetime::Dynamic,
     ));
-    NodeDescription::interior("SCOMO")
+    let root = NodeDescription::interior("SCOMO")
         .type_(config.mo_id.clone())
         .child(download)
         .child(
             NodeDescription::interior(nodes::INVENTORY)
                 .child(delivered)
                 .child(deployed),
-        )
+        );
+    if config.ext.is_empty() {
+        return root;
+    }
+    let ext = NodeDescription::interior(nodes::EXT).occurrence(Occurrence::ZeroOrOne);
+    root.child(config.ext.iter().cloned().fold(ext, NodeDescription::child))
 }
 
 /// Whether a node comes with the object or with its parent.

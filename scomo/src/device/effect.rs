@@ -7,8 +7,8 @@ use dm_tree::{
 };
 
 use super::{
-    Component, Config, FETCHED, Package, PackageIs, Request, Subject,
-    inventory::{self, Place},
+    Component, Config, FETCHED, Package, PackageIs, Request, Subject, inventory,
+    place::{self, Place},
     request::{Detail, Installed},
 };
 use crate::{
@@ -67,7 +67,7 @@ fn downloaded(
             None if job.stage >= FETCHED => DownloadStatus::InstallFailed,
             None => DownloadStatus::DownloadFailed,
         };
-        inventory::set_status(edit, place, status.as_str())?;
+        place::set_status(edit, place, status.as_str())?;
         return Ok(vec![Reported::new(&place.uri, &package.id)]);
     }
     let Some(active) = operation.activates() else {
@@ -115,7 +115,7 @@ fn delivered(
         if result.is_success() {
             edit.remove(&place.path)?;
         } else {
-            inventory::set_status(edit, place, DeliveredStatus::RemoveFailed.as_str())?;
+            place::set_status(edit, place, DeliveredStatus::RemoveFailed.as_str())?;
         }
         return Ok(vec![this]);
     };
@@ -129,7 +129,7 @@ fn delivered(
             }
             _ => DeliveredStatus::InstallFailed,
         };
-        inventory::set_status(edit, place, status.as_str())?;
+        place::set_status(edit, place, status.as_str())?;
         return Ok(vec![this]);
     }
     let Installed {
@@ -145,8 +145,8 @@ fn delivered(
     inventory::uninstalled(edit, &origins)?;
     match kept {
         PackageIs::Kept => {
-            inventory::set_state(edit, place, DeliveredState::Installed.as_str())?;
-            inventory::set_status(edit, place, DeliveredStatus::Idle.as_str())?;
+            place::set_state(edit, place, DeliveredState::Installed.as_str())?;
+            place::set_status(edit, place, DeliveredStatus::Idle.as_str())?;
         }
         PackageIs::Deleted => edit.remove(&place.path)?,
     }
@@ -173,10 +173,10 @@ fn deployed(
         _ => (None, DeployedStatus::RemoveFailed),
     };
     if !result.is_success() {
-        inventory::set_status(edit, place, failed.as_str())?;
+        place::set_status(edit, place, failed.as_str())?;
     } else if let Some(state) = state {
-        inventory::set_state(edit, place, state.as_str())?;
-        inventory::set_status(edit, place, DeployedStatus::Idle.as_str())?;
+        place::set_state(edit, place, state.as_str())?;
+        place::set_status(edit, place, DeployedStatus::Idle.as_str())?;
     } else {
         edit.remove(&place.path)?;
         inventory::uninstalled(edit, component.pkg_id.as_slice())?;

@@ -1,17 +1,20 @@
 //! The device's side: [`Device`], what an integrator implements, and [`Scomo`], the object to mount.
 
+mod components;
 mod config;
 mod delivery;
 mod describe;
 mod effect;
 mod inventory;
 mod phases;
+mod place;
 mod request;
 mod subject;
 mod version;
 
 pub use self::{
-    config::{Config, Prompts, ReportStyle, Reporting},
+    components::{Components, ComponentsError},
+    config::{Config, Marks, Prompts, ReportStyle, Reporting},
     delivery::Sink,
     request::Request,
     subject::{Component, Package, Subject},
@@ -33,8 +36,8 @@ use dm_tree::{
 use serde::{Deserialize, Serialize};
 
 use self::{
-    inventory::{Branch, Place},
     phases::Phase,
+    place::{Branch, Place},
 };
 use crate::{Operation, ResultCode, nodes};
 
@@ -396,6 +399,9 @@ impl<D: Device> ManagementObject for Scomo<D> {
 impl<D: Device> Scomo<D> {
     /// Remembers which versions are there, for [`ManagementObject::run`], which sees no tree.
     fn note_versions(&self, edit: &Edit<'_>) {
+        if self.config.downgrades {
+            return;
+        }
         let mut versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
         *versions = inventory::versions(edit);
     }
@@ -405,7 +411,7 @@ impl<D: Device> Scomo<D> {
         let (place, operation) =
             Place::executed(edit.root(), node).ok_or(StatusCode::COMMAND_NOT_ALLOWED)?;
         let view = edit.view();
-        let progressing = inventory::is_progressing(&view, &place);
+        let progressing = place::is_progressing(&view, &place);
         let subject = match place.branch {
             Branch::Download | Branch::Delivered => {
                 Subject::Package(inventory::package(&view, &place, operation)?)
@@ -432,7 +438,7 @@ impl<D: Device> Scomo<D> {
                     Operation::Deactivate
                 )
             );
-        if !idle {
+        if !idle && !progressing {
             inventory::begin(edit, &place, operation)?;
         }
         if operation.activates().is_some() {

@@ -31,6 +31,9 @@ fn deliver(setup: &mut Setup, len: usize) -> Result {
 fn a_large_package_goes_to_the_sink_and_is_installed_from_there() -> Result {
     each(&config(), |setup| {
         setup.car.has_sink(u64::MAX);
+        setup
+            .bench
+            .configure(|config| config.session.max_msg_size = 16_384)?;
         deliver(setup, 200_000)?;
         setup.bench.settle()?;
         assert_eq!(setup.codes(1)?, ("succeeded", 0, 1200));
@@ -39,6 +42,7 @@ fn a_large_package_goes_to_the_sink_and_is_installed_from_there() -> Result {
             ["install game of 200000 octets in the sink Active"]
         );
         assert!(setup.car.sunk() == [(NODE.into(), octets(200_000).to_vec())]);
+        assert!(setup.car.largest_piece() < 16_384, "it comes in pieces");
         assert_eq!(setup.value("Inventory/Delivered/game/Data")?, "");
         assert_eq!(
             setup.value("Inventory/Delivered/game/Ext/Content")?,

@@ -226,3 +226,27 @@ fn a_package_that_was_fetched_is_not_overwritten() -> Result {
     assert_eq!(setup.codes(3)?, ("succeeded", 0, 1200));
     Ok(())
 }
+
+#[test]
+fn what_cannot_be_told_after_a_restart_is_1412() -> Result {
+    let mut setup = setup()?;
+    setup.bench.leaves_jobs = true;
+    let install = Invoke::download_install(game(), URL, order("a"));
+    setup.bench.push(1, AnyOperation::Invoke(install))?;
+    setup.bench.run_session(Trigger::Server)?;
+    let job = setup.bench.left.pop().expect("a job is left");
+    setup.bench.agent()?.reached(job.id, INSTALLING, 1)?;
+    setup.bench.power_up()?;
+    setup.bench.run()?;
+    let job = setup.bench.left.pop().expect("it is handed out again");
+    assert!(job.resumed && job.stage == INSTALLING);
+    // As long as nobody has said what became of it, it counts as going on.
+    assert_eq!(setup.value("Download/game/Status")?, "50");
+    let request = Request::of(&job).expect("it is ours");
+    let outcome = request.failed(ResultCode::UNDEFINED_ERROR, PackageIs::Kept);
+    setup.bench.agent()?.complete(job.id, outcome, 2)?;
+    setup.bench.settle()?;
+    assert_eq!(setup.codes(1)?, ("failed", 0, 1412));
+    assert_eq!(setup.value("Download/game/Status")?, "60");
+    Ok(())
+}

@@ -12,7 +12,7 @@ use scomo::{
     server::{AnyOperation, AnyOutcome, Ended, Inventory, Invoke, Outcome},
 };
 
-use crate::support::{Result, URL, config, each, game, order};
+use crate::support::{Result, URL, config, each, each_way, game, order};
 
 const REPORTING: [Reporting; 3] = [
     Reporting::Synchronous,
@@ -107,7 +107,7 @@ fn one_report_tells_of_every_component_where_it_is_now() -> Result {
 #[test]
 fn a_package_is_delivered_in_the_tree_and_installed() -> Result {
     for kept in [PackageIs::Kept, PackageIs::Deleted] {
-        each(&config(), |setup| {
+        each_way(&config(), |setup| {
             setup.car.installs(kept);
             let data = Bytes::from_iter((0..=255).cycle().take(5000));
             let install = Invoke::deliver_install(game(), data, order("i-1"));
@@ -128,7 +128,7 @@ fn a_package_is_delivered_in_the_tree_and_installed() -> Result {
 
 #[test]
 fn a_package_larger_than_a_message_is_delivered_in_pieces() -> Result {
-    each(&config(), |setup| {
+    each_way(&config(), |setup| {
         let data = Bytes::from_iter((0..=255).cycle().take(200_000));
         let install = Invoke::deliver_install(game(), data, order("i-1"));
         setup.carry_out(1, install)?;
@@ -185,7 +185,7 @@ fn components_are_activated_deactivated_and_removed() -> Result {
 
 #[test]
 fn with_confirmation_the_question_comes_alone_and_a_no_leaves_no_node() -> Result {
-    each(&config(), |setup| {
+    each_way(&config(), |setup| {
         setup.bench.set_user(|_| UserReply::No);
         let order_no = order("d-1").confirmed_by_user("Install the game?", None);
         setup.carry_out(1, Invoke::download_install(game(), URL, order_no))?;
@@ -208,7 +208,7 @@ fn in_sequence_question_package_and_exec_are_one_message() -> Result {
         (UserReply::Yes, "succeeded", 0),
         (UserReply::No, "declined", 304),
     ] {
-        each(&config(), |setup| {
+        each_way(&config(), |setup| {
             let reply = reply.clone();
             setup.bench.set_user(move |_| reply.clone());
             let order = order("d-1")
@@ -255,7 +255,7 @@ fn in_sequence_a_node_that_is_there_costs_a_message_and_no_second_question() -> 
 #[test]
 fn a_permanent_node_is_filled_in_and_stays() -> Result {
     let config = config().with_permanent_download("slot");
-    each(&config, |setup| {
+    each_way(&config, |setup| {
         for (id, correlator) in [(1, "a"), (2, "b")] {
             let package = game().at_node("slot");
             setup.carry_out(
@@ -272,7 +272,7 @@ fn a_permanent_node_is_filled_in_and_stays() -> Result {
 
 #[test]
 fn what_the_device_refuses_ends_refused() -> Result {
-    each(&config(), |setup| {
+    each_way(&config(), |setup| {
         setup.car.vetoes(dm_proto::StatusCode::FORBIDDEN);
         setup.carry_out(1, Invoke::download(game(), URL, order("a")))?;
         assert_eq!(setup.codes(1)?, ("refused", 403, 0));

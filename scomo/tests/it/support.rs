@@ -22,7 +22,7 @@ use scomo::{
     Operation, ResultCode,
     device::{
         Activation, Cause, Component, Config, Consent, Device, Effect, InstallEffect, Package,
-        PackageIs, Question, Scomo, Sink, Subject, Verdict,
+        PackageIs, Question, Reporting, Scomo, Sink, Subject, Verdict,
     },
     server::{AnyOperation, AnyOutcome},
 };
@@ -41,6 +41,8 @@ struct Inner {
     veto: Option<StatusCode>,
     /// What the sink has taken, by node, if there is one.
     sink: Option<BTreeMap<String, Vec<u8>>>,
+    /// The largest piece that came.
+    largest: usize,
     /// Octets for which the sink has room.
     room: u64,
     /// What the next answers of the user are; yes if there is none.
@@ -62,6 +64,7 @@ impl Default for Inner {
             other: ResultCode::SUCCESSFUL,
             veto: None,
             sink: None,
+            largest: 0,
             room: u64::MAX,
             answers: VecDeque::new(),
             verdict: Verdict::Valid,
@@ -112,6 +115,11 @@ impl Car {
         let mut inner = self.inner();
         inner.sink = Some(BTreeMap::new());
         inner.room = room;
+    }
+
+    /// The octets of the largest piece that the sink got.
+    pub(crate) fn largest_piece(&self) -> usize {
+        self.inner().largest
     }
 
     /// What the sink has.
@@ -275,6 +283,7 @@ impl Sink for Car {
         octets: &[u8],
     ) -> core::result::Result<(), StatusCode> {
         let mut inner = self.inner();
+        inner.largest = inner.largest.max(octets.len());
         let file = inner
             .sink
             .get_or_insert_default()
@@ -412,6 +421,10 @@ pub(crate) fn uri(text: &str) -> NodeUri {
 }
 
 pub(crate) fn account() -> Account {
+    account_of("srv1")
+}
+
+pub(crate) fn account_of(server: &str) -> Account {
     let credentials = |name: &str| Credentials {
         scheme: Scheme::Basic,
         name: name.into(),
@@ -419,11 +432,11 @@ pub(crate) fn account() -> Account {
         nonce: Default::default(),
     };
     Account {
-        server_id: Text::from("srv1"),
-        server_uri: "http://dm.example.com/dm".into(),
+        server_id: Text::from(server),
+        server_uri: format!("http://{server}.example.com/dm").into(),
         device_uri: "VIN:WVWZZZ1JZXW000001".into(),
         client: credentials("car"),
-        server: credentials("srv1"),
+        server: credentials(server),
     }
 }
 
@@ -457,6 +470,18 @@ pub(crate) fn each(config: &Config, flow: impl Fn(&mut Setup) -> Result) -> Resu
         for disk in [Disk::default(), redb()] {
             flow(&mut start(config.clone(), disk, encoding)?)?;
         }
+    }
+    Ok(())
+}
+
+/// The same, and with each way of reporting.
+pub(crate) fn each_way(config: &Config, flow: impl Fn(&mut Setup) -> Result) -> Result {
+    for reporting in [
+        Reporting::Synchronous,
+        Reporting::InSession,
+        Reporting::AfterSession,
+    ] {
+        each(&config.clone().with_reporting(reporting), &flow)?;
     }
     Ok(())
 }

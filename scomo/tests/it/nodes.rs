@@ -1,0 +1,521 @@
+//! The nodes of the object: which there are, who may do what with them, and what an Exec needs.
+
+use dm_proto::{
+    Data, SessionId,
+    message::{Item, Meta},
+    session::{Execute, Origin, Verb},
+};
+use dm_tree::{
+    Acl, NodeFormat, Right, Tree,
+    object::{Decision, Job, JobId},
+    store::Memory,
+};
+use scomo::{
+    Operation, ResultCode,
+    device::{Component, Config, PackageIs, Reporting, Request, Scomo},
+    server::Invoke,
+};
+
+use crate::support::{Car, Result, URL, config, each, game, order, uri};
+
+/// An object without an agent.
+pub(crate) fn tree_at(root: &str, config: &Config, car: &Car) -> Tree {
+    let mut tree = Tree::new(Box::new(Memory::default())).at(1);
+    let object = Scomo::new(car.clone(), config.clone());
+    tree.mount(uri(root), Box::new(object)).expect("mounted");
+    tree
+}
+
+pub(crate) fn tree(config: &Config) -> Tree {
+    tree_at("./SCOMO", config, &Car::default())
+}
+
+fn origin() -> Origin {
+    Origin {
+        session_id: SessionId::from("1"),
+        msg_id: "1".into(),
+        cmd_id: "1".into(),
+        item: 0,
+    }
+}
+
+/// The status of a command on `path` below the root.
+pub(crate) fn status(
+    tree: &mut Tree,
+    server: &str,
+    verb: Verb,
+    path: &str,
+    data: Option<&str>,
+) -> u16 {
+    let mut item = Item::for_target(format!("./SCOMO{path}"));
+    item.data = data.map(Data::from);
+    if data.is_none() && verb == Verb::Add {
+        item = item.with_meta(Meta::format("node"));
+    }
+    let mut transaction = tree.begin(1);
+    let answer = transaction.execute(server, &Execute::new(origin(), verb, item));
+    if answer.status.is_success() {
+        transaction.commit().expect("committed");
+    }
+    answer.status.as_u16()
+}
+
+fn job(server: &str, path: &str) -> Job {
+    let node = uri(&format!("./SCOMO/{path}"));
+    Job::new(JobId(1), server, node, origin())
+}
+
+/// The status with which an Exec is refused, or 202.
+pub(crate) fn exec(tree: &mut Tree, server: &str, path: &str) -> u16 {
+    let mut transaction = tree.begin(1);
+    match transaction.decide(&mut job(server, path)) {
+        Decision::Refuse(status) => status.as_u16(),
+        _ => 202,
+    }
+}
+
+pub(crate) fn value(tree: &Tree, path: &str) -> Option<String> {
+    let text = tree.view().text(&uri(&format!("./SCOMO/{path}"))).ok()?;
+    Some(text.to_string())
+}
+
+fn children(tree: &Tree, path: &str) -> Vec<String> {
+    let names = tree.view().children(&uri(&format!("./SCOMO{path}")));
+    names
+        .unwrap_or_default()
+        .iter()
+        .map(|name| name.to_string())
+        .collect()
+}
+
+/// A tree in which servers have added a package to each branch, and the device a component.
+pub(crate) fn filled(config: Config) -> Tree {
+    let mut tree = tree(&config.with_components([Component::new("c").with_version("1")]));
+    for (path, data) in [
+        ("/Download/d", None),
+        ("/Download/d/PkgID", Some("d")),
+        ("/Download/d/PkgURL", Some(URL)),
+        ("/Inventory/Delivered/p", None),
+        ("/Inventory/Delivered/p/PkgID", Some("p")),
+        ("/Inventory/Delivered/p/Data", Some("content")),
+    ] {
+        assert_eq!(
+            status(&mut tree, "srv1", Verb::Add, path, data),
+            200,
+            "{path}"
+        );
+    }
+    for branch in ["/Download/d", "/Inventory/Delivered/p"] {
+        for name in ["Name", "InstallParams", "Description", "EnvType", "PkgType"] {
+            let path = format!("{branch}/{name}");
+            let added = status(&mut tree, "srv1", Verb::Add, &path, Some("x"));
+            assert_eq!(added, 200, "{path}");
+        }
+    }
+    tree
+}
+
+#[test]
+fn each_node_supports_the_commands_of_its_table_and_no_others() {
+    // Path; Get, Replace, Delete.
+    let rows = [
+        ("", 200, 405, 405),
+        ("/Download", 200, 405, 405),
+        ("/Download/d", 200, 405, 200),
+        ("/Download/d/PkgID", 200, 200, 405),
+        ("/Download/d/Name", 200, 200, 405),
+        ("/Download/d/PkgURL", 200, 200, 405),
+        ("/Download/d/InstallParams", 200, 200, 405),
+        ("/Download/d/Description", 200, 200, 405),
+        ("/Download/d/Status", 200, 405, 405),
+        ("/Download/d/EnvType", 200, 200, 405),
+        ("/Download/d/PkgType", 200, 200, 405),
+        ("/Download/d/Operations", 200, 405, 405),
+        ("/Download/d/Operations/Download", 200, 405, 405),
+        ("/Download/d/Operations/DownloadInstall", 200, 405, 405),
+        (
+            "/Download/d/Operations/DownloadInstallInactive",
+            200,
+            405,
+            405,
+        ),
+        ("/Inventory", 200, 405, 405),
+        ("/Inventory/Delivered", 200, 405, 405),
+        ("/Inventory/Delivered/p", 200, 405, 200),
+        ("/Inventory/Delivered/p/PkgID", 200, 200, 405),
+        ("/Inventory/Delivered/p/Data", 405, 200, 405),
+        ("/Inventory/Delivered/p/Name", 200, 200, 405),
+        ("/Inventory/Delivered/p/InstallParams", 200, 200, 405),
+        ("/Inventory/Delivered/p/Description", 200, 200, 405),
+        ("/Inventory/Delivered/p/Status", 200, 405, 405),
+        ("/Inventory/Delivered/p/EnvType", 200, 200, 405),
+        ("/Inventory/Delivered/p/PkgType", 200, 200, 405),
+        ("/Inventory/Delivered/p/State", 200, 405, 405),
+        ("/Inventory/Delivered/p/Operations", 200, 405, 405),
+        ("/Inventory/Delivered/p/Operations/Install", 200, 405, 405),
+        (
+            "/Inventory/Delivered/p/Operations/InstallInactive",
+            200,
+            405,
+            405,
+        ),
+        ("/Inventory/Delivered/p/Operations/Remove", 200, 405, 405),
+        ("/Inventory/Deployed", 200, 405, 405),
+        ("/Inventory/Deployed/c", 200, 405, 405),
+        ("/Inventory/Deployed/c/ID", 200, 405, 405),
+        ("/Inventory/Deployed/c/Version", 200, 405, 405),
+        ("/Inventory/Deployed/c/Status", 200, 405, 405),
+        ("/Inventory/Deployed/c/State", 200, 405, 405),
+        ("/Inventory/Deployed/c/Operations", 200, 405, 405),
+        ("/Inventory/Deployed/c/Operations/Activate", 200, 405, 405),
+        ("/Inventory/Deployed/c/Operations/Deactivate", 200, 405, 405),
+        ("/Inventory/Deployed/c/Operations/Remove", 200, 405, 405),
+    ];
+    for (path, get, replace, delete) in rows {
+        let tree = &mut filled(config());
+        assert_eq!(
+            status(tree, "srv1", Verb::Get, path, None),
+            get,
+            "Get {path}"
+        );
+        let replaced = status(tree, "srv1", Verb::Replace, path, Some("10"));
+        assert_eq!(replaced, replace, "Replace {path}");
+        let deleted = status(tree, "srv1", Verb::Delete, path, None);
+        assert_eq!(deleted, delete, "Delete {path}");
+    }
+}
+
+#[test]
+fn the_object_tells_its_identifier_and_its_leaves_their_formats() {
+    let tree = filled(config());
+    let format = |path: &str| {
+        let node = tree.view().node(&uri(&format!("./SCOMO{path}"))).unwrap();
+        (node.format, node.type_.to_string())
+    };
+    let text = || "text/plain".to_owned();
+    assert_eq!(format(""), (NodeFormat::Node, scomo::MO_ID.into()));
+    for path in [
+        "/Download/d/PkgID",
+        "/Download/d/PkgURL",
+        "/Inventory/Deployed/c/ID",
+    ] {
+        assert_eq!(format(path), (NodeFormat::Chr, text()), "{path}");
+    }
+    for path in [
+        "/Download/d/Status",
+        "/Inventory/Delivered/p/Status",
+        "/Inventory/Delivered/p/State",
+        "/Inventory/Deployed/c/Status",
+        "/Inventory/Deployed/c/State",
+    ] {
+        assert_eq!(format(path).0, NodeFormat::Int, "{path}");
+    }
+    assert_eq!(format("/Inventory/Delivered/p/Data").0, NodeFormat::Bin);
+    let primitive = "/Inventory/Deployed/c/Operations/Remove";
+    assert_eq!(format(primitive).0, NodeFormat::Null);
+}
+
+#[test]
+fn the_device_adds_status_state_and_primitives_to_what_a_server_adds() {
+    let mut tree = tree(&config());
+    for (path, expected) in [
+        ("/Download/d", &["Operations", "Status"][..]),
+        ("/Inventory/Delivered/p", &["Operations", "State", "Status"]),
+    ] {
+        assert_eq!(status(&mut tree, "srv1", Verb::Add, path, None), 200);
+        assert_eq!(children(&tree, path), expected);
+        assert_eq!(
+            value(&tree, &format!("{}/Status", &path[1..])).as_deref(),
+            Some("10")
+        );
+    }
+    assert_eq!(
+        children(&tree, "/Download/d/Operations"),
+        ["Download", "DownloadInstall", "DownloadInstallInactive"]
+    );
+    assert_eq!(
+        children(&tree, "/Inventory/Delivered/p/Operations"),
+        ["Install", "InstallInactive", "Remove"]
+    );
+    assert_eq!(
+        value(&tree, "Inventory/Delivered/p/State").as_deref(),
+        Some("10")
+    );
+}
+
+#[test]
+fn a_server_makes_no_components_and_no_nodes_that_are_none() {
+    let tree = &mut filled(config());
+    for path in [
+        "/Inventory/Deployed/x",
+        "/Inventory/Deployed/c/PkgIDRef",
+        "/Download/d/Data",
+        "/Download/d/Version",
+        "/Download/d/Operations/Install",
+        "/Inventory/Delivered/p/PkgURL",
+        "/Nothing",
+    ] {
+        let added = status(tree, "srv1", Verb::Add, path, Some("x"));
+        assert_eq!(added, 405, "{path}");
+    }
+    let ext = "/Inventory/Delivered/p/Ext";
+    assert_eq!(status(tree, "srv1", Verb::Add, ext, None), 405);
+    // Names differ by case.
+    assert_eq!(status(tree, "srv1", Verb::Get, "/inventory", None), 404);
+}
+
+#[test]
+fn only_the_servers_that_the_root_names_may_execute_and_write() {
+    let config = config().with_reporting(Reporting::Synchronous);
+    let tree = &mut filled(config);
+    for (server, exec_status, replaced, added) in [("srv1", 202, 200, 200), ("srv2", 425, 425, 425)]
+    {
+        let primitive = "Inventory/Deployed/c/Operations/Activate";
+        assert_eq!(exec(tree, server, primitive), exec_status);
+        let path = "/Download/d/PkgURL";
+        assert_eq!(
+            status(tree, server, Verb::Replace, path, Some(URL)),
+            replaced
+        );
+        let path = format!("/Download/of-{server}");
+        assert_eq!(status(tree, server, Verb::Add, &path, None), added);
+    }
+}
+
+#[test]
+fn an_exec_is_refused_in_the_order_missing_forbidden_not_executable_incomplete() {
+    let mut config = config();
+    config.permanent_downloads.push("slot".into());
+    let tree = &mut filled(config);
+    assert_eq!(
+        status(tree, "srv1", Verb::Add, "/Download/empty", None),
+        200
+    );
+    assert_eq!(status(tree, "srv1", Verb::Add, "/Download/noid", None), 200);
+    let path = "/Download/noid/PkgURL";
+    assert_eq!(status(tree, "srv1", Verb::Add, path, Some(URL)), 200);
+    let path = "/Inventory/Delivered/nodata";
+    assert_eq!(status(tree, "srv1", Verb::Add, path, None), 200);
+    let path = "/Inventory/Delivered/nodata/PkgID";
+    assert_eq!(status(tree, "srv1", Verb::Add, path, Some("n")), 200);
+    for (server, path, expected) in [
+        ("srv1", "Download/none/Operations/Download", 404),
+        ("srv2", "Download/none/Operations/Download", 404),
+        ("srv2", "Download/d/Operations/Download", 425),
+        ("srv2", "Download/d/Status", 425),
+        ("srv1", "Download/d/Status", 405),
+        ("srv1", "Download/d/Operations", 405),
+        ("srv1", "Download/d", 405),
+        ("srv1", "", 405),
+        ("srv1", "Download/empty/Operations/Download", 404),
+        ("srv1", "Download/noid/Operations/DownloadInstall", 404),
+        ("srv1", "Download/slot/Operations/Download", 404),
+        ("srv1", "Inventory/Delivered/nodata/Operations/Install", 404),
+        ("srv1", "Inventory/Delivered/nodata/Operations/Remove", 202),
+        ("srv1", "Download/d/Operations/Download", 202),
+        (
+            "srv1",
+            "Inventory/Delivered/p/Operations/InstallInactive",
+            202,
+        ),
+    ] {
+        let path = path.trim_end_matches('/');
+        let found = if path.is_empty() {
+            let mut root = job(server, "x");
+            root.node = uri("./SCOMO");
+            match tree.begin(1).decide(&mut root) {
+                Decision::Refuse(status) => status.as_u16(),
+                _ => 202,
+            }
+        } else {
+            exec(tree, server, path)
+        };
+        assert_eq!(found, expected, "{server} {path}");
+    }
+}
+
+#[test]
+fn the_data_of_an_exec_is_ignored() {
+    let mut tree = filled(config());
+    let mut memos = Vec::new();
+    for argument in [None, Some(Data::from("whatever"))] {
+        let mut job = job("srv1", "Download/d/Operations/Download");
+        job.argument = argument;
+        let mut transaction = tree.begin(1);
+        assert_eq!(transaction.decide(&mut job), Decision::Accept);
+        memos.push(job.memo);
+    }
+    assert_eq!(memos.first(), memos.last());
+}
+
+#[test]
+fn a_node_that_a_job_is_on_is_neither_changed_nor_deleted() {
+    let mut tree = filled(config());
+    for (primitive, leaf, node) in [
+        (
+            "Inventory/Delivered/p/Operations/Install",
+            "/Inventory/Delivered/p/Data",
+            "/Inventory/Delivered/p",
+        ),
+        (
+            "Inventory/Delivered/p/Operations/Remove",
+            "/Inventory/Delivered/p/Name",
+            "/Inventory/Delivered/p",
+        ),
+    ] {
+        let mut job = job("srv1", primitive);
+        let mut transaction = tree.begin(1);
+        assert_eq!(transaction.decide(&mut job), Decision::Accept);
+        transaction.commit().expect("committed");
+        assert_eq!(
+            status(&mut tree, "srv1", Verb::Replace, leaf, Some("x")),
+            403
+        );
+        assert_eq!(status(&mut tree, "srv1", Verb::Delete, node, None), 403);
+        let request = Request::of(&job).expect("it is ours");
+        let outcome = match request.operation {
+            Operation::RemovePackage => request.outcome(ResultCode::REMOVE_FAILED),
+            _ => request.failed(ResultCode::INSTALL_FAILED, PackageIs::Kept),
+        };
+        let mut transaction = tree.begin(2);
+        transaction.finish(&job, &outcome);
+        transaction.commit().expect("committed");
+        let replaced = status(&mut tree, "srv1", Verb::Replace, leaf, Some("x"));
+        assert_eq!(replaced, 200);
+    }
+}
+
+/// The leaves are the server's: what is there stays until a server changes it, whatever became of the
+/// operation before.
+#[test]
+fn leaves_stay_until_a_server_changes_them() -> Result {
+    let config = config().with_permanent_download("slot");
+    each(&config, |setup| {
+        setup.car.fetches(ResultCode::DOWNLOAD_FAILED);
+        let package = game().with_install_params("first");
+        setup.carry_out(1, Invoke::download_install(package, URL, order("a")))?;
+        setup.car.fetches(ResultCode::SUCCESSFUL);
+        setup.carry_out(2, Invoke::download_install(game(), URL, order("b")))?;
+        // What the second operation did not say was still there from the first.
+        let version = setup.value("Inventory/Deployed/game.app/Version")?;
+        assert_eq!(version, "first");
+        // In a permanent node they stay after a success too.
+        for (id, params) in [(3, Some("third")), (4, None)] {
+            let mut package = game().at_node("slot");
+            package.install_params = params.map(Into::into);
+            let correlator = format!("c{id}");
+            let install = Invoke::download_install(package, URL, order(&correlator));
+            setup.carry_out(id, install)?;
+            let version = setup.value("Inventory/Deployed/game.app/Version")?;
+            assert_eq!(version, "third");
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn a_permanent_download_cannot_be_deleted_and_can_be_tried_again() -> Result {
+    let config = config().with_permanent_download("slot");
+    let tree = &mut filled(config.clone());
+    assert_eq!(
+        status(tree, "srv1", Verb::Delete, "/Download/slot", None),
+        405
+    );
+    assert_eq!(status(tree, "srv1", Verb::Add, "/Download/slot", None), 418);
+    let url = "/Download/slot/PkgURL";
+    assert_eq!(status(tree, "srv1", Verb::Replace, url, Some(URL)), 200);
+    each(&config, |setup| {
+        setup.car.fetches(ResultCode::DOWNLOAD_FAILED);
+        let package = game().at_node("slot");
+        setup.carry_out(1, Invoke::download(package.clone(), URL, order("a")))?;
+        assert_eq!(setup.value("Download/slot/Status")?, "20");
+        setup.car.fetches(ResultCode::SUCCESSFUL);
+        setup.carry_out(2, Invoke::download(package, URL, order("b")))?;
+        assert_eq!(setup.codes(2)?, ("succeeded", 0, 1200));
+        assert_eq!(setup.value("Download/slot/Status")?, "10");
+        Ok(())
+    })
+}
+
+#[test]
+fn new_nodes_take_over_the_acl_of_what_they_came_from() -> Result {
+    each(&config(), |setup| {
+        setup.car.fetches(ResultCode::DOWNLOAD_FAILED);
+        setup.carry_out(1, Invoke::download_install(game(), URL, order("a")))?;
+        let acl = Acl::all(["srv1"]).grant(Right::Get, "auditor");
+        let mut transaction = setup.bench.agent()?.begin(1);
+        let node = transaction.view().node(&uri("./SCOMO/Download/game"));
+        let node = node.expect("it failed, and stays").with_acl(acl.clone());
+        let mut edit = transaction.edit(&uri("./SCOMO")).expect("mounted");
+        edit.put("Download/game", node).expect("written");
+        transaction.commit().expect("committed");
+        setup.car.fetches(ResultCode::SUCCESSFUL);
+        setup.carry_out(2, Invoke::download_install(game(), URL, order("b")))?;
+        let transaction = setup.bench.agent()?.begin(1);
+        for path in ["Inventory/Delivered/game", "Inventory/Deployed/game.app"] {
+            let node = transaction.view().node(&uri(&format!("./SCOMO/{path}")));
+            assert_eq!(node.expect("it is there").acl, acl, "{path}");
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn without_an_acl_of_its_own_a_package_leaves_new_nodes_to_the_root() -> Result {
+    each(&config(), |setup| {
+        setup.carry_out(1, Invoke::download_install(game(), URL, order("a")))?;
+        let transaction = setup.bench.agent()?.begin(1);
+        for path in ["Inventory/Delivered/game", "Inventory/Deployed/game.app"] {
+            let node = uri(&format!("./SCOMO/{path}"));
+            assert!(
+                transaction
+                    .view()
+                    .node(&node)
+                    .expect("there")
+                    .acl
+                    .is_empty()
+            );
+            let acl = transaction.view().effective_acl(&node).expect("there");
+            assert!(acl.allows(Right::Exec, "srv1"), "{path}");
+            assert!(!acl.allows(Right::Exec, "srv2"), "{path}");
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn who_creates_a_package_without_the_right_to_replace_keeps_exec_and_get() {
+    let mut tree = tree(&config());
+    let mut transaction = tree.begin(1);
+    let root = transaction.view().node(&uri("./SCOMO")).expect("mounted");
+    let acl = Acl::default()
+        .grant(Right::Add, "srv1")
+        .grant(Right::Get, "srv1")
+        .grant(Right::Exec, "srv1");
+    let mut edit = transaction.edit(&uri("./SCOMO")).expect("mounted");
+    edit.put("", root.with_acl(acl)).expect("written");
+    transaction.commit().expect("committed");
+    for (path, data) in [
+        ("/Download/d", None),
+        ("/Download/d/PkgID", Some("d")),
+        ("/Download/d/PkgURL", Some(URL)),
+    ] {
+        assert_eq!(status(&mut tree, "srv1", Verb::Add, path, data), 200);
+    }
+    let primitive = "Download/d/Operations/Download";
+    assert_eq!(exec(&mut tree, "srv1", primitive), 202);
+}
+
+#[test]
+fn a_primitive_that_waits_leaves_the_status_of_the_one_that_runs() {
+    let mut tree = filled(config());
+    for primitive in ["Activate", "Remove"] {
+        let path = format!("Inventory/Deployed/c/Operations/{primitive}");
+        let mut transaction = tree.begin(1);
+        let decision = transaction.decide(&mut job("srv1", &path));
+        assert_eq!(decision, Decision::Accept);
+        transaction.commit().expect("committed");
+        let status = value(&tree, "Inventory/Deployed/c/Status");
+        assert_eq!(status.as_deref(), Some("50"), "{primitive}");
+    }
+}
