@@ -76,13 +76,16 @@ fn on_request(show: &mut Show<'_>) -> Result<(), DemoError> {
             .operation(&shown, "succeeded", 1200)
             .fact("the notes are installed", found.len() == 1))
     });
-    let mut device = show.stage.device(Kind::default())?;
+    let mut device = show.stage.device(Kind {
+        silent: true,
+        ..Kind::default()
+    })?;
     show.flow(
         "A lock that is cancelled before the device comes",
         |stage| {
             let operation = stage.order(&device, &lawmo(LawmoVerb::FullyLock))?;
             let cancelled = stage.cancel(&operation)?;
-            device.obey()?;
+            device.device()?.run_once()?;
             Ok(Check::default()
                 .operation(&cancelled, "cancelled", 0)
                 .fact("not locked", device.locked()? == Locked::No))

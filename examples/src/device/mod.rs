@@ -104,6 +104,8 @@ pub struct Config {
     pub progress: Option<OnProgress>,
     /// Before what the device asks its user by itself. Default nothing.
     pub prompts: Prompts,
+    /// The same for locks, wipes and factory resets. Default nothing.
+    pub lock_prompts: lawmo::device::Prompts,
     /// How long it waits before it sends a message again; twice as long each time. Default 1 second.
     pub retry_after: Duration,
     /// Whether a notification may be signed with the special nonce, where the stored one fails. Default
@@ -128,6 +130,7 @@ impl Config {
             downgrades: false,
             progress: None,
             prompts: Prompts::default(),
+            lock_prompts: lawmo::device::Prompts::default(),
             retry_after: Duration::from_secs(1),
             resynchronization: Resynchronization::Refused,
         }
@@ -632,6 +635,7 @@ fn objects(
         .map(|category| lawmo::device::WipeItem::new(category.name.as_str()));
     let locks_config = lawmo::device::Config::new(servers)
         .with_wipe_list(items)
+        .with_prompts(config.lock_prompts)
         .with_reporting(lawmo_reporting);
     let software = Software {
         packages: packages
