@@ -50,6 +50,16 @@ fn bench_reads(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, tree: &mut 
         bencher.iter(|| {
             let path = next.next().expect("it goes round");
             let uri = NodeUri::parse(black_box(path)).expect("it is one");
+            let value = tree.view().value(&uri).expect("it is there");
+            assert!(!value.is_empty());
+            value.len()
+        });
+    });
+    let mut next = leaves.iter().cycle();
+    group.bench_function(format!("get-node/{name}/{nodes}"), |bencher| {
+        bencher.iter(|| {
+            let path = next.next().expect("it goes round");
+            let uri = NodeUri::parse(black_box(path)).expect("it is one");
             let node = tree.view().node(&uri).expect("it is there");
             assert!(!node.value.is_empty());
             node
@@ -61,9 +71,9 @@ fn bench_reads(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, tree: &mut 
     group.bench_function(format!("get-parsed/{name}/{nodes}"), |bencher| {
         bencher.iter(|| {
             let uri = next.next().expect("it goes round");
-            let node = tree.view().node(black_box(uri)).expect("it is there");
-            assert!(!node.value.is_empty());
-            node
+            let value = tree.view().value(black_box(uri)).expect("it is there");
+            assert!(!value.is_empty());
+            value.len()
         });
     });
     group.bench_function(format!("get-command/{name}/{nodes}"), |bencher| {

@@ -276,7 +276,7 @@ fn is_identifier(character: char) -> bool {
 }
 
 /// Stands for every server.
-const EVERYONE: &str = "*";
+pub(crate) const EVERYONE: &str = "*";
 
 #[cfg(test)]
 #[allow(

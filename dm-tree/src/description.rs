@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use dm_proto::Text;
 
-use crate::{Acl, Node, NodeFormat, Property, PropertySet};
+use crate::{Acl, Node, NodeFormat, Property, PropertySet, ddf::Microsoft};
 
 /// A node of the description framework, built in code. OMA-TS-DM_TND, device description framework.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,6 +24,7 @@ pub struct NodeDescription {
     properties: PropertySet,
     new_acl: Acl,
     new_title: Text,
+    microsoft: Option<Box<Microsoft>>,
 }
 
 /// The commands that a node supports, whatever the ACL says.
@@ -140,6 +141,7 @@ impl NodeDescription {
             properties: PropertySet::ALL.without(Property::Size),
             new_acl: Acl::default(),
             new_title: Text::EMPTY,
+            microsoft: None,
         }
     }
 
@@ -212,8 +214,8 @@ impl NodeDescription {
         self
     }
 
-    /// The same, open: below it there may be any nodes, of any format, with every command but Exec.
-    /// For `Ext` and `Bearer` subtrees, which the standard objects leave to vendors.
+    /// The same, open: below it there may be any nodes beside those that are described, of any format, with
+    /// every command but Exec. For `Ext` and `Bearer` subtrees, which the standard objects leave to vendors.
     #[must_use]
     pub fn open(mut self) -> Self {
         self.open = true;
@@ -287,11 +289,23 @@ impl NodeDescription {
         self
     }
 
+    /// The same with what Microsoft's descriptions say beside the framework.
+    #[must_use]
+    pub fn with_microsoft(mut self, microsoft: Microsoft) -> Self {
+        self.microsoft = (microsoft != Microsoft::default()).then(|| Box::new(microsoft));
+        self
+    }
+
     /// The same under another name; `None` for a name that is chosen at run time.
     #[must_use]
     pub fn named(mut self, name: Option<Text>) -> Self {
         self.name = name;
         self
+    }
+
+    /// What Microsoft's descriptions say of it beside the framework.
+    pub fn microsoft(&self) -> Option<&Microsoft> {
+        self.microsoft.as_deref()
     }
 
     /// The commands that it supports.
@@ -450,10 +464,16 @@ impl NodeDescription {
         self.children.iter().find(is_named).or_else(placeholder)
     }
 
+    /// Adds a child that a document describes. What is described is not any more whatever a server likes,
+    /// unless an Add could be for nothing else: not for the node itself, nor for a child of its.
     pub(crate) fn push_child(&mut self, child: Self) {
         self.children.push(child);
-        // What is described is not any more whatever a server likes.
-        self.open = false;
+        self.open = self.supports(Access::ADD) && self.has_fixed_children();
+    }
+
+    /// Whether it is permanent and all its children are, so that a server can add none of them.
+    pub(crate) fn has_fixed_children(&self) -> bool {
+        self.is_permanent() && self.children.iter().all(Self::comes_with_parent)
     }
 
     /// The description at a path of names, where anything may stand for a placeholder.
@@ -514,8 +534,8 @@ impl NodeDescription {
                 .any(|known| essence(known) == essence(type_))
     }
 
-    /// Whether the node is created when the object is mounted. What may be missing at first is
-    /// described as dynamic, without Add.
+    /// Whether the node is created with its parent: when the object is mounted, or when a server adds a
+    /// dynamic node above it. What may be missing at first is described as dynamic, without Add.
     pub(crate) fn comes_with_parent(&self) -> bool {
         self.is_permanent() && self.name.is_some()
     }
@@ -554,6 +574,7 @@ pub(crate) struct Parts {
     pub(crate) properties: PropertySet,
     pub(crate) new_acl: Acl,
     pub(crate) new_title: Text,
+    pub(crate) microsoft: Option<Box<Microsoft>>,
 }
 
 impl From<Parts> for NodeDescription {
@@ -576,6 +597,7 @@ impl From<Parts> for NodeDescription {
             properties: PropertySet::NONE,
             new_acl: parts.new_acl,
             new_title: parts.new_title,
+            microsoft: parts.microsoft,
         }
         .properties(parts.properties)
     }

@@ -479,8 +479,12 @@ impl<'t> Transaction<'t> {
             }
             self.raw().write(uri, node, None);
         }
-        let mut pending: Vec<(NodeUri, &NodeDescription)> =
-            vec![(mount.root.clone(), mount.object.description())];
+        self.grow_at(mount.root.clone(), mount.object.description())
+    }
+
+    /// Creates a node and the permanent ones below it where they are missing.
+    fn grow_at(&mut self, uri: NodeUri, description: &NodeDescription) -> Result<(), StatusCode> {
+        let mut pending = vec![(uri, description)];
         while let Some((uri, description)) = pending.pop() {
             if self.view().find(&uri)?.is_none() {
                 self.raw().write(uri.clone(), description.initial(), None);
@@ -498,6 +502,14 @@ impl<'t> Transaction<'t> {
             }
         }
         Ok(())
+    }
+
+    /// Creates the permanent nodes below a node that was just made: no server can.
+    pub(crate) fn grow_below(&mut self, uri: &NodeUri) -> Result<(), StatusCode> {
+        match self.describe(uri) {
+            Described::Node(description) => self.grow_at(uri.clone(), description),
+            Described::Open | Described::Nothing => Ok(()),
+        }
     }
 }
 

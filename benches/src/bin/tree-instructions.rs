@@ -5,8 +5,8 @@
 //!     target/release/tree-instructions memory get 1000000 10000
 //! ```
 //!
-//! Store: `memory`, `redb`, `map` (`get` and `get-copied`), `bare` (`get` and `replace`). Operation: `get`, `get-parsed`,
-//! `get-command`, `replace`, `children` (of folders of ten), `acl`, `struct`, `tnds-out` and
+//! Store: `memory`, `redb`, `map` (`get` and `get-copied`), `bare` (`get` and `replace`). Operation: `get` (the value is
+//! lent), `get-node`, `get-parsed`, `get-command`, `replace`, `children` (of folders of ten), `acl`, `struct`, `tnds-out` and
 //! `tnds-in` (of a thousand nodes). The total divided by the
 //! last argument is what one of them takes.
 
@@ -77,13 +77,20 @@ fn measure(tree: &mut Tree, operation: &str, nodes: u32, times: u32, is_durable:
             "tnds-out" => measured(|| assert_eq!(run(&mut tree.begin(0), &read), 1)),
             "tnds-in" => measured(|| assert_eq!(run(&mut tree.begin(0), &write), 0)),
             "get" => measured(|| {
+                let value = tree.view().value(&uri(black_box(&path)));
+                assert!(!value.expect("it is there").is_empty());
+            }),
+            "get-node" => measured(|| {
                 drop(black_box(
                     tree.view().node(&uri(&path)).expect("it is there"),
                 ));
             }),
             "get-parsed" => {
                 let uri = uri(&path);
-                measured(|| drop(black_box(tree.view().node(&uri).expect("it is there"))));
+                measured(|| {
+                    let value = tree.view().value(black_box(&uri));
+                    assert!(!value.expect("it is there").is_empty());
+                });
             }
             "get-command" => {
                 let get = command(Verb::Get, &path, None);

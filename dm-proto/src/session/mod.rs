@@ -106,6 +106,7 @@ mod error;
 mod event;
 mod imprint;
 mod link;
+mod memory;
 mod meta;
 mod object;
 mod package;
@@ -163,8 +164,8 @@ impl fmt::Debug for Transmit {
     }
 }
 
-/// Names one command in events. The caller's own; it survives saving, which a CmdID, new per message,
-/// would not.
+/// Names one command, or alert of the device, in events. The caller's own, another for each of a session; it
+/// survives saving, which a CmdID, new per message, would not.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 #[expect(clippy::exhaustive_structs, reason = "a plain number")]

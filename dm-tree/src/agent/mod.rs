@@ -58,7 +58,7 @@ use self::{
 use crate::{
     NodeUri, Transaction, Tree, TreeError, TreeOptions,
     object::{Job, JobId, ManagementObject, Outcome, Progress},
-    std_objects::{Accounts, dev_info_items},
+    std_objects::{Accounts, dev_info_items, large_objects},
     store::{Store, StoreError, StoreErrorKind},
 };
 
@@ -189,7 +189,6 @@ pub struct ParkedReport {
 pub struct Agent {
     tree: Tree,
     config: AgentConfig,
-    session_config: Arc<ClientConfig>,
     ledger: Ledger,
     active: Option<Active>,
     /// The session that a notification asked for which only the special nonce verified.
@@ -224,7 +223,6 @@ impl Agent {
         }
         let ledger = Ledger::load(tree.store())?;
         let mut agent = Self {
-            session_config: Arc::new(session_config(&config)),
             tree,
             config,
             ledger,
@@ -310,9 +308,19 @@ impl Agent {
         });
         let start = Start::new(trigger, session_id, dev_info)
             .with_special_nonce(special.map(|(_, special)| special));
-        let session = ClientSession::start(Arc::clone(&self.session_config), &account, start);
+        let session = ClientSession::start(self.session_config()?, &account, start);
         self.active = Some(Active::new(session, account.server_id, trigger));
         Ok(())
+    }
+
+    /// The session as the agent drives it; without large objects where DevDetail says that the device has
+    /// none. OMA-TS-DM_StdObj, DevDetail, LrgObj.
+    fn session_config(&self) -> Result<Arc<ClientConfig>, AgentError> {
+        let has_large_objects = large_objects(self.tree.view(), self.tree.mounts());
+        let mut session = self.config.session.clone();
+        session.chunks = true;
+        session.large_objects &= has_large_objects.map_err(unreadable)?;
+        Ok(Arc::new(session))
     }
 
     /// Whether a session is open.
@@ -780,12 +788,6 @@ struct Parts<'a> {
 }
 
 /// Large objects come piece by piece, whatever the configuration says.
-fn session_config(config: &AgentConfig) -> ClientConfig {
-    let mut session = config.session.clone();
-    session.chunks = true;
-    session
-}
-
 /// What the tree says when the storage below it fails.
 fn unreadable(status: StatusCode) -> StoreError {
     StoreError::new(match status {

@@ -1,7 +1,5 @@
 //! What the agent does at a start and after a reset.
 
-use std::sync::Arc;
-
 use dm_proto::session::{ClientSession, Transmit};
 
 use super::{
@@ -38,7 +36,7 @@ impl Agent {
         let Some(account) = self.account(&record.server)? else {
             return Ok(None);
         };
-        let config = Arc::clone(&self.session_config);
+        let config = self.session_config()?;
         let Ok(session) = ClientSession::restore(record.saved, last_sent, config, &account) else {
             return Ok(None);
         };

@@ -26,6 +26,7 @@
 )]
 
 mod check;
+mod microsoft;
 mod read;
 mod write;
 
@@ -35,12 +36,16 @@ mod tests;
 use bytes::Bytes;
 use dm_proto::{Limits, Text, codec::Encoding};
 
+pub(crate) use self::microsoft::NAMESPACE as MICROSOFT;
+pub use self::microsoft::{
+    AllowedValues, Applicability, Dependency, DependencyGroup, GroupPolicy, Microsoft,
+};
 use crate::{DocumentError, NodeUri, description::NodeDescription, mgmt_tree};
 
 /// A device description document: the objects of a device, or of a standard.
 ///
-/// Read are versions 1.1 and 1.2, and Microsoft's DDF v2 but for its own elements (`MSFT:`), which are
-/// passed over. The ACL and the Title that `RTProperties` may propose for new nodes are kept; TStamp and VerNo are
+/// Read are versions 1.1 and 1.2, and Microsoft's DDF v2 with its own elements
+/// ([`NodeDescription::microsoft`]). Elements of others are passed over. The ACL and the Title that `RTProperties` may propose for new nodes are kept; TStamp and VerNo are
 /// the device's to say.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
@@ -107,8 +112,10 @@ impl Ddf {
 
     /// Writes the document as version 1.2. Deterministic; reading it gives the same.
     ///
-    /// What the framework has no form for: a subtree that is [open](NodeDescription::open) and has
-    /// children. These are written, and that there may be others is not.
+    /// The framework says of a node whether something may be added below it, and not what. So a permanent
+    /// node with Add whose described children are all permanent is [open](NodeDescription::open), when read
+    /// as when written: nothing else could be added. What it has no form for is a subtree that is open and has
+    /// dynamic children: these are written, and that there may be others is not.
     ///
     /// # Errors
     ///

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use bytes::Bytes;
 use dm_proto::{Limits, Text, codec::Encoding};
 
-use super::{Ddf, DdfObject};
+use super::{Ddf, DdfObject, microsoft};
 use crate::{
     Acl, DocumentError, NodeFormat, NodeUri, PropertySet,
     description::{Access, NodeDescription, Parts},
@@ -193,6 +193,7 @@ fn describe(node: RawNode, has_children: bool) -> Result<NodeDescription, (Text,
         properties,
         new_acl: new_acl.map_err(|_| failed("ACL"))?.unwrap_or_default(),
         new_title: run_time.title.unwrap_or_default(),
+        microsoft: microsoft::read(&framework.microsoft).map(Box::new),
     }))
 }
 

@@ -82,6 +82,38 @@ fn what_is_written_reads_the_same_in_both_encodings() {
 }
 
 #[test]
+fn what_is_open_may_have_children_that_are_described() {
+    let fixed = || NodeDescription::leaf("Known", NodeFormat::Int);
+    let open = NodeDescription::interior("Ext").child(fixed()).open();
+    let ddf = Ddf::of([(NodeUri::parse("./Ext").unwrap(), open)]);
+    for encoding in [Encoding::Xml, Encoding::Wbxml] {
+        let octets = ddf.write(encoding).unwrap();
+        let again = Ddf::read(encoding, &octets, &Ddf::limits()).unwrap();
+        assert_eq!(again, ddf, "{encoding}");
+        let add = |uri: &str| again.check(Verb::Add, &Item::for_target(uri).with_data("v"));
+        assert_eq!(add("./Ext/Known"), Err(StatusCode::COMMAND_NOT_ALLOWED));
+        assert_eq!(add("./Ext/other"), Ok(()));
+    }
+    // An Add that nothing can be meant by is not written: it would open the node.
+    let closed = NodeDescription::interior("N")
+        .access(Access::GET | Access::ADD)
+        .child(fixed());
+    let ddf = Ddf::of([(NodeUri::parse("./N").unwrap(), closed)]);
+    let octets = ddf.write(Encoding::Xml).unwrap();
+    let again = Ddf::read(Encoding::Xml, &octets, &Ddf::limits()).unwrap();
+    assert!(!again.objects[0].description.is_open());
+    // What is dynamic may be what the Add is for.
+    let either = NodeDescription::interior("N")
+        .access(Access::GET | Access::ADD)
+        .child(fixed().dynamic());
+    let ddf = Ddf::of([(NodeUri::parse("./N").unwrap(), either)]);
+    let octets = ddf.write(Encoding::Xml).unwrap();
+    let again = Ddf::read(Encoding::Xml, &octets, &Ddf::limits()).unwrap();
+    assert_eq!(again, ddf);
+    assert!(!again.objects[0].description.is_open());
+}
+
+#[test]
 fn what_run_time_properties_propose_is_what_new_nodes_have() {
     let acl = crate::Acl::parse("Get=*&Replace=s").unwrap();
     let description = NodeDescription::interior("T")
@@ -170,7 +202,15 @@ const MICROSOFT: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\
     <Node><NodeName>DesktopImageUrl</NodeName><DFProperties><AccessType><Add /><Delete /><Get />\
     <Replace /></AccessType><DFFormat><chr /></DFFormat><Occurrence><ZeroOrOne /></Occurrence>\
     <Scope><Dynamic /></Scope><DFType><MIME /></DFType>\
-    <MSFT:AllowedValues ValueType=\"None\"></MSFT:AllowedValues></DFProperties></Node></Node></MgmtTree>";
+    <MSFT:AllowedValues ValueType=\"ENUM\"><MSFT:Enum><MSFT:Value>http://x</MSFT:Value>\
+    <MSFT:ValueDescription>a &lt; b</MSFT:ValueDescription></MSFT:Enum><MSFT:Enum><MSFT:Value>http://y\
+    </MSFT:Value></MSFT:Enum><MSFT:List Delimiter=\";\" /></MSFT:AllowedValues>\
+    <MSFT:GpMapping GpEnglishName=\"Image\" GpAreaPath=\"Desktop\" /><MSFT:AtomicRequired />\
+    <MSFT:DependencyBehavior><MSFT:DependencyGroup FriendlyId=\"g\">\
+    <MSFT:Dependency Type=\"Not\"><MSFT:DependencyUri>./Vendor/MSFT/On</MSFT:DependencyUri>\
+    <MSFT:DependencyAllowedValue ValueType=\"Range\"><MSFT:Value>[1-3]</MSFT:Value>\
+    </MSFT:DependencyAllowedValue></MSFT:Dependency></MSFT:DependencyGroup></MSFT:DependencyBehavior>\
+    <MSFT:New><MSFT:Value>?</MSFT:Value></MSFT:New></DFProperties></Node></Node></MgmtTree>";
 
 #[test]
 fn documents_of_microsoft_are_read() {
@@ -183,6 +223,29 @@ fn documents_of_microsoft_are_read() {
         ddf.check(Verb::Exec, &item),
         Err(StatusCode::COMMAND_NOT_ALLOWED)
     );
+    let root = &ddf.objects[0].description;
+    let applicability = root.microsoft().unwrap().applicability.as_ref().unwrap();
+    assert_eq!(applicability.builds, ["10.0.16299"]);
+    let said = root.children()[0].microsoft().unwrap();
+    let allowed = said.allowed.as_ref().unwrap();
+    assert_eq!(allowed.values[0], ("http://x".into(), "a < b".into()));
+    assert_eq!(allowed.allows("http://x;http://y"), Some(true));
+    assert_eq!(allowed.allows("http://z"), Some(false));
+    assert_eq!(said.group_policy.as_ref().unwrap().area, "Desktop");
+    assert!(said.is_atomic && said.applicability.is_none());
+    let [group] = &said.dependencies[..] else {
+        panic!("{said:?}");
+    };
+    let dependency = &group.dependencies[0];
+    assert_eq!((&*group.id, &*dependency.kind), ("g", "Not"));
+    assert_eq!(dependency.uri, "./Vendor/MSFT/On");
+    assert_eq!(dependency.allowed.allows("2"), Some(true));
+    // It goes back into a document.
+    for encoding in [Encoding::Xml, Encoding::Wbxml] {
+        let octets = ddf.write(encoding).unwrap();
+        let again = Ddf::read(encoding, &octets, &Ddf::limits()).unwrap();
+        assert_eq!(again, ddf, "{encoding}");
+    }
     let declares = MICROSOFT.replace("<?oma-dm-ddf-ver", "<!ENTITY a 'b'><?oma");
     assert!(matches!(read(&declares), Err(DocumentError::Decode(_))));
 }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use dm_proto::codec::Encoding;
 
-use super::Ddf;
+use super::{Ddf, microsoft};
 use crate::{
     DocumentError, NodeFormat, Property, PropertySet,
     description::{CaseSense, NodeDescription, Occurrence, Scope},
@@ -50,8 +50,15 @@ fn begin(
     }
     writer.start("DFProperties");
     writer.start("AccessType");
+    // An Add that can be for nothing would be read as one for anything.
+    let is_barren = description.format() == NodeFormat::Node
+        && !description.is_open()
+        && !description.children().is_empty()
+        && description.has_fixed_children();
     for name in description.supported().names() {
-        writer.empty(name);
+        if !(is_barren && name == "Add") {
+            writer.empty(name);
+        }
     }
     writer.end();
     if let Some(default) = description.default_of() {
@@ -78,6 +85,9 @@ fn begin(
         Some(CaseSense::Sensitive) => choice(writer, "CaseSense", "CS"),
         Some(CaseSense::Insensitive) => choice(writer, "CaseSense", "CIS"),
         None => {}
+    }
+    if let Some(microsoft) = description.microsoft() {
+        writer.foreign(microsoft::write(microsoft));
     }
     writer.end();
     Ok(())

@@ -1,7 +1,7 @@
 //! Add, Replace, Delete, Copy.
 
 use dm_proto::{
-    StatusCode,
+    SessionId, StatusCode,
     message::Item,
     session::{Answer, Verb},
 };
@@ -21,7 +21,7 @@ use crate::{
 };
 
 impl Transaction<'_> {
-    pub(super) fn add(&mut self, server: &str, item: &Item) -> Executed {
+    pub(super) fn add(&mut self, server: &str, session: &SessionId, item: &Item) -> Executed {
         let address = self.address(item.target_uri())?;
         if address.query.is_some() {
             return Err(StatusCode::COMMAND_NOT_ALLOWED.into());
@@ -33,17 +33,27 @@ impl Transaction<'_> {
             Some(_) => self.accounts_behind(&NodeUri::ROOT)?,
             None => self.accounts_behind(&uri)?,
         };
-        if let Some(inbox) = inbox {
-            self.add_to_inbox(server, inbox, &uri, item)?;
-        } else if let Some(document) = Self::document_of(item)? {
-            self.add_document(server, &uri, &document)?;
-        } else {
-            self.may_create(server, &uri)?;
-            let node = rules::added(self.describe(&uri), &Given::of_item(item)?)?;
-            self.create(server, &uri, node)?;
+        match inbox {
+            Some(inbox) => self.add_to_inbox(server, session, inbox, &uri, item)?,
+            None => self.add_at(server, &uri, item)?,
         }
         self.settle_accounts(accounts)?;
         Ok(StatusCode::OK.into())
+    }
+
+    /// Adds a node, or those of a document, at a place that is none of the Inbox.
+    pub(super) fn add_at(
+        &mut self,
+        server: &str,
+        uri: &NodeUri,
+        item: &Item,
+    ) -> Result<(), Answer> {
+        if let Some(document) = Self::document_of(item)? {
+            return self.add_document(server, uri, &document);
+        }
+        self.may_create(server, uri)?;
+        let node = rules::added(self.describe(uri), &Given::of_item(item)?)?;
+        Ok(self.create(server, uri, node)?)
     }
 
     pub(super) fn replace(&mut self, server: &str, item: &Item) -> Executed {
@@ -261,7 +271,7 @@ impl Transaction<'_> {
         self.create(server, uri, node)
     }
 
-    /// Makes a node that may be made.
+    /// Makes a node that may be made, with what is permanent below it.
     pub(super) fn create(
         &mut self,
         server: &str,
@@ -285,6 +295,7 @@ impl Transaction<'_> {
         let change = Change::Add(uri, &node);
         self.check(uri, &change)?;
         self.raw().write(uri.clone(), node.clone(), None);
+        self.grow_below(uri)?;
         self.changed(uri, &change)
     }
 

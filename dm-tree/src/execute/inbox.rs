@@ -3,45 +3,94 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use dm_proto::{StatusCode, Text, message::Item, session::Answer};
+use dm_proto::{Data, SessionId, StatusCode, Text, message::Item, session::Answer};
+use serde::{Deserialize, Serialize};
 
 use super::{import::relative, property::renamed, value::Given};
 use crate::{
     NodeFormat, NodeUri, Right, Transaction,
     std_objects::{Place, place_of},
+    store::{Kind, decode, encode},
     tnds::{Tnds, TndsNode},
+    transaction::status_of,
     tree::Authority,
 };
 
 impl Transaction<'_> {
-    /// Adds what an item carries at the place that its identifier has.
+    /// Adds what an item carries at the place that its identifier has, or below what was put there before
+    /// through the Inbox.
     pub(super) fn add_to_inbox(
         &mut self,
         server: &str,
+        session: &SessionId,
         inbox: &NodeUri,
         uri: &NodeUri,
         item: &Item,
     ) -> Result<(), Answer> {
         self.permit(server, Right::Add, inbox)?;
         let inside = uri.below(inbox).unwrap_or_default();
+        if let Some((name, rest)) = inside.split_once('/') {
+            let forwarded = self.forwarded(server, session)?;
+            let Some(base) = forwarded.moved.get(name) else {
+                // Nothing of that name was put into the Inbox.
+                return Err(Answer {
+                    items: uri
+                        .parent()
+                        .map(|parent| Item::for_target(parent.as_str()))
+                        .into_iter()
+                        .collect(),
+                    ..Answer::from(StatusCode::NOT_FOUND)
+                });
+            };
+            let place = base.join(rest).map_err(|error| StatusCode::from(&error))?;
+            if !self.limits.allow(&place) {
+                return Err(StatusCode::URI_TOO_LONG.into());
+            }
+            let place = self.resolve(place)?;
+            return self.add_at(server, &place, &forwarded.pointing_there(inbox, item));
+        }
         let document = match Self::document_of(item)? {
             Some(document) => document,
             None if inside.is_empty() => return Err(StatusCode::ALREADY_EXISTS.into()),
             None => single(item)?,
         };
-        if inside.contains('/') {
-            // Nothing stays in the Inbox that this could be below.
-            return Err(Answer {
-                items: uri
-                    .parent()
-                    .map(|parent| Item::for_target(parent.as_str()))
-                    .into_iter()
-                    .collect(),
-                ..Answer::from(StatusCode::NOT_FOUND)
-            });
-        }
+        let moved = self.moved(&document, inside)?;
         let nodes = self.placed_by_identifier(inbox, inside, &document)?;
-        self.add_placed(server, &borrowed(&nodes))
+        self.add_placed(server, &borrowed(&nodes))?;
+        Ok(self.forward(server, session, moved)?)
+    }
+
+    /// Where the things went that a server put into the Inbox in this session.
+    fn forwarded(&self, server: &str, session: &SessionId) -> Result<Forwarded, StatusCode> {
+        let record = self.record(Kind::Inbox, 0);
+        let record = record.map_err(|error| status_of(&error))?;
+        let known = record.map(|record| decode::<Forwarded>(&record));
+        let known = known.transpose().map_err(|error| status_of(&error))?;
+        let its_own = |known: &Forwarded| known.server == server && known.session == *session;
+        Ok(known.filter(its_own).unwrap_or_else(|| Forwarded {
+            server: server.into(),
+            session: session.clone(),
+            moved: BTreeMap::new(),
+        }))
+    }
+
+    /// Keeps in mind where things went: plain Adds may follow below their names in the Inbox. They are for one
+    /// session, and few.
+    fn forward(
+        &mut self,
+        server: &str,
+        session: &SessionId,
+        moved: BTreeMap<Text, NodeUri>,
+    ) -> Result<(), StatusCode> {
+        let mut forwarded = self.forwarded(server, session)?;
+        for (name, to) in moved {
+            if forwarded.moved.len() < MOST_FORWARDED || forwarded.moved.contains_key(&name) {
+                forwarded.moved.insert(name, to);
+            }
+        }
+        let record = encode(&forwarded).map_err(|error| status_of(&error))?;
+        self.put(Kind::Inbox, 0, Some(record));
+        Ok(())
     }
 
     /// The nodes of a document for the Inbox, each with its real place and with values that point into
@@ -53,10 +102,6 @@ impl Transaction<'_> {
         document: &Tnds,
     ) -> Result<Vec<(NodeUri, TndsNode)>, StatusCode> {
         let moved = self.moved(document, inside)?;
-        let references: Vec<(String, &NodeUri)> = moved
-            .iter()
-            .map(|(name, to)| (format!("{inbox}/{name}"), to))
-            .collect();
         let mut nodes: Vec<(NodeUri, TndsNode)> = Vec::with_capacity(document.nodes().len());
         let mut open: Vec<NodeUri> = Vec::new();
         for node in document.nodes() {
@@ -74,7 +119,7 @@ impl Transaction<'_> {
                 return Err(StatusCode::URI_TOO_LONG);
             }
             open.push(place.clone());
-            nodes.push((place, with_references(node, &references)));
+            nodes.push((place, with_references(node, inbox, &moved)));
         }
         Ok(nodes)
     }
@@ -165,20 +210,49 @@ fn goes_on(
 }
 
 /// The node with a value that points into the Inbox pointing to where that went.
-fn with_references(node: &TndsNode, references: &[(String, &NodeUri)]) -> TndsNode {
+fn with_references(node: &TndsNode, inbox: &NodeUri, moved: &BTreeMap<Text, NodeUri>) -> TndsNode {
     let mut node = node.clone();
     let text = node
         .value
         .as_ref()
         .and_then(|value| core::str::from_utf8(value).ok());
-    let rewritten = text.and_then(|text| {
-        references.iter().find_map(|(from, to)| {
-            let rest = text.strip_prefix(from.as_str())?;
-            (rest.is_empty() || rest.starts_with('/')).then(|| format!("{to}{rest}"))
-        })
-    });
-    if let Some(rewritten) = rewritten {
+    if let Some(rewritten) = text.and_then(|text| pointing_there(text, inbox, moved)) {
         node.value = Some(Bytes::from(rewritten));
     }
     node
 }
+
+/// A value that points into the Inbox, pointing to where that went; `None` for any other.
+fn pointing_there(value: &str, inbox: &NodeUri, moved: &BTreeMap<Text, NodeUri>) -> Option<String> {
+    let inside = value.strip_prefix(inbox.as_str())?.strip_prefix('/')?;
+    let (name, rest) = match inside.find('/') {
+        Some(end) => inside.split_at_checked(end)?,
+        None => (inside, ""),
+    };
+    let to = moved.get(name)?;
+    Some(format!("{to}{rest}"))
+}
+
+/// Where things went that were put into the Inbox. Kept as a record, so that it is restored with a
+/// transaction and goes on after a restart in the middle of a session.
+#[derive(Deserialize, Serialize)]
+struct Forwarded {
+    server: Text,
+    session: SessionId,
+    /// By their names in the Inbox.
+    moved: BTreeMap<Text, NodeUri>,
+}
+
+impl Forwarded {
+    /// The item with a value that points into the Inbox pointing to where that went.
+    fn pointing_there(&self, inbox: &NodeUri, item: &Item) -> Item {
+        let text = item.data.as_ref().and_then(Data::as_str);
+        match text.and_then(|text| pointing_there(text, inbox, &self.moved)) {
+            Some(rewritten) => item.clone().with_data(rewritten),
+            None => item.clone(),
+        }
+    }
+}
+
+/// How many names in the Inbox are kept in mind.
+const MOST_FORWARDED: usize = 64;

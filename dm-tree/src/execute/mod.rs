@@ -28,7 +28,7 @@ use dm_proto::{
 };
 
 use crate::{
-    Address, NodeUri, Right, Transaction, description::CaseSense, object::Change,
+    Address, NodeUri, Right, Transaction, acl::EVERYONE, description::CaseSense, object::Change,
     std_objects::Accounts, tree::Authority,
 };
 
@@ -39,7 +39,7 @@ impl Transaction<'_> {
     pub fn execute(&mut self, server: &str, command: &Execute) -> Answer {
         self.savepoint();
         let answer = match command.verb {
-            Verb::Add => self.add(server, &command.item),
+            Verb::Add => self.add(server, &command.origin.session_id, &command.item),
             Verb::Copy => self.copy(server, &command.item),
             Verb::Delete => self.delete(server, &command.item),
             Verb::Get => self.get(server, &command.item),
@@ -103,7 +103,8 @@ impl Transaction<'_> {
     }
 
     /// Takes the rights of those that have no account any more; 403 for a second account of a server: who
-    /// could make one would be that server in the next session.
+    /// could make one would be that server in the next session. 403, too, for an account of everyone: what is
+    /// given to that server would be given to all.
     fn settle_accounts(&mut self, before: Option<Vec<Text>>) -> Result<(), StatusCode> {
         let Some(before) = before else {
             return Ok(());
@@ -114,7 +115,8 @@ impl Transaction<'_> {
             same.count()
         };
         for server in after.iter().filter(|server| !server.is_empty()) {
-            if count(&after, server) > count(&before, server).max(1) {
+            let most = if server == EVERYONE { 0 } else { 1 };
+            if count(&after, server) > count(&before, server).max(most) {
                 return Err(StatusCode::FORBIDDEN);
             }
         }

@@ -3,6 +3,7 @@
 
 mod documents;
 mod model;
+mod objects;
 mod tree_ops;
 
 pub use self::{

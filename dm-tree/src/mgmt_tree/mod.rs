@@ -13,7 +13,7 @@ mod read;
 mod write;
 
 use bytes::Bytes;
-use dm_proto::{DecodeError, EncodeError, Limits, StatusCode, Text};
+use dm_proto::{DecodeError, EncodeError, Limits, Piece, StatusCode, Text};
 
 pub(crate) use self::{
     read::{read, read_pieces},
@@ -159,6 +159,8 @@ pub(crate) struct Framework {
     pub(crate) title: Option<Text>,
     pub(crate) types: Vec<Text>,
     pub(crate) case: Option<CaseSense>,
+    /// The elements of Microsoft's, as they stand.
+    pub(crate) microsoft: Vec<Piece>,
 }
 
 /// Shows how long it is: a value may be a password.

@@ -12,7 +12,7 @@ use super::{
     Content, DocumentError, Framework, MgmtTree, RawNode, RunTime,
     element::{Element, Occurs},
 };
-use crate::{NodeUri, Property, description::Occurrence};
+use crate::{NodeUri, Property, ddf::MICROSOFT, description::Occurrence};
 
 /// Reads a document.
 pub(crate) fn read(
@@ -37,11 +37,13 @@ pub(crate) fn read_pieces(pieces: &[Piece], limits: &Limits) -> Result<MgmtTree,
         open: Vec::new(),
         nodes: Vec::new(),
         foreign: 0,
+        is_kept: false,
         text: None,
         memory: limits.memory,
         limit: limits.memory,
     };
     for piece in pieces {
+        reader.keep(piece)?;
         match piece {
             Piece::Start(name) => reader.start(&name.namespace, &name.local)?,
             Piece::Text(text) => reader.text(text),
@@ -69,6 +71,8 @@ struct Reader {
     nodes: Vec<usize>,
     /// How many elements are open that the document type does not have.
     foreign: usize,
+    /// Whether these are Microsoft's.
+    is_kept: bool,
     /// The content of the innermost element.
     text: Option<Content>,
     memory: usize,
@@ -78,6 +82,32 @@ struct Reader {
 type Result<T, E = DocumentError> = core::result::Result<T, E>;
 
 impl Reader {
+    /// Keeps what is in an element of Microsoft's, and such an element, in `DFProperties`.
+    fn keep(&mut self, piece: &Piece) -> Result<()> {
+        if self.foreign == 0 {
+            self.is_kept = match piece {
+                Piece::Start(name) => {
+                    name.namespace == MICROSOFT && self.open.last() == Some(&Element::DfProperties)
+                }
+                _ => false,
+            };
+        }
+        if !self.is_kept {
+            return Ok(());
+        }
+        let length = match piece {
+            Piece::Start(name) => name.local.len(),
+            Piece::Attribute(name, value) => name.local.len().saturating_add(value.len()),
+            Piece::Text(text) => text.len(),
+            _ => 0,
+        };
+        self.charge(size_of::<Piece>().saturating_add(length))?;
+        if let Some(framework) = self.framework() {
+            framework.microsoft.push(piece.clone());
+        }
+        Ok(())
+    }
+
     fn start(&mut self, namespace: &str, local: &str) -> Result<()> {
         if self.foreign > 0 {
             self.foreign = self.foreign.saturating_add(1);

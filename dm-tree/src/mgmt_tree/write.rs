@@ -90,6 +90,13 @@ impl Writer {
         self.end();
     }
 
+    /// Elements of somebody else.
+    pub(crate) fn foreign(&mut self, pieces: impl IntoIterator<Item = Piece>) {
+        for piece in pieces {
+            self.fragment.push(piece);
+        }
+    }
+
     /// The document.
     pub(crate) fn finish(mut self) -> Result<Bytes, DocumentError> {
         self.end();

@@ -4,7 +4,7 @@ use dm_proto::{StatusCode, Text};
 
 use super::maintain;
 use crate::{
-    Edit, NodeFormat, UriLimits, View,
+    Edit, NodeFormat, NodeUri, UriLimits, View,
     description::NodeDescription,
     object::{Job, ManagementObject},
     tree::Mount,
@@ -26,7 +26,8 @@ pub struct DevDetail {
     pub sw_v: Text,
     /// `HwV`: the version of the hardware.
     pub hw_v: Text,
-    /// `LrgObj`: whether the device takes large objects. Default yes.
+    /// `LrgObj`: whether the device takes large objects. Default yes; with no, the agent refuses those that
+    /// come, whatever [`AgentConfig::session`](crate::agent::AgentConfig::session) says.
     pub lrg_obj: bool,
     /// `URI`: how long URIs may be. Default no limits. The tree enforces what
     /// [`Tree::set_uri_limits`](crate::Tree::set_uri_limits) is told; the agent tells it this.
@@ -103,16 +104,31 @@ impl ManagementObject for DevDetail {
     }
 }
 
+/// Where the tree's DevDetail is.
+fn root(mounts: &[Mount]) -> Option<&NodeUri> {
+    let mut mounts = mounts.iter();
+    let found = mounts.find(|mount| mount.object.description().has_type(DevDetail::TYPE));
+    found.map(|mount| &mount.root)
+}
+
+/// Whether the tree's DevDetail says that the device takes large objects, or says nothing of them.
+pub(crate) fn large_objects(view: View<'_>, mounts: &[Mount]) -> Result<bool, StatusCode> {
+    let Some(root) = root(mounts) else {
+        return Ok(true);
+    };
+    match view.text(&root.child_named("LrgObj")) {
+        Ok(text) => Ok(text != "false"),
+        Err(StatusCode::NOT_FOUND) => Ok(true),
+        Err(status) => Err(status),
+    }
+}
+
 /// The limits that the tree's DevDetail announces.
 pub(crate) fn uri_limits(view: View<'_>, mounts: &[Mount]) -> Result<UriLimits, StatusCode> {
-    let found = mounts.iter().find(|mount| {
-        let types = mount.object.description().types();
-        types.iter().any(|type_| type_ == DevDetail::TYPE)
-    });
-    let Some(mount) = found else {
+    let Some(root) = root(mounts) else {
         return Ok(UriLimits::default());
     };
-    let uri = mount.root.child_named("URI");
+    let uri = root.child_named("URI");
     let limit = |name: &str| match view.text(&uri.child_named(name)) {
         Ok(text) => Ok(text.trim().parse().unwrap_or(0)),
         Err(StatusCode::NOT_FOUND) => Ok(0),

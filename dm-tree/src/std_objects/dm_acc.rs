@@ -10,6 +10,7 @@ use dm_proto::bootstrap::ServerAccount;
 
 use crate::{
     Acl, Edit, Node, NodeFormat, NodeUri, Right, View,
+    acl::EVERYONE,
     description::{Access, NodeDescription, Occurrence},
     object::ManagementObject,
     std_objects::dev_info,
@@ -48,7 +49,8 @@ impl DmAcc {
     ///
     /// # Errors
     ///
-    /// 500 for a scheme that has no name in DMAcc, 510 if the storage fails.
+    /// 403 for the ServerID `*`, which means everyone in ACLs; 500 for a scheme that has no name in DMAcc; 510 if
+    /// the storage fails.
     pub fn provision(edit: &mut Edit<'_>, account: &Account) -> Result<(), StatusCode> {
         remove_accounts(edit, &account.server_id)?;
         provision(edit, account)
@@ -59,7 +61,7 @@ impl DmAcc {
     ///
     /// # Errors
     ///
-    /// 510 if the storage fails.
+    /// 403 for the ServerID `*`, which means everyone in ACLs; 510 if the storage fails.
     #[cfg(feature = "bootstrap")]
     pub fn bootstrap(edit: &mut Edit<'_>, account: &ServerAccount) -> Result<(), StatusCode> {
         remove_accounts(edit, &account.server_id)?;
@@ -163,10 +165,13 @@ fn free_name(edit: &Edit<'_>, server: &str) -> Result<String, StatusCode> {
     Ok(name)
 }
 
-/// The nodes of an account. The server gets the rights on them that a bootstrap gives: Get, Replace
+/// The nodes of an account; 403 for one of [everyone](EVERYONE). The server gets the rights on them that a bootstrap gives: Get, Replace
 /// and Delete (OMA-TS-DM_Bootstrap).
 fn put_account(edit: &mut Edit<'_>, account: &Provision<'_>) -> Result<(), StatusCode> {
     let server = account.server_id;
+    if server == EVERYONE {
+        return Err(StatusCode::FORBIDDEN);
+    }
     let acl = Acl::default()
         .grant(Right::Delete, server)
         .grant(Right::Get, server)
@@ -330,6 +335,9 @@ impl<'t> Accounts<'t> {
 
     fn read(&self, uri: &NodeUri) -> Result<Option<Account>, StatusCode> {
         let server_id = self.leaf(uri, "ServerID")?;
+        if server_id == EVERYONE {
+            return Ok(None);
+        }
         let Some(server_uri) = self.server_uri(uri)? else {
             return Ok(None);
         };

@@ -19,7 +19,8 @@ use crate::{
 /// goes below, and the description has to allow it. An identifier that no description has is answered 405.
 ///
 /// Nothing is kept in the Inbox itself: an Add of a single interior node with a Type is done in the same
-/// way, and what is below it is then added at its real place. Get is answered 405, there and below.
+/// way. Plain Adds below it, in the same session, by its name in the Inbox (`./Inbox/<X>/...`) go below its real
+/// place, where they need the same rights as there. Get is answered 405, there and below.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Inbox {

@@ -11,7 +11,7 @@ mod inbox;
 
 pub use self::{dev_detail::DevDetail, dev_info::DevInfo, dm_acc::DmAcc, inbox::Inbox};
 pub(crate) use self::{
-    dev_detail::uri_limits,
+    dev_detail::{large_objects, uri_limits},
     dev_info::items as dev_info_items,
     dm_acc::{Accounts, put_nonce},
     inbox::{Place, inbox_of, place_of},

@@ -1,7 +1,7 @@
 //! [`Store`]: reads and one atomic commit.
 
 use core::{fmt, ops::Range};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use dm_proto::Text;
 use serde::{Serialize, de::DeserializeOwned};
@@ -131,6 +131,8 @@ pub enum Kind {
     Agent = 5,
     /// A piece of a large object that is coming in.
     Spool = 6,
+    /// Where things went that were put into the Inbox.
+    Inbox = 7,
 }
 
 /// Storage of nodes and records. All reads see the last commit.
@@ -141,6 +143,16 @@ pub trait Store: Send {
     ///
     /// If the storage fails.
     fn node(&self, uri: &NodeUri) -> Result<Option<Node>, StoreError>;
+
+    /// The value of a leaf, lent where the store has it in memory; `None` if there is no leaf.
+    ///
+    /// # Errors
+    ///
+    /// If the storage fails.
+    fn value(&self, uri: &NodeUri) -> Result<Option<Cow<'_, [u8]>>, StoreError> {
+        let leaf = self.node(uri)?.filter(|node| !node.is_interior());
+        Ok(leaf.map(|node| Cow::Owned(node.value.into())))
+    }
 
     /// Calls `each` with the name of each child, in the order of names.
     ///
@@ -235,6 +247,19 @@ pub(crate) fn decode<T: DeserializeOwned>(octets: &[u8]) -> Result<T, StoreError
 pub(crate) fn acl_of(octets: &[u8]) -> Result<Acl, StoreError> {
     let (_format, _type, _title, acl) = decode::<(NodeFormat, Text, Text, Acl)>(octets)?;
     Ok(acl)
+}
+
+/// The value of a stored node, without a node made of it; `None` for an interior one.
+#[cfg(feature = "redb")]
+pub(crate) fn value_of(octets: &[u8]) -> Result<Option<&[u8]>, StoreError> {
+    let (format, _type, _title, _acl, value) = match octets.split_first() {
+        Some((&FORMAT_VERSION, fields)) => {
+            postcard::from_bytes::<(NodeFormat, &str, &str, Acl, &[u8])>(fields)
+                .map_err(|error| StoreError::with_source(StoreErrorKind::Corrupt, error))?
+        }
+        _ => return Err(StoreError::new(StoreErrorKind::Corrupt)),
+    };
+    Ok((format != NodeFormat::Node).then_some(value))
 }
 
 /// The version of stored nodes and of the agent's records.

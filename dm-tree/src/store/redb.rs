@@ -1,7 +1,7 @@
 //! [`Redb`]: a store in one file.
 
 use core::cell::RefCell;
-use std::path::Path;
+use std::{borrow::Cow, path::Path};
 
 use dm_proto::Text;
 use redb::{
@@ -9,7 +9,7 @@ use redb::{
     WriteTransaction,
 };
 
-use super::{Batch, Kind, Store, StoreError, StoreErrorKind, acl_of, decode, encode};
+use super::{Batch, Kind, Store, StoreError, StoreErrorKind, acl_of, decode, encode, value_of};
 use crate::{Acl, Node, NodeUri};
 
 /// A durable store in one file of an embedded database, for one process at a time.
@@ -123,6 +123,23 @@ impl Store for Redb {
             let key = key(uri);
             let node = reader.nodes.get(&*key).map_err(error)?;
             node.map(|node| reader.node(&key, node.value())).transpose()
+        })
+    }
+
+    fn value(&self, uri: &NodeUri) -> Result<Option<Cow<'_, [u8]>>, StoreError> {
+        self.read(|reader| {
+            let key = key(uri);
+            let Some(stored) = reader.nodes.get(&*key).map_err(error)? else {
+                return Ok(None);
+            };
+            let Some(value) = value_of(stored.value())? else {
+                return Ok(None);
+            };
+            Ok(Some(Cow::Owned(if value.is_empty() {
+                reader.parts(&key)?
+            } else {
+                value.to_vec()
+            })))
         })
     }
 
@@ -278,15 +295,20 @@ impl Reader {
         if !node.value.is_empty() || node.is_interior() {
             return Ok(node);
         }
+        node.value = self.parts(key)?.into();
+        Ok(node)
+    }
+
+    /// The value of a node that lies in records; empty if it does not.
+    fn parts(&self, key: &[u8]) -> Result<Vec<u8>, StoreError> {
+        let mut value = Vec::new();
         if let Some(parts) = self.parts.get(key).map_err(error)? {
-            let mut value = Vec::new();
             for record in self.records.range(spool(parts.value())).map_err(error)? {
                 let (_, record) = record.map_err(error)?;
                 value.extend_from_slice(record.value());
             }
-            node.value = value.into();
         }
-        Ok(node)
+        Ok(value)
     }
 }
 

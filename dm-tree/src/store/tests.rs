@@ -41,6 +41,10 @@ fn nodes_are_read_as_they_were_committed(store: &mut dyn Store) {
         Some(Node::interior(""))
     );
     assert_eq!(store.node(&uri("./B")).unwrap(), None);
+    let value = store.value(&uri("./A")).unwrap();
+    assert_eq!(value.as_deref(), Some(&b"value"[..]));
+    assert_eq!(store.value(&NodeUri::ROOT).unwrap(), None);
+    assert_eq!(store.value(&uri("./B")).unwrap(), None);
     let mut unset = Batch::default();
     unset.nodes.insert(uri("./A"), None);
     unset.nodes.insert(uri("./never"), None);

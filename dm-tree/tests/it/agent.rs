@@ -147,6 +147,58 @@ fn a_stage_is_durable_before_the_job_goes_on() {
 }
 
 #[test]
+fn what_is_noted_at_a_stage_is_what_the_job_goes_on_with() {
+    let mut setting = setting(Script::Noted, vec![vec![exec(GO, Some("c"))]]);
+    setting.run();
+    assert_eq!(setting.world().starts, [(false, 0), (false, 1)]);
+    let reports: Vec<_> = setting.manager().reports.iter().map(told).collect();
+    assert_eq!(reports, [(Some("c"), "1200", "int")]);
+}
+
+#[test]
+fn who_asks_first_answers_202_on_yes_and_runs_after_the_session() {
+    let mut setting = setting(Script::Ask, vec![vec![exec(GO, Some("c"))]]);
+    setting.run();
+    assert_eq!(setting.manager().statuses, [(1, 202)]);
+    assert_eq!(setting.world().starts, [(false, 0), (false, 1)]);
+    // Once within the session, once behind it.
+    let (session, behind) = setting.trace.split_once('C').unwrap();
+    assert!(
+        session.contains('R') && behind.starts_with('R'),
+        "{}",
+        setting.trace
+    );
+}
+
+#[test]
+fn who_asks_first_answers_no_with_its_own_status() {
+    let both = vec![
+        exec(GO, Some("c")),
+        exec("./Lock/Operations/Other", Some("d")),
+    ];
+    let mut setting = setting(Script::AskRefused, vec![both]);
+    setting.run();
+    assert_eq!(setting.manager().statuses, [(1, 1200), (2, 1200)]);
+    assert!(setting.manager().reports.is_empty());
+}
+
+#[test]
+fn an_exec_is_not_answered_before_who_asks_knows() {
+    let mut setting = setting(Script::AskLater, vec![vec![exec(GO, Some("c"))]]);
+    setting.run();
+    assert!(setting.manager().statuses.is_empty());
+    setting.kill();
+    setting.run();
+    assert!(setting.manager().statuses.is_empty(), "nor after a restart");
+    let job = dm_tree::object::JobId(1);
+    let agent = setting.agent.as_mut().unwrap();
+    agent.after_session(job, 1, 9).unwrap();
+    setting.run();
+    assert_eq!(setting.manager().statuses, [(1, 202)]);
+    assert_eq!(setting.world().starts, [(false, 0), (true, 0), (false, 1)]);
+}
+
+#[test]
 fn what_goes_on_elsewhere_is_answered_202_and_completed_later() {
     let mut setting = setting(Script::NowThenLater, vec![vec![exec(GO, Some("c"))]]);
     setting.run();
@@ -317,6 +369,8 @@ fn lost_messages_and_answers_are_sent_again_and_change_nothing() {
         Script::Accept,
         Script::AfterSession,
         Script::Staged,
+        Script::Noted,
+        Script::Ask,
     ] {
         for at in 0..8 {
             for loss in [Loss::Request, Loss::Answer] {

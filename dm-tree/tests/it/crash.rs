@@ -61,10 +61,9 @@ fn check(setting: &Setting, correlator: Option<&str>, crashes: usize, what: &str
     if setting.script == Script::Reset {
         assert!(world.resets >= 1, "not reset: {what}");
     } else {
-        let stages: &[u32] = if setting.script == Script::Staged {
-            &[0, 1]
-        } else {
-            &[0]
+        let stages: &[u32] = match setting.script {
+            Script::Staged | Script::Noted | Script::Ask => &[0, 1],
+            _ => &[0],
         };
         let effects: Vec<_> = stages.iter().map(|stage| (*stage, 1)).collect();
         let met: Vec<_> = world
@@ -125,6 +124,8 @@ crashes! {
     an_accepted_job_is_done_once_and_known_once: Accept,
     a_job_after_the_session_is_done_once_and_known_once: AfterSession,
     a_job_in_stages_is_done_once_and_known_once: Staged,
+    a_job_that_notes_its_stages_is_done_once_and_known_once: Noted,
+    a_job_that_asks_first_is_done_once_and_known_once: Ask,
     a_reset_ends_in_a_new_device: Reset,
 }
 
@@ -136,7 +137,7 @@ proptest! {
     fn any_series_of_crashes_and_losses_ends_in_one_effect_and_one_outcome(
         crashes in proptest::collection::btree_map(1_u32..25, any::<bool>(), 0..5),
         losses in proptest::collection::vec(0_u8..4, 0..12),
-        script in 0_usize..5,
+        script in 0_usize..7,
         has_correlator in any::<bool>(),
     ) {
         let script = [
@@ -144,6 +145,8 @@ proptest! {
             Script::Accept,
             Script::AfterSession,
             Script::Staged,
+            Script::Noted,
+            Script::Ask,
             Script::Reset,
         ][script];
         let correlator = has_correlator.then_some("c");

@@ -194,6 +194,64 @@ fn the_inbox_grants_nothing_that_the_place_does_not() {
 }
 
 #[test]
+fn plain_adds_go_below_what_was_put_into_the_inbox_in_the_same_session() {
+    let mut tree = tree();
+    let text = |tree: &Tree, at: &str| tree.view().text(&uri(at)).unwrap().to_string();
+    let node = |type_| Some(("node", type_));
+    for (expected, target, data, meta) in [
+        (404, "./Inbox/x/Ref", Some("r"), None),
+        (200, "./Inbox/x", None, node(MAIL)),
+        (200, "./Inbox/x/Ref", Some("./Inbox/x/Ext/y"), None),
+        (418, "./Inbox/x/Ref", Some("r"), None),
+        (200, "./Inbox/x/Ext", None, node("")),
+        (200, "./Inbox/x/Ext/y", Some("v"), None),
+        (405, "./Inbox/x/No", Some("v"), None),
+        (404, "./Inbox/x/Missing/z", Some("v"), None),
+        (404, "./Inbox/y/Ref", Some("v"), None),
+    ] {
+        let sent = item(target, data, meta);
+        assert_eq!(
+            status(&mut tree, "s", Verb::Add, sent),
+            expected,
+            "{target}"
+        );
+    }
+    assert_eq!(text(&tree, "./Vendor/Mail/x/Ref"), "./Vendor/Mail/x/Ext/y");
+    assert_eq!(text(&tree, "./Vendor/Mail/x/Ext/y"), "v");
+    // Below a document, too, whatever name the device gave it.
+    let unnamed = vec![
+        TndsNode::interior(0, "", MAIL),
+        TndsNode::interior(1, "Ext", ""),
+    ];
+    let sent = carrying("./Inbox/z", unnamed);
+    assert_eq!(status(&mut tree, "s", Verb::Add, sent), 200);
+    let sent = item("./Inbox/z/Ref", Some("r"), None);
+    // Another server has nothing in there, and neither has another session.
+    assert_eq!(status(&mut tree, "other", Verb::Add, sent.clone()), 404);
+    let mut later = crate::support::command(Verb::Add, sent.clone());
+    later.origin.session_id = "2".into();
+    let mut transaction = tree.begin(1);
+    assert_eq!(transaction.execute("s", &later).status.as_u16(), 404);
+    drop(transaction);
+    // What is rolled back was not put there.
+    let mut transaction = tree.begin(1);
+    transaction.savepoint();
+    let put = item("./Inbox/w", None, node(MAIL));
+    let below = item("./Inbox/w/Ref", Some("r"), None);
+    for (expected, sent) in [(200, &put), (200, &below)] {
+        let answer = execute(&mut transaction, "s", Verb::Add, sent.clone());
+        assert_eq!(answer.status.as_u16(), expected);
+    }
+    transaction.rollback();
+    let answer = execute(&mut transaction, "s", Verb::Add, below);
+    assert_eq!(answer.status.as_u16(), 404);
+    drop(transaction);
+    assert_eq!(status(&mut tree, "s", Verb::Add, sent), 200);
+    assert_eq!(text(&tree, "./Vendor/Mail/z/Ref"), "r");
+    assert_eq!(tree.view().children(&uri("./Inbox")).unwrap().len(), 0);
+}
+
+#[test]
 fn nothing_is_read_in_the_inbox() {
     let mut tree = tree();
     for target in [

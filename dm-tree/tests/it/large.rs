@@ -14,7 +14,7 @@ use dm_tree::{
     agent::{Agent, AgentConfig, Output},
     description::{Access, NodeDescription, Occurrence},
     object::{Change, ManagementObject, Piece},
-    std_objects::{DevInfo, DmAcc},
+    std_objects::{DevDetail, DevInfo, DmAcc},
     store::{Batch, Kind, Memory, Redb, Store, StoreError},
 };
 
@@ -144,10 +144,10 @@ impl<S: Store> Store for Counting<S> {
 }
 
 #[derive(Debug, Default)]
-struct Sender {
+pub(crate) struct Sender {
     batches: Vec<Vec<Command>>,
-    statuses: Vec<(u64, u16)>,
-    results: Vec<Vec<u8>>,
+    pub(crate) statuses: Vec<(u64, u16)>,
+    pub(crate) results: Vec<Vec<u8>>,
     tags: u64,
 }
 
@@ -190,10 +190,12 @@ fn account() -> Account {
 }
 
 /// A device with files and its server.
-struct Setting {
+pub(crate) struct Setting {
     store: Shared,
     streamed: Arc<Mutex<Streamed>>,
     config: AgentConfig,
+    /// What DevDetail says of large objects.
+    has_large_objects: bool,
     server: Server<Sender>,
     agent: Option<Agent>,
     sessions: u32,
@@ -202,7 +204,7 @@ struct Setting {
 }
 
 impl Setting {
-    fn new(store: impl Store + 'static, batches: Vec<Vec<Command>>) -> Self {
+    pub(crate) fn new(store: impl Store + 'static, batches: Vec<Vec<Command>>) -> Self {
         let mut config = AgentConfig::default();
         config.session.max_msg_size = 2000;
         config.session.max_obj_size = 20 << 20;
@@ -214,6 +216,7 @@ impl Setting {
             store: Shared::new(store),
             streamed: Arc::default(),
             config,
+            has_large_objects: true,
             server: Server::new(ServerConfig::default(), account(), sender),
             agent: None,
             sessions: 0,
@@ -223,12 +226,15 @@ impl Setting {
 
     fn open(&self) -> Result<Agent, dm_tree::agent::AgentError> {
         let files = Files::new(Arc::clone(&self.streamed));
+        let mut detail = DevDetail::new("phone", "Maker", "1", "1", "1");
+        detail.lrg_obj = self.has_large_objects;
         let objects: Vec<(NodeUri, Box<dyn ManagementObject>)> = vec![
             (
                 uri(DevInfo::ROOT),
                 Box::new(DevInfo::new("urn:test:1", "Man", "Mod")),
             ),
             (uri(DmAcc::ROOT), Box::new(DmAcc::new(vec![account()]))),
+            (uri(DevDetail::ROOT), Box::new(detail)),
             (uri("./Files"), Box::new(files)),
         ];
         Agent::open(
@@ -240,7 +246,7 @@ impl Setting {
     }
 
     /// Runs one session to its end, whatever happens to the device.
-    fn run(&mut self) -> &Sender {
+    pub(crate) fn run(&mut self) -> &Sender {
         let mut is_begun = false;
         for _ in 0..20_000 {
             match self.step(&mut is_begun) {
@@ -287,6 +293,11 @@ impl Setting {
         Ok(true)
     }
 
+    /// How many pieces of values are kept as such.
+    pub(crate) fn pieces(&self) -> usize {
+        self.store.count(Kind::Spool)
+    }
+
     fn value(&mut self, node: &str) -> Option<Vec<u8>> {
         let agent = self.agent.as_mut().unwrap();
         let transaction = agent.begin(1);
@@ -302,7 +313,7 @@ fn redb() -> Redb {
     Redb::with_database(database).unwrap()
 }
 
-fn octets(len: usize) -> Vec<u8> {
+pub(crate) fn octets(len: usize) -> Vec<u8> {
     (0..len)
         .map(|place| (place * 7 + place / 256) as u8)
         .collect()
@@ -314,7 +325,7 @@ fn file(node: &str, data: Data) -> Item {
         .with_meta(Meta::format("bin"))
 }
 
-fn add(node: &str, value: &[u8]) -> Command {
+pub(crate) fn add(node: &str, value: &[u8]) -> Command {
     Add {
         items: vec![file(node, Data::binary(value.to_vec()))],
         ..Add::default()
@@ -322,7 +333,7 @@ fn add(node: &str, value: &[u8]) -> Command {
     .into()
 }
 
-fn replace(node: &str, value: &[u8]) -> Command {
+pub(crate) fn replace(node: &str, value: &[u8]) -> Command {
     Replace {
         items: vec![file(node, Data::binary(value.to_vec()))],
         ..Replace::default()
@@ -330,7 +341,7 @@ fn replace(node: &str, value: &[u8]) -> Command {
     .into()
 }
 
-fn get(node: &str) -> Command {
+pub(crate) fn get(node: &str) -> Command {
     Get {
         items: vec![Item::for_target(node)],
         ..Get::default()
@@ -338,7 +349,7 @@ fn get(node: &str) -> Command {
     .into()
 }
 
-fn delete(node: &str) -> Command {
+pub(crate) fn delete(node: &str) -> Command {
     Delete {
         items: vec![Item::for_target(node)],
         ..Delete::default()
@@ -468,6 +479,29 @@ fn what_the_server_may_not_write_is_refused_with_its_first_piece() {
     assert_eq!((statuses[0], statuses[2]), ((1, 404), (3, 404)));
     assert!(statuses[1].1 >= 400);
     assert_eq!(setting.store.count(Kind::Spool), 0);
+}
+
+#[test]
+fn a_device_whose_dev_detail_has_no_large_objects_takes_none() {
+    let mut setting = Setting::new(
+        Memory::new(),
+        vec![vec![
+            add("./Files/A", &octets(9000)),
+            add("./Files/B", b"small"),
+        ]],
+    );
+    setting.has_large_objects = false;
+    let sender = setting.run();
+    println!("{:?}", sender.statuses);
+    assert!(sender.statuses.iter().any(|(_, code)| *code >= 400));
+    assert_eq!(setting.value("./Files/A"), None);
+    assert_eq!(setting.value("./Files/B").as_deref(), Some(&b"small"[..]));
+    // It is asked anew for each session.
+    setting.has_large_objects = true;
+    setting.agent = None;
+    setting.server.manager.batches = vec![vec![add("./Files/A", &octets(9000))]];
+    setting.run();
+    assert_eq!(setting.value("./Files/A"), Some(octets(9000)));
 }
 
 #[test]

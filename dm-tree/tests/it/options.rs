@@ -81,6 +81,48 @@ fn interior_nodes_are_added_implicitly_where_each_could_be_added() {
 }
 
 #[test]
+fn what_is_permanent_below_a_dynamic_node_comes_and_goes_with_it() {
+    let run_it = NodeDescription::leaf("Run", NodeFormat::Null).access(Access::EXEC);
+    let instance = NodeDescription::any()
+        .access(all())
+        .child(NodeDescription::leaf("Id", NodeFormat::Chr).dynamic())
+        .child(NodeDescription::leaf("State", NodeFormat::Int).default_value("10"))
+        .child(NodeDescription::interior("Operations").child(run_it))
+        .child(NodeDescription::interior("Parts").computed());
+    let description = NodeDescription::interior("T").access(all()).child(instance);
+    let mut tree = mounted(description, Acl::all(["s"]));
+    assert_eq!(status(&mut tree, Verb::Add, "./T/x", None, "node"), 200);
+    let text = |tree: &Tree, at: &str| tree.view().text(&uri(at)).unwrap().to_string();
+    assert_eq!(text(&tree, "./T/x/State"), "10");
+    assert!(tree.view().exists(&uri("./T/x/Operations/Run")));
+    assert!(!tree.view().exists(&uri("./T/x/Id")));
+    // No server makes, takes or renames it, but it goes with what it came with.
+    for (expected, verb, target) in [
+        (418, Verb::Add, "./T/x/State"),
+        (405, Verb::Delete, "./T/x/Operations"),
+        (405, Verb::Replace, "./T/x/State?prop=Name"),
+        (200, Verb::Replace, "./T/x?prop=Name"),
+    ] {
+        let answer = run(&mut tree, verb, item(target, Some("y"), None));
+        assert_eq!(answer.status.as_u16(), expected, "{target}");
+    }
+    assert_eq!(text(&tree, "./T/y/State"), "10");
+    assert_eq!(status(&mut tree, Verb::Delete, "./T/y", None, ""), 200);
+    assert!(!tree.view().exists(&uri("./T/y/Operations/Run")));
+    // A refusal leaves nothing of it.
+    let mut transaction = tree.begin(1);
+    transaction.savepoint();
+    execute(
+        &mut transaction,
+        "s",
+        Verb::Add,
+        item("./T/z", None, Some(("node", ""))),
+    );
+    transaction.rollback();
+    assert!(!transaction.view().exists(&uri("./T/z/State")));
+}
+
+#[test]
 fn a_creator_gets_the_literal_acl_where_the_tree_says_so() {
     for (kept, acl) in [
         (CreatorAcl::Keeping, "Add=s&Delete=s&Exec=s&Get=s&Replace=s"),

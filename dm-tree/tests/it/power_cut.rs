@@ -20,6 +20,7 @@ use dm_tree::{
 };
 use redb::{Database, StorageBackend};
 
+use crate::large;
 use crate::support::{GO, Lock, Random, Script, Setting, exec, told, uri};
 
 /// A disk with a cache: what was not flushed may be lost, in any part and any order.
@@ -394,6 +395,50 @@ fn a_power_cut_at_any_operation_of_the_disk_changes_nothing_that_a_server_sees()
 #[test]
 fn nor_does_it_when_jobs_run_later() {
     at_every_operation(Script::Accept, 2);
+}
+
+/// Large values come in, one in the place of another, and the power goes: statuses with the values read at
+/// last, the disk, and how often it went.
+fn run_large(cut_at: Option<u32>) -> (Told, Disk, u32) {
+    let disk = Disk::default();
+    let batches = vec![
+        vec![
+            large::add("./Files/A", &large::octets(5000)),
+            large::add("./Files/B", &large::octets(3000)),
+        ],
+        vec![
+            large::replace("./Files/A", &large::octets(4000)),
+            large::delete("./Files/B"),
+        ],
+        vec![large::get("./Files/A")],
+    ];
+    let store = PowerCut::new(&disk, u64::from(cut_at.unwrap_or(0)));
+    disk.platter().cut_at = cut_at;
+    let cuts = Arc::clone(&store.cuts);
+    let mut setting = large::Setting::new(store, batches);
+    let sender = setting.run();
+    let told = (sender.statuses.clone(), sender.results.clone());
+    assert_eq!(setting.pieces(), 0, "pieces are left: cut at {cut_at:?}");
+    drop(setting);
+    let cuts = *cuts.lock().unwrap();
+    (told, disk, cuts)
+}
+
+/// Statuses, and values.
+type Told = (Vec<(u64, u16)>, Vec<Vec<u8>>);
+
+#[test]
+fn nor_does_it_while_large_values_come_in() {
+    let (told, disk, _) = run_large(None);
+    assert_eq!(told.1.concat(), large::octets(4000));
+    let last = disk.platter().operations;
+    let mut seen = 0;
+    for cut_at in 40..=last {
+        let (met, _, cuts) = run_large(Some(cut_at));
+        seen += cuts;
+        assert_eq!(met, told, "cut at {cut_at}");
+    }
+    assert!(seen > 100, "{seen} of {last}");
 }
 
 /// Opens a store of so many nodes that was closed, or whose power went, and says how many octets that

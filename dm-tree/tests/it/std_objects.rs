@@ -6,12 +6,13 @@ use dm_proto::{
     session::{Execute, Verb},
 };
 use dm_tree::{
-    Node, NodeFormat, Tree, UriLimits,
+    Acl, Node, NodeFormat, Tree, UriLimits,
+    description::{Access, NodeDescription},
     std_objects::{DevDetail, DevInfo, DmAcc},
     store::Memory,
 };
 
-use crate::support::{Script, Setting, account, command, item, uri};
+use crate::support::{Plain, Script, Setting, account, command, item, uri};
 
 fn tree() -> Tree {
     let mut tree = Tree::new(Box::new(Memory::new())).at(994_869_497);
@@ -116,6 +117,51 @@ fn an_account_with_an_unknown_scheme_is_not_used_with_a_weaker_one() {
     let accounts = agent.accounts().unwrap();
     assert_eq!(accounts.len(), 1);
     assert_eq!(accounts[0].server_id, "other");
+}
+
+#[test]
+fn nobody_has_an_account_as_everyone() {
+    let everyone = dm_proto::auth::Account {
+        server_id: "*".into(),
+        ..account()
+    };
+    let setting = Setting::new(Memory::new(), Script::Now, Vec::new());
+    let mut agent = setting.open().unwrap();
+    let mut transaction = agent.begin(1);
+    let mut edit = transaction.edit(&uri(DmAcc::ROOT)).unwrap();
+    assert_eq!(
+        DmAcc::provision(&mut edit, &everyone),
+        Err(StatusCode::FORBIDDEN)
+    );
+    // One that an object wrote all the same is none.
+    edit.set("srv/ServerID", "*").unwrap();
+    transaction.commit().unwrap();
+    let accounts = agent.accounts().unwrap();
+    assert!(accounts.iter().all(|account| account.server_id == "other"));
+    // Where servers may add accounts, they add none of everyone.
+    let all = Access::GET | Access::ADD | Access::REPLACE;
+    let server_id = NodeDescription::leaf("ServerID", NodeFormat::Chr).dynamic();
+    let instance = NodeDescription::any()
+        .type_(DmAcc::TYPE)
+        .access(all)
+        .child(server_id.access(all));
+    let description = NodeDescription::interior("Acc").access(all).child(instance);
+    let nodes = vec![("", Node::interior("").with_acl(Acl::all(["srv"])))];
+    let mut tree = tree();
+    tree.mount(uri("./Acc"), Box::new(Plain { description, nodes }))
+        .unwrap();
+    let mut transaction = tree.begin(1);
+    for (expected, verb, target, data, format) in [
+        (200, Verb::Add, "./Acc/x", None, "node"),
+        (403, Verb::Add, "./Acc/x/ServerID", Some("*"), "chr"),
+        (200, Verb::Add, "./Acc/x/ServerID", Some("new"), "chr"),
+        (403, Verb::Replace, "./Acc/x/ServerID", Some("*"), "chr"),
+    ] {
+        let type_ = if format == "node" { DmAcc::TYPE } else { "" };
+        let item = item(target, data, Some((format, type_)));
+        let answer = transaction.execute("srv", &command(verb, item));
+        assert_eq!(answer.status.as_u16(), expected, "{target} {data:?}");
+    }
 }
 
 #[test]

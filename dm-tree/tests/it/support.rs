@@ -214,6 +214,14 @@ pub(crate) enum Script {
     NowThenLater,
     /// In two stages.
     Staged,
+    /// In two stages, the first with something to remember.
+    Noted,
+    /// Asks before its answer, and runs after the session.
+    Ask,
+    /// Asks before its answer, and gets none yet.
+    AskLater,
+    /// Asks before its answer, which is no.
+    AskRefused,
     /// Resets the device after the session.
     Reset,
     Refuse,
@@ -303,14 +311,17 @@ impl ManagementObject for Lock {
         edit.set("State", "25").unwrap();
         match self.script {
             Script::Now | Script::NowThenLater => Decision::Now,
-            Script::Accept | Script::Staged => Decision::Accept,
+            Script::Accept | Script::Staged | Script::Noted => Decision::Accept,
+            Script::Ask | Script::AskLater | Script::AskRefused => Decision::Ask,
             Script::AfterSession | Script::Reset => Decision::AfterSession,
             Script::Refuse => Decision::Refuse(StatusCode::FORBIDDEN),
         }
     }
 
     fn run(&mut self, job: &Job) -> Progress {
-        assert_eq!(job.memo, b"memo");
+        let is_noted = self.script == Script::Noted && job.stage == 1;
+        let memo: &[u8] = if is_noted { b"noted" } else { b"memo" };
+        assert_eq!(job.memo, memo);
         let mut world = self.world();
         world.starts.push((job.resumed, job.stage));
         // What was done before a restart can be seen from the hardware.
@@ -321,6 +332,12 @@ impl ManagementObject for Lock {
         match self.script {
             Script::NowThenLater => Progress::Later,
             Script::Staged if job.stage == 0 => Progress::Stage(1),
+            Script::Noted if job.stage == 0 => Progress::Noted {
+                stage: 1,
+                memo: b"noted".to_vec(),
+            },
+            Script::Ask if job.stage == 0 => Progress::AfterSession(1),
+            Script::AskLater if job.stage == 0 => Progress::Later,
             Script::Reset => {
                 world.resets += 1;
                 world.effects.clear();

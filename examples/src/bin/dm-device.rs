@@ -137,6 +137,10 @@ enum Auth {
 enum AskBefore {
     Download,
     Install,
+    /// Locks, and unlocking
+    Lock,
+    Wipe,
+    Reset,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -177,8 +181,12 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn core::error::Error>> {
         EncodingName::Wbxml => Encoding::Wbxml,
     };
     config.downgrades = arguments.allow_downgrades;
-    config.prompts.download = arguments.ask_before.contains(&AskBefore::Download);
-    config.prompts.install = arguments.ask_before.contains(&AskBefore::Install);
+    let asks_before = |what| arguments.ask_before.contains(&what);
+    config.prompts.download = asks_before(AskBefore::Download);
+    config.prompts.install = asks_before(AskBefore::Install);
+    config.lock_prompts.lock = asks_before(AskBefore::Lock);
+    config.lock_prompts.wipe = asks_before(AskBefore::Wipe);
+    config.lock_prompts.factory_reset = asks_before(AskBefore::Reset);
     if arguments.resynchronize {
         config.resynchronization = Resynchronization::Allowed;
     }

@@ -3,7 +3,7 @@
 use dm_proto::session::UserReply;
 
 use super::{
-    Show,
+    Show, refusals,
     stage::{
         DemoError, Kind, Puppet, Shown, Stage, confirmed, download, lawmo, on_component,
         on_package, wipe,
@@ -24,7 +24,7 @@ pub(super) struct Check {
 
 impl Check {
     /// An operation ended, in this state and with this code, 0 for none.
-    fn operation(mut self, shown: &Shown, state: &str, code: u64) -> Self {
+    pub(super) fn operation(mut self, shown: &Shown, state: &str, code: u64) -> Self {
         let is_as_it_must =
             shown.is_final() && shown.state() == state && (code == 0 || shown.code() == Some(code));
         if is_as_it_must {
@@ -37,7 +37,7 @@ impl Check {
     }
 
     /// Something must be so.
-    fn fact(mut self, fact: &str, holds: bool) -> Self {
+    pub(super) fn fact(mut self, fact: &str, holds: bool) -> Self {
         if holds {
             self.said.push(fact.to_owned());
         } else {
@@ -57,7 +57,11 @@ impl Check {
 }
 
 /// Orders an operation, lets the device come, and asks what became of it.
-fn run(stage: &Stage, device: &mut Puppet, request: &OperationRequest) -> Result<Shown, DemoError> {
+pub(super) fn run(
+    stage: &Stage,
+    device: &mut Puppet,
+    request: &OperationRequest,
+) -> Result<Shown, DemoError> {
     let operation = stage.order(device, request)?;
     device.obey()?;
     stage.outcome(&operation)
@@ -72,7 +76,8 @@ pub(super) fn play(show: &mut Show<'_>) -> Result<(), DemoError> {
     software(show)?;
     combined(show)?;
     device_initiated(show)?;
-    faults(show)
+    faults(show)?;
+    refusals::play(show)
 }
 
 /// LAWMO without confirmation.
@@ -195,7 +200,7 @@ fn confirmations(show: &mut Show<'_>, sequence: bool) -> Result<(), DemoError> {
     Ok(())
 }
 
-const GAME: &str = "org.example.game";
+pub(super) const GAME: &str = "org.example.game";
 
 /// SCOMO, one primitive after the other.
 fn software(show: &mut Show<'_>) -> Result<(), DemoError> {
@@ -379,7 +384,7 @@ fn faults(show: &mut Show<'_>) -> Result<(), DemoError> {
         show.flow(title, |stage| {
             let request = download(ScomoVerb::DownloadInstall, "game-1.0", &served);
             let operation = stage.order(&device, &request)?;
-            stop_at(&mut device, moment)?;
+            stop_at(&mut device, moment, 1)?;
             device.cut();
             device.start()?;
             device.device()?.resume()?;
@@ -394,7 +399,7 @@ fn faults(show: &mut Show<'_>) -> Result<(), DemoError> {
     std::fs::write(&change, "Hello.\n")?;
     show.flow("Factory reset, the power fails before it begins", |stage| {
         let operation = stage.order(&device, &lawmo(LawmoVerb::FactoryReset))?;
-        stop_at(&mut device, Moment::Running)?;
+        stop_at(&mut device, Moment::Running, 1)?;
         device.cut();
         device.start()?;
         device.device()?.resume()?;
@@ -405,9 +410,15 @@ fn faults(show: &mut Show<'_>) -> Result<(), DemoError> {
     Ok(())
 }
 
-/// Lets the device obey until a moment comes for the first time, where it stops.
-fn stop_at(device: &mut Puppet, moment: Moment) -> Result<(), DemoError> {
-    device.device()?.watch(move |at| at != moment);
+/// Lets the device obey until a moment comes for the `n`-th time, where it stops.
+pub(super) fn stop_at(device: &mut Puppet, moment: Moment, n: u32) -> Result<(), DemoError> {
+    let mut left = n;
+    device.device()?.watch(move |at| {
+        if at == moment {
+            left = left.saturating_sub(1);
+        }
+        left > 0
+    });
     match device.obey() {
         Err(DemoError::Device(DeviceError::Stopped)) => Ok(()),
         other => other,

@@ -9,6 +9,7 @@ pub mod trace;
 
 mod flows;
 mod packages;
+mod refusals;
 mod stage;
 
 use std::io;

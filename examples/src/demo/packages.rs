@@ -10,7 +10,7 @@ use std::{
 use axum::{
     Router,
     extract::{Path, State},
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -89,9 +89,14 @@ impl PackageServer {
         })
     }
 
+    /// What is in a package.
+    pub(super) fn content(&self, name: &str) -> &[u8] {
+        self.packages.get(name).map_or(&[], |content| content)
+    }
+
     /// A package, by the name of its file.
     pub(super) fn package(&self, name: &str) -> Served {
-        let content = self.packages.get(name).map_or(&[][..], |content| content);
+        let content = self.content(name);
         Served {
             url: format!("{}/{name}", self.base),
             params: format!("sha256={}", Sha256Digest::of(content)),
@@ -109,19 +114,47 @@ impl Drop for PackageServer {
     }
 }
 
-async fn package(State(shared): State<Arc<Shared>>, Path(name): Path<String>) -> Response {
+/// One validator for all: no package of the demo ever changes.
+const ETAG: &str = "\"1\"";
+
+async fn package(
+    State(shared): State<Arc<Shared>>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Response {
     let (device, server) = (Actor::Device, Actor::Packages);
-    shared.trace.arrow(device, server, format!("GET /{name}"));
-    match shared.packages.get(&name) {
-        Some(content) => {
-            let title = format!("200, {} octets", content.len());
+    let from = headers.get(header::RANGE).and_then(|range| {
+        let range = range.to_str().ok()?.strip_prefix("bytes=")?;
+        range.strip_suffix('-')?.parse::<usize>().ok()
+    });
+    let asked = match from {
+        Some(from) => format!("GET /{name}, from octet {from} on"),
+        None => format!("GET /{name}"),
+    };
+    shared.trace.arrow(device, server, asked);
+    let Some(content) = shared.packages.get(&name) else {
+        shared.trace.arrow(server, device, "404");
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let headers = [
+        (header::CONTENT_TYPE, "application/x-tar".to_owned()),
+        (header::ETAG, ETAG.to_owned()),
+    ];
+    let rest = from.and_then(|from| Some((from, content.get(from..)?)));
+    match rest {
+        Some((from, rest)) => {
+            let title = format!("206, {} octets", rest.len());
             shared.trace.arrow(server, device, title);
-            let media_type = [(header::CONTENT_TYPE, "application/x-tar")];
-            (media_type, content.to_vec()).into_response()
+            let last = content.len().saturating_sub(1);
+            let range = format!("bytes {from}-{last}/{}", content.len());
+            let range = [(header::CONTENT_RANGE, range)];
+            let status = StatusCode::PARTIAL_CONTENT;
+            (status, headers, range, rest.to_vec()).into_response()
         }
         None => {
-            shared.trace.arrow(server, device, "404");
-            StatusCode::NOT_FOUND.into_response()
+            let title = format!("200, {} octets", content.len());
+            shared.trace.arrow(server, device, title);
+            (headers, content.to_vec()).into_response()
         }
     }
 }
@@ -145,6 +178,13 @@ fn packages() -> io::Result<BTreeMap<String, Arc<[u8]>>> {
             build(&[(
                 game("2.0"),
                 &[("bin/game", b"#!/bin/sh\necho two\n".as_slice())],
+            )])?,
+        ),
+        (
+            "notes-1.0.tar",
+            build(&[(
+                ManifestComponent::new("org.example.notes", "Notes", "1.0"),
+                &[("notes", level.get(..6000).unwrap_or_default())],
             )])?,
         ),
         (

@@ -1,12 +1,14 @@
 //! [`Stage`]: the server, the package server and the devices of the demo, and the trace of what they say.
 
 use core::{
+    panic::AssertUnwindSafe,
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 use std::{
     io,
     net::UdpSocket,
+    panic::{catch_unwind, resume_unwind},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -16,6 +18,8 @@ use dm_proto::{
     codec::{DecodeOptions, Encoding, decode},
     session::{Prompt, Transmit, UserReply},
 };
+use dm_tree::{Acl, NodeUri};
+use scomo::device::Prompts;
 use serde_json::{Value, json};
 
 use super::{
@@ -27,6 +31,7 @@ use crate::{
         self, Config, Device, Reporting, credentials,
         locks::Locked,
         packages::{PackageLimits, Packages},
+        progress::OnProgress,
         root::Root,
         transport::{Answer, Http, Transport, TransportError},
         user::User,
@@ -84,6 +89,14 @@ pub(super) struct Kind {
     pub(super) replies: Vec<UserReply>,
     /// Whether the server trusts its Sequence to hold an Exec back.
     pub(super) sequence: bool,
+    /// Whether it asks its user by itself before it fetches and installs.
+    pub(super) asks: bool,
+    /// Whether it cannot ask its user, as the server knows.
+    pub(super) blind: bool,
+    /// Whether it has no list of what can be wiped.
+    pub(super) nothing_to_wipe: bool,
+    /// The largest message that it takes, if that is not as usual.
+    pub(super) max_msg_size: Option<u64>,
     /// Whether its user sees to it that the server does not notify: it comes by itself.
     pub(super) silent: bool,
 }
@@ -95,9 +108,16 @@ pub(super) struct Puppet {
     socket: Option<UdpSocket>,
     user: DemoUser,
     lossy: Arc<AtomicBool>,
+    armed: Armed,
     device: Option<Device>,
     trace: Trace,
 }
+
+/// During what a device loses its power, if it is to.
+type Armed = Arc<Mutex<Option<&'static str>>>;
+
+/// What unwinds a device that loses its power in the middle of something: nothing of it goes on.
+struct PowerCut;
 
 /// An operation, as the REST API shows it.
 #[derive(Clone, Debug)]
@@ -117,6 +137,16 @@ impl Shown {
         self.0["result"]["code"]
             .as_u64()
             .or_else(|| self.0["status"].as_u64())
+    }
+
+    /// Why there is no result of the device's.
+    pub(super) fn reason(&self) -> &str {
+        self.0["reason"].as_str().unwrap_or_default()
+    }
+
+    /// The parts of a combined operation.
+    pub(super) fn parts(&self) -> &[Value] {
+        self.0["parts"].as_array().map_or(&[], Vec::as_slice)
     }
 
     fn id(&self) -> &str {
@@ -208,6 +238,9 @@ impl Stage {
         if kind.sequence {
             account["profile"] = "sequence-guards".into();
         }
+        if kind.blind {
+            account["profile"] = "windows".into();
+        }
         if let Some(socket) = &socket {
             account["notify"] = format!("udp://{}", socket.local_addr()?).into();
         }
@@ -230,6 +263,26 @@ impl Stage {
         config.encoding = self.encoding;
         config.reporting = kind.reporting;
         config.retry_after = Duration::from_millis(10);
+        if kind.nothing_to_wipe {
+            config.categories.clear();
+        }
+        if kind.asks {
+            config.prompts = Prompts::ALL;
+        }
+        if let Some(size) = kind.max_msg_size {
+            config.max_msg_size = size;
+        }
+        let armed: Armed = Arc::default();
+        let fuse = Arc::clone(&armed);
+        config.progress = Some(OnProgress::new(move |progress| {
+            let mut fuse = fuse.lock().unwrap_or_else(PoisonError::into_inner);
+            // When a part is there and a part is not.
+            if *fuse == Some(progress.what.as_str()) && progress.done > 60_000 {
+                *fuse = None;
+                drop(fuse);
+                resume_unwind(Box::new(PowerCut));
+            }
+        }));
         let user = DemoUser {
             trace: self.trace.clone(),
             replies: Arc::new(Mutex::new(kind.replies)),
@@ -240,6 +293,7 @@ impl Stage {
             socket,
             user,
             lossy: Arc::default(),
+            armed,
             device: None,
             trace: self.trace.clone(),
         };
@@ -267,12 +321,31 @@ impl Stage {
             escape(&device.id)
         );
         let text = json!(request).to_string();
+        let shown: String = match text.char_indices().nth(200) {
+            Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
+            None => text.clone(),
+        };
         self.trace
-            .arrow(emi, server, format!("POST operation {text}"));
+            .arrow(emi, server, format!("POST operation {shown}"));
         let shown = self.call(self.http.post(&url).content_type(JSON).send(text))?;
         let shown = Shown(shown);
         self.trace
             .arrow(server, emi, format!("201 {}", shown.state()));
+        Ok(shown)
+    }
+
+    /// What is in a package of the demo.
+    pub(super) fn content(&self, name: &str) -> &[u8] {
+        self.packages.content(name)
+    }
+
+    /// Cancels an operation.
+    pub(super) fn cancel(&self, operation: &Shown) -> Result<Shown, DemoError> {
+        let (emi, server) = (Actor::Emi, Actor::Server);
+        let url = format!("{}/operations/{}", self.server.emi_url(), operation.id());
+        self.trace.arrow(emi, server, "DELETE operation");
+        let shown = Shown(self.call(self.http.delete(&url).call())?);
+        self.trace.arrow(server, emi, format!("200 {shown}"));
         Ok(shown)
     }
 
@@ -340,6 +413,20 @@ impl Puppet {
         }
     }
 
+    /// Obeys until the power fails in the middle of a download or an installation.
+    pub(super) fn cut_during(&mut self, what: &'static str) -> Result<(), DemoError> {
+        *self.armed.lock().unwrap_or_else(PoisonError::into_inner) = Some(what);
+        match catch_unwind(AssertUnwindSafe(|| self.obey())) {
+            Ok(obeyed) => obeyed,
+            Err(cut) if cut.is::<PowerCut>() => {
+                self.trace
+                    .note(Actor::Device, format!("in the middle of the {what}"));
+                Ok(())
+            }
+            Err(panic) => resume_unwind(panic),
+        }
+    }
+
     /// Waits for the server's notification.
     pub(super) fn notification(&mut self) -> Result<Vec<u8>, DemoError> {
         let not_notified = || DemoError::NotNotified(self.id.clone());
@@ -360,6 +447,13 @@ impl Puppet {
     /// The alert by which the device asks for software.
     pub(super) fn want_software(&mut self) -> Result<(), DemoError> {
         Ok(self.device()?.request(WANTED, "./SCOMO", "game")?)
+    }
+
+    /// Leaves the demo's server the right to read the lock state, and all others to another server.
+    pub(super) fn lend(&mut self) -> Result<(), DemoError> {
+        let acl = Acl::parse("Get=*&Exec=another&Replace=another").map_err(io::Error::other)?;
+        let lock = NodeUri::parse("./LAWMO").map_err(io::Error::other)?;
+        Ok(self.device()?.entitle(&lock, acl)?)
     }
 
     /// How far it is locked.

@@ -2,10 +2,13 @@
 
 use std::io;
 
+use dm_proto::session::UserReply;
 use dm_tree::object::Job;
 use lawmo::{
     Operation, ResultCode,
-    device::{Asked, Device, Effect, ItemOutcome, ResetEffect, WipeEffect, WipeItem},
+    device::{
+        Asked, Consent, Device, Effect, ItemOutcome, Request, ResetEffect, WipeEffect, WipeItem,
+    },
 };
 
 use super::{factory::Factory, root::Root, user::SharedUser};
@@ -164,6 +167,23 @@ impl Device for Locks {
             return Err(ResultCode::CLIENT_ERROR);
         }
         Ok(())
+    }
+
+    fn confirm(&mut self, request: &Request, _job: &Job) -> Consent {
+        let question = match request.operation() {
+            Some(Operation::FullyLock) => "Lock this device?",
+            Some(Operation::PartiallyLock) => "Lock this device partially?",
+            Some(Operation::UnLock) => "Unlock this device?",
+            Some(Operation::FactoryReset) => "Reset this device to how it left the factory?",
+            Some(Operation::Wipe) => "Erase data on this device?",
+            None => return Consent::No,
+        };
+        match self.user.confirm(question) {
+            UserReply::Yes => Consent::Yes,
+            UserReply::Cancelled => Consent::Postponed,
+            // Silence is a no.
+            _ => Consent::No,
+        }
     }
 
     fn notify_user(&mut self, asked: &Asked) {

@@ -10,13 +10,13 @@ pub mod factory;
 pub mod locks;
 pub mod package;
 pub mod packages;
+pub mod progress;
 pub mod root;
 pub mod transport;
 pub mod user;
 
 mod dpkg;
 mod image;
-mod progress;
 mod software;
 
 use core::time::Duration;
@@ -36,7 +36,7 @@ use dm_proto::{
     session::{Ending, Headers, Trigger},
 };
 use dm_tree::{
-    NodeUri,
+    Acl, NodeUri,
     agent::{Agent, AgentConfig, AgentError, Output},
     bootstrap::RefusedObject,
     object::ManagementObject,
@@ -53,6 +53,7 @@ use self::{
     locks::{Category, Locked, Locks},
     package::Sha256Digest,
     packages::{PackageLimits, Packages},
+    progress::OnProgress,
     root::{Root, RootError},
     software::Software,
     transport::{Http, Transport, TransportError},
@@ -99,8 +100,12 @@ pub struct Config {
     pub limits: PackageLimits,
     /// Whether a package may bring an older version of a component than is there. Default no.
     pub downgrades: bool,
+    /// Who is told how far a download or an installation is. Default nobody.
+    pub progress: Option<OnProgress>,
     /// Before what the device asks its user by itself. Default nothing.
     pub prompts: Prompts,
+    /// The same for locks, wipes and factory resets. Default nothing.
+    pub lock_prompts: lawmo::device::Prompts,
     /// How long it waits before it sends a message again; twice as long each time. Default 1 second.
     pub retry_after: Duration,
     /// Whether a notification may be signed with the special nonce, where the stored one fails. Default
@@ -123,7 +128,9 @@ impl Config {
             categories: Category::usual(),
             limits: PackageLimits::default(),
             downgrades: false,
+            progress: None,
             prompts: Prompts::default(),
+            lock_prompts: lawmo::device::Prompts::default(),
             retry_after: Duration::from_secs(1),
             resynchronization: Resynchronization::Refused,
         }
@@ -353,6 +360,21 @@ impl Device {
     pub fn raise(&mut self, alert: Alert) -> Result<(), Error> {
         let server_id = self.server_id.clone();
         Ok(self.agent.raise(&server_id, alert, now())?)
+    }
+
+    /// Says who may do what on an object, such as `./LAWMO`, and all below it: as its owner, who needs no right
+    /// to.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such object, or the storage fails.
+    pub fn entitle(&mut self, object: &NodeUri, acl: Acl) -> Result<(), Error> {
+        let mut transaction = self.agent.begin(now());
+        if let Some(mut edit) = transaction.edit(object) {
+            let root = edit.view().node(object).map_err(Error::Account)?;
+            edit.put("", root.with_acl(acl)).map_err(Error::Account)?;
+        }
+        Ok(transaction.commit()?)
     }
 
     /// Asks the server in the next session for something, by a generic alert of this type for what is at `source`.
@@ -613,9 +635,13 @@ fn objects(
         .map(|category| lawmo::device::WipeItem::new(category.name.as_str()));
     let locks_config = lawmo::device::Config::new(servers)
         .with_wipe_list(items)
+        .with_prompts(config.lock_prompts)
         .with_reporting(lawmo_reporting);
     let software = Software {
-        packages: packages.clone().allowing_downgrades(config.downgrades),
+        packages: packages
+            .clone()
+            .allowing_downgrades(config.downgrades)
+            .telling(config.progress.clone()),
         downloader: Downloader::new(),
         user: user.clone(),
     };

@@ -1,9 +1,66 @@
-//! Bars on standard error, where that is a terminal.
+//! How far a download or an installation is: bars on standard error, where that is a terminal, and
+//! [`OnProgress`] for who shows it elsewhere.
 
-use core::time::Duration;
-use std::io::{self, IsTerminal as _};
+use core::{fmt, time::Duration};
+use std::{
+    io::{self, IsTerminal as _},
+    sync::Arc,
+};
 
 use indicatif::{ProgressBar, ProgressStyle};
+
+/// What takes a while.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Work {
+    /// A package is fetched.
+    Download,
+    /// A package is installed.
+    Install,
+}
+
+impl Work {
+    /// Its name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Download => "download",
+            Self::Install => "install",
+        }
+    }
+}
+
+/// How far something is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Progress {
+    /// What.
+    pub what: Work,
+    /// How many octets of the package are done.
+    pub done: u64,
+    /// Of how many, where that is known.
+    pub total: Option<u64>,
+}
+
+/// Who is told how far something is, in the middle of it.
+#[derive(Clone)]
+pub struct OnProgress(Arc<dyn Fn(Progress) + Send + Sync>);
+
+impl OnProgress {
+    /// Calls `tell` each time that some more is done.
+    pub fn new(tell: impl Fn(Progress) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(tell))
+    }
+
+    pub(super) fn tell(&self, what: Work, done: u64, total: Option<u64>) {
+        self.0(Progress { what, done, total });
+    }
+}
+
+impl fmt::Debug for OnProgress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OnProgress")
+    }
+}
 
 /// A bar for something of `length` octets, `from` of which were there before.
 pub(super) fn bar(what: impl Into<String>, length: Option<u64>, from: u64) -> ProgressBar {

@@ -344,10 +344,10 @@ async fn post_operation(
         let operation = operation.map_err(Problem::Request)?;
         let deadline = request.deadline().map_err(Problem::Request)?;
         let number = row.push(&id, deadline, operation);
-        let record = Record::new(id.clone(), &device, number, &request, deadline, now());
-        let view = record.view(record.last());
         let mut updates = Updates::default();
-        updates.add(record);
+        let asked = Record::new(id.clone(), &device, number, &request, deadline, now());
+        updates.add(asked);
+        updates.settle(&mut row, number);
         let key = key.clone().map(|key| Key {
             key,
             digest,
@@ -356,6 +356,8 @@ async fn post_operation(
         match shared.commit(row, updates, key).await {
             Ok(_) => {
                 let location = [(header::LOCATION, format!("/operations/{id}"))];
+                let record = record(&shared, &id).await?;
+                let view = record.view(record.last());
                 return Ok((Http::CREATED, location, Json(view)).into_response());
             }
             Err(StoreError::Conflict) => {}

@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use dm_proto::{auth::Nonce, session::ServerConfig};
-use dm_tree::remote::{Notice, Operation as _};
+use dm_tree::remote::{Notice, Operation as _, Step};
 use jiff::Timestamp;
 use tokio::sync::{Notify, watch};
 
@@ -63,6 +63,18 @@ impl Updates {
             row.calls.times = 0;
             self.0.push((open.id, Update::Finish(Box::new(outcome))));
         }
+    }
+
+    /// Ends the operation with this number if it needs no session to be over: what is known of the device says
+    /// that it cannot be done.
+    pub(super) fn settle(&mut self, row: &mut Row, number: u32) {
+        if let Some(operation) = row.queue.get_mut(number) {
+            let mut tried = operation.clone();
+            if matches!(tried.step(), Step::Done) {
+                *operation = tried;
+            }
+        }
+        self.finish(row, number);
     }
 
     /// Ends the operations whose deadline has come.

@@ -36,16 +36,23 @@ fn every_message_means_the_same_to_wbxml2xml() {
     let folder = tempfile::tempdir().unwrap();
     let report = demo::run(Encoding::Wbxml, &mut std::io::sink()).unwrap();
     assert!(report.messages.len() > 100);
+    let mut octets = 0;
     for sent in &report.messages {
         let Some(xml) = wbxml2xml(folder.path(), &sent.octets) else {
             println!("SKIPPED: wbxml2xml is not installed (Debian: libwbxml2-utils)");
             return;
         };
+        // It writes octets as they are, which is no XML: those of the package that is delivered in pieces.
+        if xml.contains(&0) {
+            octets += 1;
+            continue;
+        }
         let options = DecodeOptions::default();
         let read = decode(Encoding::Xml, &xml, &options)
             .unwrap_or_else(|error| panic!("{error}\n{}", String::from_utf8_lossy(&xml)));
         assert_same(&read.message, &sent.message);
     }
+    assert!(octets < 5, "{octets} messages were passed over");
 }
 
 /// Converts a document, or `None` where the program is not installed.

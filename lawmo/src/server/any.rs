@@ -3,8 +3,8 @@
 use dm_tree::remote::{Combined, CombinedOutcome, Next, Order};
 
 use super::{
-    Ended, FactoryReset, Lock, LockOutcome, LockStatus, ReadState, ReadStates, ResetOutcome, Wipe,
-    WipeOutcome,
+    Ended, FactoryReset, Lock, LockOutcome, LockStatus, ReadState, ReadStates, ResetOutcome,
+    Vendor, VendorOutcome, Wipe, WipeOutcome,
 };
 
 dm_tree::any_operation! {
@@ -18,6 +18,8 @@ dm_tree::any_operation! {
     ReadState(ReadState) => Result<LockStatus, Ended>,
     /// Reading every object of this kind.
     ReadStates(ReadStates) => Result<Vec<LockStatus>, Ended>,
+    /// A vendor's.
+    Vendor(Vendor) => VendorOutcome,
     /// Several, with one outcome.
     Combined(Combined<AnyOperation>) => CombinedOutcome<AnyOutcome>,
 }

@@ -9,6 +9,7 @@ mod factory_reset;
 mod lock;
 mod read_state;
 mod report;
+mod vendor;
 mod wipe;
 
 pub use dm_tree::remote::Ended;
@@ -19,6 +20,7 @@ pub use self::{
     lock::{Lock, LockOutcome},
     read_state::{ListItem, LockStatus, ReadState, ReadStates},
     report::{Report, Requested},
+    vendor::{Vendor, VendorOutcome},
     wipe::{Wipe, WipeOutcome},
 };
 

@@ -121,7 +121,7 @@ impl LockStatus {
         };
         let offered = names(nodes::OPERATIONS);
         let known = |name: &Text| Operation::from_node_name(name);
-        let is_vendor = |name: &Text| known(name).is_none() && name != EXT;
+        let is_vendor = |name: &Text| known(name).is_none() && name != nodes::EXT;
         let mut vendor_operations: Vec<Text> = offered
             .iter()
             .filter(|name| is_vendor(name))
@@ -209,8 +209,6 @@ impl Script for Look {
     }
 }
 
-/// The vendor's part of an object.
-const EXT: &str = "Ext";
 /// The vendor's operations.
 const OPERATIONS_EXT: &str = "Operations/Ext";
 

@@ -13,7 +13,7 @@ use dm_tree::{
     object::ManagementObject,
     remote::{
         Actor, Checks, Decision, Desk, DeviceRequest, Instance, Notice, Order, Question, Refusal,
-        Request, RequestTypes, Rules, Summary, SummaryState, Understood,
+        Request, RequestTypes, Rules, Summary, SummaryState, Understood, Unmet,
     },
     std_objects::{DevDetail, DevInfo, DmAcc},
     testing::{Bench, Disk},
@@ -23,7 +23,7 @@ use lawmo::{
     device::{Lawmo, Reporting},
     server::{
         AnyOperation, AnyOutcome, Ended, FactoryReset, Lock, LockOutcome, ReadState, ReadStates,
-        Report, Requested, Wipe,
+        Report, Requested, Vendor, VendorOutcome, Wipe,
     },
 };
 
@@ -574,4 +574,34 @@ fn a_report_is_understood_in_every_form_that_is_in_the_field() -> Result {
         }
     }
     Ok(())
+}
+
+#[test]
+fn a_vendors_operation_is_seen_and_executed() -> Result {
+    let config = config().with_vendor_operation("Ring");
+    each(&config, |setup| {
+        let status = read(setup, 1, order("r"))?;
+        assert_eq!(status.vendor_operations, ["Ring"]);
+        let ring = Vendor::new("Operations/Ext/Ring", order("a"));
+        setup.bench.push(2, ring.into())?;
+        let none = Vendor::new("Operations/Ext/Whistle", order("b"));
+        setup.bench.push(3, none.into())?;
+        let standard = Vendor::new("Operations/Wipe", order("c"));
+        setup.bench.push(4, standard.into())?;
+        setup.bench.settle()?;
+        let outcome = setup.outcome(2)?;
+        assert!(
+            matches!(
+                outcome,
+                Some(AnyOutcome::Vendor(
+                    VendorOutcome::Done(_) | VendorOutcome::Failed(_)
+                ))
+            ),
+            "the device has run it: {outcome:?}"
+        );
+        let ended = |ended| Some(AnyOutcome::Vendor(VendorOutcome::Ended(ended)));
+        assert_eq!(setup.outcome(3)?, ended(Ended::Unsupported));
+        assert_eq!(setup.outcome(4)?, ended(Ended::Unmet(Unmet::Incomplete)));
+        Ok(())
+    })
 }

@@ -6,6 +6,7 @@ mod slot;
 
 use core::hash::{BuildHasherDefault, Hasher};
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, HashMap},
     sync::Arc,
 };
@@ -175,6 +176,10 @@ impl core::fmt::Debug for Memory {
 impl Store for Memory {
     fn node(&self, uri: &NodeUri) -> Result<Option<Node>, StoreError> {
         Ok(self.slot(uri).and_then(Slot::node))
+    }
+
+    fn value(&self, uri: &NodeUri) -> Result<Option<Cow<'_, [u8]>>, StoreError> {
+        Ok(self.slot(uri).and_then(Slot::value).map(Cow::Borrowed))
     }
 
     fn children(&self, uri: &NodeUri, each: &mut dyn FnMut(Text)) -> Result<(), StoreError> {

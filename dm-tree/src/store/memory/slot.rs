@@ -173,6 +173,14 @@ impl Slot {
         })
     }
 
+    /// The value of a leaf.
+    pub(super) fn value(&self) -> Option<&[u8]> {
+        match self.format? {
+            NodeFormat::Node => None,
+            _ => Some(self.value.octets()),
+        }
+    }
+
     /// The ACL of the node, if there is a node and it has one.
     pub(super) fn acl(&self) -> Option<Option<&Acl>> {
         self.format?;
@@ -229,11 +237,16 @@ impl Value {
     fn to_bytes(&self) -> Bytes {
         match self {
             Self::Inline(0, _) => Bytes::new(),
-            Self::Inline(len, octets) => {
-                Bytes::copy_from_slice(octets.get(..usize::from(*len)).unwrap_or_default())
-            }
-            Self::Small(octets) => Bytes::copy_from_slice(octets),
+            Self::Inline(..) | Self::Small(_) => Bytes::copy_from_slice(self.octets()),
             Self::Large(octets) => Bytes::clone(octets),
+        }
+    }
+
+    fn octets(&self) -> &[u8] {
+        match self {
+            Self::Inline(len, octets) => octets.get(..usize::from(*len)).unwrap_or_default(),
+            Self::Small(octets) => octets,
+            Self::Large(octets) => octets,
         }
     }
 }
@@ -291,11 +304,14 @@ mod tests {
                     .with_title(title)
                     .with_acl(Acl::parse(acl).unwrap());
                 slot.set(Some(node.clone()));
+                assert_eq!(slot.value(), Some(&*node.value));
                 assert_eq!(slot.node(), Some(node));
             }
         }
+        slot.set(Some(Node::interior("")));
+        assert_eq!(slot.value(), None);
         slot.set(None);
-        assert_eq!(slot.node(), None);
+        assert_eq!((slot.node(), slot.value()), (None, None));
     }
 
     #[test]

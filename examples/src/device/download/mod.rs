@@ -20,7 +20,7 @@ use self::partial::{Origin, Partial};
 use super::{
     package::{PackageError, Sha256Digest, essence, is_out_of_room, is_package_type},
     packages::Packages,
-    progress,
+    progress::{self, Work},
     user::printable,
 };
 
@@ -351,6 +351,7 @@ impl Downloader {
                 hasher.update(piece);
                 file.write_all(piece).map_err(PackageError::Io)?;
                 bar.inc(piece.len() as u64);
+                wanted.packages.tell(Work::Download, have, length);
             }
             if length.is_some_and(|length| length != have) {
                 return Err(DownloadError::Cut(io::ErrorKind::UnexpectedEof.into()));

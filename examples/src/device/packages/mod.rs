@@ -16,7 +16,7 @@ use super::{
     dpkg::Dpkg,
     factory::entry_path,
     package::{MANIFEST, Manifest, ManifestComponent, PackageError, Sha256Digest, is_id},
-    progress,
+    progress::{self, OnProgress, Work},
     root::{self, Root},
 };
 
@@ -103,6 +103,7 @@ pub struct Packages {
     limits: PackageLimits,
     dpkg: Option<Dpkg>,
     downgrades: bool,
+    progress: Option<OnProgress>,
 }
 
 impl Packages {
@@ -118,6 +119,7 @@ impl Packages {
             limits,
             dpkg: Dpkg::find(),
             downgrades: false,
+            progress: None,
         };
         packages.recover()?;
         Ok(packages)
@@ -128,6 +130,20 @@ impl Packages {
     pub fn allowing_downgrades(mut self, downgrades: bool) -> Self {
         self.downgrades = downgrades;
         self
+    }
+
+    /// The same, telling how far a download or an installation is.
+    #[must_use]
+    pub fn telling(mut self, progress: Option<OnProgress>) -> Self {
+        self.progress = progress;
+        self
+    }
+
+    /// Tells how far something is.
+    pub(super) fn tell(&self, what: Work, done: u64, total: Option<u64>) {
+        if let Some(progress) = &self.progress {
+            progress.tell(what, done, total);
+        }
     }
 
     /// The limits.
@@ -500,7 +516,8 @@ impl Packages {
             }
             _ => PackageError::Io(error),
         };
-        let bar = progress::bar("installing", Some(file.metadata()?.len()), 0);
+        let total = file.metadata()?.len();
+        let bar = progress::bar("installing", Some(total), 0);
         let mut archive = tar::Archive::new(bar.wrap_read(file));
         for entry in archive.entries().map_err(bad)? {
             let mut entry = entry.map_err(bad)?;
@@ -553,6 +570,8 @@ impl Packages {
             }))?;
             file.sync_all()?;
             root::sync(&dir)?;
+            let done = entry.raw_file_position().saturating_add(entry.size());
+            self.tell(Work::Install, total.min(done), Some(total));
         }
         bar.finish();
         let manifest = manifest.ok_or_else(|| PackageError::malformed(format!("no {MANIFEST}")))?;

@@ -183,3 +183,36 @@ fn a_failed_download_can_be_asked_for_again_in_another_way() {
     let read = shown(&lab, &mut device, &json!({"scomo": "inventory"}));
     assert_eq!(read["contents"][0]["downloads"], json!([]));
 }
+
+#[test]
+fn the_device_asks_before_a_lock_a_wipe_and_a_reset_where_it_is_told_to() {
+    for request in [
+        lawmo("fully-lock"),
+        wipe(&["Photos"]),
+        lawmo("factory-reset"),
+    ] {
+        for (reply, state) in [
+            (Some(UserReply::Yes), None),
+            (Some(UserReply::No), Some("declined")),
+            // Nobody is there.
+            (None, Some("declined")),
+        ] {
+            let lab = Lab::new();
+            let user = Script::default();
+            let mut config = lab.config();
+            config.lock_prompts = lawmo::device::Prompts::ALL;
+            let mut device = Device::open(config, user.clone()).unwrap();
+            reply.iter().cloned().for_each(|reply| user.answers(reply));
+            let operation = lab.order(&request);
+            device.run_once().expect("a session");
+            let (found, code) = lab.outcome(&operation);
+            match state {
+                Some(state) => assert_eq!((found.as_str(), code), (state, 1401), "{request}"),
+                None => assert!(
+                    matches!(found.as_str(), "succeeded" | "accepted"),
+                    "{found}"
+                ),
+            }
+        }
+    }
+}
