@@ -233,7 +233,8 @@ impl Writer {
                 _ => None,
             };
             if is_short.is_some() {
-                self.body.advance(text.len().wrapping_add(TAGS + 2 + ENDS));
+                let around = const { TAGS.saturating_add(2).saturating_add(ENDS) };
+                self.body.advance(text.len().wrapping_add(around));
                 return Ok(());
             }
         }
