@@ -627,6 +627,57 @@ mod tests {
     }
 
     #[test]
+    fn what_is_written_at_once_is_what_is_written_element_by_element() {
+        let tags = [Element::Item, Element::Target, Element::LocUri];
+        let [outer, middle, inner] = tags;
+        let content = |write: &dyn Fn(&mut Writer)| {
+            let mut writer = Writer::new("1.2");
+            // Each time with another room left.
+            for _ in 0..300 {
+                write(&mut writer);
+            }
+            writer.body.finish()
+        };
+        let texts = (0..150).map(|length| "a".repeat(length));
+        for text in texts.chain(["a\0b".into(), "\0".repeat(40), "\0".into()]) {
+            let step_by_step = |writer: &mut Writer| {
+                writer.start(outer);
+                writer.start(middle);
+                writer.start(inner);
+                writer.text(&text).expect("any text has a form");
+                for _ in tags {
+                    writer.end();
+                }
+            };
+            let around = |writer: &mut Writer| {
+                writer.start(outer);
+                writer.around(middle, inner, &text).expect("as above");
+                writer.end();
+            };
+            let start_with = |writer: &mut Writer| {
+                writer.start(outer);
+                writer.start_with(middle, inner, &text).expect("as above");
+                writer.end();
+                writer.end();
+            };
+            let start_around = |writer: &mut Writer| {
+                writer.start_around(tags, &text).expect("as above");
+                writer.end();
+            };
+            let expected = content(&step_by_step);
+            assert_eq!(content(&around), expected, "{text:?}");
+            assert_eq!(content(&start_with), expected, "{text:?}");
+            assert_eq!(content(&start_around), expected, "{text:?}");
+        }
+        assert_eq!(
+            content(&|writer| writer
+                .three_digits(inner, *b"200")
+                .expect("digits have a form")),
+            content(&|writer| writer.leaf(inner, "200").expect("so has text")),
+        );
+    }
+
+    #[test]
     fn an_element_without_content_loses_the_bit_and_one_with_content_keeps_it() {
         let mut writer = Writer::new("1.2");
         let content = writer.content;
