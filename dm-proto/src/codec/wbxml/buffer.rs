@@ -102,7 +102,8 @@ impl Buffer {
         self.octets.reserve(expected.saturating_add(4 * ROOM));
         write(&mut self.octets);
         self.length = self.octets.len();
-        self.make_room(0);
+        // Of that room, and no more: for more it would move after all.
+        self.octets.resize(self.length.saturating_add(ROOM), 0);
     }
 
     /// Makes room for so many octets and for more, the more the longer what is written is.
