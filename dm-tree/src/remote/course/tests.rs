@@ -774,6 +774,26 @@ fn an_add_of_what_is_there_sets_its_value_and_what_is_for_people_may_fail() {
 }
 
 #[test]
+fn what_an_earlier_operation_left_in_a_node_that_is_there_is_emptied() {
+    let add = Prepare::Add(vec![
+        Setting::interior(uri("./O/X")),
+        Setting::cleared(uri("./O/X/Env"), "chr"),
+        Setting::leaf(uri("./O/X/ID"), "chr", "id"),
+    ]);
+    let mut run = Run::found(vec![add.clone()], order());
+    assert_eq!(run.sent(), "Add ./O/X, Add ./O/X/ID");
+    run.answered(&[(0, 0, 418), (1, 0, 418)]);
+    assert_eq!(run.sent(), "./O/X/Env=, ./O/X/ID=id");
+    run.answered(&[(0, 0, 404), (1, 0, 200)]);
+    assert_eq!(run.sent(), "Exec ./O/Run");
+
+    let mut run = Run::found(vec![add], order());
+    assert_eq!(run.sent(), "Add ./O/X, Add ./O/X/ID");
+    run.answered(&[(0, 0, 200), (1, 0, 200)]);
+    assert_eq!(run.sent(), "Exec ./O/Run", "nothing can be left in it");
+}
+
+#[test]
 fn adds_without_a_status_are_sent_again_until_they_are_given_up() {
     let add = Prepare::Add(vec![Setting::interior(uri("./O/X"))]);
     let mut run = Run::found(vec![add], order());
