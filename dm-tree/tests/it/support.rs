@@ -476,6 +476,8 @@ pub(crate) struct Setting {
     /// Every session has the same id, as the documents recommend for one that is triggered again.
     pub(crate) has_one_id: bool,
     pub(crate) config: AgentConfig,
+    /// Objects beside those of every test.
+    pub(crate) more: fn() -> Vec<(NodeUri, Box<dyn ManagementObject>)>,
     session: u32,
 }
 
@@ -504,6 +506,7 @@ impl Setting {
             is_wanted: true,
             has_one_id: false,
             config: AgentConfig::default(),
+            more: Vec::new,
             session: 0,
         }
     }
@@ -517,7 +520,7 @@ impl Setting {
     }
 
     pub(crate) fn open(&self) -> Result<Agent, AgentError> {
-        let objects: Vec<(NodeUri, Box<dyn ManagementObject>)> = vec![
+        let mut objects: Vec<(NodeUri, Box<dyn ManagementObject>)> = vec![
             (
                 uri(DevInfo::ROOT),
                 Box::new(DevInfo::new("urn:test:1", "Man", "Mod")),
@@ -531,6 +534,7 @@ impl Setting {
                 Box::new(Lock::new(self.script, Arc::clone(&self.world))),
             ),
         ];
+        objects.extend((self.more)());
         Agent::open(
             Box::new(self.store.clone()),
             objects,
