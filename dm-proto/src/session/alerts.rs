@@ -139,15 +139,22 @@ impl Alerts {
             self.partly.push(Part { tag, msg, outcome });
             return None;
         }
-        let mut worst = outcome;
+        // The first of those that matter most.
+        let mut worst: Option<Outcome> = None;
+        let mut weigh = |outcome: Outcome| {
+            if worst.is_none_or(|worst| outcome.weight() > worst.weight()) {
+                worst = Some(outcome);
+            }
+        };
         self.partly.retain(|part| {
             let is_of_it = part.tag == tag;
-            if is_of_it && part.outcome.weight() > worst.weight() {
-                worst = part.outcome;
+            if is_of_it {
+                weigh(part.outcome);
             }
             !is_of_it
         });
-        Some((tag, worst))
+        weigh(outcome);
+        worst.map(|worst| (tag, worst))
     }
 
     /// Alerts of our message `msg` go out again: what was said about them counts for nothing.

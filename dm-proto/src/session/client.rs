@@ -207,7 +207,8 @@ impl ClientSession {
     /// fit as a large object. All the same there is one answer: the first refusal, if one of them was
     /// refused.
     ///
-    /// What cannot be sent at all ends in [`ClientEvent::NotSent`].
+    /// What cannot be sent at all ends in [`ClientEvent::NotSent`]. An alert of which neither was heard when
+    /// the session is over was not answered; whether it has arrived is not known.
     pub fn alert(&mut self, alert: Alert, tag: CommandTag) {
         self.state.alerts.queue(alert, tag);
     }
@@ -463,10 +464,11 @@ impl ClientSession {
             verdict.offer(nonce);
         }
         self.state.link.header_status = Some(HeaderStatus::Verdict(verdict));
-        let longest_id = plan.longest_id().cloned();
         self.state.plan = Some(plan);
-        if let Some(cmd_id) = longest_id {
-            self.state.link.check_room(|| self.opening(), &cmd_id)?;
+        if let Some(plan) = &self.state.plan {
+            let opening = || self.opening();
+            let (msg_id, cmd_ids) = (&plan.msg_id, plan.cmd_ids());
+            self.state.link.check_room(opening, msg_id, cmd_ids)?;
         }
         self.state.phase = Phase::Ours;
         Ok(Arrival::Next)

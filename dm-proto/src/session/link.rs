@@ -34,6 +34,9 @@ const MESSAGES: u32 = 1_000_000;
 /// A `MaxMsgSize` from which on a header and some statuses fit for sure.
 const ROOMY_MESSAGE: usize = 16 << 10;
 
+/// Octets of an identifier that is not looked at: UUIDs have 38.
+const PLAIN_ID: usize = 64;
+
 /// One side's view of the exchange.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
@@ -321,25 +324,49 @@ impl Link {
         }
     }
 
-    /// Looks whether the peer's messages have room for a status of a command with this identifier, before
-    /// anything is executed that could then not be told of.
+    /// Looks whether the peer's messages have room for the statuses of commands with these identifiers,
+    /// before anything is executed that could then not be told of.
     ///
     /// # Errors
     ///
-    /// If they have not.
-    pub(super) fn check_room(
+    /// If they have not, or an identifier has no encoded form.
+    pub(super) fn check_room<'c>(
         &self,
         opening: impl FnOnce() -> Opening,
-        cmd_id: &CmdId,
+        msg_id: &MsgId,
+        cmd_ids: impl Iterator<Item = &'c CmdId>,
     ) -> Result<(), SessionError> {
-        if self.budget()? >= ROOMY_MESSAGE {
-            return Ok(());
+        let is_roomy = self.budget()? >= ROOMY_MESSAGE && is_plain(msg_id.as_str());
+        let mut longest: Option<&CmdId> = None;
+        let mut draft = None;
+        let mut opening = Some(opening);
+        let mut check = |cmd_id: &CmdId| {
+            if let Some(opening) = opening.take() {
+                draft = Some(self.draft(opening())?);
+            }
+            let Some(draft) = &mut draft else {
+                return Ok(());
+            };
+            let status = Status {
+                msg_ref: msg_id.clone(),
+                ..self.status(cmd_id, CommandName::SEQUENCE, StatusCode::OK)
+            };
+            match draft.measure(&status.into()) {
+                Ok(needed) if needed <= draft.room() => Ok(()),
+                Ok(_) => Err(unfit(Unfit::Ever)),
+                Err(why) => Err(unfit(why)),
+            }
+        };
+        for cmd_id in cmd_ids {
+            if !is_plain(cmd_id.as_str()) {
+                check(cmd_id)?;
+            } else if longest.is_none_or(|longest| cmd_id.as_str().len() > longest.as_str().len()) {
+                longest = Some(cmd_id);
+            }
         }
-        let status = self.status(cmd_id, CommandName::SEQUENCE, StatusCode::OK);
-        let mut draft = self.draft(opening())?;
-        match draft.push(&mut status.into()) {
-            Ok(_) => Ok(()),
-            Err(_) => Err(Incompatibility::MaxMsgSize.into()),
+        match longest {
+            Some(cmd_id) if !is_roomy => check(cmd_id),
+            _ => Ok(()),
         }
     }
 
@@ -782,6 +809,12 @@ fn fatal(error: PushError) -> SessionError {
         PushError::Full { .. } => Incompatibility::MaxMsgSize.into(),
         PushError::Encode(_) => Incompatibility::NotRepresentable.into(),
     }
+}
+
+/// Whether an identifier is short, and each of its characters takes an octet in any encoding.
+fn is_plain(id: &str) -> bool {
+    let is_plain = |octet: u8| octet.is_ascii_alphanumeric() || b"-_.{}".contains(&octet);
+    id.len() <= PLAIN_ID && id.bytes().all(is_plain)
 }
 
 /// The number that a reference names.

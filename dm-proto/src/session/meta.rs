@@ -46,14 +46,5 @@ pub(super) fn items_of(results: Results) -> Vec<Item> {
     items
 }
 
-/// The memory that an item takes, about.
-pub(super) fn octets_of(item: &Item) -> usize {
-    let data = item.data.as_ref().and_then(|data| data.as_bytes());
-    let source = item.source_uri().map_or(0, |uri| uri.as_str().len());
-    size_of::<Item>()
-        .saturating_add(data.map_or(0, <[u8]>::len))
-        .saturating_add(source)
-}
-
 /// Octets that completing the items of one command may take: a type of 64 for 1000 items.
 const COMMON_META: usize = 64 << 10;

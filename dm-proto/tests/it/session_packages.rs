@@ -6,8 +6,8 @@ use std::sync::Arc;
 use dm_proto::{
     StatusCode,
     auth::{Nonce, Side},
-    codec::DecodeOptions,
-    message::{Command, Item},
+    codec::{DecodeOptions, Encoding},
+    message::{Command, Get, Item},
     session::{
         Answer, ClientEvent, Ending, Incompatibility, Misuse, Received, SMALLEST_MESSAGE,
         SessionError, Transmit,
@@ -356,5 +356,76 @@ fn nothing_is_executed_where_no_status_would_fit() {
         }
         // With the addresses of this scene: what the page of the sessions says.
         assert!(smallest.is_some_and(|size| size <= 1024), "{smallest:?}");
+    }
+}
+
+/// What a device does with one command of a server whose messages may have 40 000 octets, and that has these
+/// numbers: what it executes, and what it answers or how it ends.
+fn numbered(command: Command, msg_id: &str, encoding: Encoding) -> (Vec<String>, String) {
+    let value = Item::for_source("./A").with_data("x".repeat(3500));
+    let mut scene = Scene::new(encoding).send(exec("./Op"));
+    scene.server.max_msg_size = 40_000;
+    scene.client.large_objects = false;
+    scene = scene.answer("./A", Answer::results(vec![value]));
+    let mut pair = scene.pair();
+    let request = pair.client.transmit().expect("package 1");
+    let answer = pair.server.exchange(&request).expect("package 2");
+    let mut changed = message(&answer).expect("a message");
+    changed
+        .commands
+        .retain(|command| matches!(command, Command::Status(_)));
+    changed.commands.push(command);
+    changed.header.msg_id = msg_id.into();
+    let changed = with_message(&answer, &changed);
+    let _ = pair.client.handle(received(&changed));
+    let reply = pair.client.transmit();
+    let told = match &pair.client.ending {
+        Some(ending) => format!("{ending:?}"),
+        None => statuses(&message(&reply.expect("a reply")).expect("a message")).join(","),
+    };
+    (pair.client.device.executed, told)
+}
+
+#[test]
+fn numbers_that_no_status_can_name_are_noticed_before_anything_is_executed() {
+    let long = |octets: usize| "7".repeat(octets);
+    let get = |cmd_id: String| {
+        Command::from(Get {
+            cmd_id: cmd_id.as_str().into(),
+            items: vec![Item::for_target("./A")],
+            ..Get::default()
+        })
+    };
+    for encoding in ENCODINGS {
+        let (executed, told) = numbered(get("7".into()), "1", encoding);
+        assert_eq!(executed, ["Get ./A"]);
+        assert_eq!(told, "SyncHdr 200,Get 200");
+
+        for (cmd_id, msg_id) in [
+            (long(45_000), "1".into()),
+            ("&".repeat(20_000), "1".to_owned()),
+            ("7".into(), "0".repeat(45_000) + "1"),
+        ] {
+            if encoding == Encoding::Wbxml && cmd_id.starts_with('&') {
+                continue;
+            }
+            let (executed, told) = numbered(get(cmd_id), &msg_id, encoding);
+            assert_eq!(executed, Vec::<String>::new(), "{encoding} {told}");
+            assert!(told.contains("MaxMsgSize"), "{told}");
+        }
+    }
+}
+
+#[test]
+fn results_that_do_not_fit_beside_a_long_number_are_413() {
+    for encoding in ENCODINGS {
+        let get = Get {
+            cmd_id: "7".repeat(38_500).as_str().into(),
+            items: vec![Item::for_target("./A")],
+            ..Get::default()
+        };
+        let (executed, told) = numbered(get.into(), "1", encoding);
+        assert_eq!(executed, ["Get ./A"]);
+        assert_eq!(told, "SyncHdr 200,Get 413");
     }
 }

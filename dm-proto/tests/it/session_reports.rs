@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 
 use dm_proto::{
-    AlertCode, Data, StatusCode,
+    AlertCode, Data, ForeignAttribute, Name, StatusCode, Text,
     auth::{Nonce, Side},
     codec::Encoding,
-    message::{Alert, Command, Item, Meta},
+    message::{Alert, Command, Item, Location, Meta},
     session::{ClientEvent, CommandTag, Saved, ServerEvent, Start, Trigger},
     testing::{Client, Device, Fault, Manager, Pair, Server, message},
 };
@@ -194,6 +194,17 @@ fn an_item_that_is_refused_refuses_the_alert() {
         );
         assert_eq!(pair.client.device.heard, ["7 answered 415"]);
     }
+}
+
+#[test]
+fn the_first_of_several_refusals_is_the_answer() {
+    let items = ["./A", "./B", "./C", "./D"].map(|uri| item(uri, 1500));
+    let listener = Listener {
+        codes: [("./B", 415), ("./C", 403), ("./D", 500)].into(),
+        ..Listener::default()
+    };
+    let pair = run(pair(Encoding::Wbxml, alert(1226, items), listener, |_| {}));
+    assert_eq!(pair.client.device.heard, ["7 answered 415"]);
 }
 
 #[test]
@@ -385,4 +396,52 @@ fn the_items_of_an_alert_in_chunks_take_no_more_than_the_largest_object() {
     let (lines, taken) = to_server(vec![(vec![alert(1226, items)], true)]);
     assert_eq!(lines, ["9 413"]);
     assert_eq!(taken, Vec::<Vec<_>>::new());
+}
+
+#[test]
+fn whatever_an_item_of_an_alert_in_chunks_holds_counts() {
+    let long = || "x".repeat(6000);
+    let name = || Location {
+        loc_name: Some(long().into()),
+        ..Location::from("./A")
+    };
+    let meta = |change: fn(&mut Meta, Text)| {
+        let mut meta = Meta::of_type("org.test.report").with_format("chr");
+        change(&mut meta, long().into());
+        item("./A", 5).with_meta(meta)
+    };
+    let mut foreign = item("./A", 5);
+    foreign.extra.push_attribute(ForeignAttribute {
+        on: Text::default(),
+        name: Name::new("urn:test", "a"),
+        value: long().into(),
+    });
+    let items = [
+        meta(|meta, text| meta.type_ = Some(text)),
+        meta(|meta, text| meta.format = Some(text)),
+        meta(|meta, text| meta.mark = Some(text)),
+        Item {
+            target: Some(Location::from(long().as_str())),
+            ..item("./A", 5)
+        },
+        Item {
+            target: Some(name()),
+            ..item("./A", 5)
+        },
+        Item {
+            source: Some(name()),
+            ..item("./A", 5)
+        },
+        Item {
+            source_parent: Some(Box::new(long().as_str().into())),
+            ..item("./A", 5)
+        },
+        foreign,
+    ];
+    for (place, item) in items.into_iter().enumerate() {
+        let items = [item, chunk("./B", 3, Some(6), true)];
+        let (lines, taken) = to_server(vec![(vec![alert(1226, items)], true)]);
+        assert_eq!(lines, ["9 413"], "{place}");
+        assert_eq!(taken, Vec::<Vec<_>>::new());
+    }
 }

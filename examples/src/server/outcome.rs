@@ -195,8 +195,11 @@ fn tidy(value: &mut Value) {
     }
 }
 
-/// `InstallFailed` as `install-failed`.
+/// `InstallFailed` as `install-failed`, and `UnLock` as the one word that it is in a request.
 fn kebab(name: &str) -> String {
+    if name == "UnLock" {
+        return "unlock".to_owned();
+    }
     let mut text = String::with_capacity(name.len().saturating_add(4));
     for letter in name.chars() {
         if letter.is_ascii_uppercase() && !text.is_empty() {
@@ -220,7 +223,7 @@ mod tests {
                 "version": null,
                 "state": "Active",
                 "status": "ActivateFailed",
-                "operations": {"known": ["RemoveComponent"], "vendor": ["Update"]},
+                "operations": {"known": ["RemoveComponent", "UnLock"], "vendor": ["Update"]},
             }],
         }]);
         tidy(&mut read);
@@ -230,7 +233,7 @@ mod tests {
                 "id": "Game",
                 "state": "active",
                 "status": "activate-failed",
-                "operations": {"known": ["remove-component"], "vendor": ["Update"]},
+                "operations": {"known": ["remove-component", "unlock"], "vendor": ["Update"]},
             }],
         }]);
         assert_eq!(read, expected);

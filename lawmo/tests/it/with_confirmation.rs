@@ -170,7 +170,11 @@ fn consent_does_not_outlive_its_session() -> Result {
 
 #[test]
 fn in_sequence_yes_question_list_and_exec_are_one_message() -> Result {
-    for reporting in [Reporting::Synchronous, Reporting::InSession] {
+    for reporting in [
+        Reporting::Synchronous,
+        Reporting::InSession,
+        Reporting::AfterSession,
+    ] {
         each(&config().with_reporting(reporting), |setup| {
             setup.bench.push(1, wipe(order_in_sequence("w-1")))?;
             setup.bench.settle()?;

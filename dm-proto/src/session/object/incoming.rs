@@ -8,7 +8,7 @@ use super::Chunk;
 use crate::{
     Data, LocUri, StatusCode,
     message::{CommandName, Item, Location, Meta},
-    session::meta::octets_of,
+    session::memory::octets_of,
 };
 
 /// What is done with objects that come in.

@@ -10,7 +10,8 @@ use self::step::{Kind, Step, is_complete, steps_of};
 use super::{
     config::{ClientConfig, SequencePolicy},
     event::{Answer, Prompt, Verb},
-    meta::{complete_meta, octets_of},
+    memory::octets_of,
+    meta::complete_meta,
     object::{Chunk, Incoming, Rules},
     package::Parcel,
 };
@@ -109,10 +110,9 @@ impl Plan {
         self.has_chunk = true;
     }
 
-    /// The longest identifier of a command; none if there is no command.
-    pub(in crate::session) fn longest_id(&self) -> Option<&CmdId> {
-        let ids = self.steps.iter().map(|step| &step.cmd_id);
-        ids.max_by_key(|id| id.as_str().len())
+    /// The identifiers of the commands.
+    pub(in crate::session) fn cmd_ids(&self) -> impl Iterator<Item = &CmdId> {
+        self.steps.iter().map(|step| &step.cmd_id)
     }
 
     /// Whether the message holds no command at all.

@@ -4,7 +4,7 @@ use alloc::{vec, vec::Vec};
 
 use super::step::{Kind, Step};
 use crate::{
-    LocUri, MsgId, StatusCode, Text,
+    CmdId, LocUri, MsgId, StatusCode, Text,
     message::{Command, Item, Meta, Results, Status},
     session::{
         event::Answer,
@@ -30,12 +30,16 @@ impl Step {
         replies: &mut Vec<Parcel>,
     ) {
         let mut answers = core::mem::take(&mut self.answers);
+        // The references may be of any length.
+        let room = trial
+            .room
+            .saturating_sub(octets_of_refs(msg_id, &self.cmd_id));
         // OMA-TS-DM_RepPro, `Get`: 413 if the server does not take the result, 415 if it has no form
         // in a message.
         for answer in &mut answers {
             let source = answer.source;
             let refusal = answer.results.iter().find_map(|item| {
-                if source.is_none() && octets_at_most(item).is_some_and(|most| most <= trial.room) {
+                if source.is_none() && octets_at_most(item).is_some_and(|most| most <= room) {
                     return None;
                 }
                 (trial.try_out)(&mut self.results(msg_id, vec![item.clone()], source))
@@ -85,14 +89,16 @@ impl Step {
             }
             return;
         }
-        self.reply_results(msg_id, answers, trial, replies);
+        self.reply_results(msg_id, answers, room, trial, replies);
     }
 
-    /// Adds the results that are all at hand: together, if they fit so.
+    /// Adds the results that are all at hand: together, if they fit so. What takes no more than `room` does for
+    /// sure.
     fn reply_results(
         &self,
         msg_id: &MsgId,
         answers: Vec<Answer>,
+        room: usize,
         trial: &mut Trial<'_>,
         replies: &mut Vec<Parcel>,
     ) {
@@ -109,7 +115,7 @@ impl Step {
                 .iter()
                 .try_fold(0_usize, |sum, item| sum.checked_add(octets_at_most(item)?)),
         };
-        let is_small = most.is_some_and(|most| most <= trial.room);
+        let is_small = most.is_some_and(|most| most <= room);
         let mut together = self.results(msg_id, items, None);
         if is_small || (trial.try_out)(&mut together).is_none() {
             replies.push(together);
@@ -192,6 +198,13 @@ fn octets_at_most(item: &Item) -> Option<usize> {
     is_common.then_some(octets)
 }
 
+/// The most octets that references take.
+fn octets_of_refs(msg_id: &MsgId, cmd_id: &CmdId) -> usize {
+    let octets = [msg_id.as_str().len(), cmd_id.as_str().len()];
+    let octets = octets.into_iter().fold(0, usize::saturating_add);
+    octets.saturating_mul(ESCAPED)
+}
+
 /// Whether a meta has a format and a type at most.
 fn is_common_meta(meta: &Meta) -> bool {
     let Meta {
@@ -221,7 +234,95 @@ fn is_harmless(octet: u8) -> bool {
     ((octet >= b' ') | (octet == b'\n') | (octet == b'\t')) & (octet != 0xEF)
 }
 
-/// More than the elements around results with one item take, and their numbers.
+/// More than the elements around results with one item take, without their references.
 const MARKUP: usize = 1024;
 /// What an octet takes at most: `&quot;`.
 const ESCAPED: usize = 6;
+
+#[cfg(test)]
+mod tests {
+    use std::{string::String, sync::Arc, vec};
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        Data, Extra,
+        codec::{Encoding, MessageBuilder},
+        message::{Location, SyncHdr},
+    };
+
+    /// Characters that have a form of their own somewhere, in one to four octets.
+    const HARMLESS: &str = "&<>\"'\n\t ]\u{85}\u{a0}\u{7f}\u{2028}\u{7ff}\u{1f600}\u{10ffff}";
+    /// Characters that are told apart, or that need a look.
+    const OTHERS: &str = "\r\u{feff}\u{fffd}\u{ffff}\u{1}\0";
+
+    fn text_of(others: u32) -> impl Strategy<Value = String> {
+        let among = |characters: &'static str| {
+            prop::sample::select(characters.chars().collect::<Vec<char>>())
+        };
+        let mixed = prop_oneof![200 => among(HARMLESS), others => among(OTHERS)];
+        let mixed = prop::collection::vec(mixed, 0..200).prop_map(String::from_iter);
+        let alike = (among("&<\u{7ff}"), 0..2000_usize);
+        let alike = alike.prop_map(|(character, times)| String::from_iter(vec![character; times]));
+        prop_oneof![mixed, alike]
+    }
+
+    fn text() -> impl Strategy<Value = String> {
+        text_of(1)
+    }
+
+    fn item() -> impl Strategy<Value = Item> {
+        let texts = (text(), text(), text(), text());
+        let data = prop_oneof![
+            text().prop_map(|text| Some(Data::text(text))),
+            prop::collection::vec(any::<u8>(), 0..60).prop_map(|octets| Some(Data::binary(octets))),
+            Just(None),
+        ];
+        (texts, data, any::<[bool; 4]>()).prop_map(|((uri, format, type_, name), data, is)| Item {
+            source: is[0].then(|| Location {
+                loc_name: (is[1] && is[2] && is[3]).then(|| name.as_str().into()),
+                loc_uri: uri.as_str().into(),
+                extra: Extra::NONE,
+            }),
+            meta: is[1].then(|| {
+                Arc::new(Meta {
+                    format: is[2].then(|| format.as_str().into()),
+                    type_: is[3].then(|| type_.as_str().into()),
+                    ..Meta::default()
+                })
+            }),
+            data,
+            more_data: is[2],
+            ..Item::default()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn results_never_take_more_than_was_foretold(
+            items in prop::collection::vec(item(), 1..4),
+            msg in text_of(0),
+            cmd in text_of(0),
+        ) {
+            let most = items
+                .iter()
+                .try_fold(0_usize, |sum, item| sum.checked_add(octets_at_most(item)?));
+            let results = Command::from(Results {
+                cmd_id: u32::MAX.into(),
+                msg_ref: Some(msg.as_str().into()),
+                cmd_ref: cmd.as_str().into(),
+                items,
+                ..Results::default()
+            });
+            let Some(most) = most else { return Ok(()) };
+            let refs = octets_of_refs(&msg.as_str().into(), &cmd.as_str().into());
+            for encoding in [Encoding::Xml, Encoding::Wbxml] {
+                let builder = MessageBuilder::new(encoding, &SyncHdr::default(), usize::MAX);
+                let octets = builder.expect("a header").measure(&results);
+                let octets = octets.expect("what was foretold has a form");
+                prop_assert!(octets.saturating_sub(refs) <= most, "{encoding}: {octets} {most}");
+            }
+        }
+    }
+}
