@@ -8,15 +8,14 @@ use dm_proto::{
     session::Verb,
 };
 use dm_tree::{
-    Acl, Node, NodeFormat, NodeUri, Right, Tree,
+    Acl, Node, NodeFormat, Right, Tree,
     description::{Access, NodeDescription},
-    object::ManagementObject,
     std_objects::Inbox,
     store::{Kind, Memory, Store as _},
     tnds::{Tnds, TndsNode},
 };
 
-use crate::support::{Failure, Plain, Script, Setting, execute, item, uri};
+use crate::support::{Failure, Objects, Plain, Script, Setting, execute, item, uri};
 
 const MAIL: &str = "urn:x:mail:1.0";
 
@@ -29,7 +28,7 @@ fn tree() -> Tree {
     tree
 }
 
-fn objects() -> Vec<(NodeUri, Box<dyn ManagementObject>)> {
+fn objects() -> Objects {
     let all = Access::GET | Access::REPLACE | Access::DELETE | Access::ADD;
     let account = NodeDescription::any()
         .type_(MAIL)

@@ -457,6 +457,9 @@ pub(crate) enum Loss {
     Answer,
 }
 
+/// Objects and their places.
+pub(crate) type Objects = Vec<(NodeUri, Box<dyn ManagementObject>)>;
+
 /// A device, its storage, its world, and a server that it talks to.
 pub(crate) struct Setting {
     pub(crate) store: Shared,
@@ -477,7 +480,7 @@ pub(crate) struct Setting {
     pub(crate) has_one_id: bool,
     pub(crate) config: AgentConfig,
     /// Objects beside those of every test.
-    pub(crate) more: fn() -> Vec<(NodeUri, Box<dyn ManagementObject>)>,
+    pub(crate) more: fn() -> Objects,
     session: u32,
 }
 
@@ -520,7 +523,7 @@ impl Setting {
     }
 
     pub(crate) fn open(&self) -> Result<Agent, AgentError> {
-        let mut objects: Vec<(NodeUri, Box<dyn ManagementObject>)> = vec![
+        let mut objects: Objects = vec![
             (
                 uri(DevInfo::ROOT),
                 Box::new(DevInfo::new("urn:test:1", "Man", "Mod")),
