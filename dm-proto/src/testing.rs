@@ -5,6 +5,83 @@
 //!
 //! [`Client`] and [`Server`] are the two halves: a device with a run loop of its own is tested against
 //! [`Server`] alone, a server against [`Client`].
+//!
+//! A server that reads one node of a device, where the first answer is lost on its way:
+//!
+//! ```
+//! use dm_proto::{
+//!     StatusCode,
+//!     auth::{Account, Credentials, Nonce},
+//!     message::{Command, Get, Item},
+//!     session::{
+//!         Answer, ClientConfig, CommandTag, Ending, Execute, ServerConfig, ServerEvent, Start, Trigger,
+//!         Verb,
+//!     },
+//!     testing::{Client, Device, Fault, Manager, Pair, Server},
+//! };
+//!
+//! struct Thermometer;
+//!
+//! impl Device for Thermometer {
+//!     fn execute(&mut self, execute: &Execute) -> Answer {
+//!         match (execute.verb, execute.item.target_uri()) {
+//!             (Verb::Get, Some(uri)) if uri.as_str() == "./Degrees" => {
+//!                 Answer::results(vec![Item::for_source("./Degrees").with_data("21")])
+//!             }
+//!             (Verb::Get, _) => StatusCode::NOT_FOUND.into(),
+//!             _ => StatusCode::COMMAND_NOT_ALLOWED.into(),
+//!         }
+//!     }
+//! }
+//!
+//! #[derive(Default)]
+//! struct Reader {
+//!     commands: Vec<(Command, CommandTag)>,
+//!     values: Vec<String>,
+//! }
+//!
+//! impl Manager for Reader {
+//!     // Asked at each turn: the session ends with the one that has nothing to say.
+//!     fn ready(&mut self) -> Vec<(Command, CommandTag)> {
+//!         core::mem::take(&mut self.commands)
+//!     }
+//!
+//!     fn hear(&mut self, event: &ServerEvent) {
+//!         if let ServerEvent::Results { items, .. } = event {
+//!             let values = items.iter().filter_map(|item| item.data.as_ref()?.as_str());
+//!             self.values.extend(values.map(String::from));
+//!         }
+//!     }
+//! }
+//!
+//! let account = Account {
+//!     server_id: "srv".into(),
+//!     server_uri: "https://dm.example/".into(),
+//!     device_uri: "IMEI:493005100592800".into(),
+//!     client: Credentials::md5("device", "secret", Nonce::default()),
+//!     server: Credentials::md5("srv", "other secret", Nonce::default()),
+//! };
+//! let dev_info = vec![Item::for_source("./DevInfo/DevId").with_data("IMEI:493005100592800")];
+//! let start = Start::new(Trigger::Client, "1".into(), dev_info);
+//! let get = Get {
+//!     items: vec![Item::for_target("./Degrees")],
+//!     ..Get::default()
+//! };
+//! let reader = Reader {
+//!     commands: vec![(get.into(), CommandTag(1))],
+//!     ..Reader::default()
+//! };
+//!
+//! let mut pair = Pair::new(
+//!     Client::new(ClientConfig::default(), account.clone(), start, Thermometer),
+//!     Server::new(ServerConfig::default(), account, reader),
+//! )
+//! .with_fault(1, Fault::LoseAnswer);
+//! pair.run().expect("the session ends");
+//!
+//! assert_eq!(pair.server.manager.values, ["21"]);
+//! assert_eq!(pair.server.ending, Some(Ending::Complete));
+//! ```
 
 use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
 

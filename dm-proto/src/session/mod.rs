@@ -53,6 +53,81 @@
 //! }
 //! ```
 //!
+//! The server's answer to one request. Between two requests the session is what was saved of it, stored under
+//! the device and the session's id, with the last message that was taken from it:
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use bytes::Bytes;
+//! use dm_proto::{
+//!     StatusCode,
+//!     auth::{Account, Nonce, Side},
+//!     codec::DecodeOptions,
+//!     message::Command,
+//!     session::{
+//!         CommandTag, Disposition, Headers, ReceiveError, Received, Saved, ServerConfig, ServerEvent,
+//!         ServerSession, SessionError, Transmit,
+//!     },
+//! };
+//!
+//! # #[derive(Debug)] enum Error { Receive(ReceiveError), Session(SessionError) }
+//! # impl From<ReceiveError> for Error { fn from(e: ReceiveError) -> Self { Self::Receive(e) } }
+//! # impl From<SessionError> for Error { fn from(e: SessionError) -> Self { Self::Session(e) } }
+//! fn answer(
+//!     request: Bytes,
+//!     content_type: &str,
+//!     stored: impl Fn(&Received) -> (Account, Option<(Saved, Transmit)>),
+//!     mut commands: Vec<(Command, CommandTag)>,
+//!     nonce: Nonce,
+//! ) -> Result<(Saved, Option<Transmit>), Error> {
+//!     let headers = Headers::new(content_type);
+//!     let message = Received::read(request, headers, &DecodeOptions::default())?;
+//!     // The header of the message says of which device it is, and of which session.
+//!     let (mut account, stored) = stored(&message);
+//!     let config = Arc::new(ServerConfig::default());
+//!     let mut session = match stored {
+//!         Some((saved, last)) if saved.disposition(&message) != Disposition::NewSession => {
+//!             ServerSession::restore(saved, Some(last), config, &account)?
+//!         }
+//!         // Keep the stored one until this one `is_authenticated`: anybody can begin a session.
+//!         _ => ServerSession::accept(&message, config, &account)?,
+//!     };
+//!     // What fails still has an answer as a rule, so the error is looked at behind it.
+//!     let handled = session.handle(message, nonce);
+//!     while let Some(event) = session.poll_event() {
+//!         match event {
+//!             // Whoever gives no command here lets the session end.
+//!             ServerEvent::Ready => {
+//!                 for (command, tag) in commands.drain(..) {
+//!                     session.send(command, tag);
+//!                 }
+//!             }
+//!             ServerEvent::Alert(ticket, _) => session.answer(ticket, StatusCode::OK),
+//!             ServerEvent::NonceChanged { side, nonce } => {
+//!                 // For the next session: store the account as well.
+//!                 match side {
+//!                     Side::Client => account.client.nonce = nonce,
+//!                     Side::Server => account.server.nonce = nonce,
+//!                 }
+//!             }
+//!             // Statuses, results, the end.
+//!             _ => {}
+//!         }
+//!     }
+//!     let transmit = session.poll_transmit();
+//!     // Events that the transmit has brought, such as the end.
+//!     while let Some(_event) = session.poll_event() {}
+//!     if transmit.is_none() {
+//!         handled?;
+//!     }
+//!     // Store both, and the account, and only then send the answer.
+//!     Ok((session.save(), transmit))
+//! }
+//! ```
+//!
+//! `testing::Pair` (feature `testing`) runs both sides against each other.
+//!
 //! # Authentication
 //!
 //! Nothing is executed for a server that has not authenticated, and nothing it says is believed; a

@@ -5,7 +5,8 @@ use dm_proto::{
     codec::{DecodeOptions, Encoding},
     session::{
         ClientEvent, ClientSession, CommandTag, Disposition, Ending, Headers, Misbehaviour, Misuse,
-        Received, Saved, ServerEvent, ServerSession, SessionError, Start, Trigger, UserReply,
+        Received, Saved, ServerEvent, ServerSession, SessionError, Start, Transmit, Trigger,
+        UserReply,
     },
     testing::{Fault, NoAnswer, Pair, Transcode, message, read},
 };
@@ -318,11 +319,7 @@ fn start_is_the_same_session_however_often_it_is_restored() {
     assert_eq!(again.poll_transmit(), None, "once");
 }
 
-fn restored(
-    scene: &Scene,
-    saved: Saved,
-    last_sent: Option<dm_proto::session::Transmit>,
-) -> ClientSession {
+fn restored(scene: &Scene, saved: Saved, last_sent: Option<Transmit>) -> ClientSession {
     ClientSession::restore(
         saved,
         last_sent,
@@ -380,7 +377,7 @@ fn answered(
     session: &mut ServerSession,
     message: Received,
     commands: &[dm_proto::message::Command],
-) -> Option<dm_proto::session::Transmit> {
+) -> Option<Transmit> {
     session
         .handle(message, Nonce::from([7; 16]))
         .expect("the next message");
@@ -618,5 +615,70 @@ fn a_corrupted_message_is_asked_for_again_or_ends_the_session_with_a_reason() {
             }
         }
         assert!(ends["as without"] > ends["given up"], "{ends:?}");
+    }
+}
+
+#[test]
+fn a_repeat_is_told_apart_by_its_octets_after_any_form_of_saving() {
+    let scene = Scene::new(Encoding::Xml).send(exec("./Op"));
+    let forms: [fn(Saved) -> Saved; 3] = [|saved| saved, through_json, through_postcard];
+    for form in forms {
+        let mut pair = scene.clone().pair();
+        let first = pair.client.transmit().expect("package 1");
+        let answer = pair.server.exchange(&first).expect("package 2");
+        deliver(&mut pair.client, &answer);
+        let next = pair.client.transmit().expect("package 3");
+        let end = pair.server.exchange(&next).expect("package 4");
+
+        // A message that says the same in other octets is not the one that was answered.
+        let again = |transmit: &Transmit, is_changed: bool| {
+            let mut transmit = transmit.clone();
+            if is_changed {
+                let text = String::from_utf8(transmit.body.to_vec()).expect("xml");
+                transmit.body = text.replacen("</SyncML>", "</SyncML >", 1).into();
+                assert_ne!(transmit.body, text);
+            }
+            read(&transmit, &DecodeOptions::default()).expect("a message")
+        };
+        let saved = form(pair.server.session.as_ref().expect("a session").save());
+        let config = Arc::new(scene.server.clone());
+        let account = &scene.server_account;
+        let mut server = ServerSession::restore(saved, Some(end.clone()), config, account)
+            .expect("a session of the server");
+        for is_changed in [true, false, true, false] {
+            let expected = match is_changed {
+                true => Disposition::OutOfOrder,
+                false => Disposition::Repeat,
+            };
+            let message = again(&next, is_changed);
+            assert_eq!(server.disposition(&message), expected);
+            let handled = server.handle(message, Nonce::default());
+            assert_eq!(handled.is_err(), is_changed, "{handled:?}");
+            assert_eq!(server.poll_event(), None);
+            assert_eq!(server.poll_transmit(), (!is_changed).then(|| end.clone()));
+        }
+
+        // The device: of two answers to its message one is taken.
+        for is_changed in [true, false] {
+            let mut pair = scene.clone().pair();
+            let first = pair.client.transmit().expect("package 1");
+            let answer = pair.server.exchange(&first).expect("package 2");
+            deliver(&mut pair.client, &answer);
+            let next = pair.client.transmit().expect("package 3");
+            let saved = form(pair.client.session.save());
+            let config = Arc::new(scene.client.clone());
+            let account = &scene.client_account;
+            let mut client = ClientSession::restore(saved, Some(next.clone()), config, account)
+                .expect("a session of the device");
+            assert_eq!(client.poll_transmit(), Some(next.clone()));
+            let handled = client.handle(again(&answer, is_changed), Nonce::default());
+            assert_eq!(handled.is_err(), is_changed, "{handled:?}");
+            assert!(!matches!(
+                client.poll_event(),
+                Some(ClientEvent::Execute(..))
+            ));
+            let sent = client.poll_transmit();
+            assert_eq!(sent == Some(next), !is_changed);
+        }
     }
 }

@@ -14,6 +14,8 @@
 //! `Size` counts the octets of the data as they are transferred, before characters are escaped: over
 //! XML, octets count as their Base64. Who counts the octets behind the Base64 is understood too.
 
+use core::fmt;
+
 use bytes::Bytes;
 
 use crate::message::{CommandName, Item};
@@ -28,9 +30,10 @@ pub(super) use self::{
     received::Received,
 };
 
-/// One piece of a large object that comes in, for a caller who takes objects piece by piece.
+/// One piece of a large object that comes in, for a caller who takes objects piece by piece. `Debug` shows how
+/// many octets it has.
 #[non_exhaustive]
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub struct Chunk {
     /// The command whose data it is.
@@ -45,6 +48,19 @@ pub struct Chunk {
     pub total: u64,
     /// Whether this is the last piece.
     pub last: bool,
+}
+
+impl fmt::Debug for Chunk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Chunk")
+            .field("command", &self.command)
+            .field("item", &self.item)
+            .field("offset", &self.offset)
+            .field("octets", &self.bytes.len())
+            .field("total", &self.total)
+            .field("last", &self.last)
+            .finish()
+    }
 }
 
 /// Data of a command that the caller holds and provides piece by piece.
