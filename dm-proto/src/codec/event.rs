@@ -109,6 +109,17 @@ pub(crate) trait Source<'i> {
         None
     }
 
+    /// As [`leaf`](Self::leaf), for an element of page 0 with another of that page in it, and nothing else.
+    #[inline(always)]
+    fn around<T>(
+        &mut self,
+        _outer: Element,
+        _inner: Element,
+        _accept: impl FnOnce(&'i str) -> Option<T>,
+    ) -> Option<T> {
+        None
+    }
+
     /// Takes the start of the next element, if it is this one, of page 0, without attributes and not
     /// empty.
     #[inline(always)]
@@ -119,7 +130,7 @@ pub(crate) trait Source<'i> {
     /// Whether [`open`](Self::open) may take the start of this element.
     #[inline(always)]
     fn may_open(&self, _element: Element) -> bool {
-        true
+        false
     }
 
     /// Takes the end of the innermost element, if it comes next.
@@ -177,6 +188,28 @@ pub(crate) trait Sink {
 
     /// Writes an element of the table that holds these digits, and has no attributes.
     fn digits(&mut self, element: Element, digits: &[u8]) -> SinkResult;
+
+    /// As [`digits`](Self::digits), for a number of three.
+    #[inline(always)]
+    fn three_digits(&mut self, element: Element, digits: [u8; 3]) -> SinkResult {
+        self.digits(element, &digits)
+    }
+
+    /// Begins an element of the table with another of its page that holds text. Neither has attributes.
+    #[inline(always)]
+    fn start_with(&mut self, outer: Element, inner: Element, text: &str) -> SinkResult {
+        self.start(outer);
+        self.leaf(inner, text)
+    }
+
+    /// Begins an element of the table with two more of its page, one in the other, that holds text. None
+    /// has attributes.
+    #[inline(always)]
+    fn start_around(&mut self, elements: [Element; 3], text: &str) -> SinkResult {
+        let [outer, middle, inner] = elements;
+        self.start(outer);
+        self.around(middle, inner, text)
+    }
 
     /// Writes an element of the table around another of its page that holds text. Neither has attributes.
     #[inline(always)]

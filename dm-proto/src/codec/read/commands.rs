@@ -156,7 +156,7 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
                 }
             }
             if let Tag::Known(element @ (Element::Atomic | Element::Sequence)) = tag {
-                self.push_of(16, &mut open, Container::new(element))?;
+                self.push_of(12, &mut open, Container::new(element))?;
                 if let Some(Container { seen, cmd_id, .. }) = open.last_mut() {
                     self.leaf_to(cmd_id.text_mut(), Element::CmdId, seen, 0);
                 }

@@ -112,7 +112,7 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
             depth_limit: options.limits.depth,
             memory_limit: options.limits.memory,
             memory_left: options.limits.memory,
-            path: Vec::with_capacity(16),
+            path: Vec::with_capacity(32),
             foreign: Vec::new(),
             tolerances: Vec::new(),
             common: None,
@@ -826,7 +826,12 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
         if list.len() == list.capacity() {
             let growth = list.len().max(usual);
             self.charge(growth.saturating_mul(size_of::<T>()))?;
-            list.reserve_exact(growth);
+            if list.is_empty() {
+                // It has none yet: a new one takes less than to let it grow.
+                *list = Vec::with_capacity(growth);
+            } else {
+                list.reserve_exact(growth);
+            }
         }
         list.push(element);
         Ok(())

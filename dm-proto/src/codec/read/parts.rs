@@ -12,6 +12,7 @@ use crate::{
         tags::Element,
     },
     message::{Anchor, Chal, Cred, Item, Location, Mem, Meta, SharedMem, SyncHdr},
+    text::INLINE,
 };
 
 /// The last `Meta` of an item.
@@ -121,6 +122,46 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
             self.require(&seen, rank, element)?;
         }
         Ok(())
+    }
+
+    /// Takes a `Target` or `Source` to its place, if it comes next. Nearly all hold an address and nothing
+    /// else.
+    #[inline(always)]
+    fn next_location(
+        &mut self,
+        place: &mut Option<Location>,
+        element: Element,
+        seen: &mut Seen,
+        rank: u8,
+    ) -> Result<()> {
+        if !self.source.may_open(element) {
+            return Ok(());
+        }
+        let location = place.insert(Location::default());
+        // As `leaf_to`, in one element more.
+        if self.path.len().saturating_add(1) < self.depth_limit {
+            let memory_left = &mut self.memory_left;
+            let taken = self.source.around(element, Element::LocUri, |text| {
+                if !super::is_trimmed(text) {
+                    return None;
+                }
+                if text.len() > INLINE {
+                    *memory_left = memory_left.checked_sub(text.len())?;
+                }
+                location.loc_uri.text_mut().set(text);
+                Some(())
+            });
+            if taken.is_some() {
+                seen.mark(rank);
+                return Ok(());
+            }
+        }
+        if !self.open(element) {
+            *place = None;
+            return Ok(());
+        }
+        seen.mark(rank);
+        self.location(location)
     }
 
     /// A `Target` or `Source`. Some samples of the documents put the address into it directly.
@@ -437,17 +478,13 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
     /// An `Item` of a command with this `Meta`.
     pub(super) fn item(&mut self, item: &mut Item, command_meta: Option<&Meta>) -> Result<()> {
         let mut seen = Seen::default();
-        if self.open(Element::Target) {
-            seen.mark(0);
-            self.location(item.target.insert(Location::default()))?;
-        }
-        if self.open(Element::Source) {
-            seen.mark(1);
-            self.location(item.source.insert(Location::default()))?;
-        }
-        item.meta = self.next_meta()?;
-        if item.meta.is_some() {
-            seen.mark(4);
+        self.next_location(&mut item.target, Element::Target, &mut seen, 0)?;
+        self.next_location(&mut item.source, Element::Source, &mut seen, 1)?;
+        if self.source.may_open(Element::Meta) {
+            item.meta = self.next_meta()?;
+            if item.meta.is_some() {
+                seen.mark(4);
+            }
         }
         let mut raw = self
             .leaf(Element::Data, Some)

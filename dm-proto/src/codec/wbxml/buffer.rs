@@ -105,15 +105,20 @@ impl Buffer {
         self.make_room(0);
     }
 
+    /// Makes room for so many octets and for more, the more the longer what is written is.
     #[cold]
-    fn make_room(&mut self, beside: usize) {
-        let length = self.length.saturating_add(beside).saturating_add(ROOM);
-        self.octets.resize(length, 0);
+    pub(super) fn make_room(&mut self, octets: usize) {
+        let more = (self.length / 2).clamp(ROOM, 8 * ROOM);
+        let length = self.length.saturating_add(octets).saturating_add(more);
+        if self.octets.len() < length {
+            self.octets.resize(length, 0);
+        }
     }
 
     /// Makes ready for so many octets.
     pub(super) fn reserve(&mut self, octets: usize) {
-        self.octets.reserve(octets);
+        let ready = self.octets.len().saturating_sub(self.length);
+        self.octets.reserve(octets.saturating_sub(ready));
     }
 
     pub(super) fn truncate(&mut self, length: usize) {

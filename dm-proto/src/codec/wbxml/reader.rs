@@ -89,7 +89,7 @@ impl<'i> Reader<'i> {
             tag_page: 0,
             attribute_page: 0,
             switched: false,
-            open: Vec::with_capacity(16),
+            open: Vec::with_capacity(32),
             attributes: Attributes::None,
             is_empty: false,
             queued: (version > 0x03)
@@ -653,6 +653,30 @@ impl<'i> Source<'i> for Reader<'i> {
         self.rest = after;
         self.last = after.len().saturating_add(1);
         self.tag_page = element.page();
+        self.switched = false;
+        Some(accepted)
+    }
+
+    #[inline(always)]
+    fn around<T>(
+        &mut self,
+        outer: Element,
+        inner: Element,
+        accept: impl FnOnce(&'i str) -> Option<T>,
+    ) -> Option<T> {
+        let [tag, token::STR_I, string @ ..] = self.after_tag(outer)? else {
+            return None;
+        };
+        if *tag != inner.token() | token::CONTENT {
+            return None;
+        }
+        let (text, [token::END, after @ ..]) = self.string(string)? else {
+            return None;
+        };
+        let accepted = accept(text)?;
+        self.rest = after;
+        self.last = after.len().saturating_add(1);
+        self.tag_page = outer.page();
         self.switched = false;
         Some(accepted)
     }

@@ -210,19 +210,21 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes an element that holds text, which these octets are.
-    fn leaf_of(&mut self, tag: u8, text: &[u8]) -> Result {
+    /// Writes elements of these tags, with content, each in the one before; the last holds text, which
+    /// these octets are, and that many of them end.
+    fn nested<const TAGS: usize, const ENDS: usize>(
+        &mut self,
+        tags: [u8; TAGS],
+        text: &[u8],
+    ) -> Result {
         // What is short is put together from its two ends, which meet or overlap: a copy of known length
         // takes a few instructions, one of any length a call.
-        if let Some(room) = self.body.room::<SHORT>() {
-            let [content, string, rest @ ..] = room;
-            (*content, *string) = (tag | token::CONTENT, token::STR_I);
+        if let Some(room) = self.body.room::<SHORT>()
+            && let Some((head, rest)) = room.split_first_chunk_mut()
+            && let Some((string, rest)) = rest.split_first_mut()
+        {
+            (*head, *string) = (tags, token::STR_I);
             let is_short = match text.len() {
-                0 => {
-                    *content = tag;
-                    self.body.advance(1);
-                    return Ok(());
-                }
                 1..=3 => few(rest, text),
                 4..=8 => ends::<4>(rest, text),
                 9..=16 => ends::<8>(rest, text),
@@ -231,15 +233,32 @@ impl Writer {
                 _ => None,
             };
             if is_short.is_some() {
-                self.body.advance(text.len().saturating_add(4));
+                let around = const { TAGS.saturating_add(2).saturating_add(ENDS) };
+                self.body.advance(text.len().wrapping_add(around));
                 return Ok(());
             }
         }
-        self.any_text(tag | token::CONTENT, text)
+        self.any_nested(&tags, text, ENDS)
+    }
+
+    /// As [`nested`](Self::nested), with text of any length.
+    #[inline(never)]
+    fn any_nested(&mut self, tags: &[u8], text: &[u8], ends: usize) -> Result {
+        let Some((&content, outer)) = tags.split_last() else {
+            return Ok(());
+        };
+        self.body.write(outer);
+        self.any_text(content, text)?;
+        for _ in 1..ends {
+            self.body.push(token::END);
+        }
+        if self.body.room::<SHORT>().is_none() {
+            self.body.make_room(SHORT);
+        }
+        Ok(())
     }
 
     /// Writes an element that holds text of any length.
-    #[inline(never)]
     fn any_text(&mut self, content: u8, text: &[u8]) -> Result {
         if text.is_empty() {
             self.body.push(content & !token::CONTENT);
@@ -305,28 +324,57 @@ impl Sink for Writer {
 
     fn reserve(&mut self, message: &SyncMl) {
         // No more than a look: to measure the items would take longer than to move what is written.
-        self.body.reserve(message.commands.len().saturating_mul(48));
+        let commands = message.commands.len();
+        let first = message.commands.first();
+        let items = first.map_or(0, |command| command.items().len());
+        let octets = commands.saturating_add(items).saturating_mul(48);
+        self.body.reserve(octets);
     }
 
     #[inline(always)]
     fn leaf(&mut self, element: Element, text: &str) -> Result {
         self.enter(element);
-        self.leaf_of(element.token(), text.as_bytes())
+        self.nested::<1, 1>([tag(element)], text.as_bytes())
     }
 
     #[inline]
     fn digits(&mut self, element: Element, digits: &[u8]) -> Result {
         self.enter(element);
-        self.leaf_of(element.token(), digits)
+        self.nested::<1, 1>([tag(element)], digits)
     }
 
-    #[inline]
+    #[inline(always)]
+    fn three_digits(&mut self, element: Element, digits: [u8; 3]) -> Result {
+        self.enter(element);
+        let [a, b, c] = digits;
+        let octets = [tag(element), token::STR_I, a, b, c, 0, token::END, 0];
+        match self.body.room() {
+            Some(room) => {
+                *room = octets;
+                self.body.advance(7);
+                Ok(())
+            }
+            None => self.nested::<1, 1>([tag(element)], &digits),
+        }
+    }
+
+    #[inline(always)]
     fn around(&mut self, outer: Element, inner: Element, text: &str) -> Result {
         self.enter(outer);
-        self.body.push(outer.token() | token::CONTENT);
-        self.leaf_of(inner.token(), text.as_bytes())?;
-        self.body.push(token::END);
-        Ok(())
+        self.nested::<2, 2>([tag(outer), tag(inner)], text.as_bytes())
+    }
+
+    #[inline(always)]
+    fn start_with(&mut self, outer: Element, inner: Element, text: &str) -> Result {
+        self.enter(outer);
+        self.nested::<2, 1>([tag(outer), tag(inner)], text.as_bytes())
+    }
+
+    #[inline(always)]
+    fn start_around(&mut self, elements: [Element; 3], text: &str) -> Result {
+        let [outer, middle, inner] = elements;
+        self.enter(outer);
+        self.nested::<3, 2>([tag(outer), tag(middle), tag(inner)], text.as_bytes())
     }
 
     #[inline]
@@ -448,37 +496,40 @@ impl Sink for Writer {
     }
 }
 
+/// The tag of an element that has content.
+#[inline(always)]
+fn tag(element: Element) -> u8 {
+    element.token() | token::CONTENT
+}
+
 /// A length that no body has.
 const NOT_FRESH: usize = 0;
 
 /// How much is looked at before it is copied.
 const BLOCK: usize = 8 << 10;
 
-/// The room that an element with a short text needs: of twice 32 octets.
-const SHORT: usize = 4 + 64;
+/// The room that a short text needs, one of twice 32 octets, in three elements that end.
+const SHORT: usize = 4 + 64 + ENDS.len();
+/// What follows a text: more ends than there may be.
+const ENDS: [u8; 4] = [0, token::END, token::END, token::END];
 
-/// Puts one to three octets into the room, and the end of their element, unless one is NUL.
+/// Puts one to three octets into the room, and the ends of their elements, unless one is NUL.
 #[inline(always)]
-fn few(room: &mut [u8; SHORT - 2], text: &[u8]) -> Option<()> {
-    const END: u32 = token::END as u32;
-    let word = match *text {
-        [a] if a != 0 => u32::from(a) | END << 16,
-        [a, b] if a != 0 && b != 0 => u32::from(u16::from_le_bytes([a, b])) | END << 24,
-        [a, b, c] if a != 0 && b != 0 && c != 0 => {
-            // Beyond four octets: the last is the end.
-            *room.get_mut(4)? = token::END;
-            u32::from_le_bytes([a, b, c, 0])
-        }
+fn few(room: &mut [u8], text: &[u8]) -> Option<()> {
+    let [nul, end, ..] = ENDS;
+    *room.first_chunk_mut()? = match *text {
+        [a] if a != 0 => [a, nul, end, end, end, 0, 0, 0],
+        [a, b] if a != 0 && b != 0 => [a, b, nul, end, end, end, 0, 0],
+        [a, b, c] if a != 0 && b != 0 && c != 0 => [a, b, c, nul, end, end, end, 0],
         _ => return None,
     };
-    *room.first_chunk_mut()? = word.to_le_bytes();
     Some(())
 }
 
-/// Puts a text of `N` octets to twice as many into the room, and the end of its element, unless one is
+/// Puts a text of `N` octets to twice as many into the room, and the ends of its elements, unless one is
 /// NUL.
 #[inline(always)]
-fn ends<const N: usize>(room: &mut [u8; SHORT - 2], text: &[u8]) -> Option<()> {
+fn ends<const N: usize>(room: &mut [u8], text: &[u8]) -> Option<()> {
     let (first, last) = (text.first_chunk::<N>()?, text.last_chunk::<N>()?);
     if any_nul(first, last) {
         return None;
@@ -487,7 +538,7 @@ fn ends<const N: usize>(room: &mut [u8; SHORT - 2], text: &[u8]) -> Option<()> {
     let tail = room.get_mut(text.len().wrapping_sub(N)..)?;
     let (place, after) = tail.split_first_chunk_mut()?;
     *place = *last;
-    *after.first_chunk_mut()? = [0, token::END];
+    *after.first_chunk_mut()? = ENDS;
     Some(())
 }
 
@@ -573,6 +624,57 @@ mod tests {
                 *text.get_mut(at).expect("it is within") = kept;
             }
         }
+    }
+
+    #[test]
+    fn what_is_written_at_once_is_what_is_written_element_by_element() {
+        let tags = [Element::Item, Element::Target, Element::LocUri];
+        let [outer, middle, inner] = tags;
+        let content = |write: &dyn Fn(&mut Writer)| {
+            let mut writer = Writer::new("1.2");
+            // Each time with another room left.
+            for _ in 0..300 {
+                write(&mut writer);
+            }
+            writer.body.finish()
+        };
+        let texts = (0..150).map(|length| "a".repeat(length));
+        for text in texts.chain(["a\0b".into(), "\0".repeat(40), "\0".into()]) {
+            let step_by_step = |writer: &mut Writer| {
+                writer.start(outer);
+                writer.start(middle);
+                writer.start(inner);
+                writer.text(&text).expect("any text has a form");
+                for _ in tags {
+                    writer.end();
+                }
+            };
+            let around = |writer: &mut Writer| {
+                writer.start(outer);
+                writer.around(middle, inner, &text).expect("as above");
+                writer.end();
+            };
+            let start_with = |writer: &mut Writer| {
+                writer.start(outer);
+                writer.start_with(middle, inner, &text).expect("as above");
+                writer.end();
+                writer.end();
+            };
+            let start_around = |writer: &mut Writer| {
+                writer.start_around(tags, &text).expect("as above");
+                writer.end();
+            };
+            let expected = content(&step_by_step);
+            assert_eq!(content(&around), expected, "{text:?}");
+            assert_eq!(content(&start_with), expected, "{text:?}");
+            assert_eq!(content(&start_around), expected, "{text:?}");
+        }
+        assert_eq!(
+            content(&|writer| writer
+                .three_digits(inner, *b"200")
+                .expect("digits have a form")),
+            content(&|writer| writer.leaf(inner, "200").expect("so has text")),
+        );
     }
 
     #[test]

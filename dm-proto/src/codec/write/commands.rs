@@ -17,8 +17,7 @@ impl<'m, S: Sink> Grammar<'m, '_, S> {
         meta: Option<&Meta>,
         extra: &Extra,
     ) -> Result {
-        self.start(element, "", extra)?;
-        self.required(Element::CmdId, cmd_id.as_str(), extra)?;
+        self.start_with(element, Element::CmdId, cmd_id.as_str(), extra)?;
         self.flag(Element::NoResp, no_resp, extra)?;
         self.meta(meta, None)
     }
@@ -97,9 +96,9 @@ impl<'m, S: Sink> Grammar<'m, '_, S> {
         self.items(items, meta, extra)
     }
 
+    #[inline(always)]
     fn open(&mut self, element: Element, cmd_id: &CmdId, no_resp: bool, extra: &Extra) -> Result {
-        self.start(element, "", extra)?;
-        self.required(Element::CmdId, cmd_id.as_str(), extra)?;
+        self.start_with(element, Element::CmdId, cmd_id.as_str(), extra)?;
         self.flag(Element::NoResp, no_resp, extra)
     }
 
@@ -120,8 +119,12 @@ impl<'m, S: Sink> Grammar<'m, '_, S> {
 
     fn status(&mut self, status: &'m Status) -> Result {
         let extra = &status.extra;
-        self.start(Element::Status, "", extra)?;
-        self.required(Element::CmdId, status.cmd_id.as_str(), extra)?;
+        self.start_with(
+            Element::Status,
+            Element::CmdId,
+            status.cmd_id.as_str(),
+            extra,
+        )?;
         self.required(Element::MsgRef, status.msg_ref.as_str(), extra)?;
         // Empty for a command that had no CmdID: left out it would be no Status.
         self.text(Element::CmdRef, status.cmd_ref.as_str(), extra)?;
@@ -136,8 +139,12 @@ impl<'m, S: Sink> Grammar<'m, '_, S> {
 
     fn results(&mut self, results: &'m Results) -> Result {
         let extra = &results.extra;
-        self.start(Element::Results, "", extra)?;
-        self.required(Element::CmdId, results.cmd_id.as_str(), extra)?;
+        self.start_with(
+            Element::Results,
+            Element::CmdId,
+            results.cmd_id.as_str(),
+            extra,
+        )?;
         if let Some(msg_ref) = &results.msg_ref {
             self.text(Element::MsgRef, msg_ref.as_str(), extra)?;
         }

@@ -109,8 +109,18 @@ impl<'m, 's, S: Sink> Grammar<'m, 's, S> {
         Ok(())
     }
 
+    /// Begins an element with a child that the DTD requires.
+    #[inline(always)]
+    fn start_with(&mut self, element: Element, id: Element, text: &str, extra: &Extra) -> Result {
+        if extra.is_empty() && !text.is_empty() {
+            return self.sink.start_with(element, id, text);
+        }
+        self.start(element, "", extra)?;
+        self.required(id, text, extra)
+    }
+
     /// Writes the foreign elements of an element and ends it.
-    #[inline]
+    #[inline(always)]
     fn end(&mut self, element: Element, extra: &Extra) -> Result {
         if !extra.is_empty() {
             self.pieces(Some(element), extra.elements())?;
@@ -138,7 +148,7 @@ impl<'m, 's, S: Sink> Grammar<'m, 's, S> {
 
     /// Writes an element that the DTD requires, unless it is empty: then it was missing. One that
     /// carries attributes was not.
-    #[inline]
+    #[inline(always)]
     fn required(&mut self, element: Element, text: &str, extra: &Extra) -> Result {
         if text.is_empty() && (extra.is_empty() || !has_attributes(extra, element)) {
             return Ok(());
@@ -146,13 +156,16 @@ impl<'m, 's, S: Sink> Grammar<'m, 's, S> {
         self.text(element, text, extra)
     }
 
-    #[inline]
+    #[inline(always)]
     fn optional(&mut self, element: Element, text: Option<&Text>, extra: &Extra) -> Result {
-        text.map_or(Ok(()), |text| self.text(element, text, extra))
+        match text {
+            Some(text) => self.text(element, text, extra),
+            None => Ok(()),
+        }
     }
 
     /// Writes an element for each text; the foreign attributes kept for them stand on the first.
-    #[inline]
+    #[inline(always)]
     fn list(&mut self, element: Element, texts: &[Text], extra: &Extra) -> Result {
         let mut extra = extra;
         for text in texts {
@@ -162,6 +175,7 @@ impl<'m, 's, S: Sink> Grammar<'m, 's, S> {
         Ok(())
     }
 
+    #[inline(always)]
     fn number(&mut self, element: Element, number: u64, extra: &Extra) -> Result {
         // Most are a status or an alert.
         if let 100..=999 = number
@@ -169,8 +183,13 @@ impl<'m, 's, S: Sink> Grammar<'m, 's, S> {
         {
             let digits = [number / 100, number / 10 % 10, number % 10];
             let digits = digits.map(|digit| b'0'.wrapping_add(digit as u8));
-            return self.sink.digits(element, &digits);
+            return self.sink.three_digits(element, digits);
         }
+        self.any_number(element, number, extra)
+    }
+
+    #[inline(never)]
+    fn any_number(&mut self, element: Element, number: u64, extra: &Extra) -> Result {
         // `fmt` would take longer than the rest of the element.
         let mut digits = [0_u8; 20];
         let mut first = digits.len();
@@ -204,7 +223,7 @@ impl<'m, 's, S: Sink> Grammar<'m, 's, S> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn flag(&mut self, element: Element, is_set: bool, extra: &Extra) -> Result {
         if is_set {
             self.text(element, "", extra)

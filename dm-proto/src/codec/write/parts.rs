@@ -27,8 +27,8 @@ impl Common<'_> {
     fn is_like(&self, meta: &Meta) -> bool {
         core::ptr::eq(self.meta, meta)
             || !has_more(meta)
-                && self.format == meta.format.as_deref()
-                && self.type_ == meta.type_.as_deref()
+                && is_same(self.format, meta.format.as_deref())
+                && is_same(self.type_, meta.type_.as_deref())
     }
 }
 
@@ -79,31 +79,48 @@ impl<'m, S: Sink> Grammar<'m, '_, S> {
         Ok(())
     }
 
+    #[inline(always)]
     pub(super) fn cred(&mut self, cred: Option<&Cred>) -> Result {
-        let Some(cred) = cred else {
-            return Ok(());
-        };
+        match cred {
+            Some(cred) => self.some_cred(cred),
+            None => Ok(()),
+        }
+    }
+
+    #[inline(never)]
+    fn some_cred(&mut self, cred: &Cred) -> Result {
         self.start(Element::Cred, "", &cred.extra)?;
         self.meta(cred.meta.as_deref(), None)?;
         self.text(Element::Data, cred.data.expose(), &cred.extra)?;
         self.end(Element::Cred, &cred.extra)
     }
 
+    #[inline(always)]
     pub(super) fn chal(&mut self, chal: Option<&Chal>) -> Result {
-        let Some(chal) = chal else {
-            return Ok(());
-        };
+        match chal {
+            Some(chal) => self.some_chal(chal),
+            None => Ok(()),
+        }
+    }
+
+    #[inline(never)]
+    fn some_chal(&mut self, chal: &Chal) -> Result {
         self.start(Element::Chal, "", &chal.extra)?;
         self.meta(Some(&chal.meta), None)?;
         self.end(Element::Chal, &chal.extra)
     }
 
     /// Writes a `Meta`, with another `Format` where the transfer form asks for it.
+    #[inline(always)]
     pub(super) fn meta(&mut self, meta: Option<&Meta>, format: Option<&str>) -> Result {
         if meta.is_none() && format.is_none() {
             return Ok(());
         }
-        let meta = meta.unwrap_or(&ABSENT);
+        self.some_meta(meta.unwrap_or(&ABSENT), format)
+    }
+
+    #[inline(never)]
+    fn some_meta(&mut self, meta: &Meta, format: Option<&str>) -> Result {
         let extra = &meta.extra;
         self.start(Element::Meta, "", extra)?;
         if let Some(format) = format.or(meta.format.as_deref()) {
@@ -118,6 +135,7 @@ impl<'m, S: Sink> Grammar<'m, '_, S> {
 
     /// Writes the `Meta` of an item. The items of a command mostly have the same: then what the last
     /// came to is copied.
+    #[inline(always)]
     fn item_meta(&mut self, meta: Option<&'m Meta>, format: Option<&str>) -> Result {
         let (Some(meta), None) = (meta, format) else {
             return self.meta(meta, format);
@@ -192,11 +210,11 @@ impl<'m, S: Sink> Grammar<'m, '_, S> {
     pub(super) fn item(&mut self, item: &'m Item, command_meta: Option<&Meta>) -> Result {
         let extra = &item.extra;
         let transfer = Transfer::of::<S>(item, command_meta);
-        self.start(Element::Item, "", extra)?;
-        if let Some(target) = &item.target {
+        let [target, source] = self.start_item(item)?;
+        if let Some(target) = target {
             self.location(Element::Target, target)?;
         }
-        if let Some(source) = &item.source {
+        if let Some(source) = source {
             self.location(Element::Source, source)?;
         }
         if let Some(uri) = &item.source_parent {
@@ -211,6 +229,28 @@ impl<'m, S: Sink> Grammar<'m, '_, S> {
         }
         self.flag(Element::MoreData, item.more_data, extra)?;
         self.end(Element::Item, extra)
+    }
+
+    /// Begins an `Item` with the first of its addresses, as most have one, or without; they come back
+    /// without what was written.
+    #[inline(always)]
+    fn start_item(&mut self, item: &'m Item) -> Result<[Option<&'m Location>; 2]> {
+        let both = [item.target.as_ref(), item.source.as_ref()];
+        let (element, first, rest) = match both {
+            [Some(target), source] => (Element::Target, target, [None, source]),
+            [None, Some(source)] => (Element::Source, source, [None, None]),
+            [None, None] => {
+                self.start(Element::Item, "", &item.extra)?;
+                return Ok(both);
+            }
+        };
+        if item.extra.is_empty() && first.extra.is_empty() && first.loc_name.is_none() {
+            let tags = [Element::Item, element, Element::LocUri];
+            self.sink.start_around(tags, first.loc_uri.as_str())?;
+            return Ok(rest);
+        }
+        self.start(Element::Item, "", &item.extra)?;
+        Ok(both)
     }
 
     fn data(&mut self, data: &Data, transfer: Transfer, extra: &Extra) -> Result {
@@ -235,6 +275,29 @@ impl<'m, S: Sink> Grammar<'m, '_, S> {
         self.sink.end();
         Ok(())
     }
+}
+
+/// Whether two texts are the same: both are short, so that a call would take longer.
+#[inline(always)]
+fn is_same(one: Option<&str>, other: Option<&str>) -> bool {
+    let (Some(one), Some(other)) = (one, other) else {
+        return one.is_none() && other.is_none();
+    };
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    if one.len() != other.len() {
+        return false;
+    }
+    match one.len() {
+        2..=3 => have_same_ends::<2>(one, other),
+        4..=7 => have_same_ends::<4>(one, other),
+        8..=16 => have_same_ends::<8>(one, other),
+        _ => one == other,
+    }
+}
+
+#[inline(always)]
+fn have_same_ends<const N: usize>(one: &[u8], other: &[u8]) -> bool {
+    one.first_chunk::<N>() == other.first_chunk() && one.last_chunk::<N>() == other.last_chunk()
 }
 
 /// Whether a `Meta` has more than Format and Type: a number that is absent may carry attributes.
