@@ -977,6 +977,28 @@ fn a_subtree_is_walked_where_lists_are_refused_or_taken_for_a_plain_get() {
 }
 
 #[test]
+fn a_subtree_of_a_device_that_always_has_more_is_not_read_to_its_end() {
+    let mut run = reading();
+    run.answered(&[(0, 0, 406)]);
+    let names: Vec<String> = (0..100).map(|number| format!("N{number}")).collect();
+    let names = names.join("/");
+    for _ in 0..200 {
+        if run.course.conclusion().is_some() {
+            break;
+        }
+        let sent = run.sent();
+        let mut statuses = Vec::new();
+        for (command, get) in (0_u16..).zip(sent.split(", ")) {
+            let node = get.strip_prefix("Get ").expect("a Get");
+            run.results(command, &[(node, "node", &names)]);
+            statuses.push((command, 0, 200));
+        }
+        run.answered(&statuses);
+    }
+    assert_eq!(run.course.conclusion(), Some(&Conclusion::Read));
+}
+
+#[test]
 fn a_subtree_that_is_not_there_is_empty_and_one_that_may_not_be_read_is_refused() {
     let mut run = reading();
     run.answered(&[(0, 0, 404)]);
