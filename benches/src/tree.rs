@@ -16,6 +16,7 @@ use dm_tree::{
     description::NodeDescription,
     object::ManagementObject,
     store::{Batch, Kind, Memory, Redb, Store},
+    tnds::{Tnds, TndsNode},
 };
 use redb::{Database, TableDefinition};
 
@@ -305,6 +306,23 @@ pub fn tnds(tree: &mut Tree) -> (Execute, Execute) {
     write.item.meta = document.meta;
     write.item.data = document.data;
     (read, write)
+}
+
+/// The same nodes as of a tree of about `nodes`, serialized, in one document.
+#[must_use]
+pub fn document(nodes: u32) -> Tnds {
+    let mut tnds = Tnds::default();
+    tnds.push(TndsNode::interior(0, "Inventory", ""));
+    for number in 0..nodes_to_leaves(nodes) / LEAVES {
+        let name = format!("Component-{number:06}");
+        tnds.push(TndsNode::interior(1, name, ""));
+        for leaf in 0..LEAVES {
+            let value = value(number * LEAVES + leaf);
+            let name = format!("Property-{leaf}");
+            tnds.push(TndsNode::leaf(2, name, NodeFormat::Chr, value));
+        }
+    }
+    tnds
 }
 
 /// A command on a node.

@@ -65,7 +65,9 @@ impl<'t> View<'t> {
         self.node(uri).is_ok()
     }
 
-    /// The value of a leaf, lent where it lies in memory: the quickest way to it.
+    /// The value of a leaf, lent where it lies in memory: the quickest way to it. As everywhere here, no ACL
+    /// is asked, and the value is what is stored: not what [`read`](crate::object::ManagementObject::read) would
+    /// compute for a server, but what is in a [computed](crate::description::NodeDescription::computed) subtree.
     ///
     /// # Errors
     ///

@@ -7,17 +7,18 @@
 //!
 //! Store: `memory`, `redb`, `map` (`get` and `get-copied`), `bare` (`get` and `replace`). Operation: `get` (the value is
 //! lent), `get-node`, `get-parsed`, `get-command`, `replace`, `children` (of folders of ten), `acl`, `struct`, `tnds-out` and
-//! `tnds-in` (of a thousand nodes). The total divided by the
+//! `tnds-in` (of a thousand nodes). With the store `document`, `write` and `read` of a serialized subtree of as many nodes, for
+//! which no command has room. The total divided by the
 //! last argument is what one of them takes.
 
 use core::hint::black_box;
 
 use dm_benches::tree::{
-    Bare, DEEP, ROOT, SERVER, Scratch, command, folder, in_file, in_memory, leaf, map, replace,
-    run, some_leaf, tnds, tree, value,
+    Bare, DEEP, ROOT, SERVER, Scratch, command, document, folder, in_file, in_memory, leaf, map,
+    replace, run, some_leaf, tnds, tree, value,
 };
-use dm_proto::session::Verb;
-use dm_tree::{NodeUri, Right, Tree};
+use dm_proto::{codec::Encoding, session::Verb};
+use dm_tree::{NodeUri, Right, Tree, tnds::Tnds};
 
 const RECORDS: (&[u8], &[u8]) = (&[0x5A; 1000], &[0xA5; 600]);
 
@@ -58,6 +59,21 @@ fn main() {
                     measured(|| bare.replace(some_leaf(turn, nodes), RECORDS.0, RECORDS.1));
                 });
             }
+        }
+        "document" => {
+            let tnds = document(nodes);
+            let octets = tnds.write(Encoding::Xml).expect("it can be written");
+            let limits = Tnds::limits()
+                .with_message_size(octets.len())
+                .with_memory(usize::MAX);
+            repeat(times, |_| {
+                if operation == "write" {
+                    measured(|| drop(black_box(tnds.write(Encoding::Xml))));
+                } else {
+                    let read = || Tnds::read(Encoding::Xml, black_box(&octets), &limits);
+                    measured(|| assert!(read().is_ok_and(|read| read.nodes().len() > 1)));
+                }
+            });
         }
         "memory" => measure(&mut in_memory(nodes), operation, nodes, times, false),
         _ => {

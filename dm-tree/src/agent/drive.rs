@@ -251,6 +251,8 @@ pub(super) fn seal(
         None => {
             transaction.put(Kind::Session, 0, None);
             transaction.put(Kind::LastSent, 0, None);
+            // Another session may have the same id.
+            transaction.put(Kind::Inbox, 0, None);
         }
     }
     Ok(())

@@ -787,7 +787,6 @@ struct Parts<'a> {
     active: Option<&'a mut Active>,
 }
 
-/// Large objects come piece by piece, whatever the configuration says.
 /// What the tree says when the storage below it fails.
 fn unreadable(status: StatusCode) -> StoreError {
     StoreError::new(match status {

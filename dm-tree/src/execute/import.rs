@@ -74,15 +74,42 @@ impl Transaction<'_> {
         self.add_placed(server, &placed)
     }
 
-    /// Adds nodes one by one, and then sets the ACLs that the document has for them.
+    /// Adds nodes one by one, and then sets the ACLs that the document has for them. What is permanent below
+    /// a node of the document came with that: it is set to what the document says, once.
     pub(super) fn add_placed(&mut self, server: &str, placed: &[Placed<'_>]) -> Result<(), Answer> {
+        let mut made = BTreeSet::new();
         for (uri, node) in placed {
             // What the document itself makes counts, too, where case does not.
             let at = self.resolve(uri.clone())?;
-            self.add_node(server, &at, node)
-                .map_err(|answer| naming(answer, uri))?;
+            let done = match self.come_with(&at, &made)? {
+                Some(known) => self
+                    .replace_node(server, &at, node, &known, false)
+                    .map_err(Answer::from),
+                None => self.add_node(server, &at, node),
+            };
+            done.map_err(|answer| naming(answer, uri))?;
+            made.insert(at);
         }
         self.set_acls(server, placed)
+    }
+
+    /// A permanent node that came with one of those made, and that is none of them itself.
+    fn come_with(
+        &self,
+        uri: &NodeUri,
+        made: &BTreeSet<NodeUri>,
+    ) -> Result<Option<Node>, StatusCode> {
+        if !self.describe(uri).is_permanent() || made.contains(uri) {
+            return Ok(None);
+        }
+        let mut above = uri.parent();
+        while let Some(parent) = above {
+            if made.contains(&parent) {
+                return self.view().find(uri);
+            }
+            above = parent.parent();
+        }
+        Ok(None)
     }
 
     fn add_node(&mut self, server: &str, uri: &NodeUri, node: &TndsNode) -> Result<(), Answer> {

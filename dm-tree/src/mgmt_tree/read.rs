@@ -2,7 +2,7 @@
 
 use std::vec::Vec;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use dm_proto::{
     Limits, Piece, Text,
     codec::{Document, DocumentOptions, DocumentType, Encoding},
@@ -196,7 +196,7 @@ impl Reader {
             None => self.text = Some(Content::Text(more.into())),
             Some(Content::Text(text)) => text.push_str(more),
             Some(Content::Octets(octets)) => {
-                *octets = [&octets[..], more.as_bytes()].concat().into();
+                *octets = grown(core::mem::take(octets), more.as_bytes())
             }
         }
     }
@@ -207,8 +207,8 @@ impl Reader {
         }
         let octets = match self.text.take() {
             None => more.clone(),
-            Some(Content::Text(text)) => [text.as_bytes(), &more[..]].concat().into(),
-            Some(Content::Octets(octets)) => [&octets[..], &more[..]].concat().into(),
+            Some(Content::Text(text)) => grown(Bytes::copy_from_slice(text.as_bytes()), more),
+            Some(Content::Octets(octets)) => grown(octets, more),
         };
         self.text = Some(Content::Octets(octets));
     }
@@ -469,9 +469,42 @@ fn is_ours(namespace: &str) -> bool {
     namespace.is_empty() || prefix.is_some_and(|prefix| prefix.eq_ignore_ascii_case("syncml:"))
 }
 
+/// Octets with more of them, where they lie if nobody else has them: a peer may send one by one.
+fn grown(octets: Bytes, more: &[u8]) -> Bytes {
+    let mut octets = octets
+        .try_into_mut()
+        .unwrap_or_else(|shared| BytesMut::from(&*shared));
+    octets.extend_from_slice(more);
+    octets.freeze()
+}
+
 /// The beginning of what a peer wrote, for an error.
 fn excerpt(text: &str) -> Text {
     const LONGEST: usize = 96;
     let short: String = text.chars().take(LONGEST).collect();
     short.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn octets_that_come_one_by_one_are_not_moved_each_time() {
+        let mut octets = Bytes::from_static(&[0]);
+        let mut moves = 0;
+        for octet in 1..=u16::MAX {
+            let before = octets.as_ptr();
+            octets = grown(octets, &octet.to_le_bytes()[..1]);
+            moves += usize::from(octets.as_ptr() != before);
+        }
+        assert_eq!(octets.len(), 1 << 16);
+        assert!(
+            octets
+                .iter()
+                .zip(0_u32..)
+                .all(|(octet, n)| u32::from(*octet) == n % 256)
+        );
+        assert!(moves < 64, "{moves}");
+    }
 }

@@ -49,12 +49,15 @@ where
 {
     /// One request of these parts. Commands of one part at most are in flight at a time.
     pub fn new(next: Next, parts: impl IntoIterator<Item = O>) -> Self {
-        Self {
+        let mut combined = Self {
             parts: parts.into_iter().collect(),
             next,
             sender: None,
             stopped: false,
-        }
+        };
+        // A part may be over before anything is sent: the device is known not to offer it.
+        combined.settle();
+        combined
     }
 
     /// The parts.

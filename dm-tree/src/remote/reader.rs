@@ -73,10 +73,9 @@ impl Snapshot {
         Some(names.any(|name| name == operation.name()))
     }
 
-    fn list(&mut self, uri: NodeUri) {
-        if self.nodes.len().saturating_add(self.listed.len()) < NODES {
-            self.listed.insert(uri);
-        }
+    /// Notes a name; whether it is a new one, and not one too many.
+    fn list(&mut self, uri: NodeUri) -> bool {
+        self.listed.len() < NODES && self.listed.insert(uri)
     }
 
     fn put(&mut self, uri: NodeUri, seen: Seen) {
@@ -218,10 +217,9 @@ impl Reader {
                 let Ok(child) = uri.join(name.trim()) else {
                     continue;
                 };
-                if self.is_closed(uri) {
-                    self.seen.list(child);
-                } else if walk.len() < NODES {
-                    self.seen.list(child.clone());
+                // A name that is told twice is walked once, and so many names in all: the depth alone
+                // bounds nothing.
+                if self.seen.list(child.clone()) && !self.is_closed(uri) {
                     walk.push_back(child);
                 }
             }

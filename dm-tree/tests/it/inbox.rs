@@ -4,24 +4,31 @@ use bytes::Bytes;
 use dm_proto::{
     StatusCode,
     codec::Encoding,
-    message::{Item, Meta},
+    message::{Add, Command, Item, Meta},
     session::Verb,
 };
 use dm_tree::{
     Acl, Node, NodeFormat, Right, Tree,
     description::{Access, NodeDescription},
     std_objects::Inbox,
-    store::Memory,
+    store::{Kind, Memory, Store as _},
     tnds::{Tnds, TndsNode},
 };
 
-use crate::support::{Plain, execute, item, uri};
+use crate::support::{Failure, Objects, Plain, Script, Setting, execute, item, uri};
 
 const MAIL: &str = "urn:x:mail:1.0";
 
-/// `./Vendor/Mail`: accounts of type `urn:x:mail:1.0`, to which `s` may add.
+/// `./Vendor/Mail`: accounts of type `urn:x:mail:1.0`, to which `s` and `srv` may add.
 fn tree() -> Tree {
     let mut tree = Tree::new(Box::new(Memory::new()));
+    for (root, object) in objects() {
+        tree.mount(root, object).unwrap();
+    }
+    tree
+}
+
+fn objects() -> Objects {
     let all = Access::GET | Access::REPLACE | Access::DELETE | Access::ADD;
     let account = NodeDescription::any()
         .type_(MAIL)
@@ -37,13 +44,12 @@ fn tree() -> Tree {
             .access(Access::GET | Access::ADD)
             .child(account),
     );
-    let acl = Acl::all(["s"]).grant(Right::Get, "*");
+    let acl = Acl::all(["s", "srv"]).grant(Right::Get, "*");
     let nodes = vec![("", Node::interior("").with_acl(acl))];
-    tree.mount(uri("./Vendor"), Box::new(Plain { description, nodes }))
-        .unwrap();
-    tree.mount(uri(Inbox::ROOT), Box::new(Inbox::new()))
-        .unwrap();
-    tree
+    vec![
+        (uri("./Vendor"), Box::new(Plain { description, nodes })),
+        (uri(Inbox::ROOT), Box::new(Inbox::new())),
+    ]
 }
 
 fn status(tree: &mut Tree, server: &str, verb: Verb, item: Item) -> u16 {
@@ -274,4 +280,41 @@ fn nothing_is_read_in_the_inbox() {
             404
         );
     }
+}
+
+#[test]
+fn what_was_put_into_the_inbox_is_remembered_for_one_session_even_if_the_next_has_its_id() {
+    let add = |target: &str, data: Option<&str>, meta| -> Command {
+        Add {
+            items: vec![item(target, data, meta)],
+            ..Add::default()
+        }
+        .into()
+    };
+    let put = || add("./Inbox/x", None, Some(("node", MAIL)));
+    let refer = || add("./Inbox/x/Ref", Some("./Inbox/x/Ext"), None);
+    let run = |killed_after: Option<u32>| {
+        let batches = vec![vec![put()], vec![refer()]];
+        let mut setting = Setting::new(Memory::new(), Script::Now, batches);
+        setting.more = objects;
+        setting.has_one_id = true;
+        if let Some(commit) = killed_after {
+            setting.store.fail_at(commit, Failure::KilledAfter);
+        }
+        setting.run();
+        setting
+    };
+    // A restart at any point of the session changes nothing.
+    for commit in 1..=run(None).store.commits() {
+        let setting = run(Some(commit));
+        assert_eq!(setting.manager().statuses, [(1, 200), (2, 200)], "{commit}");
+        let node = setting.store.node(&uri("./Vendor/Mail/x/Ref")).unwrap();
+        assert_eq!(node.unwrap().as_str(), Some("./Vendor/Mail/x/Ext"));
+        assert_eq!(setting.store.count(Kind::Inbox), 0, "{commit}");
+    }
+    let mut setting = run(None);
+    let later = vec![add("./Inbox/x/Ext", None, Some(("node", "")))];
+    setting.server.manager.batches.push_back(later);
+    setting.run();
+    assert_eq!(setting.manager().statuses.last(), Some(&(3, 404)));
 }

@@ -1,8 +1,8 @@
 //! What a tree does where the documents leave a choice, and what its descriptions say of names and defaults.
 
 use dm_proto::{
-    StatusCode,
-    message::Item,
+    Data, StatusCode,
+    message::{Item, Meta},
     session::{Answer, Verb},
 };
 use dm_tree::{
@@ -10,6 +10,7 @@ use dm_tree::{
     description::{Access, CaseSense, NodeDescription, Occurrence},
     object::ManagementObject,
     store::Memory,
+    tnds::Tnds,
 };
 
 use crate::support::{Plain, account, execute, item, uri};
@@ -107,8 +108,30 @@ fn what_is_permanent_below_a_dynamic_node_comes_and_goes_with_it() {
         assert_eq!(answer.status.as_u16(), expected, "{target}");
     }
     assert_eq!(text(&tree, "./T/y/State"), "10");
+    let read = run(&mut tree, Verb::Get, item("./T/y?list=TNDS", None, None));
     assert_eq!(status(&mut tree, Verb::Delete, "./T/y", None, ""), 200);
     assert!(!tree.view().exists(&uri("./T/y/Operations/Run")));
+    // A document of all of it makes it again: what came with it is there once.
+    let document = read.results.into_iter().next().unwrap();
+    let carrying = |data: &str| Item {
+        data: Some(data.into()),
+        ..Item::for_target("./T").with_meta(Meta::format("xml").with_type(Tnds::XML))
+    };
+    let data = document.data.as_ref().and_then(Data::as_str).unwrap();
+    for (expected, data) in [
+        (405, data.replace(">10<", ">20<")),
+        (
+            418,
+            data.replace("<NodeName>State<", "<NodeName>Operations<"),
+        ),
+        (200, data.to_owned()),
+        (418, data.to_owned()),
+    ] {
+        let answer = run(&mut tree, Verb::Add, carrying(&data));
+        assert_eq!(answer.status.as_u16(), expected, "{data}");
+    }
+    assert_eq!(text(&tree, "./T/y/State"), "10");
+    assert_eq!(status(&mut tree, Verb::Delete, "./T/y", None, ""), 200);
     // A refusal leaves nothing of it.
     let mut transaction = tree.begin(1);
     transaction.savepoint();

@@ -457,6 +457,9 @@ pub(crate) enum Loss {
     Answer,
 }
 
+/// Objects and their places.
+pub(crate) type Objects = Vec<(NodeUri, Box<dyn ManagementObject>)>;
+
 /// A device, its storage, its world, and a server that it talks to.
 pub(crate) struct Setting {
     pub(crate) store: Shared,
@@ -476,6 +479,8 @@ pub(crate) struct Setting {
     /// Every session has the same id, as the documents recommend for one that is triggered again.
     pub(crate) has_one_id: bool,
     pub(crate) config: AgentConfig,
+    /// Objects beside those of every test.
+    pub(crate) more: fn() -> Objects,
     session: u32,
 }
 
@@ -504,6 +509,7 @@ impl Setting {
             is_wanted: true,
             has_one_id: false,
             config: AgentConfig::default(),
+            more: Vec::new,
             session: 0,
         }
     }
@@ -517,7 +523,7 @@ impl Setting {
     }
 
     pub(crate) fn open(&self) -> Result<Agent, AgentError> {
-        let objects: Vec<(NodeUri, Box<dyn ManagementObject>)> = vec![
+        let mut objects: Objects = vec![
             (
                 uri(DevInfo::ROOT),
                 Box::new(DevInfo::new("urn:test:1", "Man", "Mod")),
@@ -531,6 +537,7 @@ impl Setting {
                 Box::new(Lock::new(self.script, Arc::clone(&self.world))),
             ),
         ];
+        objects.extend((self.more)());
         Agent::open(
             Box::new(self.store.clone()),
             objects,

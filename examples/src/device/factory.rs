@@ -16,6 +16,9 @@ use super::{
 /// The image in the folder of the state: a plain `.tar`.
 const IMAGE: &str = "factory.tar";
 
+/// The tree of a device, with its jobs and reports.
+pub(super) const TREE: &str = "device.redb";
+
 /// The mark of a reset that has begun and is not finished.
 const RESET: &str = "reset";
 
@@ -65,7 +68,7 @@ impl Factory {
     ///
     /// # Errors
     ///
-    /// If the root is refused, the image cannot be restored, another process has the device open, or something cannot be read or
+    /// If the root is refused, the image cannot be restored or that of a device in use is gone, another process has the device open, or something cannot be read or
     /// written.
     pub fn prepare(
         root: &Path,
@@ -125,6 +128,14 @@ impl Factory {
             return Ok(Found::FactoryNew);
         }
         if !self.path(IMAGE).exists() {
+            // The image comes before the tree. What the root is now is not how it left the factory: a
+            // reset would bring back what it is to erase.
+            if self.path(TREE).exists() {
+                return Err(io::Error::other(format!(
+                    "the image of this device in use, {}, is gone: put it back, or name another with --factory-image",
+                    self.path(IMAGE).display()
+                )));
+            }
             self.put(IMAGE, |file| image::take(self.root.dir(), file))?;
         }
         Ok(Found::AsLeft)
@@ -244,6 +255,22 @@ mod tests {
         assert!(root.join(MARKER).exists());
         drop(factory);
         let (_, _, found) = Factory::prepare(&root, &state, None).unwrap();
+        assert_eq!(found, Found::AsLeft);
+    }
+
+    #[test]
+    fn a_root_in_use_is_not_taken_for_the_image_that_is_gone() {
+        let (_dir, root, state) = folders();
+        let (_, factory, _) = Factory::prepare(&root, &state, None).unwrap();
+        factory.done().unwrap();
+        drop(factory);
+        fs::write(state.join(TREE), "").unwrap();
+        fs::remove_file(state.join(IMAGE)).unwrap();
+        let error = Factory::prepare(&root, &state, None).unwrap_err();
+        assert!(error.to_string().contains(IMAGE), "{error}");
+        assert!(!state.join(IMAGE).exists());
+        let image = tempfile::tempdir().unwrap();
+        let (_, _, found) = Factory::prepare(&root, &state, Some(image.path())).unwrap();
         assert_eq!(found, Found::AsLeft);
     }
 

@@ -252,7 +252,7 @@ impl Device {
         let user = SharedUser::new(user);
         let (root, factory, found) =
             Factory::prepare(&config.root, &config.state, config.factory_image.as_deref())?;
-        let tree = config.state.join("device.redb");
+        let tree = config.state.join(factory::TREE);
         if found == Found::FactoryNew {
             remove_if_there(&tree)?;
         }

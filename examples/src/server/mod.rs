@@ -164,8 +164,13 @@ pub enum StartError {
         error: io::Error,
     },
     /// The database cannot be opened.
-    #[error("cannot open the database: {0}")]
-    Store(#[from] StoreError),
+    #[error("cannot open the database {}: {error}", path.display())]
+    Store {
+        /// Its file.
+        path: PathBuf,
+        /// Why.
+        error: StoreError,
+    },
     /// The system gives no threads.
     #[error("cannot start: {0}")]
     Runtime(io::Error),
@@ -215,8 +220,10 @@ impl Server {
             error,
         })?;
         let (ending, ended) = watch::channel(false);
+        let path = data.join("dm-server.redb");
+        let store = Store::open(&path);
         let shared = Shared {
-            store: Store::open(&data.join("dm-server.redb"))?,
+            store: store.map_err(|error| StartError::Store { path, error })?,
             session: Arc::new(session),
             hooks,
             agenda: Notify::new(),

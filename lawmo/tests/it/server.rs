@@ -6,7 +6,7 @@ use dm_proto::{
     AlertCode, StatusCode,
     codec::Encoding,
     message::{Alert, Item, Meta},
-    session::{Prompt, Trigger, UserReply},
+    session::{DeviceProfile, Prompt, Trigger, UserReply},
 };
 use dm_tree::{
     NodeUri,
@@ -304,6 +304,22 @@ fn the_wipe_is_done_too_if_the_lock_fails_and_the_whole_has_failed() -> Result {
         assert_eq!(states, [SummaryState::Failed, SummaryState::Succeeded]);
         Ok(())
     })
+}
+
+#[test]
+fn lock_and_wipe_that_nobody_can_be_asked_about_are_over_without_a_session() -> Result {
+    let mut setup = wbxml()?;
+    let order = order("sold")
+        .with_profile(DeviceProfile::WINDOWS)
+        .confirmed_by_user("Lock and wipe?", None);
+    let both = AnyOperation::lock_and_wipe(&order, Wipe::everything);
+    setup.bench.push(1, both)?;
+    let summary = setup.outcome(1)?.map(|outcome| outcome.summary());
+    assert_eq!(
+        summary.map(|summary| summary.state),
+        Some(SummaryState::Declined)
+    );
+    Ok(())
 }
 
 #[test]

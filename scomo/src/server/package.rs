@@ -93,23 +93,20 @@ impl Package {
             Setting::interior(uri.clone()),
             leaf(nodes::PKG_ID, &self.id)?,
         ];
-        for (name, value) in [
-            (nodes::NAME, &self.name),
-            (nodes::DESCRIPTION, &self.description),
-            (nodes::PKG_TYPE, &self.pkg_type),
-            (nodes::REBOOT, &self.reboot),
+        for (name, value, required) in [
+            (nodes::NAME, &self.name, false),
+            (nodes::DESCRIPTION, &self.description, false),
+            (nodes::PKG_TYPE, &self.pkg_type, false),
+            (nodes::REBOOT, &self.reboot, false),
+            (nodes::INSTALL_PARAMS, &self.install_params, true),
+            (nodes::ENV_TYPE, &self.env_type, true),
         ] {
-            if let Some(value) = value {
-                settings.push(leaf(name, value)?.optional());
-            }
-        }
-        for (name, value) in [
-            (nodes::INSTALL_PARAMS, &self.install_params),
-            (nodes::ENV_TYPE, &self.env_type),
-        ] {
-            if let Some(value) = value {
-                settings.push(leaf(name, value)?);
-            }
+            settings.push(match value {
+                Some(value) if required => leaf(name, value)?,
+                Some(value) => leaf(name, value)?.optional(),
+                // The node of an operation that failed stays, and with it what that one asked for.
+                None => Setting::cleared(uri.join(name)?, "chr").with_type("text/plain"),
+            });
         }
         settings.push(content);
         Ok(settings)

@@ -394,21 +394,18 @@ fn leaves_stay_until_a_server_changes_them() -> Result {
         setup.car.fetches(ResultCode::DOWNLOAD_FAILED);
         let package = game().with_install_params("first");
         setup.carry_out(1, Invoke::download_install(package, URL, order("a")))?;
-        setup.car.fetches(ResultCode::SUCCESSFUL);
-        setup.carry_out(2, Invoke::download_install(game(), URL, order("b")))?;
-        // What the second operation did not say was still there from the first.
-        let version = setup.value("Inventory/Deployed/game.app/Version")?;
-        assert_eq!(version, "first");
+        assert_eq!(setup.value("Download/game/InstallParams")?, "first");
         // In a permanent node they stay after a success too.
-        for (id, params) in [(3, Some("third")), (4, None)] {
-            let mut package = game().at_node("slot");
-            package.install_params = params.map(Into::into);
-            let correlator = format!("c{id}");
-            let install = Invoke::download_install(package, URL, order(&correlator));
-            setup.carry_out(id, install)?;
-            let version = setup.value("Inventory/Deployed/game.app/Version")?;
-            assert_eq!(version, "third");
-        }
+        setup.car.fetches(ResultCode::SUCCESSFUL);
+        let mut package = game().at_node("slot").with_install_params("third");
+        let install = Invoke::download_install(package.clone(), URL, order("b"));
+        setup.carry_out(2, install)?;
+        assert_eq!(setup.value("Download/slot/InstallParams")?, "third");
+        // A server that does not name them empties them.
+        package.install_params = None;
+        let install = Invoke::download_install(package, URL, order("c"));
+        setup.carry_out(3, install)?;
+        assert_eq!(setup.value("Download/slot/InstallParams")?, "");
         Ok(())
     })
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use dm_proto::{
-    AlertCode, StatusCode,
+    AlertCode, StatusCode, Text,
     codec::Encoding,
     message::{Alert, Item, Meta},
     session::{Trigger, UserReply},
@@ -144,6 +144,40 @@ fn of_several_objects_an_order_names_one_and_an_inventory_has_them_all() -> Resu
         .collect();
     assert_eq!(counts, [("./SCOMO", 0, 1), ("./Trailer", 1, 0)]);
     Ok(())
+}
+
+#[test]
+fn what_a_request_does_not_name_is_not_left_over_from_one_that_failed() {
+    for at_permanent_node in [false, true] {
+        let config = config().with_permanent_download("game");
+        let config = if at_permanent_node {
+            config
+        } else {
+            with_nav()
+        };
+        each(&config, |setup| {
+            let first = game()
+                .with_env_type("JVM")
+                .with_install_params("--quiet")
+                .with_pkg_type("application/zip");
+            setup.car.fetches(ResultCode::DOWNLOAD_FAILED);
+            setup.carry_out(1, Invoke::download(first, URL, order("1")))?;
+            assert_eq!(setup.codes(1)?, ("failed", 0, 1402));
+            setup.car.fetches(ResultCode::SUCCESSFUL);
+            let second = scomo::server::Package::new("game");
+            setup.carry_out(2, Invoke::download(second, URL, order("2")))?;
+            assert_eq!(setup.codes(2)?, ("succeeded", 0, 1200));
+            let contents = read(setup, 3, order("r"))?;
+            let package = contents.package("game").expect("a package");
+            let is_unset = |leaf: &Option<Text>| leaf.as_ref().is_none_or(|leaf| leaf.is_empty());
+            assert!(is_unset(&package.env_type), "{package:?}");
+            assert!(is_unset(&package.install_params), "{package:?}");
+            assert!(is_unset(&package.pkg_type), "{package:?}");
+            assert!(is_unset(&package.name), "{package:?}");
+            Ok(())
+        })
+        .unwrap();
+    }
 }
 
 // ---- checks -------------------------------------------------------------------------------------

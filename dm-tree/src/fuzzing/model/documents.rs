@@ -75,8 +75,16 @@ impl Model {
     }
 
     pub(super) fn add_placed(&mut self, server: &str, placed: &[Placed<'_>]) -> Outcome<()> {
-        for (place, node) in placed {
-            self.add_node(server, place, node)?;
+        for (index, (place, node)) in placed.iter().enumerate() {
+            let mut before = placed.iter().take(index);
+            let is_new = before.clone().all(|(other, _)| other != place);
+            let is_below = before.any(|(other, _)| place.starts_with(other));
+            // What is permanent came with the node above it.
+            if Kind::of(place).is_permanent() && is_new && is_below && self.at(place).is_ok() {
+                self.replace_node(server, place, node, false)?;
+            } else {
+                self.add_node(server, place, node)?;
+            }
         }
         self.set_acls(server, placed)
     }

@@ -112,13 +112,19 @@ impl<S: Script> Course<S> {
 
     fn added(&mut self, index: usize, settings: Vec<Setting>) {
         let mut there = Vec::new();
-        for (command, setting) in (0_u16..).zip(&settings) {
+        let (stale, asked): (Vec<_>, Vec<_>) = settings.iter().partition(|setting| setting.stale);
+        for (command, setting) in (0_u16..).zip(asked) {
             match self.replies.status(command, 0) {
                 Some(status) if status.is_success() => {}
-                // Our own Add, sent before, or a node that the device made: set its value.
+                // Our own Add, sent before, or a node that the device made or an earlier operation left.
                 Some(StatusCode::ALREADY_EXISTS) => {
                     if setting.value.is_some() {
                         there.push(setting.clone());
+                    } else {
+                        let below = stale
+                            .iter()
+                            .filter(|stale| stale.uri.parent().as_ref() == Some(&setting.uri));
+                        there.extend(below.copied().cloned());
                     }
                 }
                 _ if !setting.required => {}

@@ -81,7 +81,7 @@ pub struct Plan {
 #[expect(clippy::exhaustive_enums, reason = "complete by definition")]
 pub enum Prepare {
     /// Nodes to create, parents first. One that is there already is taken for our own, sent before; if
-    /// it is a leaf its value is set.
+    /// it is a leaf its value is set, if it is not, its [stale](Setting::cleared) leaves are emptied.
     Add(Vec<Setting>),
     /// Values to set together: in an Atomic, or, on a device that has none, one by one and read back.
     Replace(Vec<Setting>),
@@ -101,6 +101,9 @@ pub struct Setting {
     pub value: Option<Data>,
     /// Whether the operation ends if the device does not take it.
     pub required: bool,
+    /// Whether it is only for a node that was there before: what an earlier operation has left in it.
+    #[serde(default)]
+    pub stale: bool,
 }
 
 impl Setting {
@@ -112,6 +115,7 @@ impl Setting {
             type_: None,
             value: None,
             required: true,
+            stale: false,
         }
     }
 
@@ -123,6 +127,7 @@ impl Setting {
             type_: None,
             value: Some(value.into()),
             required: true,
+            stale: false,
         }
     }
 
@@ -131,6 +136,16 @@ impl Setting {
     pub fn with_type(mut self, type_: impl Into<Text>) -> Self {
         self.type_ = Some(type_.into());
         self
+    }
+
+    /// A leaf of [`Prepare::Add`] that is not asked for: if its parent turns out to be there, it is made
+    /// empty, since an earlier operation may have left a value in it. Not every node can be deleted.
+    pub fn cleared(uri: NodeUri, format: impl Into<Text>) -> Self {
+        Self {
+            required: false,
+            stale: true,
+            ..Self::leaf(uri, format, "")
+        }
     }
 
     /// The same, to be left out if the device does not take it.
@@ -148,6 +163,7 @@ impl Prepare {
             Self::Add(settings) => (settings, command::add),
             Self::Replace(settings) => (settings, command::replace),
         };
-        settings.iter().map(command)
+        let asked = settings.iter().filter(|setting| !setting.stale);
+        asked.map(command)
     }
 }

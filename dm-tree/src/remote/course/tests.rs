@@ -774,6 +774,26 @@ fn an_add_of_what_is_there_sets_its_value_and_what_is_for_people_may_fail() {
 }
 
 #[test]
+fn what_an_earlier_operation_left_in_a_node_that_is_there_is_emptied() {
+    let add = Prepare::Add(vec![
+        Setting::interior(uri("./O/X")),
+        Setting::cleared(uri("./O/X/Env"), "chr"),
+        Setting::leaf(uri("./O/X/ID"), "chr", "id"),
+    ]);
+    let mut run = Run::found(vec![add.clone()], order());
+    assert_eq!(run.sent(), "Add ./O/X, Add ./O/X/ID");
+    run.answered(&[(0, 0, 418), (1, 0, 418)]);
+    assert_eq!(run.sent(), "./O/X/Env=, ./O/X/ID=id");
+    run.answered(&[(0, 0, 404), (1, 0, 200)]);
+    assert_eq!(run.sent(), "Exec ./O/Run");
+
+    let mut run = Run::found(vec![add], order());
+    assert_eq!(run.sent(), "Add ./O/X, Add ./O/X/ID");
+    run.answered(&[(0, 0, 200), (1, 0, 200)]);
+    assert_eq!(run.sent(), "Exec ./O/Run", "nothing can be left in it");
+}
+
+#[test]
 fn adds_without_a_status_are_sent_again_until_they_are_given_up() {
     let add = Prepare::Add(vec![Setting::interior(uri("./O/X"))]);
     let mut run = Run::found(vec![add], order());
@@ -954,6 +974,28 @@ fn a_subtree_is_walked_where_lists_are_refused_or_taken_for_a_plain_get() {
         assert_eq!(run.course.snapshot().text(&uri("./O/List/X")), Some("x"));
         assert!(!run.course.snapshot().exists(&uri("./O/List/Y")));
     }
+}
+
+#[test]
+fn a_subtree_of_a_device_that_always_has_more_is_not_read_to_its_end() {
+    let mut run = reading();
+    run.answered(&[(0, 0, 406)]);
+    let names: Vec<String> = (0..100).map(|number| format!("N{number}")).collect();
+    let names = names.join("/");
+    for _ in 0..200 {
+        if run.course.conclusion().is_some() {
+            break;
+        }
+        let sent = run.sent();
+        let mut statuses = Vec::new();
+        for (command, get) in (0_u16..).zip(sent.split(", ")) {
+            let node = get.strip_prefix("Get ").expect("a Get");
+            run.results(command, &[(node, "node", &names)]);
+            statuses.push((command, 0, 200));
+        }
+        run.answered(&statuses);
+    }
+    assert_eq!(run.course.conclusion(), Some(&Conclusion::Read));
 }
 
 #[test]

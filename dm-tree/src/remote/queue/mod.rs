@@ -20,13 +20,43 @@ use super::{
 ///
 /// One operation sends at a time, the oldest that has something to send; one that waits for its report
 /// holds up nobody. Commands that others give to the session use tags from `1 << 63` up.
+///
+/// What is stored begins with the number of its form. One of another release that has another form is not
+/// misread: deserializing it fails, and says so.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Queue<O> {
+    form: Form,
     version: u64,
     entries: Vec<Entry<O>>,
     /// The operation that sent last: it goes on first, so that nothing comes between a question and
     /// what hangs on it.
     current: Option<u32>,
+}
+
+/// Marks what is stored as of the form that this release writes.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(try_from = "u32", into = "u32")]
+struct Form;
+
+/// Changes whenever what is stored does; no count that a queue without a form begins with.
+const FORM: u32 = 0x5155_0001;
+
+#[derive(Debug, thiserror::Error)]
+#[error("a stored queue of form {0:#x}, where {FORM:#x} is expected")]
+struct OtherForm(u32);
+
+impl TryFrom<u32> for Form {
+    type Error = OtherForm;
+
+    fn try_from(form: u32) -> Result<Self, OtherForm> {
+        (form == FORM).then_some(Self).ok_or(OtherForm(form))
+    }
+}
+
+impl From<Form> for u32 {
+    fn from(_: Form) -> Self {
+        FORM
+    }
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -87,6 +117,7 @@ impl<O: Operation> Queue<O> {
     /// An empty queue.
     pub fn new() -> Self {
         Self {
+            form: Form,
             version: 0,
             entries: Vec::new(),
             current: None,

@@ -296,6 +296,19 @@ impl Shelf {
 }
 
 #[test]
+fn a_queue_stored_in_another_form_is_refused() {
+    let mut stored = postcard::to_allocvec(&Queue::<Toy>::new()).expect("bytes");
+    assert!(postcard::from_bytes::<Queue<Toy>>(&stored).is_ok());
+    *stored.first_mut().expect("an octet") ^= 2;
+    assert!(postcard::from_bytes::<Queue<Toy>>(&stored).is_err());
+    let error = Form::try_from(7).expect_err("another form");
+    assert_eq!(
+        error.to_string(),
+        "a stored queue of form 0x7, where 0x51550001 is expected"
+    );
+}
+
+#[test]
 fn of_two_processes_that_change_the_same_queue_one_has_to_begin_anew() {
     let mut shelf = Shelf::default();
     assert_eq!(shelf.store(&mut Queue::new()), Ok(true));

@@ -150,7 +150,9 @@ fn a_second_server_does_not_open_the_same_database() {
     assert_eq!(output.status.code(), Some(1));
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(
-        stderr.starts_with("error: cannot open the database: "),
+        stderr.starts_with(&format!(
+            "error: cannot open the database {data}/dm-server.redb: "
+        )),
         "{stderr}"
     );
 }
