@@ -144,6 +144,8 @@ fn delivered(
     // Before this package is marked: one without components is installed all the same.
     inventory::uninstalled(edit, &origins)?;
     match kept {
+        // A node that a server has taken away meanwhile makes nothing of the installation undone.
+        PackageIs::Kept if edit.view().node(&place.uri) == Err(StatusCode::NOT_FOUND) => {}
         PackageIs::Kept => {
             place::set_state(edit, place, DeliveredState::Installed.as_str())?;
             place::set_status(edit, place, DeliveredStatus::Idle.as_str())?;

@@ -109,19 +109,25 @@ pub(super) fn begin(
     set_status(edit, place, status)
 }
 
-/// Marks how far a download is. What was delivered is *installing* from the beginning.
+/// Marks how far a job is. One that had to wait for another on its node is marked when it starts.
 pub(super) fn reached(edit: &mut Edit<'_>, job: &Job) {
-    let Some((place, _)) = Place::executed(edit.root(), &job.node) else {
+    let Some((place, operation)) = Place::executed(edit.root(), &job.node) else {
         return;
     };
-    let status = match (place.branch, job.stage) {
-        (Branch::Download, STARTED) => DownloadStatus::Downloading,
-        (Branch::Download, FETCHED | VERIFIED) => DownloadStatus::Downloaded,
-        (Branch::Download, INSTALLING) => DownloadStatus::Installing,
-        _ => return,
-    };
     // The node may have been removed: then there is nothing to mark.
-    let _ = set_status(edit, &place, status.as_str());
+    let _ = match (place.branch, job.stage) {
+        (Branch::Download, STARTED) => {
+            set_status(edit, &place, DownloadStatus::Downloading.as_str())
+        }
+        (Branch::Download, FETCHED | VERIFIED) => {
+            set_status(edit, &place, DownloadStatus::Downloaded.as_str())
+        }
+        (Branch::Download, INSTALLING) => {
+            set_status(edit, &place, DownloadStatus::Installing.as_str())
+        }
+        (Branch::Download, _) => Ok(()),
+        (Branch::Delivered | Branch::Deployed, _) => begin(edit, &place, operation),
+    };
 }
 
 /// After a restart: what nobody works on any more has failed.

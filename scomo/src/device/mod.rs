@@ -449,6 +449,7 @@ impl<D: Device> Scomo<D> {
             operation,
             subject,
             idle,
+            waits: progressing,
         };
         postcard::to_allocvec(&request).map_err(|_| StatusCode::COMMAND_FAILED)
     }

@@ -28,6 +28,10 @@ pub(super) enum Phase {
 /// deliver:  ─────────────────────────────────────┴► verify ─► versions ─► ask? ─► INSTALLING ─► install
 /// ```
 pub(super) fn run<D: Device>(scomo: &mut Scomo<D>, request: &Request, job: &Job) -> Phase {
+    if request.waits && job.stage < STARTED {
+        // What was before it has left the node idle, and free to be changed.
+        return Phase::Next(STARTED);
+    }
     let device = &mut scomo.device;
     let effect = match (&request.subject, request.operation) {
         (Subject::Package(package), Operation::RemovePackage) => {

@@ -17,6 +17,8 @@ pub struct Request {
     pub subject: Subject,
     /// Whether it is as asked for already.
     pub(super) idle: bool,
+    /// Whether another job was on its node when it was accepted: its Status is set when it starts.
+    pub(super) waits: bool,
 }
 
 impl Request {

@@ -140,6 +140,38 @@ fn what_comes_behind_a_job_that_is_put_off_keeps_its_place() -> Result {
 }
 
 #[test]
+fn a_job_behind_another_on_its_node_marks_the_node_when_it_starts() -> Result {
+    let config = config().with_components([Component::new("nav")]);
+    each(&config, |setup| {
+        setup.car.puts_off([Cause::Battery]);
+        setup.carry_out(1, Invoke::activate("nav", order("a")))?;
+        setup.carry_out(2, Invoke::remove_component("nav", order("b")))?;
+        assert_eq!(setup.value("Inventory/Deployed/nav/Status")?, "50");
+        let job = deferred(setup)?.expect("a job is put off");
+        setup.car.puts_off([Cause::Battery]);
+        let outcome = {
+            let agent = setup.bench.agent()?;
+            let job = agent.deferred_jobs().next().expect("put off");
+            Request::of(job)
+                .expect("it is ours")
+                .outcome(ResultCode::SUCCESSFUL)
+        };
+        setup.bench.agent()?.complete(job, outcome, 5)?;
+        setup.bench.settle()?;
+        assert_eq!(
+            setup.car.done(),
+            ["not now: activate nav", "not now: remove component nav"]
+        );
+        // No server may change what the second job is on.
+        assert_eq!(setup.value("Inventory/Deployed/nav/Status")?, "30");
+        take_up(setup)?;
+        assert_eq!(setup.codes(2)?, ("succeeded", 0, 1200));
+        assert_eq!(setup.children("Inventory/Deployed")?, [""; 0]);
+        Ok(())
+    })
+}
+
+#[test]
 fn a_job_that_is_put_off_too_often_is_given_up_with_the_reason() -> Result {
     for (cause, code) in [
         (Cause::User, 1401),
