@@ -82,6 +82,12 @@ macro_rules! any_operation {
                 }
             }
 
+            fn has_changed(&self) -> bool {
+                match self {
+                    $(Self::$name(operation) => $crate::remote::Operation::has_changed(operation),)+
+                }
+            }
+
             fn outcome(&self) -> Option<AnyOutcome> {
                 match self {
                     $(Self::$name(operation) => {

@@ -179,7 +179,7 @@ where
     }
 
     fn cancel(&mut self) -> bool {
-        if self.parts.iter().any(has_begun) {
+        if self.has_changed() {
             return false;
         }
         let mut cancelled = false;
@@ -217,6 +217,10 @@ where
         } else {
             Progress::Queued
         }
+    }
+
+    fn has_changed(&self) -> bool {
+        self.parts.iter().any(O::has_changed)
     }
 
     fn outcome(&self) -> Option<Self::Outcome> {

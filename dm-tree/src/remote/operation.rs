@@ -141,6 +141,12 @@ pub trait Operation: Clone + Serialize + DeserializeOwned {
     /// How far it is.
     fn progress(&self) -> Progress;
 
+    /// Whether anything was sent that changes the device, or prepares the change. One that is over without
+    /// that can be cancelled with those it is [combined](super::Combined) with.
+    fn has_changed(&self) -> bool {
+        self.progress() > Progress::Queued
+    }
+
     /// The outcome, once there is one.
     fn outcome(&self) -> Option<Self::Outcome>;
 
@@ -191,6 +197,10 @@ macro_rules! coursed {
 
             fn progress(&self) -> $crate::remote::Progress {
                 self.course.progress()
+            }
+
+            fn has_changed(&self) -> bool {
+                self.course.has_changed()
             }
 
             fn outcome(&self) -> Option<$outcome> {

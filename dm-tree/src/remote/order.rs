@@ -245,7 +245,7 @@ pub enum Ended {
     NotSent(NotSent),
     /// Cancelled before anything was sent that changes the device.
     Cancelled,
-    /// The deadline came before the operation was sent.
+    /// The deadline came before the operation was sent; what prepares it may have been.
     Expired,
     /// It was sent, and what came of it cannot be known.
     Unknown,

@@ -400,6 +400,11 @@ fn log(shared: &Shared, row: &Row, notice: &Notice) {
                 "{id:?} sends an alert of type {type_:?}, which belongs to no operation"
             ));
         }
+        Notice::Late { id: number, .. } => {
+            shared.log(format_args!(
+                "{id:?} reports on operation {number} again, whose outcome is known"
+            ));
+        }
         Notice::Ended(ending) => shared.log(format_args!("session of {id:?} ends: {ending:?}")),
         _ => {}
     }

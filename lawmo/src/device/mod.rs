@@ -242,6 +242,7 @@ impl<D: Device> ManagementObject for Lawmo<D> {
             }
         }
     }
+
     fn changed(&self, edit: &mut Edit<'_>, change: &Change<'_>) -> Result<(), StatusCode> {
         // Truth values are read in any spelling and written in one.
         if let Change::Replace(uri, node) = change

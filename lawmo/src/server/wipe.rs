@@ -162,6 +162,7 @@ impl Script for Erase {
             acl: root.clone(),
         })
     }
+
     fn operation(&self) -> Option<Text> {
         Some(Text::from_static(Operation::Wipe.node_name()))
     }

@@ -361,6 +361,19 @@ fn a_combined_operation_is_cancelled_as_a_whole_until_it_is_sent_and_ends_at_its
     assert!(!setup.bench.queue(|queue| queue.cancel(2))?);
     assert_eq!(setup.bench.queue(|queue| queue.expire(10))?, [2]);
     assert_eq!(setup.summary(2)?, ("unknown", 0, 0));
+
+    // A part that was over before anything was sent holds nothing up.
+    let order = order("c").offering(["Wipe"]);
+    let both = AnyOperation::lock_and_wipe(&order, Wipe::everything);
+    setup.bench.push(3, both)?;
+    assert_eq!(setup.outcome(3)?, None, "the wipe waits for a session");
+    assert!(setup.bench.queue(|queue| queue.cancel(3))?);
+    let summary = setup.outcome(3)?.expect("cancelled").summary();
+    let parts = summary.parts.iter().flatten().map(|part| part.state);
+    assert_eq!(
+        parts.collect::<Vec<_>>(),
+        [SummaryState::Failed, SummaryState::Cancelled]
+    );
     Ok(())
 }
 

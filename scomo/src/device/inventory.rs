@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use dm_proto::{StatusCode, Text};
 use dm_tree::{
-    Acl, Edit, Node, NodeFormat, View,
+    Acl, Edit, Node, NodeFormat, NodeUri, View,
     object::{Change, Job},
 };
 
@@ -166,58 +166,50 @@ pub(super) fn check(
     | Change::Replace(uri, _)
     | Change::Delete(uri)
     | Change::Rename(uri, _)) = change;
-    // The root is not known here: a place is whatever has a Status.
-    let mut node = Some((*uri).clone());
-    while let Some(uri) = node {
-        let branch = match uri.parent().as_ref().map(|parent| parent.name().to_owned()) {
-            Some(name) if name == nodes::DOWNLOAD => Some(Branch::Download),
-            Some(name) if name == nodes::DELIVERED => Some(Branch::Delivered),
-            Some(name) if name == nodes::DEPLOYED => Some(Branch::Deployed),
-            _ => None,
-        };
-        if let Some(branch) = branch {
-            let place = Place {
-                branch,
-                path: String::new(),
-                uri: uri.clone(),
-            };
-            if is_progressing(view, &place) {
-                return Err(StatusCode::FORBIDDEN);
-            }
-            let outside = || {
-                matches!(
-                    content(view, &place),
-                    Content::Fetched | Content::Received(_)
-                )
-            };
-            match change {
-                Change::Delete(deleted) if **deleted == uri && outside() => {
-                    return Err(StatusCode::FORBIDDEN);
-                }
-                // What the device and its sink know the content by.
-                Change::Rename(renamed, _) if **renamed == uri && outside() => {
-                    return Err(StatusCode::FORBIDDEN);
-                }
-                Change::Add(leaf, _)
-                    if branch == Branch::Delivered && leaf.name() == nodes::EXT =>
-                {
-                    return Err(StatusCode::COMMAND_NOT_ALLOWED);
-                }
-                Change::Add(leaf, node) | Change::Replace(leaf, node)
-                    if branch == Branch::Delivered && leaf.name() == nodes::DATA =>
-                {
-                    let len = u64::try_from(node.value.len()).unwrap_or(u64::MAX);
-                    if config.max_package.is_some_and(|most| len > most) {
-                        return Err(StatusCode::REQUEST_ENTITY_TOO_LARGE);
-                    }
-                    delivery::may_write(view, &place)?;
-                }
-                _ => {}
-            }
-        }
-        node = uri.parent();
+    let Some((place, part)) = place_above(view, uri, config) else {
+        return Ok(());
+    };
+    if is_progressing(view, &place) {
+        return Err(StatusCode::FORBIDDEN);
     }
-    Ok(())
+    let is_delivered = place.branch == Branch::Delivered;
+    match (change, part) {
+        // The device and its sink know the content by this node.
+        (Change::Delete(_) | Change::Rename(..), "")
+            if matches!(
+                content(view, &place),
+                Content::Fetched | Content::Received(_)
+            ) =>
+        {
+            Err(StatusCode::FORBIDDEN)
+        }
+        (Change::Add(..), nodes::EXT) if is_delivered => Err(StatusCode::COMMAND_NOT_ALLOWED),
+        (Change::Add(_, node) | Change::Replace(_, node), nodes::DATA) if is_delivered => {
+            let len = u64::try_from(node.value.len()).unwrap_or(u64::MAX);
+            if config.max_package.is_some_and(|most| len > most) {
+                return Err(StatusCode::REQUEST_ENTITY_TOO_LARGE);
+            }
+            delivery::may_write(view, &place)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The place that a node belongs to, and what it is there. The root, which is not known here, is the
+/// uppermost node with the identifier of the object.
+fn place_above<'a>(view: &View<'_>, uri: &'a NodeUri, config: &Config) -> Option<(Place, &'a str)> {
+    let mut root = None;
+    let mut above = uri.parent();
+    while let Some(node) = above {
+        above = node.parent();
+        if view
+            .node(&node)
+            .is_ok_and(|found| found.type_ == config.mo_id)
+        {
+            root = Some(node);
+        }
+    }
+    Place::of(&root?, uri)
 }
 
 /// New content is not what was installed.
@@ -370,7 +362,8 @@ pub(super) fn put_component(
     Ok(place)
 }
 
-/// Makes or updates the node of a package that was fetched, and says where it is.
+/// Makes or updates the node of a package that was fetched, and says where it is. A job that is on the
+/// node goes on with what it has, and its Status stays.
 pub(super) fn put_delivered(
     edit: &mut Edit<'_>,
     package: &Package,
@@ -388,7 +381,13 @@ pub(super) fn put_delivered(
             place
         }
     };
+    let busy = is_progressing(&edit.view(), &place)
+        .then(|| text(&edit.view(), &place, nodes::STATUS))
+        .flatten();
     complete(edit, &place, config)?;
+    if let Some(status) = busy {
+        edit.set(&place.leaf(nodes::STATUS), status.to_string())?;
+    }
     for (name, value) in [
         (nodes::PKG_ID, Some(&package.id)),
         (nodes::NAME, package.name.as_ref()),

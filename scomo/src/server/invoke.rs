@@ -261,6 +261,7 @@ impl Script for Primitive {
             acl: uri,
         })
     }
+
     fn operation(&self) -> Option<Text> {
         Some(Text::from_static(self.operation.as_str()))
     }

@@ -7,6 +7,7 @@ use dm_proto::{
 };
 use dm_tree::{
     Acl, NodeFormat, Right, Tree,
+    description::{Access, NodeDescription},
     object::{Decision, Job, JobId},
     store::Memory,
 };
@@ -515,4 +516,60 @@ fn a_primitive_that_waits_leaves_the_status_of_the_one_that_runs() {
         let status = value(&tree, "Inventory/Deployed/c/Status");
         assert_eq!(status.as_deref(), Some("50"), "{primitive}");
     }
+}
+
+#[test]
+fn a_package_that_is_fetched_again_leaves_the_status_of_the_job_that_is_on_it() {
+    let mut tree = filled(config());
+    let name = status(
+        &mut tree,
+        "srv1",
+        Verb::Replace,
+        "/Download/d/PkgID",
+        Some("p"),
+    );
+    assert_eq!(name, 200);
+    let mut install = job("srv1", "Inventory/Delivered/p/Operations/Install");
+    let mut download = job("srv1", "Download/d/Operations/Download");
+    let mut transaction = tree.begin(1);
+    assert_eq!(transaction.decide(&mut install), Decision::Accept);
+    assert_eq!(transaction.decide(&mut download), Decision::Accept);
+    let request = Request::of(&download).expect("it is ours");
+    transaction.finish(&download, &request.outcome(ResultCode::SUCCESSFUL));
+    transaction.commit().expect("committed");
+    assert_eq!(children(&tree, "/Download"), [""; 0]);
+    assert_eq!(
+        value(&tree, "Inventory/Delivered/p/Status").as_deref(),
+        Some("40")
+    );
+    // Once it is through, the node is as any other.
+    let request = Request::of(&install).expect("it is ours");
+    let mut transaction = tree.begin(2);
+    transaction.finish(
+        &install,
+        &request.failed(ResultCode::INSTALL_FAILED, PackageIs::Kept),
+    );
+    transaction.commit().expect("committed");
+    assert_eq!(
+        value(&tree, "Inventory/Delivered/p/Status").as_deref(),
+        Some("50")
+    );
+}
+
+#[test]
+fn what_a_vendor_calls_like_a_branch_is_none() {
+    let leaf =
+        |name, format| NodeDescription::leaf(name, format).access(Access::GET | Access::REPLACE);
+    let vendor = NodeDescription::interior("Download").child(
+        NodeDescription::interior("x")
+            .child(leaf("Status", NodeFormat::Int).default_value("30"))
+            .child(leaf("Note", NodeFormat::Chr)),
+    );
+    let mut tree = tree(&config().with_vendor_node(vendor));
+    let note = "/Ext/Download/x/Note";
+    assert_eq!(
+        status(&mut tree, "srv1", Verb::Replace, note, Some("new")),
+        200
+    );
+    assert_eq!(value(&tree, "Ext/Download/x/Note").as_deref(), Some("new"));
 }

@@ -245,6 +245,11 @@ impl<S: Script> Course<S> {
         }
     }
 
+    /// As [`Operation::has_changed`](super::Operation::has_changed).
+    pub fn has_changed(&self) -> bool {
+        self.changed
+    }
+
     /// As [`Operation::progress`](super::Operation::progress).
     pub fn progress(&self) -> Progress {
         if self.conclusion.is_some() {

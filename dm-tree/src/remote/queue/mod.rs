@@ -90,6 +90,14 @@ pub enum Notice {
     Accepted(u32),
     /// The operation has its outcome.
     Finished(u32),
+    /// An alert of an operation that has its outcome already: a copy of its report, or more of it, which
+    /// comes too late to change the outcome. It was answered 200.
+    Late {
+        /// The operation.
+        id: u32,
+        /// What the device sent.
+        alert: Alert,
+    },
     /// An alert that no operation claims and that asks for nothing; it was answered 200.
     Unclaimed(Alert),
     /// The device asks for operations, and was answered.
@@ -311,7 +319,7 @@ impl<O: Operation> Queue<O> {
 
     /// The same with a desk, where it is decided on what the device asks for: operations that are granted
     /// go out in this very session. A request that comes again while operations of it are not over adds
-    /// none, and is answered as one that is granted.
+    /// none, and is answered 202: it is being worked on.
     pub fn drive_with(
         &mut self,
         session: &mut ServerSession,
@@ -366,7 +374,10 @@ impl<O: Operation> Queue<O> {
                 ServerEvent::Alert(ticket, alert) => {
                     let mut status = StatusCode::OK;
                     match self.claimant(&alert) {
-                        Some(entry) if entry.finished => {}
+                        Some(entry) if entry.finished => {
+                            let id = entry.id;
+                            notices.push(Notice::Late { id, alert });
+                        }
                         Some(entry) => entry.operation.handle(Reply::Alert(&alert)),
                         None => {
                             let asked = desk.request_types().read(&alert);

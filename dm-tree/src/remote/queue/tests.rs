@@ -164,7 +164,7 @@ fn notices(bench: &mut Bench<Toy>) -> Vec<Notice> {
     notices.retain(|notice| {
         matches!(
             notice,
-            Notice::Sent(_) | Notice::Finished(_) | Notice::Unclaimed(_)
+            Notice::Sent(_) | Notice::Finished(_) | Notice::Late { .. } | Notice::Unclaimed(_)
         )
     });
     notices
@@ -208,12 +208,24 @@ fn an_operation_hears_of_all_its_commands_and_then_that_they_are_answered() {
 fn a_report_is_heard_once_and_its_copies_are_known() {
     let mut bench = bench();
     bench.push(1, Toy::new("a", 0, 0)).expect("pushed");
-    for _ in 0..3 {
+    for data in ["done", "done", "and more"] {
         let agent = bench.agent().expect("an agent");
-        agent.raise("srv", alert("a", "done"), 1).expect("raised");
+        agent.raise("srv", alert("a", data), 1).expect("raised");
         bench.run_session(Trigger::Client).expect("a session");
     }
-    assert_eq!(notices(&mut bench), [Notice::Finished(1)]);
+    let told = notices(&mut bench);
+    let [Notice::Finished(1), late @ ..] = told.as_slice() else {
+        panic!("{told:?}");
+    };
+    // What comes behind the outcome does not change it, and is not lost.
+    let late: Vec<_> = late
+        .iter()
+        .map(|notice| match notice {
+            Notice::Late { id: 1, alert } => alert.items.first().and_then(|item| item.data.clone()),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(late, [Some("done".into()), Some("and more".into())]);
     let heard = bench.outcome(1).expect("a queue").expect("an outcome");
     assert_eq!(heard.iter().filter(|what| **what == "alert").count(), 1);
     // Once the operation is gone, nobody knows what they were.
