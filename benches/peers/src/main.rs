@@ -25,6 +25,7 @@ fn interleaved(rounds: usize, mut ours: impl FnMut(), mut peer: impl FnMut()) ->
         let once = start.elapsed().as_nanos().max(1);
         u32::try_from((2_000_000 / once).clamp(1, 10_000)).unwrap_or(1)
     }
+
     fn time(work: &mut impl FnMut(), times: u32) -> f64 {
         let start = Instant::now();
         for _ in 0..times {
