@@ -254,7 +254,7 @@ mod tests {
         for (source, is_it) in [
             ("./L/Operations/Wipe", true),
             (" L/Operations/Wipe ", true),
-            ("./L/Operations/Wipe/", true),
+            ("./L/Operations/Wipe/", false),
             ("./L/Operations/Wiped", false),
             ("./XL/Operations/Wipe", false),
             ("Wipe", false),
