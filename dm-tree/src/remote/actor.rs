@@ -153,6 +153,8 @@ impl Decision {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Request<'a, O> {
+    /// The caller's own name for the operation.
+    pub id: u32,
     /// Who asks the server: the infrastructure or the device.
     pub by: Actor,
     /// On whose behalf, as far as the one who asks says so: a user's, for example.
@@ -166,8 +168,9 @@ pub struct Request<'a, O> {
 }
 
 impl<'a, O> Request<'a, O> {
-    pub(super) fn new(by: Actor, operation: &'a O, open: usize) -> Self {
+    pub(super) fn new(id: u32, by: Actor, operation: &'a O, open: usize) -> Self {
         Self {
+            id,
             by,
             behalf: by,
             operation,
@@ -582,7 +585,7 @@ mod tests {
         };
         let refused = |refusal| Decision::Refused(refusal);
         let request = |by, behalf, open| {
-            let mut request = Request::new(by, &(), open);
+            let mut request = Request::new(1, by, &(), open);
             request.behalf = behalf;
             rules.decide(&request)
         };

@@ -2,7 +2,7 @@
 
 use dm_proto::StatusCode;
 use dm_tree::remote::{CombinedOutcome, ComponentResult, Ended, Summary, SummaryState, Unmet};
-use lawmo::server::{AnyOutcome as Lawmo, LockOutcome, ResetOutcome, WipeOutcome};
+use lawmo::server::{AnyOutcome as Lawmo, LockOutcome, ResetOutcome, VendorOutcome, WipeOutcome};
 use scomo::server::{AnyOutcome as Scomo, Outcome as InvokeOutcome};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -43,6 +43,7 @@ impl From<Lawmo> for Outcome {
         match outcome {
             Lawmo::Lock(LockOutcome::Ended(ended))
             | Lawmo::Wipe(WipeOutcome::Ended(ended))
+            | Lawmo::Vendor(VendorOutcome::Ended(ended))
             | Lawmo::FactoryReset(ResetOutcome::Ended(ended)) => plain.because(ended),
             Lawmo::Wipe(WipeOutcome::UnknownItems(items)) => {
                 let items = items.iter().map(|item| item.as_str());

@@ -5,12 +5,12 @@ use bytes::Bytes;
 use dm_proto::Text;
 use dm_tree::{
     NodeUri,
-    remote::{Instance, Order},
+    remote::{Actor, Instance, Order},
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{device::Device, operation::AnyOperation};
+use super::{Behalf, device::Device, operation::AnyOperation};
 
 /// An operation as the REST API takes it.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
@@ -41,6 +41,12 @@ pub struct OperationRequest {
     /// The root of the object, of a device that has several; without it, the first that is found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub root: Option<String>,
+    /// Who has asked the one who asks this server: `infrastructure`, which is itself, or `user`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub behalf: Option<Behalf>,
+    /// The node of a vendor's operation, below the root of the object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
     /// When the operation ends as *expired* or *unknown* at the latest, as RFC 3339 writes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<String>,
@@ -65,6 +71,8 @@ pub enum LawmoVerb {
     FactoryReset,
     /// Reads lock state and wipe list.
     State,
+    /// Executes an operation of the device maker's, below `Ext` or `Operations/Ext`.
+    Vendor,
 }
 
 /// The operations of SCOMO.
@@ -167,6 +175,11 @@ pub enum RequestError {
     /// Not the name of a node.
     #[error("the node of the package is no name of a node")]
     Node,
+    /// Not a node where vendors' operations are.
+    #[error(
+        "\"node\" must be \"Ext/NAME\" or \"Operations/Ext/NAME\", below the root of the object"
+    )]
+    VendorNode,
     /// Not Base64.
     #[error("the data of the package is not Base64")]
     Data,
@@ -201,6 +214,17 @@ impl OperationRequest {
             scomo: Some(verb),
             ..Self::default()
         }
+    }
+
+    /// The name of the operation, as it stands in the REST API; empty if it names none.
+    pub(super) fn verb(&self) -> &'static str {
+        let lawmo = self.lawmo.map(LawmoVerb::as_str);
+        lawmo.or(self.scomo.map(ScomoVerb::as_str)).unwrap_or("")
+    }
+
+    /// On whose behalf it is asked for.
+    pub(super) fn behalf(&self) -> Actor {
+        self.behalf.unwrap_or_default().actor()
     }
 
     /// The deadline, in milliseconds since 1970.
@@ -253,11 +277,14 @@ impl OperationRequest {
         verb: LawmoVerb,
         order: Order,
     ) -> Result<lawmo::server::AnyOperation, RequestError> {
-        use lawmo::server::{AnyOperation, FactoryReset, Lock, ReadState, ReadStates};
+        use lawmo::server::{AnyOperation, FactoryReset, Lock, ReadState, ReadStates, Vendor};
 
         let operation = verb.as_str();
         self.without_package(operation)?;
         self.without_component(operation)?;
+        if verb != LawmoVerb::Vendor {
+            absent(operation, "node", self.node.is_some())?;
+        }
         if !matches!(verb, LawmoVerb::Wipe | LawmoVerb::LockAndWipe) {
             self.without_items(operation)?;
         }
@@ -268,6 +295,9 @@ impl OperationRequest {
             LawmoVerb::FactoryReset => AnyOperation::FactoryReset(FactoryReset::new(order)),
             LawmoVerb::Wipe => AnyOperation::Wipe(self.wipe(operation)?(order)),
             LawmoVerb::LockAndWipe => AnyOperation::lock_and_wipe(&order, self.wipe(operation)?),
+            LawmoVerb::Vendor => {
+                AnyOperation::Vendor(Vendor::new(self.vendor_node(operation)?, order))
+            }
             LawmoVerb::State => {
                 self.without_question(operation)?;
                 match self.root {
@@ -276,6 +306,20 @@ impl OperationRequest {
                 }
             }
         })
+    }
+
+    /// The node of a vendor's operation.
+    fn vendor_node(&self, operation: &'static str) -> Result<&str, RequestError> {
+        let node = self.node.as_deref().ok_or(RequestError::Missing {
+            operation,
+            member: "node",
+        })?;
+        within("node", node, 255)?;
+        let name = ["Operations/Ext/", "Ext/"]
+            .into_iter()
+            .find_map(|folder| node.strip_prefix(folder));
+        let is_node = name.is_some() && NodeUri::parse(&format!("./{node}")).is_ok();
+        is_node.then_some(node).ok_or(RequestError::VendorNode)
     }
 
     /// What makes the wipe of an order.
@@ -318,6 +362,7 @@ impl OperationRequest {
 
         let operation = verb.as_str();
         self.without_items(operation)?;
+        absent(operation, "node", self.node.is_some())?;
         let invoke = match verb {
             ScomoVerb::Inventory => {
                 self.without_package(operation)?;
@@ -538,6 +583,7 @@ impl LawmoVerb {
             Self::LockAndWipe => "lock-and-wipe",
             Self::FactoryReset => "factory-reset",
             Self::State => "state",
+            Self::Vendor => "vendor",
         }
     }
 }

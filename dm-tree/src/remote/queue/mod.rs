@@ -188,7 +188,7 @@ impl<O: Operation> Queue<O> {
         operation: O,
         desk: &mut (impl Desk<O> + ?Sized),
     ) -> Decision {
-        let mut request = Request::new(by, &operation, self.unfinished());
+        let mut request = Request::new(id, by, &operation, self.unfinished());
         request.behalf = behalf;
         let decision = match by.asks(Actor::Server) {
             Some(_) => desk.decide(&request),
@@ -287,6 +287,20 @@ impl<O: Operation> Queue<O> {
             }
         }
         expired
+    }
+
+    /// Ends an operation as its deadline would, for a server that keeps deadlines of its own; whether there
+    /// is one that was not over.
+    pub fn expire_one(&mut self, id: u32) -> bool {
+        let entry = self.entries.iter_mut().find(|entry| entry.id == id);
+        entry.is_some_and(|entry| {
+            let is_open = !entry.finished;
+            if is_open {
+                entry.operation.expire();
+                entry.finished = entry.operation.progress() == Progress::Finished;
+            }
+            is_open
+        })
     }
 
     /// The first deadline of an operation that is not over.
@@ -461,7 +475,7 @@ impl<O: Operation> Queue<O> {
                     let mut decisions = Vec::with_capacity(operations.len());
                     for (id, operation) in operations {
                         let mut request =
-                            Request::new(Actor::Device, &operation, self.unfinished());
+                            Request::new(id, Actor::Device, &operation, self.unfinished());
                         request.behalf = asked.behalf;
                         request.asked = Some(&asked);
                         let decision = desk.decide(&request);

@@ -273,7 +273,9 @@ fn a_policy_that_makes_no_sense_is_refused_with_the_reason() {
     let file = data.join("policy.json");
     for (policy, reason) in [
         ("[", "EOF while parsing"),
-        (r#"[{"alert": "x"}]"#, "missing field `operation`"),
+        (r#"[{"alert": "x"}]"#, "rule 1: needs an \"operation\""),
+        (r#"{"max_open": 0}"#, "\"max_open\" must be 1 to 1024"),
+        (r#"{"max_opn": 1}"#, "unknown field `max_opn`"),
         (
             r#"[{"alert": "x", "operation": {"lawmo": "wipe"}}]"#,
             "rule 1: wipe needs \"items\"",

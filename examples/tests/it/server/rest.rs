@@ -273,6 +273,8 @@ fn every_operation_is_taken() {
         json!({"lawmo": "unlock", "confirm": "Unlock?"}),
         json!({"lawmo": "wipe", "items": ["Photos", "Mail"]}),
         json!({"lawmo": "wipe", "items": ["*"]}),
+        json!({"lawmo": "vendor", "node": "Operations/Ext/Ring"}),
+        json!({"lawmo": "unlock", "behalf": "user"}),
         json!({"lawmo": "factory-reset", "deadline": "2999-01-01T00:00:00Z"}),
         json!({"scomo": "download", "package": package}),
         json!({"scomo": "download-install", "package": package}),
