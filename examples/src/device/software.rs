@@ -7,8 +7,8 @@ use dm_tree::{NodeUri, object::Job};
 use scomo::{
     Operation, ResultCode,
     device::{
-        Activation, Component, Consent, Device, Effect, InstallEffect, Package, PackageIs,
-        Question, STARTED, Sink, Subject, Verdict,
+        Activation, Asked, Component, Consent, Device, Effect, FetchEffect, InstallEffect, Package,
+        PackageIs, Question, STARTED, Sink, Subject, Verdict,
     },
 };
 

@@ -19,8 +19,8 @@ use proptest::prelude::*;
 use scomo::{
     DeliveredStatus, DeployedStatus, DownloadStatus, ResultCode,
     device::{
-        Activation, Cause, Component, Device, Effect, InstallEffect, Package, PackageIs, Reporting,
-        Scomo, Sink, Verdict,
+        Activation, Cause, Component, Device, Effect, FetchEffect, InstallEffect, Package,
+        PackageIs, Reporting, Scomo, Sink, Verdict,
     },
     server::{AnyOperation, Invoke},
 };
@@ -76,13 +76,9 @@ impl Machine {
 }
 
 impl Device for Machine {
-    fn fetch(&mut self, _: &Package, job: &Job) -> Effect {
-        self.act(
-            "fetch",
-            job,
-            self.mood().fetches,
-            ResultCode::DOWNLOAD_FAILED,
-        )
+    fn fetch(&mut self, _: &Package, job: &Job) -> FetchEffect {
+        let failure = ResultCode::DOWNLOAD_FAILED;
+        self.act("fetch", job, self.mood().fetches, failure).into()
     }
 
     fn install(&mut self, package: &Package, _: Activation, job: &Job) -> InstallEffect {

@@ -374,8 +374,8 @@ fn a_node_that_a_job_is_on_is_neither_changed_nor_deleted() {
         );
         assert_eq!(status(&mut tree, "srv1", Verb::Delete, node, None), 403);
         let request = Request::of(&job).expect("it is ours");
-        let outcome = match request.operation {
-            Operation::RemovePackage => request.outcome(ResultCode::REMOVE_FAILED),
+        let outcome = match request.operation() {
+            Some(Operation::RemovePackage) => request.outcome(ResultCode::REMOVE_FAILED),
             _ => request.failed(ResultCode::INSTALL_FAILED, PackageIs::Kept),
         };
         let mut transaction = tree.begin(2);
