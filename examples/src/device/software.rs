@@ -7,8 +7,8 @@ use dm_tree::{NodeUri, object::Job};
 use scomo::{
     Operation, ResultCode,
     device::{
-        Activation, Asked, Component, Consent, Device, Effect, FetchEffect, InstallEffect, Package,
-        PackageIs, Question, STARTED, Sink, Subject, Verdict,
+        Activation, Asked, Component, Consent, Device, Effect, Facts, FetchEffect, InstallEffect,
+        Package, PackageIs, Question, STARTED, Sink, Subject, Verdict,
     },
 };
 
@@ -39,7 +39,7 @@ impl Software {
         result
     }
 
-    fn fetch_package(&self, package: &Package) -> Result<(), DownloadError> {
+    fn fetch_package(&self, package: &Package) -> Result<Facts, DownloadError> {
         let url = package.url.as_deref().unwrap_or_default();
         self.check_kind(package)?;
         // The digest comes over the authenticated session, the package from anywhere.
@@ -67,6 +67,15 @@ impl Software {
             // Delivered in the session itself, a package needs no digest.
             Err(PackageError::NoDigest) if is_delivered => {}
             Err(error) => return Err(error),
+        }
+        let size = self.packages.size(&package.id)?;
+        if package
+            .facts
+            .size
+            .is_some_and(|described| described != size)
+        {
+            let reason = format!("it has {size} octets, not what its descriptor says");
+            return Err(PackageError::malformed(reason));
         }
         let found = self.packages.kind(&package.id)?;
         if declared_kind(package).is_some_and(|declared| declared != found) {
@@ -128,7 +137,7 @@ impl Software {
 }
 
 impl Device for Software {
-    fn fetch(&mut self, package: &Package, job: &Job) -> Effect {
+    fn fetch(&mut self, package: &Package, job: &Job) -> FetchEffect {
         // Kept means checked: an interrupted download leaves nothing that could be taken for a package.
         // Only a resumed job may take it for its own, and only if it is what was announced.
         if job.resumed && job.stage >= STARTED {
@@ -136,13 +145,21 @@ impl Device for Software {
             let checked = Sha256Digest::in_params(params)
                 .and_then(|digest| self.packages.check(&package.id, digest));
             if checked.is_ok() {
-                return Effect::Done(ResultCode::SUCCESSFUL);
+                return FetchEffect::Done(ResultCode::SUCCESSFUL);
             }
         }
-        Effect::Done(match self.fetch_package(package) {
-            Ok(()) => ResultCode::SUCCESSFUL,
-            Err(error) => self.failed("download", &error, error.result_code()),
-        })
+        match self.fetch_package(package) {
+            Ok(facts) => FetchEffect::Fetched(facts),
+            Err(error) => FetchEffect::Done(self.failed("download", &error, error.result_code())),
+        }
+    }
+
+    fn download_abandoned(&self, package: &Package, delivered: PackageIs) {
+        // What cannot be deleted takes room, no more.
+        let _ = self.downloader.forget(&package.id, &self.packages);
+        if delivered == PackageIs::Deleted {
+            let _ = self.packages.delete(&package.id);
+        }
     }
 
     fn verify(&mut self, package: &Package, _job: &Job) -> Verdict {
@@ -166,12 +183,13 @@ impl Device for Software {
         contents.into_iter().map(component).collect()
     }
 
-    fn confirm(&mut self, question: Question, package: &Package, _job: &Job) -> Consent {
+    fn confirm(&mut self, question: Question, subject: &Subject, job: &Job) -> Consent {
         let what = match question {
             Question::Download => "Download",
             Question::Install => "Install",
+            Question::Vendor => job.node.name(),
         };
-        let name = package.name.as_ref().unwrap_or(&package.id);
+        let name = subject.name().map_or("this device", Text::as_str);
         match self.user.confirm(&format!("{what} {name}?")) {
             UserReply::Yes => Consent::Yes,
             UserReply::No => Consent::No,
@@ -225,7 +243,10 @@ impl Device for Software {
         env_type.is_empty() || env_type.eq_ignore_ascii_case(ENVIRONMENT)
     }
 
-    fn allows(&self, operation: Operation, subject: &Subject) -> Result<(), StatusCode> {
+    fn allows(&self, asked: &Asked, subject: &Subject) -> Result<(), StatusCode> {
+        let Asked::Operation(operation) = asked else {
+            return Ok(());
+        };
         match subject {
             Subject::Package(package) => {
                 if self.check_kind(package).is_err() {
@@ -239,12 +260,13 @@ impl Device for Software {
                 Ok(())
             }
             Subject::Component(component) => {
-                let deactivates = operation == Operation::Deactivate;
+                let deactivates = *operation == Operation::Deactivate;
                 if deactivates && self.packages.is_deb(&component.id) {
                     return Err(ResultCode::NOT_IMPLEMENTED.into());
                 }
                 Ok(())
             }
+            Subject::Object => Ok(()),
         }
     }
 }
