@@ -53,7 +53,8 @@ pub struct Download {
     pub status: Option<DownloadStatus>,
     /// What it offers.
     pub operations: Operations,
-    /// The values of what vendors, and the device, have added below `Ext`, by their paths there.
+    /// The leaves that vendors, and the device, have added directly below `Ext`, by name; none from a
+    /// device that does not list a subtree with its values (`?list=StructData`).
     pub ext: BTreeMap<Text, Text>,
     /// Leaves that the standard does not have, or whose values it does not have, by name.
     pub others: BTreeMap<Text, Text>,
@@ -85,7 +86,8 @@ pub struct Delivered {
     pub status: Option<DeliveredStatus>,
     /// What it offers.
     pub operations: Operations,
-    /// The values of what vendors, and the device, have added below `Ext`, by their paths there.
+    /// The leaves that vendors, and the device, have added directly below `Ext`, by name; none from a
+    /// device that does not list a subtree with its values (`?list=StructData`).
     pub ext: BTreeMap<Text, Text>,
     /// Leaves that the standard does not have, or whose values it does not have, by name.
     pub others: BTreeMap<Text, Text>,
@@ -115,7 +117,8 @@ pub struct Deployed {
     pub status: Option<DeployedStatus>,
     /// What it offers.
     pub operations: Operations,
-    /// The values of what vendors, and the device, have added below `Ext`, by their paths there.
+    /// The leaves that vendors, and the device, have added directly below `Ext`, by name; none from a
+    /// device that does not list a subtree with its values (`?list=StructData`).
     pub ext: BTreeMap<Text, Text>,
     /// Leaves that the standard does not have, or whose values it does not have, by name.
     pub others: BTreeMap<Text, Text>,
@@ -309,24 +312,15 @@ impl Entry<'_> {
             .collect()
     }
 
-    /// The leaves below `Ext`, with their paths there.
+    /// The leaves below `Ext` that were read.
     fn ext(&self) -> BTreeMap<Text, Text> {
-        let mut leaves = BTreeMap::new();
         let Ok(ext) = self.node.join(nodes::EXT) else {
-            return leaves;
+            return BTreeMap::new();
         };
-        let mut pending = vec![ext.clone()];
-        while let Some(node) = pending.pop() {
-            for child in self.seen.children(&node) {
-                match (self.seen.text(child), child.below(&ext)) {
-                    (Some(value), Some(path)) => {
-                        leaves.insert(Text::from(path), Text::from(value));
-                    }
-                    _ => pending.push(child.clone()),
-                }
-            }
-        }
-        leaves
+        self.seen
+            .children(&ext)
+            .filter_map(|leaf| Some((Text::from(leaf.name()), Text::from(self.seen.text(leaf)?))))
+            .collect()
     }
 
     fn operations(&self, branch: Branch) -> Operations {
@@ -435,10 +429,7 @@ mod tests {
                     known: Some(vec![Operation::RemovePackage]),
                     vendor: vec!["Verify".into(), "Sign".into()],
                 },
-                ext: BTreeMap::from([
-                    ("Colour".into(), "red".into()),
-                    ("Licence/Until".into(), "2030".into()),
-                ]),
+                ext: BTreeMap::from([("Colour".into(), "red".into())]),
                 others: BTreeMap::new(),
             })
         );

@@ -51,8 +51,8 @@ struct Inner {
     contents: Vec<Component>,
     /// What an installation brings instead of the usual, and takes.
     update: Option<(Vec<Component>, Vec<Text>)>,
-    /// Phases that are put off before one is run.
-    deferrals: VecDeque<Cause>,
+    /// Which phases are put off: one after the other, those with a cause.
+    deferrals: VecDeque<Option<Cause>>,
     /// What is found out about what is fetched.
     facts: Option<Facts>,
     /// What was known of the packages that were verified.
@@ -166,11 +166,17 @@ impl Car {
 
     /// The next phases are put off.
     pub(crate) fn puts_off(&self, causes: impl IntoIterator<Item = Cause>) {
-        self.inner().deferrals.extend(causes);
+        self.inner().deferrals.extend(causes.into_iter().map(Some));
+    }
+
+    /// The next phase is run, and those behind it are put off.
+    pub(crate) fn runs_and_puts_off(&self, causes: impl IntoIterator<Item = Cause>) {
+        self.inner().deferrals.push_back(None);
+        self.puts_off(causes);
     }
 
     fn put_off(&self, what: &str, job: &Job) -> Option<Cause> {
-        let cause = self.inner().deferrals.pop_front()?;
+        let cause = self.inner().deferrals.pop_front()??;
         self.note(format!("not now: {what}"), job);
         Some(cause)
     }
