@@ -55,6 +55,18 @@ pub(super) struct Entry {
     /// How often the job was put off, and since when: the job's own fields are not stored.
     deferrals: u32,
     deferred_since: Option<u64>,
+    pub(super) heard: Heard,
+}
+
+/// What is known of the server of a job that may start [once it is told](When::OnceTold).
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(super) enum Heard {
+    /// It has the 202, or may get it still; or it was in a session since.
+    Yes,
+    /// It was told as often as there are retries, and did not answer.
+    No,
+    /// The session in which it was to be told is lost: so many others are tried first.
+    Try(u8),
 }
 
 /// When a job may start.
@@ -65,6 +77,8 @@ pub(super) enum When {
     AfterSession,
     /// Now, to find out whether it is accepted at all.
     Agreed,
+    /// After the session, and not before its server could be told.
+    OnceTold,
 }
 
 /// How far a job is.
@@ -124,8 +138,8 @@ impl Ledger {
         }
         let mut failure = None;
         store.records(Kind::Job, &mut |id, mut record| {
-            // Records from before there were deferrals end before them. Both are none then.
-            record.extend([0, 0]);
+            // Records from before there were deferrals and `heard` end before them, which are none then.
+            record.extend([0, 0, 0]);
             match decode::<Entry>(&record) {
                 Ok(mut entry) => {
                     // What was put off is what it was when it was handed out the last time.
@@ -136,6 +150,7 @@ impl Ledger {
                     };
                     entry.job.deferrals = entry.deferrals;
                     entry.job.deferred_since = entry.deferred_since;
+                    entry.job.unanswered = entry.heard == Heard::No;
                     ledger.jobs.insert(id, entry);
                 }
                 Err(error) => failure = Some(error),
@@ -275,6 +290,7 @@ impl Ledger {
             is_out: false,
             deferrals: 0,
             deferred_since: None,
+            heard: Heard::Yes,
         };
         self.jobs.insert(id, entry);
         self.changed.insert((Kind::Job, id));
@@ -306,9 +322,11 @@ impl Ledger {
             .any(|report| report.job == Some(id) && !report.is_parked);
         let entry = self.job_mut(id)?;
         let answer = match (entry.state, entry.reply) {
+            // Of what the user is still being asked about, nothing can be told yet: this Exec waits too.
             (State::Waiting | State::Started, Reply::Owed)
-                if entry.asked.as_ref() == Some(origin) =>
+                if entry.when == When::Agreed || entry.asked.as_ref() == Some(origin) =>
             {
+                entry.asked = Some(origin.clone());
                 return Some(Repeat::TakeUp(entry.job.id));
             }
             (State::Finished(code), Reply::Result) => code,
@@ -338,6 +356,7 @@ impl Ledger {
         let entry = self.next(object_of).0?;
         let may = match (entry.state, entry.when) {
             (_, When::AfterSession) => !in_session,
+            (_, When::OnceTold) => !in_session && !entry.has_to_try(),
             (State::Started, _) => true,
             (_, When::Now | When::Accepted | When::Agreed) => !in_session || entry.has_arrived,
         };
@@ -478,6 +497,55 @@ impl Ledger {
         });
     }
 
+    /// A session with this server is complete.
+    pub(super) fn heard_of(&mut self, server: &str) {
+        self.settle(|entry| {
+            if entry.job.server == server && entry.heard != Heard::Yes {
+                entry.hear(Heard::Yes);
+                Settled::Changed
+            } else {
+                Settled::Untouched
+            }
+        });
+    }
+
+    /// A session with this server broke off, having done what it could: what was not heard of the server in it
+    /// was not to be had.
+    pub(super) fn gave_up_on(&mut self, server: &str) {
+        self.settle(|entry| {
+            let is_asked = entry.asked.is_some() && !entry.has_arrived;
+            let heard = match entry.heard {
+                _ if entry.job.server != server || !entry.has_to_be_told() => {
+                    return Settled::Untouched;
+                }
+                Heard::Yes if is_asked => Heard::No,
+                Heard::Try(sessions) => Heard::sessions(sessions.saturating_sub(1)),
+                Heard::Yes | Heard::No => return Settled::Untouched,
+            };
+            entry.hear(heard);
+            Settled::Changed
+        });
+    }
+
+    /// A restart has lost the session: so many others come first where a server had to be told in it.
+    pub(super) fn session_lost(&mut self, sessions: u8) {
+        self.settle(|entry| {
+            if entry.asked.is_some() && !entry.has_arrived && entry.has_to_be_told() {
+                entry.hear(Heard::sessions(sessions));
+                Settled::Changed
+            } else {
+                Settled::Untouched
+            }
+        });
+        self.session_over();
+    }
+
+    /// The servers that have to be told of a job before it may start.
+    pub(super) fn to_be_told(&self) -> impl Iterator<Item = (JobId, &Text)> {
+        let entries = self.unfinished().filter(|entry| entry.has_to_try());
+        entries.map(|entry| (entry.job.id, &entry.job.server))
+    }
+
     /// There is no session any more in which a reply could be given or could arrive.
     pub(super) fn session_over(&mut self) {
         self.settle(|entry| {
@@ -530,7 +598,36 @@ impl Ledger {
     }
 }
 
+impl Heard {
+    pub(super) fn sessions(left: u8) -> Self {
+        match left {
+            0 => Self::No,
+            left => Self::Try(left),
+        }
+    }
+}
+
 impl Entry {
+    /// Notes what is known of its server.
+    pub(super) fn hear(&mut self, heard: Heard) {
+        self.heard = heard;
+        self.job.unanswered = heard == Heard::No;
+    }
+
+    /// Whether it waits for its server to be told.
+    fn has_to_be_told(&self) -> bool {
+        self.when == When::OnceTold && self.state == State::Waiting
+    }
+
+    fn has_to_try(&self) -> bool {
+        self.has_to_be_told() && matches!(self.heard, Heard::Try(_))
+    }
+
+    /// The session in which its Exec was to be answered is gone.
+    pub(super) fn is_orphan(&self) -> bool {
+        self.asked.is_none()
+    }
+
     /// The result was, or is going to be, the answer.
     fn is_told(&self) -> bool {
         matches!(self.state, State::Finished(_)) && self.reply == Reply::Result

@@ -53,7 +53,7 @@ use dm_proto::{
 
 use self::{
     drive::{Active, Hold, seal},
-    ledger::{Ledger, Reply, State, When},
+    ledger::{Heard, Ledger, Reply, State, When},
 };
 use crate::{
     NodeUri, Transaction, Tree, TreeError, TreeOptions,
@@ -69,7 +69,9 @@ pub struct AgentConfig {
     /// The sessions. [`ClientConfig::chunks`] is the agent's own business;
     /// [`ClientConfig::max_obj_size`] is the storage that a large object may take.
     pub session: ClientConfig,
-    /// How often a message without an answer is sent again before the session is given up. Default 3.
+    /// How often a message without an answer is sent again before the session is given up, and how many
+    /// sessions are tried before a job starts whose server could not be told that it was accepted
+    /// ([`Decision::OnceTold`](crate::object::Decision::OnceTold)). Default 3.
     pub retries: u8,
     /// Whether a notification may be signed with the special nonce, where the stored one fails. Default
     /// [`Resynchronization::Refused`].
@@ -328,8 +330,9 @@ impl Agent {
         self.active.is_some()
     }
 
-    /// The server that a report waits for, if no session is open. Nothing is said of when to try: a
-    /// report that a server failed to take is due again at once.
+    /// The server that a report waits for, or that has to be told of a job before it may start
+    /// ([`Decision::OnceTold`](crate::object::Decision::OnceTold)), if no session is open. Nothing is said of
+    /// when to try: a report that a server failed to take is due again at once.
     ///
     /// # Errors
     ///
@@ -341,6 +344,11 @@ impl Agent {
         for report in self.ledger.reports.values() {
             if !report.is_parked && self.account(&report.server)?.is_some() {
                 return Ok(Some(report.server.clone()));
+            }
+        }
+        for (_, server) in self.ledger.to_be_told() {
+            if self.account(server)?.is_some() {
+                return Ok(Some(server.clone()));
             }
         }
         Ok(None)
@@ -553,8 +561,10 @@ impl Agent {
                 agent
                     .ledger
                     .report(finished.server.clone(), alert, Some(job.0));
+            } else if finished.correlator.is_some() {
+                // Nobody will be told, but who asks again for the same must not have it done again.
+                agent.ledger.finish(job.0, outcome.code, Reply::Result);
             } else {
-                // Nobody will be told, so nothing has to be remembered.
                 agent.ledger.forget_job(job.0);
             }
             Ok(())
@@ -605,9 +615,20 @@ impl Agent {
     pub fn after_session(&mut self, job: JobId, stage: u32, now: u64) -> Result<(), AgentError> {
         self.running(job)?;
         let ticket = self.take_ticket(job);
+        let retries = self.config.retries;
         self.commit(now, |transaction, agent| {
             if let Some(entry) = agent.ledger.job_mut(job.0) {
-                entry.when = When::AfterSession;
+                entry.when = match entry.when {
+                    // What its user is asked about before the answer has no report.
+                    When::Agreed => {
+                        if entry.is_orphan() {
+                            entry.hear(Heard::sessions(retries));
+                        }
+                        When::OnceTold
+                    }
+                    When::OnceTold => When::OnceTold,
+                    When::Now | When::Accepted | When::AfterSession => When::AfterSession,
+                };
                 entry.state = State::Waiting;
                 entry.reply = Reply::Accepted;
                 entry.is_out = false;

@@ -53,7 +53,7 @@ impl Agent {
         let is_lost =
             self.active.is_none() && self.tree.store().record(Kind::Session, 0)?.is_some();
         if self.active.is_none() {
-            self.ledger.session_over();
+            self.ledger.session_lost(self.config.retries);
         }
         // What no object answers for any more would stand in the way of all that comes after it.
         let mounts = self.tree.mounts();

@@ -167,6 +167,7 @@ fn reason(ended: Ended) -> &'static str {
         Ended::NotSent(_) => "not-sent",
         Ended::Cancelled => "cancelled",
         Ended::Expired => "expired",
+        Ended::ExpiredHalfDone => "expired-half-done",
         _ => "unknown",
     }
 }

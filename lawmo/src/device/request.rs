@@ -5,7 +5,7 @@ use dm_tree::object::{Job, Outcome};
 use serde::{Deserialize, Serialize};
 
 use super::{ItemOutcome, WipeItem};
-use crate::{Operation, ResultCode};
+use crate::{Operation, ResultCode, nodes};
 
 /// What a server asked for.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -37,11 +37,15 @@ impl Request {
     /// The request behind a job; `None` if the job is another object's.
     pub fn of(job: &Job) -> Option<Self> {
         let request: Self = postcard::from_bytes(&job.memo).ok()?;
-        let is_ours = match &request.asked {
-            Asked::Operation(operation) => operation.node_name() == job.node.name(),
-            Asked::Vendor(path) => job.node.as_str().ends_with(path.as_str()),
+        let path = match &request.asked {
+            Asked::Operation(operation) => {
+                format!("{}/{}", nodes::OPERATIONS, operation.node_name())
+            }
+            Asked::Vendor(path) => path.to_string(),
         };
-        is_ours.then_some(request)
+        // What is before the path is the root of the object, whole segments of it.
+        let root = job.node.as_str().strip_suffix(path.as_str())?;
+        root.ends_with('/').then_some(request)
     }
 
     /// The operation of the standard; `None` if it is a vendor's.
@@ -118,6 +122,9 @@ pub(super) fn items_of(outcome: &Outcome) -> Vec<ItemOutcome> {
 
 #[cfg(test)]
 mod tests {
+    use dm_proto::session::Origin;
+    use dm_tree::{NodeUri, object::JobId};
+
     use super::*;
 
     fn wipe(names: &[&'static str]) -> Request {
@@ -127,6 +134,38 @@ mod tests {
             outcomes: Vec::new(),
             notify_user: false,
             confirm: false,
+        }
+    }
+
+    #[test]
+    fn a_request_is_only_that_of_a_job_on_its_own_node() {
+        let of = |asked: Asked, node: &str| {
+            let origin = Origin {
+                session_id: "1".into(),
+                msg_id: "1".into(),
+                cmd_id: "1".into(),
+                item: 0,
+            };
+            let node = NodeUri::parse(node).expect("a uri");
+            let mut job = Job::new(JobId(1), "srv1", node, origin);
+            let request = Request { asked, ..wipe(&[]) };
+            job.memo = request.to_memo().expect("it is written");
+            Request::of(&job).is_some()
+        };
+        let vendor = |path: &'static str| Asked::Vendor(path.into());
+        let standard = Asked::Operation(Operation::Wipe);
+        for (asked, node, is_its) in [
+            (vendor("Ext/Beep"), "./LAWMO/Ext/Beep", true),
+            (vendor("Ext/Beep"), "./A/B/Ext/Beep", true),
+            (vendor("Ext/Beep"), "./LAWMO/NoExt/Beep", false),
+            (vendor("Ext/Beep"), "./LAWMO/Ext/Beep/Beep", false),
+            (vendor(""), "./LAWMO/Ext/Beep", false),
+            (standard.clone(), "./LAWMO/Operations/Wipe", true),
+            (standard.clone(), "./LAWMO/Ext/Wipe", false),
+            (standard.clone(), "./LAWMO/NoOperations/Wipe", false),
+            (standard, "./LAWMO/Operations/FullyLock", false),
+        ] {
+            assert_eq!(of(asked.clone(), node), is_its, "{asked:?} at {node}");
         }
     }
 

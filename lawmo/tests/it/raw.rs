@@ -15,6 +15,7 @@ use dm_tree::{
     agent::{Agent, AgentConfig, Output},
     object::{Job, ManagementObject},
     std_objects::{DevDetail, DevInfo, DmAcc},
+    store::{Batch, Kind, Store},
     testing::{Disk, Objects},
 };
 use lawmo::device::{Config, Device, Lawmo};
@@ -141,6 +142,8 @@ pub(crate) struct Rig {
     pub(crate) exchanges: u32,
     pub(crate) step: u32,
     pub(crate) resets: u32,
+    /// A cut is an update of the software, which cannot read the session of the one before.
+    pub(crate) forgets_sessions: bool,
     /// Jobs are left to the test, in `left`.
     pub(crate) leaves_jobs: bool,
     pub(crate) left: Vec<Job>,
@@ -173,7 +176,42 @@ fn account(server: usize) -> Account {
     }
 }
 
+/// The objects of a phone, made at each of its starts.
+fn made_of<D: Device + Clone + 'static>(
+    device: &D,
+    objects: &[(&'static str, Config)],
+    accounts: Vec<Account>,
+) -> Objects {
+    let (device, mounted) = (device.clone(), objects.to_vec());
+    Box::new(move || {
+        let mut objects: Vec<(NodeUri, Box<dyn ManagementObject>)> = vec![
+            (
+                uri(DevInfo::ROOT),
+                Box::new(DevInfo::new("IMEI:493005100592800", "Maker", "Model")),
+            ),
+            (
+                uri(DevDetail::ROOT),
+                Box::new(DevDetail::new("phone", "Maker", "1", "1", "1")),
+            ),
+            (uri(DmAcc::ROOT), Box::new(DmAcc::new(accounts.clone()))),
+        ];
+        for (root, config) in &mounted {
+            let lawmo = Lawmo::new(device.clone(), config.clone());
+            objects.push((uri(root), Box::new(lawmo)));
+        }
+        objects
+    })
+}
+
 impl Rig {
+    /// The same with other software.
+    pub(crate) fn with<D: Device + Clone + 'static>(mut self, device: &D, config: Config) -> Self {
+        self.cut();
+        let accounts = (0..2).map(account).collect();
+        self.objects = made_of(device, &[("./LAWMO", config)], accounts);
+        self
+    }
+
     /// A phone with objects at these places, and two servers.
     pub(crate) fn new<D: Device + Clone + 'static>(
         device: &D,
@@ -191,25 +229,6 @@ impl Rig {
                 )
             })
             .collect();
-        let (device, mounted) = (device.clone(), objects.to_vec());
-        let objects = move || {
-            let mut objects: Vec<(NodeUri, Box<dyn ManagementObject>)> = vec![
-                (
-                    uri(DevInfo::ROOT),
-                    Box::new(DevInfo::new("IMEI:493005100592800", "Maker", "Model")),
-                ),
-                (
-                    uri(DevDetail::ROOT),
-                    Box::new(DevDetail::new("phone", "Maker", "1", "1", "1")),
-                ),
-                (uri(DmAcc::ROOT), Box::new(DmAcc::new(accounts.clone()))),
-            ];
-            for (root, config) in &mounted {
-                let lawmo = Lawmo::new(device.clone(), config.clone());
-                objects.push((uri(root), Box::new(lawmo)));
-            }
-            objects
-        };
         Self {
             servers,
             faults: BTreeMap::new(),
@@ -217,11 +236,12 @@ impl Rig {
             exchanges: 0,
             step: 0,
             resets: 0,
+            forgets_sessions: false,
             leaves_jobs: false,
             left: Vec::new(),
             agent: None,
             disk: Disk::default(),
-            objects: Box::new(objects),
+            objects: made_of(device, objects, accounts),
             encoding,
             session: 0,
         }
@@ -245,6 +265,14 @@ impl Rig {
     /// Cuts the power; the next use starts the phone.
     pub(crate) fn cut(&mut self) {
         self.agent = None;
+        let session = self.disk.record(Kind::Session, 0).expect("it is read");
+        if self.forgets_sessions && session.is_some() {
+            let mut batch = Batch::default();
+            batch
+                .records
+                .insert((Kind::Session, 0), Some(b"another form".to_vec()));
+            self.disk.commit(batch).expect("it is written");
+        }
     }
 
     pub(crate) fn value(&mut self, leaf: &str) -> Option<String> {

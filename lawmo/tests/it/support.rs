@@ -166,6 +166,11 @@ impl Device for Phone {
         }
     }
 
+    fn reset_abandoned(&mut self, job: &Job) {
+        let resumed = if job.resumed { " again" } else { "" };
+        self.inner().done.push(format!("give up{resumed}"));
+    }
+
     fn vendor(&mut self, path: &str, job: &Job) -> Effect {
         self.act(&format!("do {path}"), job, ResultCode::new(1250))
     }
