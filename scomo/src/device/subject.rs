@@ -90,6 +90,7 @@ impl Component {
 /// What an operation works on.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[expect(clippy::exhaustive_enums, reason = "complete by definition")]
+#[expect(clippy::large_enum_variant, reason = "there is one for a job")]
 pub enum Subject {
     /// A package, to be fetched or delivered.
     Package(Package),
