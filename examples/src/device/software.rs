@@ -13,6 +13,7 @@ use scomo::{
 };
 
 use super::{
+    background::{Background, Gate},
     download::{DownloadError, Downloader},
     package::{PackageError, Sha256Digest, essence, is_deb_type, is_out_of_room, is_package_type},
     packages::{Installed, PackageKind, Packages},
@@ -28,8 +29,52 @@ const ENVIRONMENT: &str = "linux";
 /// again from the beginning, since each step leaves either everything or nothing.
 pub(super) struct Software {
     pub(super) packages: Packages,
+    pub(super) fetcher: Fetcher,
+    pub(super) user: SharedUser,
+    /// Where downloads go on by themselves; without it the device waits for them.
+    pub(super) background: Option<Background>,
+}
+
+/// Fetches packages, wherever that goes on.
+#[derive(Clone)]
+pub(super) struct Fetcher {
+    pub(super) packages: Packages,
     pub(super) downloader: Downloader,
     pub(super) user: SharedUser,
+}
+
+impl Fetcher {
+    fn fetch(&self, package: &Package, job: &Job, gate: &Gate) -> Result<Facts, ResultCode> {
+        // Kept means checked: an interrupted download leaves nothing that could be taken for a package.
+        // Only a resumed job may take it for its own, and only if it is what was announced.
+        if job.resumed && job.stage >= STARTED {
+            let params = package.install_params.as_deref().unwrap_or_default();
+            let checked = Sha256Digest::in_params(params)
+                .and_then(|digest| self.packages.check(&package.id, digest));
+            if checked.is_ok() {
+                return Ok(Facts::default());
+            }
+        }
+        self.fetch_package(package, gate).map_err(|error| {
+            // Once it was stopped, nobody is there any more to be told.
+            if !matches!(error, DownloadError::Stopped) {
+                self.user.tell(&format!("download failed: {error}"));
+            }
+            error.result_code()
+        })
+    }
+
+    fn fetch_package(&self, package: &Package, gate: &Gate) -> Result<Facts, DownloadError> {
+        let url = package.url.as_deref().unwrap_or_default();
+        check_kind(package, &self.packages)?;
+        // The digest comes over the authenticated session, the package from anywhere.
+        let params = package.install_params.as_deref().unwrap_or_default();
+        let digest = Sha256Digest::in_params(params)?;
+        self.downloader
+            .fetch(url, digest, &package.id, &self.packages, gate, |message| {
+                self.user.tell(message);
+            })
+    }
 }
 
 impl Software {
@@ -39,21 +84,9 @@ impl Software {
         result
     }
 
-    fn fetch_package(&self, package: &Package) -> Result<Facts, DownloadError> {
-        let url = package.url.as_deref().unwrap_or_default();
-        self.check_kind(package)?;
-        // The digest comes over the authenticated session, the package from anywhere.
-        let params = package.install_params.as_deref().unwrap_or_default();
-        let digest = Sha256Digest::in_params(params)?;
-        self.downloader
-            .fetch(url, digest, &package.id, &self.packages, |message| {
-                self.user.tell(message);
-            })
-    }
-
     /// Checks that a package that is here, fetched or delivered, is what was announced.
     fn check(&self, package: &Package) -> Result<(), PackageError> {
-        self.check_kind(package)?;
+        check_kind(package, &self.packages)?;
         let is_delivered = package.data.is_some() || package.received.is_some();
         if let Some(data) = &package.data {
             self.packages.deliver(&package.id, data)?;
@@ -121,42 +154,30 @@ impl Software {
             Err(error) => self.failed(what, &error, failed),
         })
     }
-
-    /// Refuses a package whose type or address says that this device cannot install it.
-    fn check_kind(&self, package: &Package) -> Result<(), PackageError> {
-        let debs = self.packages.takes_debs();
-        if !debs && is_called_deb(package) {
-            return Err(PackageError::Kind(".deb"));
-        }
-        match package.pkg_type.as_deref().map(essence).as_deref() {
-            None | Some("") => Ok(()),
-            Some(known) if is_package_type(known, debs) => Ok(()),
-            Some(_) => Err(PackageError::Kind("other than .tar and .deb")),
-        }
-    }
 }
 
 impl Device for Software {
     fn fetch(&mut self, package: &Package, job: &Job) -> FetchEffect {
-        // Kept means checked: an interrupted download leaves nothing that could be taken for a package.
-        // Only a resumed job may take it for its own, and only if it is what was announced.
-        if job.resumed && job.stage >= STARTED {
-            let params = package.install_params.as_deref().unwrap_or_default();
-            let checked = Sha256Digest::in_params(params)
-                .and_then(|digest| self.packages.check(&package.id, digest));
-            if checked.is_ok() {
-                return FetchEffect::Done(ResultCode::SUCCESSFUL);
+        if let Some(background) = &self.background {
+            let fetcher = self.fetcher.clone();
+            let (of_package, of_job) = (package.clone(), job.clone());
+            let spawned = background.spawn(job.clone(), move |gate| {
+                fetcher.fetch(&of_package, &of_job, gate)
+            });
+            // Where the system has no thread to give, it is waited for.
+            if spawned.is_ok() {
+                return FetchEffect::Later;
             }
         }
-        match self.fetch_package(package) {
+        match self.fetcher.fetch(package, job, &Gate::default()) {
             Ok(facts) => FetchEffect::Fetched(facts),
-            Err(error) => FetchEffect::Done(self.failed("download", &error, error.result_code())),
+            Err(result) => FetchEffect::Done(result),
         }
     }
 
     fn download_abandoned(&self, package: &Package, delivered: PackageIs) {
         // What cannot be deleted takes room, no more.
-        let _ = self.downloader.forget(&package.id, &self.packages);
+        let _ = self.fetcher.downloader.forget(&package.id, &self.packages);
         if delivered == PackageIs::Deleted {
             let _ = self.packages.delete(&package.id);
         }
@@ -249,7 +270,7 @@ impl Device for Software {
         };
         match subject {
             Subject::Package(package) => {
-                if self.check_kind(package).is_err() {
+                if check_kind(package, &self.packages).is_err() {
                     return Err(ResultCode::ENVIRONMENT_NOT_SUPPORTED.into());
                 }
                 if operation.activates() == Some(false)
@@ -325,6 +346,19 @@ fn to_component(installed: &Installed) -> Component {
     component.env_type = Some(Text::from_static(ENVIRONMENT));
     component.active = installed.active;
     component
+}
+
+/// Refuses a package whose type or address says that this device cannot install it.
+fn check_kind(package: &Package, packages: &Packages) -> Result<(), PackageError> {
+    let debs = packages.takes_debs();
+    if !debs && is_called_deb(package) {
+        return Err(PackageError::Kind(".deb"));
+    }
+    match package.pkg_type.as_deref().map(essence).as_deref() {
+        None | Some("") => Ok(()),
+        Some(known) if is_package_type(known, debs) => Ok(()),
+        Some(_) => Err(PackageError::Kind("other than .tar and .deb")),
+    }
 }
 
 /// Whether the type or the address of a package is that of a `.deb`.

@@ -228,6 +228,15 @@ pub(super) fn is_delivered(edit: &Edit<'_>, id: &str) -> bool {
     find(edit, Branch::Delivered, nodes::PKG_ID, id).is_some()
 }
 
+/// Whether a job is on another download of a package of this ID: what was fetched is that one's now.
+pub(super) fn is_being_fetched(edit: &Edit<'_>, id: &str) -> bool {
+    let view = edit.view();
+    places(edit, Branch::Download).iter().any(|place| {
+        text(&view, place, nodes::PKG_ID).is_some_and(|found| found == *id)
+            && busy::is_busy(&view, place)
+    })
+}
+
 /// The object that a node belongs to. Its root, which is not known here, is the uppermost node with the
 /// identifier of the object.
 pub(super) fn root_above(view: &View<'_>, uri: &NodeUri, config: &Config) -> Option<NodeUri> {

@@ -246,7 +246,8 @@ pub trait Device: Send {
     }
 
     /// What was fetched of a package is of no use any more and can be deleted: its download or
-    /// installation failed, and a server has deleted its node or made that another package's. If a package
+    /// installation failed, a server has deleted its node or made that another package's, and no job is on
+    /// another download of the same package, which would be told of in its turn. If a package
     /// of this `PkgID` is on the device all the same ([`PackageIs::Kept`]), its content stays.
     ///
     /// Called inside a transaction, before it is durable: told at least once, and perhaps of what comes
@@ -402,7 +403,9 @@ impl<D: Device> ManagementObject for Scomo<D> {
 
     fn changed(&self, edit: &mut Edit<'_>, change: &Change<'_>) -> Result<(), StatusCode> {
         let given_up = self.lock_given_up().take();
-        if let Some(package) = given_up {
+        if let Some(package) = given_up
+            && !inventory::is_being_fetched(edit, &package.id)
+        {
             let delivered = match inventory::is_delivered(edit, &package.id) {
                 true => PackageIs::Kept,
                 false => PackageIs::Deleted,

@@ -5,7 +5,7 @@ use dm_tree::object::{Job, Outcome};
 use serde::{Deserialize, Serialize};
 
 use super::{Cause, Component, FETCHED, Facts, INSTALLING, PackageIs, STARTED, Subject};
-use crate::{Operation, ResultCode};
+use crate::{Operation, ResultCode, nodes};
 
 /// What a server asked for.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -36,11 +36,15 @@ impl Request {
     /// The request behind a job; `None` if the job is another object's.
     pub fn of(job: &Job) -> Option<Self> {
         let request: Self = postcard::from_bytes(&job.memo).ok()?;
-        let is_ours = match &request.asked {
-            Asked::Operation(operation) => operation.node_name() == job.node.name(),
-            Asked::Vendor(path) => job.node.as_str().ends_with(path.as_str()),
+        let path = match &request.asked {
+            Asked::Operation(operation) => {
+                format!("{}/{}", nodes::OPERATIONS, operation.node_name())
+            }
+            Asked::Vendor(path) => path.to_string(),
         };
-        is_ours.then_some(request)
+        // What is before the path is what it works on, whole segments of it.
+        let above = job.node.as_str().strip_suffix(path.as_str())?;
+        above.ends_with('/').then_some(request)
     }
 
     /// The primitive; `None` if it is a vendor's.

@@ -661,4 +661,18 @@ fn the_integrator_is_told_of_a_download_that_a_server_gives_up() {
     fail(tree, "a");
     assert_eq!(status(tree, "srv1", Verb::Delete, "/Download/a", None), 200);
     assert_eq!(car.done(), ["abandon a, Kept elsewhere"]);
+    // Another download of the same package goes on with what is here.
+    for name in ["e", "f"] {
+        for (leaf, data) in [("", None), ("/PkgID", Some("same")), ("/PkgURL", Some(URL))] {
+            let path = format!("/Download/{name}{leaf}");
+            assert_eq!(status(tree, "srv1", Verb::Add, &path, data), 200, "{path}");
+        }
+    }
+    fail(tree, "e");
+    let mut download = job("srv1", "Download/f/Operations/Download");
+    let mut transaction = tree.begin(1);
+    assert_eq!(transaction.decide(&mut download), Decision::Accept);
+    transaction.commit().expect("committed");
+    assert_eq!(status(tree, "srv1", Verb::Delete, "/Download/e", None), 200);
+    assert!(car.done().is_empty());
 }
