@@ -112,7 +112,9 @@ pub enum Progress {
     /// It may be done, and will be after the session: its Exec is answered 202 if that was not done yet,
     /// and it runs again at this stage.
     AfterSession(u32),
-    /// It goes on elsewhere; the integrator calls `Agent::complete`.
+    /// It goes on elsewhere; the integrator calls `Agent::complete`. Later jobs of its object wait for
+    /// it; those of other objects pass, so that a download keeps nobody from locking a lost phone: what
+    /// must not happen beside it, such as a factory reset, is the integrator's to know.
     Later,
     /// Not now: battery, memory, or a user who will not be disturbed. It stays in the queue, durable
     /// and in its place, with all later jobs of its object behind it, until the integrator calls

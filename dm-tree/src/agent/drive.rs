@@ -237,6 +237,7 @@ impl Agent {
         match self.ledger.jobs.get_mut(&id.0) {
             Some(entry) if !entry.is_out => {
                 entry.is_out = true;
+                entry.is_elsewhere = false;
                 Output::Run(entry.job.clone())
             }
             _ => Output::Idle,

@@ -52,6 +52,9 @@ pub(super) struct Entry {
     /// Given to the integrator since the start of the process, who has not come back with it.
     #[serde(skip)]
     pub(super) is_out: bool,
+    /// Out, and going on elsewhere: only jobs of its own object wait for it.
+    #[serde(skip)]
+    pub(super) is_elsewhere: bool,
     /// How often the job was put off, and since when: the job's own fields are not stored.
     deferrals: u32,
     deferred_since: Option<u64>,
@@ -67,6 +70,12 @@ pub(super) enum Heard {
     No,
     /// The session in which it was to be told is lost: so many others are tried first.
     Try(u8),
+}
+
+impl Entry {
+    fn goes_on_elsewhere(&self) -> bool {
+        self.is_out && self.is_elsewhere
+    }
 }
 
 /// When a job may start.
@@ -238,7 +247,8 @@ impl Ledger {
         u32::try_from(open.count()).unwrap_or(u32::MAX)
     }
 
-    /// The first job that nothing holds up, and the objects that are held up by what was put off.
+    /// The first job that nothing holds up, and the objects that are held up by what was put off or goes
+    /// on elsewhere.
     fn next<T: PartialEq>(&self, object_of: impl Fn(&NodeUri) -> T) -> (Option<&Entry>, Vec<T>) {
         let mut held = Vec::new();
         let mut next = None;
@@ -246,7 +256,7 @@ impl Ledger {
             let object = object_of(&entry.job.node);
             if held.contains(&object) {
                 continue;
-            } else if entry.state == State::Deferred {
+            } else if entry.state == State::Deferred || entry.goes_on_elsewhere() {
                 held.push(object);
             } else if next.is_none() {
                 next = Some(entry);
@@ -288,6 +298,7 @@ impl Ledger {
             sent: None,
             has_arrived: false,
             is_out: false,
+            is_elsewhere: false,
             deferrals: 0,
             deferred_since: None,
             heard: Heard::Yes,
@@ -344,13 +355,14 @@ impl Ledger {
     }
 
     /// The job that is next, if it may start or go on. One at a time, in the order they were accepted;
-    /// what was put off lets the jobs of other objects pass.
+    /// what was put off, or goes on elsewhere, lets the jobs of other objects pass.
     pub(super) fn due<T: PartialEq>(
         &self,
         in_session: bool,
         object_of: impl Fn(&NodeUri) -> T,
     ) -> Option<JobId> {
-        if self.unfinished().any(|entry| entry.is_out) {
+        let is_here = |entry: &Entry| entry.is_out && !entry.is_elsewhere;
+        if self.unfinished().any(is_here) {
             return None;
         }
         let entry = self.next(object_of).0?;
@@ -372,6 +384,14 @@ impl Ledger {
             entry.deferred_since.get_or_insert(now);
             entry.job.deferrals = entry.deferrals;
             entry.job.deferred_since = entry.deferred_since;
+        }
+    }
+
+    /// Lets a job go on elsewhere.
+    pub(super) fn leave(&mut self, id: u64) {
+        // Nothing of it is stored: after a restart nobody goes on with it.
+        if let Some(entry) = self.jobs.get_mut(&id) {
+            entry.is_elsewhere = true;
         }
     }
 
@@ -730,6 +750,27 @@ mod tests {
         entry.state = State::Started;
         assert_eq!(due(&ledger), Some(1));
         ledger.forget_job(1);
+        assert_eq!(due(&ledger), Some(2));
+    }
+
+    #[test]
+    fn what_goes_on_elsewhere_holds_up_its_object_and_lets_others_pass() {
+        let mut ledger = ledger(&["./A/1", "./A/2", "./B/1"]);
+        let due = |ledger: &Ledger| ledger.due(false, object_of).map(|id| id.0);
+        let start = |ledger: &mut Ledger, id| {
+            let entry = ledger.job_mut(id).unwrap();
+            entry.state = State::Started;
+            entry.is_out = true;
+        };
+        start(&mut ledger, 1);
+        assert_eq!(due(&ledger), None);
+        ledger.leave(1);
+        assert_eq!(due(&ledger), Some(3));
+        start(&mut ledger, 3);
+        assert_eq!(due(&ledger), None);
+        ledger.leave(3);
+        assert_eq!(due(&ledger), None, "the second of an object waits");
+        ledger.finish(1, StatusCode::OK, Reply::Accepted);
         assert_eq!(due(&ledger), Some(2));
     }
 

@@ -24,7 +24,8 @@
 //!
 //! An Exec becomes a [`Job`]. It is started once; if a restart comes in between it is handed out again
 //! as [resumed](Job::resumed). Jobs run one at a time, in the order in which they were accepted; one
-//! that is put off ([`Progress::Deferred`]) holds up those of its object and no others. What an Exec is
+//! that is put off ([`Progress::Deferred`]) or goes on elsewhere ([`Progress::Later`]) holds up those of
+//! its object and no others. What an Exec is
 //! answered is the result, or 202 and later a report; a report is kept, and sent again as it is, until
 //! the server takes it (200 or 202). An Exec that repeats one whose outcome is not known to have
 //! arrived gets 202 or the stored result, and starts nothing: repeats are told by server, node and
@@ -710,6 +711,9 @@ impl Agent {
         let asks = |entry: &ledger::Entry| entry.when == When::Agreed;
         if !is_deferred && self.ledger.jobs.get(&job.0).is_some_and(asks) {
             return Ok(());
+        }
+        if !is_deferred {
+            self.ledger.leave(job.0);
         }
         let ticket = self.take_ticket(job);
         if ticket.is_none() && !is_deferred {

@@ -13,6 +13,7 @@ use scomo::{
 };
 
 use super::{
+    background::{Background, Gate},
     download::{DownloadError, Downloader},
     package::{PackageError, Sha256Digest, essence, is_deb_type, is_out_of_room, is_package_type},
     packages::{Installed, PackageKind, Packages},
@@ -28,8 +29,54 @@ const ENVIRONMENT: &str = "linux";
 /// again from the beginning, since each step leaves either everything or nothing.
 pub(super) struct Software {
     pub(super) packages: Packages,
+    pub(super) fetcher: Fetcher,
+    pub(super) user: SharedUser,
+    /// Where downloads go on by themselves; without it the device waits for them.
+    pub(super) background: Option<Background>,
+}
+
+/// Fetches packages, wherever that goes on.
+#[derive(Clone)]
+pub(super) struct Fetcher {
+    pub(super) packages: Packages,
     pub(super) downloader: Downloader,
     pub(super) user: SharedUser,
+}
+
+impl Fetcher {
+    fn fetch(&self, package: &Package, job: &Job, gate: &Gate) -> ResultCode {
+        // Kept means checked: an interrupted download leaves nothing that could be taken for a package.
+        // Only a resumed job may take it for its own, and only if it is what was announced.
+        if job.resumed && job.stage >= STARTED {
+            let params = package.install_params.as_deref().unwrap_or_default();
+            let checked = Sha256Digest::in_params(params)
+                .and_then(|digest| self.packages.check(&package.id, digest));
+            if checked.is_ok() {
+                return ResultCode::SUCCESSFUL;
+            }
+        }
+        match self.fetch_package(package, gate) {
+            Ok(()) => ResultCode::SUCCESSFUL,
+            // Nobody is there any more to be told.
+            Err(DownloadError::Stopped) => ResultCode::DOWNLOAD_FAILED,
+            Err(error) => {
+                self.user.tell(&format!("download failed: {error}"));
+                error.result_code()
+            }
+        }
+    }
+
+    fn fetch_package(&self, package: &Package, gate: &Gate) -> Result<(), DownloadError> {
+        let url = package.url.as_deref().unwrap_or_default();
+        check_kind(package, &self.packages)?;
+        // The digest comes over the authenticated session, the package from anywhere.
+        let params = package.install_params.as_deref().unwrap_or_default();
+        let digest = Sha256Digest::in_params(params)?;
+        self.downloader
+            .fetch(url, digest, &package.id, &self.packages, gate, |message| {
+                self.user.tell(message);
+            })
+    }
 }
 
 impl Software {
@@ -39,21 +86,9 @@ impl Software {
         result
     }
 
-    fn fetch_package(&self, package: &Package) -> Result<(), DownloadError> {
-        let url = package.url.as_deref().unwrap_or_default();
-        self.check_kind(package)?;
-        // The digest comes over the authenticated session, the package from anywhere.
-        let params = package.install_params.as_deref().unwrap_or_default();
-        let digest = Sha256Digest::in_params(params)?;
-        self.downloader
-            .fetch(url, digest, &package.id, &self.packages, |message| {
-                self.user.tell(message);
-            })
-    }
-
     /// Checks that a package that is here, fetched or delivered, is what was announced.
     fn check(&self, package: &Package) -> Result<(), PackageError> {
-        self.check_kind(package)?;
+        check_kind(package, &self.packages)?;
         let is_delivered = package.data.is_some() || package.received.is_some();
         if let Some(data) = &package.data {
             self.packages.deliver(&package.id, data)?;
@@ -112,37 +147,22 @@ impl Software {
             Err(error) => self.failed(what, &error, failed),
         })
     }
-
-    /// Refuses a package whose type or address says that this device cannot install it.
-    fn check_kind(&self, package: &Package) -> Result<(), PackageError> {
-        let debs = self.packages.takes_debs();
-        if !debs && is_called_deb(package) {
-            return Err(PackageError::Kind(".deb"));
-        }
-        match package.pkg_type.as_deref().map(essence).as_deref() {
-            None | Some("") => Ok(()),
-            Some(known) if is_package_type(known, debs) => Ok(()),
-            Some(_) => Err(PackageError::Kind("other than .tar and .deb")),
-        }
-    }
 }
 
 impl Device for Software {
     fn fetch(&mut self, package: &Package, job: &Job) -> Effect {
-        // Kept means checked: an interrupted download leaves nothing that could be taken for a package.
-        // Only a resumed job may take it for its own, and only if it is what was announced.
-        if job.resumed && job.stage >= STARTED {
-            let params = package.install_params.as_deref().unwrap_or_default();
-            let checked = Sha256Digest::in_params(params)
-                .and_then(|digest| self.packages.check(&package.id, digest));
-            if checked.is_ok() {
-                return Effect::Done(ResultCode::SUCCESSFUL);
+        if let Some(background) = &self.background {
+            let fetcher = self.fetcher.clone();
+            let (of_package, of_job) = (package.clone(), job.clone());
+            let spawned = background.spawn(job.clone(), move |gate| {
+                fetcher.fetch(&of_package, &of_job, gate)
+            });
+            // Where the system has no thread to give, it is waited for.
+            if spawned.is_ok() {
+                return Effect::Later;
             }
         }
-        Effect::Done(match self.fetch_package(package) {
-            Ok(()) => ResultCode::SUCCESSFUL,
-            Err(error) => self.failed("download", &error, error.result_code()),
-        })
+        Effect::Done(self.fetcher.fetch(package, job, &Gate::default()))
     }
 
     fn verify(&mut self, package: &Package, _job: &Job) -> Verdict {
@@ -228,7 +248,7 @@ impl Device for Software {
     fn allows(&self, operation: Operation, subject: &Subject) -> Result<(), StatusCode> {
         match subject {
             Subject::Package(package) => {
-                if self.check_kind(package).is_err() {
+                if check_kind(package, &self.packages).is_err() {
                     return Err(ResultCode::ENVIRONMENT_NOT_SUPPORTED.into());
                 }
                 if operation.activates() == Some(false)
@@ -303,6 +323,19 @@ fn to_component(installed: &Installed) -> Component {
     component.env_type = Some(Text::from_static(ENVIRONMENT));
     component.active = installed.active;
     component
+}
+
+/// Refuses a package whose type or address says that this device cannot install it.
+fn check_kind(package: &Package, packages: &Packages) -> Result<(), PackageError> {
+    let debs = packages.takes_debs();
+    if !debs && is_called_deb(package) {
+        return Err(PackageError::Kind(".deb"));
+    }
+    match package.pkg_type.as_deref().map(essence).as_deref() {
+        None | Some("") => Ok(()),
+        Some(known) if is_package_type(known, debs) => Ok(()),
+        Some(_) => Err(PackageError::Kind("other than .tar and .deb")),
+    }
 }
 
 /// Whether the type or the address of a package is that of a `.deb`.
