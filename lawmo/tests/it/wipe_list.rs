@@ -273,7 +273,7 @@ fn a_wipe_that_goes_on_elsewhere_keeps_how_far_it_is() {
     );
     rig.run();
     let job = rig.left.pop().expect("a job");
-    let request = lawmo::device::Request::of(&job).expect("ours");
+    let request = Request::of(&job).expect("ours");
     assert_eq!(request.rest().len(), 2);
     let memo = request.partly_wiped(&[ItemOutcome::Gone]).expect("a memo");
     let stage = lawmo::device::PERFORMING;
@@ -282,7 +282,7 @@ fn a_wipe_that_goes_on_elsewhere_keeps_how_far_it_is() {
     rig.run();
     let job = rig.left.pop().expect("the job again");
     assert!(job.resumed);
-    let request = lawmo::device::Request::of(&job).expect("ours");
+    let request = Request::of(&job).expect("ours");
     let rest: Vec<_> = request
         .rest()
         .iter()
