@@ -32,6 +32,9 @@ pub struct OperationRequest {
     /// The component of a SCOMO operation, by its ID.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub component: Option<String>,
+    /// The path of a vendor's operation below what it works on, such as `Operations/Ext/Check`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
     /// Asks the user first, with this text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirm: Option<String>,
@@ -44,9 +47,6 @@ pub struct OperationRequest {
     /// Who has asked the one who asks this server: `infrastructure`, which is itself, or `user`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub behalf: Option<Behalf>,
-    /// The node of a vendor's operation, below the root of the object.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub node: Option<String>,
     /// When the operation ends as *expired* or *unknown* at the latest, as RFC 3339 writes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<String>,
@@ -71,7 +71,7 @@ pub enum LawmoVerb {
     FactoryReset,
     /// Reads lock state and wipe list.
     State,
-    /// Executes an operation of the device maker's, below `Ext` or `Operations/Ext`.
+    /// Executes an operation of a vendor's.
     Vendor,
 }
 
@@ -98,6 +98,8 @@ pub enum ScomoVerb {
     Remove,
     /// Reads packages and components.
     Inventory,
+    /// Executes an operation of a vendor's on a package, a component or the object.
+    Vendor,
 }
 
 /// A package of a SCOMO operation.
@@ -175,11 +177,6 @@ pub enum RequestError {
     /// Not the name of a node.
     #[error("the node of the package is no name of a node")]
     Node,
-    /// Not a node where vendors' operations are.
-    #[error(
-        "\"node\" must be \"Ext/NAME\" or \"Operations/Ext/NAME\", below the root of the object"
-    )]
-    VendorNode,
     /// Not Base64.
     #[error("the data of the package is not Base64")]
     Data,
@@ -282,22 +279,20 @@ impl OperationRequest {
         let operation = verb.as_str();
         self.without_package(operation)?;
         self.without_component(operation)?;
-        if verb != LawmoVerb::Vendor {
-            absent(operation, "node", self.node.is_some())?;
-        }
         if !matches!(verb, LawmoVerb::Wipe | LawmoVerb::LockAndWipe) {
             self.without_items(operation)?;
         }
+        if verb != LawmoVerb::Vendor {
+            self.without_path(operation)?;
+        }
         Ok(match verb {
+            LawmoVerb::Vendor => AnyOperation::Vendor(Vendor::new(self.path(operation)?, order)),
             LawmoVerb::FullyLock => AnyOperation::Lock(Lock::fully(order)),
             LawmoVerb::PartiallyLock => AnyOperation::Lock(Lock::partially(order)),
             LawmoVerb::Unlock => AnyOperation::Lock(Lock::unlock(order)),
             LawmoVerb::FactoryReset => AnyOperation::FactoryReset(FactoryReset::new(order)),
             LawmoVerb::Wipe => AnyOperation::Wipe(self.wipe(operation)?(order)),
             LawmoVerb::LockAndWipe => AnyOperation::lock_and_wipe(&order, self.wipe(operation)?),
-            LawmoVerb::Vendor => {
-                AnyOperation::Vendor(Vendor::new(self.vendor_node(operation)?, order))
-            }
             LawmoVerb::State => {
                 self.without_question(operation)?;
                 match self.root {
@@ -306,20 +301,6 @@ impl OperationRequest {
                 }
             }
         })
-    }
-
-    /// The node of a vendor's operation.
-    fn vendor_node(&self, operation: &'static str) -> Result<&str, RequestError> {
-        let node = self.node.as_deref().ok_or(RequestError::Missing {
-            operation,
-            member: "node",
-        })?;
-        within("node", node, 255)?;
-        let name = ["Operations/Ext/", "Ext/"]
-            .into_iter()
-            .find_map(|folder| node.strip_prefix(folder));
-        let is_node = name.is_some() && NodeUri::parse(&format!("./{node}")).is_ok();
-        is_node.then_some(node).ok_or(RequestError::VendorNode)
     }
 
     /// What makes the wipe of an order.
@@ -362,7 +343,9 @@ impl OperationRequest {
 
         let operation = verb.as_str();
         self.without_items(operation)?;
-        absent(operation, "node", self.node.is_some())?;
+        if verb != ScomoVerb::Vendor {
+            self.without_path(operation)?;
+        }
         let invoke = match verb {
             ScomoVerb::Inventory => {
                 self.without_package(operation)?;
@@ -423,8 +406,37 @@ impl OperationRequest {
                 Invoke::remove_package(id, order)
             }
             ScomoVerb::Remove => Invoke::remove_component(self.component(operation)?, order),
+            ScomoVerb::Vendor => return self.vendor(operation, order),
         };
         Ok(AnyOperation::Invoke(invoke))
+    }
+
+    fn vendor(
+        &self,
+        operation: &'static str,
+        order: Order,
+    ) -> Result<scomo::server::AnyOperation, RequestError> {
+        use scomo::{Branch, server::Vendor};
+
+        let path = self.path(operation)?;
+        let vendor = if self.package.is_some() {
+            self.without_component(operation)?;
+            let id = self.package(operation)?.bare_id(operation)?;
+            Vendor::new(Branch::Delivered, id, path, order)
+        } else if self.component.is_some() {
+            Vendor::new(Branch::Deployed, self.component(operation)?, path, order)
+        } else {
+            Vendor::of_object(path, order)
+        };
+        Ok(scomo::server::AnyOperation::Vendor(vendor))
+    }
+
+    fn path(&self, operation: &'static str) -> Result<&str, RequestError> {
+        let member = "path";
+        let path = self.path.as_deref();
+        let path = path.ok_or(RequestError::Missing { operation, member })?;
+        within(member, path, 255)?;
+        Ok(path)
     }
 
     fn package(&self, operation: &'static str) -> Result<&PackageRequest, RequestError> {
@@ -447,6 +459,10 @@ impl OperationRequest {
 
     fn without_items(&self, operation: &'static str) -> Result<(), RequestError> {
         absent(operation, "items", self.items.is_some())
+    }
+
+    fn without_path(&self, operation: &'static str) -> Result<(), RequestError> {
+        absent(operation, "path", self.path.is_some())
     }
 
     fn without_question(&self, operation: &'static str) -> Result<(), RequestError> {
@@ -601,6 +617,7 @@ impl ScomoVerb {
             Self::Deactivate => "deactivate",
             Self::Remove => "remove",
             Self::Inventory => "inventory",
+            Self::Vendor => "vendor",
         }
     }
 }

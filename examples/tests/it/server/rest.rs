@@ -228,6 +228,14 @@ fn an_operation_that_makes_no_sense_is_refused_with_the_reason() {
             "remove takes no \"component\"",
         ),
         (
+            json!({"scomo": "vendor", "component": "c"}),
+            "vendor needs \"path\"",
+        ),
+        (
+            json!({"lawmo": "unlock", "path": "Ext/Ring"}),
+            "unlock takes no \"path\"",
+        ),
+        (
             json!({"lawmo": "unlock", "deadline": "tomorrow"}),
             "\"deadline\" is not a time as in \"2030-01-31T12:00:00Z\"",
         ),
@@ -273,7 +281,7 @@ fn every_operation_is_taken() {
         json!({"lawmo": "unlock", "confirm": "Unlock?"}),
         json!({"lawmo": "wipe", "items": ["Photos", "Mail"]}),
         json!({"lawmo": "wipe", "items": ["*"]}),
-        json!({"lawmo": "vendor", "node": "Operations/Ext/Ring"}),
+        json!({"lawmo": "vendor", "path": "Operations/Ext/Ring"}),
         json!({"lawmo": "unlock", "behalf": "user"}),
         json!({"lawmo": "factory-reset", "deadline": "2999-01-01T00:00:00Z"}),
         json!({"scomo": "download", "package": package}),
@@ -285,6 +293,7 @@ fn every_operation_is_taken() {
         json!({"scomo": "deactivate", "component": "c1"}),
         json!({"scomo": "remove", "component": "c1"}),
         json!({"scomo": "remove", "package": {"id": "p1"}}),
+        json!({"scomo": "vendor", "package": {"id": "p1"}, "path": "Operations/Ext/Check"}),
     ] {
         let (status, view) = emi.post(OPERATIONS, &body);
         assert_eq!((status, &view["request"]), (201, &body), "{view}");
