@@ -506,7 +506,9 @@ mod tests {
         assert!(store.row("phone").await.expect("read").is_none());
 
         let failed = store.run(|_| Err::<(), _>(Failure::Redb(redb::Error::PreviousIo)));
-        assert!(matches!(failed.await, Err(StoreError::Redb { .. })));
+        let error = failed.await.expect_err("it failed");
+        let named = format!("the database {}: ", one.display());
+        assert!(error.to_string().starts_with(&named), "{error}");
         assert!(store.row("phone").await.expect("read").is_some());
         let _ = std::fs::remove_file(&one);
     }

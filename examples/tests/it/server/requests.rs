@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use super::{Emi, PHONE, PHONE_PATH, Phone, converse, folder, md5_session};
 
-const OPERATIONS: &str = "/devices/IMEI%3A493005100592800/operations";
-const REQUESTS: &str = "/devices/IMEI%3A493005100592800/requests";
+const OPERATIONS: &str = "/devices/IMEI%3A490154203237518/operations";
+const REQUESTS: &str = "/devices/IMEI%3A490154203237518/requests";
 
 const LOCK_ME: &str = "org.test:lock-me";
 

@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::{net::UdpSocket, sync::Arc};
 
-use dm_examples::server::{Config, Direction, LawmoVerb, OperationRequest, Server};
+use dm_examples::server::{Config, Direction, Server};
 use dm_proto::{
     AlertCode, Correlator, StatusCode,
     auth::Scheme,
