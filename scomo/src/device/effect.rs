@@ -32,7 +32,9 @@ pub(super) fn finish(
     outcome: &Outcome,
     context: Context<'_>,
 ) -> Option<Alert> {
-    let request = Request::of(job)?;
+    let Some(request) = Request::of(job) else {
+        return Some(unreadable(edit, job, context));
+    };
     let (place, asked) = Place::executed(edit.root(), &job.node)?;
     let result = ResultCode::from(outcome.code);
     let style = &context.config.report;
@@ -63,6 +65,21 @@ pub(super) fn finish(
         Err(_) if !result.is_success() => alert::operation_complete(job, result, &[], style),
         Err(_) => alert::operation_complete(job, ResultCode::UNDEFINED_ERROR, &[], style),
     })
+}
+
+/// A job that other software has written down: what came of it is not known, but it was accepted.
+fn unreadable(edit: &mut Edit<'_>, job: &Job, context: Context<'_>) -> Alert {
+    if let Some((Some(place), _)) = Place::executed(edit.root(), &job.node) {
+        // The server is told all the same if the place cannot be.
+        let _ = busy::leave(edit, &place, job.id, context.config)
+            .and_then(|_| inventory::left_behind(edit, &place));
+    }
+    alert::operation_complete(
+        job,
+        ResultCode::UNDEFINED_ERROR,
+        &[],
+        &context.config.report,
+    )
 }
 
 fn take_effect(
