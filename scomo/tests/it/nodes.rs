@@ -659,6 +659,13 @@ fn the_integrator_is_told_of_a_download_that_a_server_gives_up() {
     assert_eq!(status(tree, "srv1", Verb::Delete, "/Download/c", None), 200);
     assert!(car.done().is_empty());
     fail(tree, "a");
+    // Before it is durable: no crash lies between. What comes to nothing is told again.
+    let mut transaction = tree.begin(1);
+    let item = Item::for_target("./SCOMO/Download/a");
+    let deleted = transaction.execute("srv1", &Execute::new(origin(), Verb::Delete, item));
+    assert_eq!(deleted.status.as_u16(), 200);
+    assert_eq!(car.done(), ["abandon a, Kept elsewhere"]);
+    drop(transaction);
     assert_eq!(status(tree, "srv1", Verb::Delete, "/Download/a", None), 200);
     assert_eq!(car.done(), ["abandon a, Kept elsewhere"]);
     // Another download of the same package goes on with what is here.
