@@ -45,7 +45,7 @@ pub(super) fn finish(
     };
     let was_fetched_anew = place::content(&edit.view(), &place) == Content::FetchedAnew;
     let done = match (request, asked) {
-        (None, _) => inventory::leave_behind(edit, &place).map(|()| Vec::new()),
+        (None, _) => inventory::left_behind(edit, &place).map(|()| Vec::new()),
         (Some(request), Asked::Operation(operation)) => {
             take_effect(edit, &place, &request, operation, job, outcome, context)
         }

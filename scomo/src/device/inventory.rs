@@ -150,14 +150,14 @@ pub(super) fn settle(
             if content(&edit.view(), &place) == Content::FetchedAnew {
                 delivery::released(edit, &place, sink, config)?;
             }
-            leave_behind(edit, &place)?;
+            left_behind(edit, &place)?;
         }
     }
     Ok(())
 }
 
-/// What nobody works on any more has failed.
-pub(super) fn leave_behind(edit: &mut Edit<'_>, place: &Place) -> Result<(), StatusCode> {
+/// Nobody is on a place any more, whatever it says: what was under way there has failed.
+pub(super) fn left_behind(edit: &mut Edit<'_>, place: &Place) -> Result<(), StatusCode> {
     let Some(status) = text(&edit.view(), place, nodes::STATUS) else {
         return Ok(());
     };
