@@ -3,11 +3,16 @@
 use dm_examples::server::{
     Answer, Behalf, Config, LawmoVerb, OperationRequest, Policy, Rule, Running, Server,
 };
-use dm_proto::{AlertCode, StatusCode, message::Alert};
+use dm_proto::{
+    AlertCode, StatusCode,
+    auth::{Account, Scheme},
+    codec::Encoding,
+    message::Alert,
+};
 use dm_tree::remote::DeviceRequest;
 use serde_json::{Value, json};
 
-use super::{Emi, PHONE, PHONE_PATH, Phone, converse, folder, md5_session};
+use super::{Emi, PHONE, PHONE_PATH, Phone, converse, folder, md5_session, phone_account};
 
 const OPERATIONS: &str = "/devices/IMEI%3A490154203237518/operations";
 const REQUESTS: &str = "/devices/IMEI%3A490154203237518/requests";
@@ -43,16 +48,28 @@ fn session(server: &Running, id: &str, alerts: Vec<Alert>) -> Vec<String> {
 }
 
 /// The same with a phone that answers an Exec like this.
-fn session_of(server: &Running, id: &str, reports: Vec<Alert>, status: StatusCode) -> Vec<String> {
+fn session_of(server: &Running, id: &str, alerts: Vec<Alert>, status: StatusCode) -> Vec<String> {
+    let account = phone_account(server.dm_url(), Scheme::Md5);
+    session_with(account, id, alerts, status).0
+}
+
+/// The same with the account of an earlier session: no message is challenged, and so none sent again.
+fn session_with(
+    account: Account,
+    id: &str,
+    reports: Vec<Alert>,
+    status: StatusCode,
+) -> (Vec<String>, Account) {
     let phone = Phone {
         reports,
         status,
         ..Phone::default()
     };
-    let mut client = md5_session(server.dm_url(), id, phone);
-    converse(server.dm_url(), &mut client);
+    let url = account.server_uri.to_string();
+    let mut client = super::session(account, id, Encoding::Wbxml, phone);
+    converse(&url, &mut client);
     let names = client.device.names().into_iter();
-    names.map(str::to_owned).collect()
+    (names.map(str::to_owned).collect(), client.account)
 }
 
 /// What the operator sees of the phone's requests: type, answer, status, and how many operations do it.
@@ -156,10 +173,12 @@ fn what_is_put_off_is_done_in_the_next_session() {
 fn a_request_that_comes_again_while_it_is_worked_on_adds_nothing() {
     let (server, emi) = start("again", rules(vec![Rule::granting(LOCK_ME, lock())]));
     let accepted = StatusCode::ACCEPTED;
-    let done = session_of(&server, "1", vec![ask(LOCK_ME, "./Ext")], accepted);
+    let account = phone_account(server.dm_url(), Scheme::Md5);
+    let asks = || vec![ask(LOCK_ME, "./Ext")];
+    let (done, account) = session_with(account, "1", asks(), accepted);
     assert_eq!(done, ["PartiallyLock"]);
     // Its report has not come.
-    let done = session_of(&server, "2", vec![ask(LOCK_ME, "./Ext")], accepted);
+    let (done, _) = session_with(account, "2", asks(), accepted);
     assert_eq!(done, [""; 0]);
     let expected = [
         request(LOCK_ME, "granted", 200, 1),
@@ -266,9 +285,11 @@ fn a_report_behind_the_outcome_is_shown_and_changes_nothing() {
     let (_, correlator) = client.device.executed.remove(0);
     let correlator = correlator.expect("a correlator");
     assert!(emi.operation(&id).get("late").is_none());
+    let mut account = client.account;
     for session_id in ["2", "3", "4"] {
         let report = super::sessions::report(&correlator, "1200");
-        session(&server, session_id, vec![report]);
+        let accepted = StatusCode::ACCEPTED;
+        account = session_with(account, session_id, vec![report], accepted).1;
         assert_eq!(emi.state(&id), "succeeded");
     }
     let late = &emi.operation(&id)["late"];
