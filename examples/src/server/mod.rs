@@ -154,7 +154,7 @@ pub enum StartError {
         error: io::Error,
     },
     /// The folder cannot be made.
-    #[error("cannot use {path}: {error}")]
+    #[error("cannot use {} as the folder of the database: {error}", path.display())]
     Data {
         /// The folder.
         path: PathBuf,

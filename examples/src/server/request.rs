@@ -177,6 +177,9 @@ pub enum RequestError {
     /// Not the name of a node.
     #[error("the node of the package is no name of a node")]
     Node,
+    /// Not where vendors' operations of LAWMO are.
+    #[error("\"path\" must begin with Ext/ or Operations/Ext/, below the root of the object")]
+    VendorPath,
     /// Not Base64.
     #[error("the data of the package is not Base64")]
     Data,
@@ -216,7 +219,9 @@ impl OperationRequest {
     /// The name of the operation, as it stands in the REST API; empty if it names none.
     pub(super) fn verb(&self) -> &'static str {
         let lawmo = self.lawmo.map(LawmoVerb::as_str);
-        lawmo.or(self.scomo.map(ScomoVerb::as_str)).unwrap_or("")
+        lawmo
+            .or_else(|| self.scomo.map(ScomoVerb::as_str))
+            .unwrap_or("")
     }
 
     /// On whose behalf it is asked for.
@@ -286,7 +291,16 @@ impl OperationRequest {
             self.without_path(operation)?;
         }
         Ok(match verb {
-            LawmoVerb::Vendor => AnyOperation::Vendor(Vendor::new(self.path(operation)?, order)),
+            LawmoVerb::Vendor => {
+                let path = self.path(operation)?;
+                let is_vendors = ["Ext/", "Operations/Ext/"]
+                    .into_iter()
+                    .any(|folder| path.starts_with(folder));
+                if !is_vendors {
+                    return Err(RequestError::VendorPath);
+                }
+                AnyOperation::Vendor(Vendor::new(path, order))
+            }
             LawmoVerb::FullyLock => AnyOperation::Lock(Lock::fully(order)),
             LawmoVerb::PartiallyLock => AnyOperation::Lock(Lock::partially(order)),
             LawmoVerb::Unlock => AnyOperation::Lock(Lock::unlock(order)),

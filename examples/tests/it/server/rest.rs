@@ -232,6 +232,10 @@ fn an_operation_that_makes_no_sense_is_refused_with_the_reason() {
             "vendor needs \"path\"",
         ),
         (
+            json!({"lawmo": "vendor", "path": "Operations/Wipe"}),
+            "\"path\" must begin with Ext/ or Operations/Ext/, below the root of the object",
+        ),
+        (
             json!({"lawmo": "unlock", "path": "Ext/Ring"}),
             "unlock takes no \"path\"",
         ),
