@@ -35,36 +35,10 @@ impl Container {
             extra: Extra::NONE,
         }
     }
-
-    fn into_command(self) -> Command {
-        let Self {
-            element,
-            cmd_id,
-            no_resp,
-            meta,
-            commands,
-            extra,
-            ..
-        } = self;
-        if element == Element::Atomic {
-            Command::Atomic(Atomic {
-                cmd_id,
-                no_resp,
-                meta,
-                commands,
-                extra,
-            })
-        } else {
-            Command::Sequence(Sequence {
-                cmd_id,
-                no_resp,
-                meta,
-                commands,
-                extra,
-            })
-        }
-    }
 }
+
+/// Most containers hold two commands: a question and what it is about.
+const USUAL: usize = 2;
 
 /// What the commands with items have between them, in the command itself.
 struct Fields<'c> {
@@ -85,6 +59,24 @@ struct Own<'c> {
     meta: Option<&'c mut Option<Arc<Meta>>>,
     code: Option<&'c mut Option<AlertCode>>,
     correlator: Option<&'c mut Option<Correlator>>,
+}
+
+/// Puts an empty command at the end of a list, in which there is room, and reads it there.
+macro_rules! in_place {
+    ($parser:ident $list:ident $command:ident: fields $($own:ident)*) => {{
+        $parser.push_with(USUAL, $list, || Command::$command($command::default()))?;
+        match $list.last_mut() {
+            Some(Command::$command(command)) => $parser.fields(fields!(command: $($own)*)),
+            _ => Ok(()),
+        }
+    }};
+    ($parser:ident $list:ident $command:ident: $read:ident) => {{
+        $parser.push_with(USUAL, $list, || Command::$command($command::default()))?;
+        match $list.last_mut() {
+            Some(Command::$command(command)) => $parser.$read(command),
+            _ => Ok(()),
+        }
+    }};
 }
 
 /// The [`Fields`] of a command.
@@ -119,12 +111,11 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
                     return Ok(());
                 };
                 self.require(&container.seen, 0, Element::CmdId)?;
-                let command = container.into_command();
-                // Most containers hold two commands: a question and what it is about.
-                match open.last_mut() {
-                    Some(parent) => self.push_of(2, &mut parent.commands, command)?,
-                    None => self.push_of(2, &mut message.commands, command)?,
-                }
+                let list = match open.last_mut() {
+                    Some(parent) => &mut parent.commands,
+                    None => &mut message.commands,
+                };
+                self.container(container, list)?;
                 continue;
             };
             if let (Some(container), Tag::Known(element)) = (open.last_mut(), &tag) {
@@ -156,7 +147,7 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
                 }
             }
             if let Tag::Known(element @ (Element::Atomic | Element::Sequence)) = tag {
-                self.push_of(12, &mut open, Container::new(element))?;
+                self.push_with(12, &mut open, || Container::new(element))?;
                 if let Some(Container { seen, cmd_id, .. }) = open.last_mut() {
                     self.leaf_to(cmd_id.text_mut(), Element::CmdId, seen, 0);
                 }
@@ -189,38 +180,60 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
         }
     }
 
+    /// Puts a container that has come to its end into the list that it stands in.
+    fn container(&mut self, container: Container, list: &mut Vec<Command>) -> Result<()> {
+        let Container {
+            element,
+            cmd_id,
+            no_resp,
+            meta,
+            commands,
+            extra,
+            ..
+        } = container;
+        if element == Element::Atomic {
+            self.push_with(USUAL, list, || Command::Atomic(Atomic::default()))?;
+            if let Some(Command::Atomic(atomic)) = list.last_mut() {
+                *atomic = Atomic {
+                    cmd_id,
+                    no_resp,
+                    meta,
+                    commands,
+                    extra,
+                };
+            }
+        } else {
+            self.push_with(USUAL, list, || Command::Sequence(Sequence::default()))?;
+            if let Some(Command::Sequence(sequence)) = list.last_mut() {
+                *sequence = Sequence {
+                    cmd_id,
+                    no_resp,
+                    meta,
+                    commands,
+                    extra,
+                };
+            }
+        }
+        Ok(())
+    }
+
     /// A command, put at the end of a list first and filled there: commands are large.
     fn command(&mut self, tag: Tag, list: &mut Vec<Command>) -> Result<()> {
-        let empty = match tag {
-            Tag::Known(Element::Add) => Command::Add(Add::default()),
-            Tag::Known(Element::Alert) => Command::Alert(Alert::default()),
-            Tag::Known(Element::Copy) => Command::Copy(Copy::default()),
-            Tag::Known(Element::Delete) => Command::Delete(Delete::default()),
-            Tag::Known(Element::Exec) => Command::Exec(Exec::default()),
-            Tag::Known(Element::Get) => Command::Get(Get::default()),
-            Tag::Known(Element::Replace) => Command::Replace(Replace::default()),
-            Tag::Known(Element::Results) => Command::Results(Results::default()),
-            Tag::Known(Element::Status) => Command::Status(Status {
-                data: StatusCode::BAD_REQUEST,
-                ..Status::default()
-            }),
+        match tag {
+            Tag::Known(Element::Add) => in_place!(self list Add: fields meta),
+            Tag::Known(Element::Alert) => in_place!(self list Alert: fields code correlator),
+            Tag::Known(Element::Copy) => in_place!(self list Copy: fields meta),
+            Tag::Known(Element::Delete) => in_place!(self list Delete: fields meta archive sft_del),
+            Tag::Known(Element::Exec) => in_place!(self list Exec: fields meta correlator),
+            Tag::Known(Element::Get) => in_place!(self list Get: fields meta lang),
+            Tag::Known(Element::Replace) => in_place!(self list Replace: fields meta),
+            Tag::Known(Element::Results) => in_place!(self list Results: results),
+            Tag::Known(Element::Status) => in_place!(self list Status: status),
             _ => {
-                let command = self.unsupported(tag)?;
-                return self.push_of(2, list, command);
+                self.room(USUAL, list)?;
+                list.push(self.unsupported(tag)?);
+                Ok(())
             }
-        };
-        self.push_of(2, list, empty)?;
-        match list.last_mut() {
-            Some(Command::Add(c)) => self.fields(fields!(c: meta)),
-            Some(Command::Alert(c)) => self.fields(fields!(c: code correlator)),
-            Some(Command::Copy(c)) => self.fields(fields!(c: meta)),
-            Some(Command::Delete(c)) => self.fields(fields!(c: meta archive sft_del)),
-            Some(Command::Exec(c)) => self.fields(fields!(c: meta correlator)),
-            Some(Command::Get(c)) => self.fields(fields!(c: meta lang)),
-            Some(Command::Replace(c)) => self.fields(fields!(c: meta)),
-            Some(Command::Results(results)) => self.results(results),
-            Some(Command::Status(status)) => self.status(status),
-            _ => Ok(()),
         }
     }
 
@@ -343,7 +356,8 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
 
     /// An item, put at the end of a list first and filled there.
     fn push_item(&mut self, items: &mut Vec<Item>, command_meta: Option<&Meta>) -> Result<()> {
-        self.push(items, Item::default())?;
+        // Most lists have one.
+        self.push_with(1, items, Item::default)?;
         match items.last_mut() {
             Some(item) => self.item(item, command_meta),
             None => Ok(()),
@@ -424,6 +438,7 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
             self.require(&seen, rank, element)?;
         }
         if !seen.has(8) {
+            status.data = StatusCode::BAD_REQUEST;
             self.note(ToleranceKind::StatusCode)?;
         }
         Ok(())
