@@ -35,6 +35,35 @@ impl Container {
             extra: Extra::NONE,
         }
     }
+
+    fn into_command(self) -> Command {
+        let Self {
+            element,
+            cmd_id,
+            no_resp,
+            meta,
+            commands,
+            extra,
+            ..
+        } = self;
+        if element == Element::Atomic {
+            Command::Atomic(Atomic {
+                cmd_id,
+                no_resp,
+                meta,
+                commands,
+                extra,
+            })
+        } else {
+            Command::Sequence(Sequence {
+                cmd_id,
+                no_resp,
+                meta,
+                commands,
+                extra,
+            })
+        }
+    }
 }
 
 /// Most containers hold two commands: a question and what it is about.
@@ -97,124 +126,113 @@ macro_rules! fields {
 }
 
 impl<'i, S: Source<'i>> Parser<'i, S> {
-    /// The body. Containers are on a stack of their own, since a peer controls how deep they nest.
+    /// The body.
     pub(super) fn body(&mut self, message: &mut SyncMl) -> Result<()> {
         let mut open: Vec<Container> = Vec::new();
         let mut is_final = false;
-        loop {
-            let (on, extra) = match open.last_mut() {
-                Some(container) => ("", &mut container.extra),
-                None => ("SyncBody", &mut message.extra),
-            };
-            let Some(tag) = self.child(on, extra)? else {
-                let Some(container) = open.pop() else {
-                    return Ok(());
-                };
-                self.require(&container.seen, 0, Element::CmdId)?;
-                let list = match open.last_mut() {
-                    Some(parent) => &mut parent.commands,
-                    None => &mut message.commands,
-                };
-                self.container(container, list)?;
-                continue;
-            };
-            if let (Some(container), Tag::Known(element)) = (open.last_mut(), &tag) {
-                let element = *element;
-                match element {
-                    Element::CmdId => {
-                        if self.single(&mut container.seen, 0, element)? {
-                            self.text_to(
-                                container.cmd_id.text_mut(),
-                                element,
-                                &mut container.extra,
-                            )?;
-                        }
-                        continue;
-                    }
-                    Element::NoResp => {
-                        if self.single(&mut container.seen, 1, element)? {
-                            container.no_resp = self.flag(element, &mut container.extra)?;
-                        }
-                        continue;
-                    }
-                    Element::Meta => {
-                        if self.single(&mut container.seen, 2, element)? {
-                            container.meta = Some(self.shared_meta()?);
-                        }
-                        continue;
-                    }
-                    _ => container.seen.mark(3),
-                }
-            }
-            if let Tag::Known(element @ (Element::Atomic | Element::Sequence)) = tag {
-                self.push_with(12, &mut open, || Container::new(element))?;
-                if let Some(Container { seen, cmd_id, .. }) = open.last_mut() {
-                    self.leaf_to(cmd_id.text_mut(), Element::CmdId, seen, 0);
-                }
-                continue;
-            }
-            if open.is_empty() {
-                if tag == Tag::Known(Element::Final) {
-                    if is_final {
-                        self.note(ToleranceKind::DuplicateElement { element: "Final" })?;
-                        self.skip()?;
-                        continue;
-                    }
-                    is_final = true;
-                    message.is_final = self.flag(Element::Final, &mut message.extra)?;
+        while let Some(tag) = self.child("SyncBody", &mut message.extra)? {
+            if tag == Tag::Known(Element::Final) {
+                if is_final {
+                    self.note(ToleranceKind::DuplicateElement { element: "Final" })?;
+                    self.skip()?;
                     continue;
                 }
-                if is_final {
-                    self.note(ToleranceKind::ElementOrder {
-                        element: match tag {
-                            Tag::Known(element) => element.name(),
-                            Tag::Foreign => "a command",
-                        },
-                    })?;
+                is_final = true;
+                message.is_final = self.flag(Element::Final, &mut message.extra)?;
+                continue;
+            }
+            if is_final {
+                self.note(ToleranceKind::ElementOrder {
+                    element: match tag {
+                        Tag::Known(element) => element.name(),
+                        Tag::Foreign => "a command",
+                    },
+                })?;
+            }
+            match tag {
+                Tag::Known(element @ (Element::Atomic | Element::Sequence)) => {
+                    self.container(element, &mut open, &mut message.commands)?;
                 }
-            }
-            match open.last_mut() {
-                Some(parent) => self.command(tag, &mut parent.commands)?,
-                None => self.command(tag, &mut message.commands)?,
-            }
-        }
-    }
-
-    /// Puts a container that has come to its end into the list that it stands in.
-    fn container(&mut self, container: Container, list: &mut Vec<Command>) -> Result<()> {
-        let Container {
-            element,
-            cmd_id,
-            no_resp,
-            meta,
-            commands,
-            extra,
-            ..
-        } = container;
-        if element == Element::Atomic {
-            self.push_with(USUAL, list, || Command::Atomic(Atomic::default()))?;
-            if let Some(Command::Atomic(atomic)) = list.last_mut() {
-                *atomic = Atomic {
-                    cmd_id,
-                    no_resp,
-                    meta,
-                    commands,
-                    extra,
-                };
-            }
-        } else {
-            self.push_with(USUAL, list, || Command::Sequence(Sequence::default()))?;
-            if let Some(Command::Sequence(sequence)) = list.last_mut() {
-                *sequence = Sequence {
-                    cmd_id,
-                    no_resp,
-                    meta,
-                    commands,
-                    extra,
-                };
+                tag => self.command(tag, &mut message.commands)?,
             }
         }
         Ok(())
+    }
+
+    /// A container and all that is in it. Containers are on a stack of their own, since a peer controls how
+    /// deep they nest; it is empty before and after.
+    fn container(
+        &mut self,
+        element: Element,
+        open: &mut Vec<Container>,
+        list: &mut Vec<Command>,
+    ) -> Result<()> {
+        let mut begins = Some(element);
+        loop {
+            if let Some(element) = begins.take() {
+                self.push_with(12, open, || Container::new(element))?;
+                if let Some(Container { seen, cmd_id, .. }) = open.last_mut() {
+                    self.leaf_to(cmd_id.text_mut(), Element::CmdId, seen, 0);
+                }
+            }
+            let Some(container) = open.last_mut() else {
+                return Ok(());
+            };
+            let Container {
+                seen,
+                cmd_id,
+                no_resp,
+                meta,
+                commands,
+                extra,
+                ..
+            } = container;
+            loop {
+                let Some(tag) = self.child("", extra)? else {
+                    self.require(seen, 0, Element::CmdId)?;
+                    break;
+                };
+                let Tag::Known(element) = tag else {
+                    self.command(tag, commands)?;
+                    continue;
+                };
+                match element {
+                    Element::CmdId => {
+                        if self.single(seen, 0, element)? {
+                            self.text_to(cmd_id.text_mut(), element, extra)?;
+                        }
+                    }
+                    Element::NoResp => {
+                        if self.single(seen, 1, element)? {
+                            *no_resp = self.flag(element, extra)?;
+                        }
+                    }
+                    Element::Meta => {
+                        if self.single(seen, 2, element)? {
+                            *meta = Some(self.shared_meta()?);
+                        }
+                    }
+                    Element::Atomic | Element::Sequence => {
+                        seen.mark(3);
+                        begins = Some(element);
+                        break;
+                    }
+                    _ => {
+                        seen.mark(3);
+                        self.command(tag, commands)?;
+                    }
+                }
+            }
+            if begins.is_none()
+                && let Some(container) = open.pop()
+            {
+                let list = open
+                    .last_mut()
+                    .map_or(&mut *list, |parent| &mut parent.commands);
+                self.room(USUAL, list)?;
+                list.extend(Some(container).into_iter().map(Container::into_command));
+            }
+        }
     }
 
     /// A command, put at the end of a list first and filled there: commands are large.
