@@ -42,6 +42,10 @@ pub struct Job {
     /// How many jobs of the same object were not finished when this one was decided on.
     #[serde(skip)]
     pub ahead: u32,
+    /// Of a job that was decided [once told](Decision::OnceTold): its server is not known to have the 202, which
+    /// was sent as often as there are retries, and has not been heard of since.
+    #[serde(skip)]
+    pub unanswered: bool,
 }
 
 impl Job {
@@ -61,6 +65,7 @@ impl Job {
             deferrals: 0,
             deferred_since: None,
             ahead: 0,
+            unanswered: false,
         }
     }
 }
@@ -77,9 +82,15 @@ pub enum Decision {
     Accept,
     /// Answer 202; run after the session has closed.
     AfterSession,
+    /// The same for what has no report, so that its server has to have the 202: if a restart has lost the
+    /// session in which it was to arrive, another one with that server comes first, and as many more as there
+    /// are retries if they fail. Where nothing was heard of the server the job says so
+    /// ([`Job::unanswered`]). While it [goes on elsewhere](Progress::Later) no other job begins.
+    OnceTold,
     /// Run before the answer leaves, whatever else is under way, to ask the user whether it is accepted
-    /// at all: yes is [`Progress::AfterSession`], no is [`Progress::Done`] with the status of the
-    /// refusal. [`Progress::Later`] leaves the Exec unanswered until the integrator knows.
+    /// at all: yes is [`Progress::AfterSession`], which is then as [`OnceTold`](Self::OnceTold), no is
+    /// [`Progress::Done`] with the status of the refusal. [`Progress::Later`] leaves the Exec unanswered
+    /// until the integrator knows.
     Ask,
 }
 
@@ -101,14 +112,16 @@ pub enum Progress {
     /// It may be done, and will be after the session: its Exec is answered 202 if that was not done yet,
     /// and it runs again at this stage.
     AfterSession(u32),
-    /// It goes on elsewhere; the integrator calls `Agent::complete`.
+    /// It goes on elsewhere; the integrator calls `Agent::complete`. Later jobs of its object wait for
+    /// it; those of other objects pass, so that a download keeps nobody from locking a lost phone: what
+    /// must not happen beside it, such as a factory reset, is the integrator's to know.
     Later,
     /// Not now: battery, memory, or a user who will not be disturbed. It stays in the queue, durable
     /// and in its place, with all later jobs of its object behind it, until the integrator calls
     /// `Agent::take_up`. Jobs of other objects pass.
     Deferred,
     /// The device was reset: the agent forgets everything and sets the tree up anew. Only for a job
-    /// that was decided [after the session](Decision::AfterSession): an open session is forgotten too,
+    /// that runs after the session ([`Decision::OnceTold`]): an open session is forgotten too,
     /// and its Exec never answered.
     Reset,
 }

@@ -287,7 +287,11 @@ impl<'t> Transaction<'t> {
         let decision = mount.object.decide(&mut self.edit_of(mount), job);
         match decision {
             Decision::Refuse(_) => self.rollback(),
-            Decision::Now | Decision::Accept | Decision::AfterSession | Decision::Ask => {
+            Decision::Now
+            | Decision::Accept
+            | Decision::AfterSession
+            | Decision::OnceTold
+            | Decision::Ask => {
                 self.release();
             }
         }

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 
 use super::{
     Agent, AgentError, AskId, Output,
-    ledger::{Ledger, Repeat, State, When},
+    ledger::{Heard, Ledger, Repeat, State, When},
     spool::Spool,
 };
 use crate::{
@@ -173,6 +173,10 @@ impl Agent {
             .ended
             .clone()
             .unwrap_or(Ending::Failed(SessionError::Over));
+        match ending {
+            Ending::Complete => self.ledger.heard_of(&active.server),
+            _ => self.ledger.gave_up_on(&active.server),
+        }
         self.ledger.session_over();
         if active.trigger == Trigger::Server && ending == Ending::Complete {
             // Its notification may come again; it leads nowhere any more.
@@ -191,6 +195,7 @@ impl Agent {
 
     /// With no session open: runs what is due.
     pub(super) fn background(&mut self, now: u64) -> Result<Output, AgentError> {
+        self.strike_off()?;
         let object_of = |node: &NodeUri| mount_index(self.tree.mounts(), node);
         let Some(id) = self.ledger.due(false, object_of) else {
             return Ok(Output::Idle);
@@ -211,11 +216,28 @@ impl Agent {
         Ok(self.hand_out(id))
     }
 
+    /// Servers without an account cannot be told anything.
+    fn strike_off(&mut self) -> Result<(), AgentError> {
+        let mut gone = Vec::new();
+        for (job, server) in self.ledger.to_be_told() {
+            if self.account(server)?.is_none() {
+                gone.push(job);
+            }
+        }
+        for job in gone {
+            if let Some(entry) = self.ledger.job_mut(job.0) {
+                entry.hear(Heard::No);
+            }
+        }
+        Ok(())
+    }
+
     /// Gives a started job to the integrator, once.
     pub(super) fn hand_out(&mut self, id: JobId) -> Output {
         match self.ledger.jobs.get_mut(&id.0) {
             Some(entry) if !entry.is_out => {
                 entry.is_out = true;
+                entry.is_elsewhere = false;
                 Output::Run(entry.job.clone())
             }
             _ => Output::Idle,
@@ -373,12 +395,15 @@ fn exec(
         Decision::Now => When::Now,
         Decision::Accept => When::Accepted,
         Decision::AfterSession => When::AfterSession,
+        Decision::OnceTold => When::OnceTold,
         Decision::Ask => When::Agreed,
     };
     ledger.accept(job, when);
     match when {
         When::Now | When::Agreed => Execed::Run(id),
-        When::Accepted | When::AfterSession => Execed::Answer(StatusCode::ACCEPTED),
+        When::Accepted | When::AfterSession | When::OnceTold => {
+            Execed::Answer(StatusCode::ACCEPTED)
+        }
     }
 }
 

@@ -52,9 +52,30 @@ pub(super) struct Entry {
     /// Given to the integrator since the start of the process, who has not come back with it.
     #[serde(skip)]
     pub(super) is_out: bool,
+    /// Out, and going on elsewhere: only jobs of its own object wait for it.
+    #[serde(skip)]
+    pub(super) is_elsewhere: bool,
     /// How often the job was put off, and since when: the job's own fields are not stored.
     deferrals: u32,
     deferred_since: Option<u64>,
+    pub(super) heard: Heard,
+}
+
+/// What is known of the server of a job that may start [once it is told](When::OnceTold).
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(super) enum Heard {
+    /// It has the 202, or may get it still; or it was in a session since.
+    Yes,
+    /// It was told as often as there are retries, and did not answer.
+    No,
+    /// The session in which it was to be told is lost: so many others are tried first.
+    Try(u8),
+}
+
+impl Entry {
+    fn goes_on_elsewhere(&self) -> bool {
+        self.is_out && self.is_elsewhere
+    }
 }
 
 /// When a job may start.
@@ -65,6 +86,8 @@ pub(super) enum When {
     AfterSession,
     /// Now, to find out whether it is accepted at all.
     Agreed,
+    /// After the session, and not before its server could be told.
+    OnceTold,
 }
 
 /// How far a job is.
@@ -124,8 +147,8 @@ impl Ledger {
         }
         let mut failure = None;
         store.records(Kind::Job, &mut |id, mut record| {
-            // Records from before there were deferrals end before them. Both are none then.
-            record.extend([0, 0]);
+            // Records from before there were deferrals and `heard` end before them, which are none then.
+            record.extend([0, 0, 0]);
             match decode::<Entry>(&record) {
                 Ok(mut entry) => {
                     // What was put off is what it was when it was handed out the last time.
@@ -136,6 +159,7 @@ impl Ledger {
                     };
                     entry.job.deferrals = entry.deferrals;
                     entry.job.deferred_since = entry.deferred_since;
+                    entry.job.unanswered = entry.heard == Heard::No;
                     ledger.jobs.insert(id, entry);
                 }
                 Err(error) => failure = Some(error),
@@ -151,6 +175,14 @@ impl Ledger {
             },
         )?;
         failure.map_or(Ok(ledger), Err)
+    }
+
+    /// One that knows of nothing but which ids were used.
+    pub(super) fn anew(&self) -> Self {
+        Self {
+            next: self.next,
+            ..Self::default()
+        }
     }
 
     /// Whether a notification asks for a session that was completed.
@@ -223,7 +255,8 @@ impl Ledger {
         u32::try_from(open.count()).unwrap_or(u32::MAX)
     }
 
-    /// The first job that nothing holds up, and the objects that are held up by what was put off.
+    /// The first job that nothing holds up, and the objects that are held up by what was put off or goes
+    /// on elsewhere.
     fn next<T: PartialEq>(&self, object_of: impl Fn(&NodeUri) -> T) -> (Option<&Entry>, Vec<T>) {
         let mut held = Vec::new();
         let mut next = None;
@@ -231,7 +264,7 @@ impl Ledger {
             let object = object_of(&entry.job.node);
             if held.contains(&object) {
                 continue;
-            } else if entry.state == State::Deferred {
+            } else if entry.state == State::Deferred || entry.goes_on_elsewhere() {
                 held.push(object);
             } else if next.is_none() {
                 next = Some(entry);
@@ -273,8 +306,10 @@ impl Ledger {
             sent: None,
             has_arrived: false,
             is_out: false,
+            is_elsewhere: false,
             deferrals: 0,
             deferred_since: None,
+            heard: Heard::Yes,
         };
         self.jobs.insert(id, entry);
         self.changed.insert((Kind::Job, id));
@@ -306,9 +341,11 @@ impl Ledger {
             .any(|report| report.job == Some(id) && !report.is_parked);
         let entry = self.job_mut(id)?;
         let answer = match (entry.state, entry.reply) {
+            // Of what the user is still being asked about, nothing can be told yet: this Exec waits too.
             (State::Waiting | State::Started, Reply::Owed)
-                if entry.asked.as_ref() == Some(origin) =>
+                if entry.when == When::Agreed || entry.asked.as_ref() == Some(origin) =>
             {
+                entry.asked = Some(origin.clone());
                 return Some(Repeat::TakeUp(entry.job.id));
             }
             (State::Finished(code), Reply::Result) => code,
@@ -326,18 +363,20 @@ impl Ledger {
     }
 
     /// The job that is next, if it may start or go on. One at a time, in the order they were accepted;
-    /// what was put off lets the jobs of other objects pass.
+    /// what was put off, or goes on elsewhere, lets the jobs of other objects pass.
     pub(super) fn due<T: PartialEq>(
         &self,
         in_session: bool,
         object_of: impl Fn(&NodeUri) -> T,
     ) -> Option<JobId> {
-        if self.unfinished().any(|entry| entry.is_out) {
+        let is_here = |entry: &Entry| entry.is_out && !entry.is_elsewhere;
+        if self.unfinished().any(is_here) {
             return None;
         }
         let entry = self.next(object_of).0?;
         let may = match (entry.state, entry.when) {
             (_, When::AfterSession) => !in_session,
+            (_, When::OnceTold) => !in_session && !entry.has_to_try(),
             (State::Started, _) => true,
             (_, When::Now | When::Accepted | When::Agreed) => !in_session || entry.has_arrived,
         };
@@ -353,6 +392,15 @@ impl Ledger {
             entry.deferred_since.get_or_insert(now);
             entry.job.deferrals = entry.deferrals;
             entry.job.deferred_since = entry.deferred_since;
+        }
+    }
+
+    /// Lets a job go on elsewhere.
+    pub(super) fn leave(&mut self, id: u64) {
+        // Nothing of it is stored: after a restart nobody goes on with it.
+        if let Some(entry) = self.jobs.get_mut(&id) {
+            // Beside a reset nothing begins.
+            entry.is_elsewhere = entry.when != When::OnceTold;
         }
     }
 
@@ -478,6 +526,55 @@ impl Ledger {
         });
     }
 
+    /// A session with this server is complete.
+    pub(super) fn heard_of(&mut self, server: &str) {
+        self.settle(|entry| {
+            if entry.job.server == server && entry.heard != Heard::Yes {
+                entry.hear(Heard::Yes);
+                Settled::Changed
+            } else {
+                Settled::Untouched
+            }
+        });
+    }
+
+    /// A session with this server broke off, having done what it could: what was not heard of the server in it
+    /// was not to be had.
+    pub(super) fn gave_up_on(&mut self, server: &str) {
+        self.settle(|entry| {
+            let is_asked = entry.asked.is_some() && !entry.has_arrived;
+            let heard = match entry.heard {
+                _ if entry.job.server != server || !entry.has_to_be_told() => {
+                    return Settled::Untouched;
+                }
+                Heard::Yes if is_asked => Heard::No,
+                Heard::Try(sessions) => Heard::sessions(sessions.saturating_sub(1)),
+                Heard::Yes | Heard::No => return Settled::Untouched,
+            };
+            entry.hear(heard);
+            Settled::Changed
+        });
+    }
+
+    /// A restart has lost the session: so many others come first where a server had to be told in it.
+    pub(super) fn session_lost(&mut self, sessions: u8) {
+        self.settle(|entry| {
+            if entry.asked.is_some() && !entry.has_arrived && entry.has_to_be_told() {
+                entry.hear(Heard::sessions(sessions));
+                Settled::Changed
+            } else {
+                Settled::Untouched
+            }
+        });
+        self.session_over();
+    }
+
+    /// The servers that have to be told of a job before it may start.
+    pub(super) fn to_be_told(&self) -> impl Iterator<Item = (JobId, &Text)> {
+        let entries = self.unfinished().filter(|entry| entry.has_to_try());
+        entries.map(|entry| (entry.job.id, &entry.job.server))
+    }
+
     /// There is no session any more in which a reply could be given or could arrive.
     pub(super) fn session_over(&mut self) {
         self.settle(|entry| {
@@ -496,14 +593,18 @@ impl Ledger {
             }
         });
         // A server that never asks again for results that it did not get must not fill the storage.
-        let told: Vec<u64> = self
-            .jobs
-            .iter()
-            .filter(|(_, entry)| entry.is_told())
-            .map(|(id, _)| *id)
-            .collect();
-        for id in told.iter().take(told.len().saturating_sub(MAX_RESULTS)) {
-            self.forget_job(*id);
+        let mut kept: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut over = Vec::new();
+        let newest_first = self.jobs.iter().rev();
+        for (id, entry) in newest_first.filter(|(_, entry)| entry.is_told()) {
+            let kept = kept.entry(&entry.job.server).or_default();
+            *kept = kept.saturating_add(1);
+            if *kept > MAX_RESULTS {
+                over.push(*id);
+            }
+        }
+        for id in over {
+            self.forget_job(id);
         }
     }
 
@@ -530,7 +631,36 @@ impl Ledger {
     }
 }
 
+impl Heard {
+    pub(super) fn sessions(left: u8) -> Self {
+        match left {
+            0 => Self::No,
+            left => Self::Try(left),
+        }
+    }
+}
+
 impl Entry {
+    /// Notes what is known of its server.
+    pub(super) fn hear(&mut self, heard: Heard) {
+        self.heard = heard;
+        self.job.unanswered = heard == Heard::No;
+    }
+
+    /// Whether it waits for its server to be told.
+    fn has_to_be_told(&self) -> bool {
+        self.when == When::OnceTold && self.state == State::Waiting
+    }
+
+    fn has_to_try(&self) -> bool {
+        self.has_to_be_told() && matches!(self.heard, Heard::Try(_))
+    }
+
+    /// The session in which its Exec was to be answered is gone.
+    pub(super) fn is_orphan(&self) -> bool {
+        self.asked.is_none()
+    }
+
     /// The result was, or is going to be, the answer.
     fn is_told(&self) -> bool {
         matches!(self.state, State::Finished(_)) && self.reply == Reply::Result
@@ -584,7 +714,7 @@ const COUNTER: u64 = 0;
 const MAX_JOBS: usize = 64;
 /// Reports that a server may leave untaken; more jobs are then refused to it.
 const MAX_REPORTS: usize = 128;
-/// Results that are kept for servers that did not get them.
+/// Results that are kept for a server that did not get them.
 const MAX_RESULTS: usize = 64;
 
 #[cfg(test)]
@@ -634,6 +764,56 @@ mod tests {
         assert_eq!(due(&ledger), Some(1));
         ledger.forget_job(1);
         assert_eq!(due(&ledger), Some(2));
+    }
+
+    #[test]
+    fn what_goes_on_elsewhere_holds_up_its_object_and_lets_others_pass() {
+        let mut ledger = ledger(&["./A/1", "./A/2", "./B/1"]);
+        let due = |ledger: &Ledger| ledger.due(false, object_of).map(|id| id.0);
+        let start = |ledger: &mut Ledger, id| {
+            let entry = ledger.job_mut(id).unwrap();
+            entry.state = State::Started;
+            entry.is_out = true;
+        };
+        start(&mut ledger, 1);
+        assert_eq!(due(&ledger), None);
+        ledger.leave(1);
+        assert_eq!(due(&ledger), Some(3));
+        start(&mut ledger, 3);
+        assert_eq!(due(&ledger), None);
+        ledger.leave(3);
+        assert_eq!(due(&ledger), None, "the second of an object waits");
+        ledger.finish(1, StatusCode::OK, Reply::Accepted);
+        assert_eq!(due(&ledger), Some(2));
+    }
+
+    #[test]
+    fn results_that_a_server_does_not_fetch_push_out_its_own_and_no_others() {
+        let mut ledger = Ledger::default();
+        let done = |ledger: &mut Ledger, server: &str, correlator: u64| {
+            let origin = Origin {
+                session_id: SessionId::from("1"),
+                msg_id: MsgId::from("1"),
+                cmd_id: "1".into(),
+                item: 0,
+            };
+            let id = ledger.allocate();
+            let node = NodeUri::parse("./Lock").unwrap();
+            let mut job = Job::new(JobId(id), server, node, origin);
+            job.correlator = Some(Correlator::from(correlator.to_string().as_str()));
+            ledger.accept(job, When::Now);
+            ledger.finish(id, StatusCode::OK, Reply::Result);
+            id
+        };
+        let first = done(&mut ledger, "quiet", 1);
+        let greedy: Vec<u64> = (0..MAX_RESULTS as u64 + 2)
+            .map(|correlator| done(&mut ledger, "greedy", correlator))
+            .collect();
+        ledger.session_over();
+        assert!(ledger.jobs.contains_key(&first));
+        let kept = greedy.iter().filter(|id| ledger.jobs.contains_key(id));
+        assert_eq!(kept.count(), MAX_RESULTS);
+        assert!(!ledger.jobs.contains_key(&greedy[1]), "the oldest go");
     }
 
     #[test]

@@ -24,7 +24,8 @@
 //!
 //! An Exec becomes a [`Job`]. It is started once; if a restart comes in between it is handed out again
 //! as [resumed](Job::resumed). Jobs run one at a time, in the order in which they were accepted; one
-//! that is put off ([`Progress::Deferred`]) holds up those of its object and no others. What an Exec is
+//! that is put off ([`Progress::Deferred`]) or goes on elsewhere ([`Progress::Later`]) holds up those of
+//! its object and no others. What an Exec is
 //! answered is the result, or 202 and later a report; a report is kept, and sent again as it is, until
 //! the server takes it (200 or 202). An Exec that repeats one whose outcome is not known to have
 //! arrived gets 202 or the stored result, and starts nothing: repeats are told by server, node and
@@ -53,7 +54,7 @@ use dm_proto::{
 
 use self::{
     drive::{Active, Hold, seal},
-    ledger::{Ledger, Reply, State, When},
+    ledger::{Heard, Ledger, Reply, State, When},
 };
 use crate::{
     NodeUri, Transaction, Tree, TreeError, TreeOptions,
@@ -69,7 +70,9 @@ pub struct AgentConfig {
     /// The sessions. [`ClientConfig::chunks`] is the agent's own business;
     /// [`ClientConfig::max_obj_size`] is the storage that a large object may take.
     pub session: ClientConfig,
-    /// How often a message without an answer is sent again before the session is given up. Default 3.
+    /// How often a message without an answer is sent again before the session is given up, and how many
+    /// sessions are tried before a job starts whose server could not be told that it was accepted
+    /// ([`Decision::OnceTold`](crate::object::Decision::OnceTold)). Default 3.
     pub retries: u8,
     /// Whether a notification may be signed with the special nonce, where the stored one fails. Default
     /// [`Resynchronization::Refused`].
@@ -166,13 +169,13 @@ pub struct Notified {
     pub session_id: SessionId,
 }
 
-/// A report that its server refused for good.
+/// A report that its server refused for good, or whose server has no account.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq)]
 pub struct ParkedReport {
     /// Names it to [`Agent::forget_report`].
     pub id: u64,
-    /// The server that refused it.
+    /// The server that it is for.
     pub server_id: Text,
     /// The report.
     pub alert: Alert,
@@ -194,6 +197,8 @@ pub struct Agent {
     /// The session that a notification asked for which only the special nonce verified.
     resynchronizing: Option<(Notified, SpecialNonce)>,
     next_ask: u32,
+    /// The servers with which there was a session since the start of the process, the last one last.
+    tried: Vec<Text>,
     is_reset: bool,
     /// The storage failed: what is in memory may not be what is stored.
     broken: Option<StoreError>,
@@ -229,6 +234,7 @@ impl Agent {
             active: None,
             resynchronizing: None,
             next_ask: 0,
+            tried: Vec::new(),
             is_reset: false,
             broken: None,
         };
@@ -306,6 +312,8 @@ impl Agent {
                 && notified.server_id == server_id
                 && notified.session_id == session_id
         });
+        self.tried.retain(|tried| *tried != account.server_id);
+        self.tried.push(account.server_id.clone());
         let start = Start::new(trigger, session_id, dev_info)
             .with_special_nonce(special.map(|(_, special)| special));
         let session = ClientSession::start(self.session_config()?, &account, start);
@@ -328,8 +336,10 @@ impl Agent {
         self.active.is_some()
     }
 
-    /// The server that a report waits for, if no session is open. Nothing is said of when to try: a
-    /// report that a server failed to take is due again at once.
+    /// The server that a report waits for, or that has to be told of a job before it may start
+    /// ([`Decision::OnceTold`](crate::object::Decision::OnceTold)), if no session is open. Of several, the one
+    /// with which there was a session longest ago: one that cannot be reached keeps no other from its report.
+    /// Nothing is said of when to try: a report that a server failed to take is due again at once.
     ///
     /// # Errors
     ///
@@ -338,21 +348,28 @@ impl Agent {
         if self.active.is_some() {
             return Ok(None);
         }
-        for report in self.ledger.reports.values() {
-            if !report.is_parked && self.account(&report.server)?.is_some() {
-                return Ok(Some(report.server.clone()));
+        let reports = self.ledger.reports.values();
+        let reports = reports.filter(|report| !report.is_parked);
+        let told = self.ledger.to_be_told().map(|(_, server)| server);
+        let mut due: Option<(Option<usize>, &Text)> = None;
+        for server in reports.map(|report| &report.server).chain(told) {
+            let tried = self.tried.iter().position(|tried| tried == server);
+            let is_sooner = due.is_none_or(|(other, _)| tried < other);
+            if is_sooner && self.account(server)?.is_some() {
+                due = Some((tried, server));
             }
         }
-        Ok(None)
+        Ok(due.map(|(_, server)| server.clone()))
     }
 
-    /// The reports that their servers refused for good: they are not sent again, and kept until
+    /// The reports that their servers refused for good, and those whose servers have no account (any more):
+    /// they are not sent again, or not before there is one, and kept until
     /// [`forget_report`](Self::forget_report).
     pub fn parked_reports(&self) -> impl Iterator<Item = ParkedReport> + '_ {
         self.ledger
             .reports
             .iter()
-            .filter(|(_, report)| report.is_parked)
+            .filter(|(_, report)| self.is_parked(report))
             .map(|(id, report)| ParkedReport {
                 id: *id,
                 server_id: report.server.clone(),
@@ -367,16 +384,16 @@ impl Agent {
     /// If the storage fails.
     pub fn forget_report(&mut self, id: u64, now: u64) -> Result<(), AgentError> {
         self.usable()?;
-        let is_parked = self
-            .ledger
-            .reports
-            .get(&id)
-            .is_some_and(|report| report.is_parked);
-        if is_parked {
+        let report = self.ledger.reports.get(&id);
+        if report.is_some_and(|report| self.is_parked(report)) {
             self.ledger.drop_report(id);
             self.commit(now, |_, _| Ok(()))?;
         }
         Ok(())
+    }
+
+    fn is_parked(&self, report: &ledger::Report) -> bool {
+        report.is_parked || matches!(self.account(&report.server), Ok(None))
     }
 
     /// Keeps an alert of the device's own for a server, to be sent in the next session with it, like a
@@ -553,8 +570,10 @@ impl Agent {
                 agent
                     .ledger
                     .report(finished.server.clone(), alert, Some(job.0));
+            } else if finished.correlator.is_some() {
+                // Nobody will be told, but who asks again for the same must not have it done again.
+                agent.ledger.finish(job.0, outcome.code, Reply::Result);
             } else {
-                // Nobody will be told, so nothing has to be remembered.
                 agent.ledger.forget_job(job.0);
             }
             Ok(())
@@ -605,9 +624,20 @@ impl Agent {
     pub fn after_session(&mut self, job: JobId, stage: u32, now: u64) -> Result<(), AgentError> {
         self.running(job)?;
         let ticket = self.take_ticket(job);
+        let retries = self.config.retries;
         self.commit(now, |transaction, agent| {
             if let Some(entry) = agent.ledger.job_mut(job.0) {
-                entry.when = When::AfterSession;
+                entry.when = match entry.when {
+                    // What its user is asked about before the answer has no report.
+                    When::Agreed => {
+                        if entry.is_orphan() {
+                            entry.hear(Heard::sessions(retries));
+                        }
+                        When::OnceTold
+                    }
+                    When::OnceTold => When::OnceTold,
+                    When::Now | When::Accepted | When::AfterSession => When::AfterSession,
+                };
                 entry.state = State::Waiting;
                 entry.reply = Reply::Accepted;
                 entry.is_out = false;
@@ -681,6 +711,9 @@ impl Agent {
         let asks = |entry: &ledger::Entry| entry.when == When::Agreed;
         if !is_deferred && self.ledger.jobs.get(&job.0).is_some_and(asks) {
             return Ok(());
+        }
+        if !is_deferred {
+            self.ledger.leave(job.0);
         }
         let ticket = self.take_ticket(job);
         if ticket.is_none() && !is_deferred {

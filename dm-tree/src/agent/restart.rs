@@ -5,7 +5,6 @@ use dm_proto::session::{ClientSession, Transmit};
 use super::{
     Agent, AgentError,
     drive::{Active, SessionRecord, seal},
-    ledger::Ledger,
     unreadable,
 };
 use crate::{
@@ -53,7 +52,7 @@ impl Agent {
         let is_lost =
             self.active.is_none() && self.tree.store().record(Kind::Session, 0)?.is_some();
         if self.active.is_none() {
-            self.ledger.session_over();
+            self.ledger.session_lost(self.config.retries);
         }
         // What no object answers for any more would stand in the way of all that comes after it.
         let mounts = self.tree.mounts();
@@ -95,7 +94,8 @@ impl Agent {
     /// The device was reset. Until everything is removed the job counts as started; from then on the
     /// storage is that of a new device, whatever happens on the way.
     pub(super) fn reset(&mut self, now: u64) -> Result<(), AgentError> {
-        self.ledger = Ledger::default();
+        // Whoever still works on a job of before must not end another one.
+        self.ledger = self.ledger.anew();
         self.active = None;
         let result = self
             .tree

@@ -540,6 +540,7 @@ fn exec() {
             deferrals: 0,
             deferred_since: None,
             ahead: 0,
+            unanswered: false,
         };
         let decision = tree.begin(1).decide(&mut job);
         let expected = match expected {

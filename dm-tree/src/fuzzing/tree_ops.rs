@@ -129,7 +129,7 @@ fn exec(
         Decision::Now => Ok(Taken::Now),
         Decision::Accept => Ok(Taken::Accepted),
         Decision::AfterSession => Ok(Taken::AfterSession),
-        Decision::Ask => unreachable!("these objects ask nobody"),
+        Decision::OnceTold | Decision::Ask => unreachable!("these objects have reports"),
     };
     assert_eq!(met, expected, "{server}: Exec {}", job.node);
     match met {

@@ -130,7 +130,8 @@ pub trait Operation: Clone + Serialize + DeserializeOwned {
     /// Cancels it if nothing that changes the device was sent; whether it did.
     fn cancel(&mut self) -> bool;
 
-    /// Ends it at its deadline: as unknown if the Exec may have arrived, else as expired.
+    /// Ends it at its deadline: as unknown if the Exec may have arrived, else as expired, where it is told
+    /// whether something that prepares it was sent: what [`cancel`](Self::cancel) would not have undone either.
     fn expire(&mut self);
 
     /// Its deadline, by the caller's clock.

@@ -245,10 +245,13 @@ pub enum Ended {
     NotSent(NotSent),
     /// Cancelled before anything was sent that changes the device.
     Cancelled,
-    /// The deadline came before the operation was sent; what prepares it may have been.
+    /// The deadline came before anything of the operation was done on the device.
     Expired,
     /// It was sent, and what came of it cannot be known.
     Unknown,
+    /// The deadline came while what prepares the operation was being sent: the device may have taken some of
+    /// it, or all, and keeps it. The operation was not executed.
+    ExpiredHalfDone,
 }
 
 /// The flat form of any outcome, for interfaces that do not know the operations apart.
@@ -286,7 +289,7 @@ pub enum SummaryState {
     Accepted,
     /// Cancelled in time.
     Cancelled,
-    /// Its deadline came in time.
+    /// Its deadline came in time: it was not executed. With 412 something that prepares it was sent.
     Expired,
     /// It was sent, and what came of it cannot be known.
     Unknown,
@@ -399,6 +402,9 @@ impl From<Ended> for Summary {
             }
             Ended::Cancelled => Self::new(SummaryState::Cancelled),
             Ended::Expired => Self::new(SummaryState::Expired),
+            Ended::ExpiredHalfDone => {
+                Self::new(SummaryState::Expired).with_status(StatusCode::INCOMPLETE_COMMAND)
+            }
             Ended::Unknown => Self::new(SummaryState::Unknown),
         }
     }

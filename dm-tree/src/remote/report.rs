@@ -1,11 +1,12 @@
 //! Reading a report: the data of an `OperationComplete` alert, in all the forms that devices send.
 
 use dm_proto::{
-    AlertCode, Correlator, Data, Piece, StatusCode, Text,
+    AlertCode, Correlator, Data, LocUri, Piece, StatusCode, Text,
     message::{Alert, Item},
 };
 
 use super::ComponentResult;
+use crate::NodeUri;
 
 /// A report, whoever's operation it is about.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,12 +62,13 @@ pub(super) fn bare_type(type_: &str) -> &str {
         .trim()
 }
 
-/// Whether any item has this source.
-pub(super) fn is_from(alert: &Alert, source: &str) -> bool {
+/// Whether any item has this node as its source, however it is spelled.
+pub(super) fn is_from(alert: &Alert, source: &NodeUri) -> bool {
+    let is_it = |uri: &LocUri| NodeUri::parse(uri.as_str()).is_ok_and(|uri| uri == *source);
     alert
         .items
         .iter()
-        .any(|item| item.source_uri().is_some_and(|uri| *uri == *source))
+        .any(|item| item.source_uri().is_some_and(is_it))
 }
 
 /// Whether any item says what became of an operation, whatever the type of the alert.
@@ -244,6 +246,26 @@ mod tests {
     fn an_identifier_is_unescaped_once() {
         let data = "<ResultCode>1200</ResultCode><Identifier>a&amp;lt;b&amp;c</Identifier>";
         assert_eq!(read(data), Some((1200, Some(Text::from("a&lt;b&c")))));
+    }
+
+    #[test]
+    fn a_source_is_a_node_however_it_is_spelled() {
+        let node = NodeUri::parse("./L/Operations/Wipe").expect("a uri");
+        for (source, is_it) in [
+            ("./L/Operations/Wipe", true),
+            (" L/Operations/Wipe ", true),
+            ("./L/Operations/Wipe/", false),
+            ("./L/Operations/Wiped", false),
+            ("./XL/Operations/Wipe", false),
+            ("Wipe", false),
+            ("", false),
+        ] {
+            let alert = Alert {
+                items: vec![Item::for_source(source)],
+                ..Alert::default()
+            };
+            assert_eq!(is_from(&alert, &node), is_it, "{source:?}");
+        }
     }
 
     #[test]

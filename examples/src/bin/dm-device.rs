@@ -6,7 +6,6 @@ use std::{
     net::UdpSocket,
     path::{Path, PathBuf},
     process::ExitCode,
-    thread,
 };
 
 use clap::{CommandFactory as _, Parser, ValueEnum, error::ErrorKind};
@@ -181,6 +180,7 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn core::error::Error>> {
         EncodingName::Wbxml => Encoding::Wbxml,
     };
     config.downgrades = arguments.allow_downgrades;
+    config.background = true;
     let asks_before = |what| arguments.ask_before.contains(&what);
     config.prompts.download = asks_before(AskBefore::Download);
     config.prompts.install = asks_before(AskBefore::Install);
@@ -214,7 +214,7 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn core::error::Error>> {
             Some(socket) => device.resume().and_then(|()| device.run_notified(socket)),
             None => device.run_once(),
         };
-        return Ok(ended.map_err(located)?);
+        return Ok(ended.and_then(|()| device.finish()).map_err(located)?);
     }
     if let Some(socket) = &socket {
         // A notification may get lost.
@@ -310,7 +310,8 @@ fn serve(device: &mut Device, socket: Option<&UdpSocket>) -> Result<(), Error> {
                     "{error}; next attempt in {} s",
                     wait.as_secs()
                 );
-                thread::sleep(wait);
+                // What was downloaded meanwhile is installed, whether its server is there or not.
+                device.pause(wait)?;
                 wait = wait.saturating_mul(2).min(LONGEST_BACK_OFF);
                 ended = device.resume();
                 continue;
@@ -323,10 +324,8 @@ fn serve(device: &mut Device, socket: Option<&UdpSocket>) -> Result<(), Error> {
         }
         ended = match socket {
             Some(socket) => device.run_notified(socket),
-            None => {
-                thread::sleep(BETWEEN_SESSIONS);
-                device.run_once()
-            }
+            None if device.pause(BETWEEN_SESSIONS)? => device.resume(),
+            None => device.run_once(),
         };
     }
 }

@@ -75,6 +75,7 @@ pub(super) fn play(show: &mut Show<'_>) -> Result<(), DemoError> {
     confirmations(show, true)?;
     software(show)?;
     combined(show)?;
+    downloading(show)?;
     device_initiated(show)?;
     faults(show)?;
     refusals::play(show)
@@ -214,7 +215,14 @@ fn software(show: &mut Show<'_>) -> Result<(), DemoError> {
             .operation(&shown, "succeeded", 1200)
             .fact("nothing installed", device.components()?.is_empty()))
     });
-    let steps: [(&str, OperationRequest, Vec<_>); 6] = [
+    let mut check = on_package(ScomoVerb::Vendor, "game-1.0");
+    check.path = Some("Operations/Ext/Check".into());
+    let steps: [(&str, OperationRequest, Vec<_>); 7] = [
+        (
+            "Check a package: an operation of a vendor's",
+            check,
+            Vec::new(),
+        ),
         (
             "Install, left inactive",
             on_package(ScomoVerb::InstallInactive, "game-1.0"),
@@ -329,6 +337,31 @@ fn combined(show: &mut Show<'_>) -> Result<(), DemoError> {
                 .fact(&describe(&components), found == components))
         },
     );
+    Ok(())
+}
+
+/// What does not wait for a download.
+fn downloading(show: &mut Show<'_>) -> Result<(), DemoError> {
+    let mut device = show.stage.device(Kind {
+        background: true,
+        ..Kind::default()
+    })?;
+    let served = show.stage.package("game-1.0.tar");
+    show.flow("Lock of a phone whose download drags on", |stage| {
+        let request = download(ScomoVerb::DownloadInstall, "game-1.0", &served);
+        let game = stage.order(&device, &request)?;
+        device.obey()?;
+        let is_accepted = stage.outcome(&game)?.state() == "accepted";
+        let lock = run(stage, &mut device, &lawmo(LawmoVerb::FullyLock))?;
+        let is_locked = device.locked()? == Locked::Fully;
+        let is_missing = device.components()?.is_empty();
+        device.finish_download()?;
+        Ok(Check::default()
+            .fact("the download is accepted", is_accepted)
+            .operation(&lock, "succeeded", 1200)
+            .fact("locked before the game is there", is_locked && is_missing)
+            .operation(&stage.outcome(&game)?, "succeeded", 1200))
+    });
     Ok(())
 }
 

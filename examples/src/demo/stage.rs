@@ -11,6 +11,7 @@ use std::{
     panic::{catch_unwind, resume_unwind},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
+    thread,
 };
 
 use dm_proto::{
@@ -31,7 +32,7 @@ use crate::{
         self, Config, Device, Reporting, credentials,
         locks::Locked,
         packages::{PackageLimits, Packages},
-        progress::OnProgress,
+        progress::{OnProgress, Work},
         root::Root,
         transport::{Answer, Http, Transport, TransportError},
         user::User,
@@ -99,6 +100,9 @@ pub(super) struct Kind {
     pub(super) max_msg_size: Option<u64>,
     /// Whether its user sees to it that the server does not notify: it comes by itself.
     pub(super) silent: bool,
+    /// Whether it downloads beside its sessions, over a network so bad that nothing comes until it is
+    /// told to.
+    pub(super) background: bool,
 }
 
 /// A device of the demo.
@@ -109,6 +113,7 @@ pub(super) struct Puppet {
     user: DemoUser,
     lossy: Arc<AtomicBool>,
     armed: Armed,
+    stalled: Arc<AtomicBool>,
     device: Option<Device>,
     trace: Trace,
 }
@@ -274,7 +279,13 @@ impl Stage {
         }
         let armed: Armed = Arc::default();
         let fuse = Arc::clone(&armed);
+        config.background = kind.background;
+        let stalled = Arc::new(AtomicBool::new(kind.background));
+        let stalls = Arc::clone(&stalled);
         config.progress = Some(OnProgress::new(move |progress| {
+            while progress.what == Work::Download && stalls.load(Ordering::Relaxed) {
+                thread::sleep(Duration::from_millis(1));
+            }
             let mut fuse = fuse.lock().unwrap_or_else(PoisonError::into_inner);
             // When a part is there and a part is not.
             if *fuse == Some(progress.what.as_str()) && progress.done > 60_000 {
@@ -294,6 +305,7 @@ impl Stage {
             user,
             lossy: Arc::default(),
             armed,
+            stalled,
             device: None,
             trace: self.trace.clone(),
         };
@@ -411,6 +423,13 @@ impl Puppet {
         } else {
             Err(DemoError::NotNotified(self.id.clone()))
         }
+    }
+
+    /// Lets its download go on, and waits for the report.
+    pub(super) fn finish_download(&mut self) -> Result<(), DemoError> {
+        self.trace.note(Actor::Device, "has a good network again");
+        self.stalled.store(false, Ordering::Relaxed);
+        Ok(self.device()?.finish()?)
     }
 
     /// Obeys until the power fails in the middle of a download or an installation.

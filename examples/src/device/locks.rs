@@ -11,7 +11,7 @@ use lawmo::{
     },
 };
 
-use super::{factory::Factory, root::Root, user::SharedUser};
+use super::{background::Background, factory::Factory, root::Root, user::SharedUser};
 
 /// While it is there, nobody logs in: the lock of the system's own login. Its text is shown to who
 /// tries.
@@ -79,6 +79,7 @@ pub(super) struct Locks {
     pub(super) factory: Factory,
     pub(super) categories: Vec<Category>,
     pub(super) user: SharedUser,
+    pub(super) background: Background,
 }
 
 impl Locks {
@@ -150,6 +151,8 @@ impl Device for Locks {
     }
 
     fn factory_reset(&mut self, _job: &Job) -> ResetEffect {
+        // A download must not write into what is being erased; the job that it is of goes, too.
+        self.background.stop();
         match self.factory.reset() {
             // The mark of the reset stays until the tree is as new, too.
             Ok(()) => ResetEffect::Erased,

@@ -4,6 +4,7 @@
 //! [`Device`] joins the agent of `dm-tree` with what it leaves to its caller: transport, clock,
 //! randomness, user, files. Its loop, [`Device::advance`], is all that an integrator needs.
 
+pub mod background;
 pub mod bootstrap;
 pub mod download;
 pub mod factory;
@@ -25,7 +26,7 @@ use std::{
     net::UdpSocket,
     path::PathBuf,
     thread,
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
 use dm_proto::{
@@ -43,10 +44,14 @@ use dm_tree::{
     std_objects::{DevDetail, DevInfo, DmAcc},
     store::{Redb, StoreError},
 };
-use scomo::device::Prompts;
+use scomo::{
+    Operation, ResultCode,
+    device::{FETCHED, Prompts, Request},
+};
 use sha2::{Digest as _, Sha256};
 
 use self::{
+    background::{Background, Ended},
     bootstrap::Bootstrap,
     download::Downloader,
     factory::{Factory, Found},
@@ -55,7 +60,7 @@ use self::{
     packages::{PackageLimits, Packages},
     progress::OnProgress,
     root::{Root, RootError},
-    software::Software,
+    software::{Fetcher, Software},
     transport::{Http, Transport, TransportError},
     user::{SharedUser, User},
 };
@@ -94,6 +99,10 @@ pub struct Config {
     pub max_msg_size: u64,
     /// When it answers and runs. Default [`Reporting::InSession`].
     pub reporting: Reporting,
+    /// Whether packages are fetched while the device goes on: sessions, locks and wipes do not wait for a
+    /// download, and it is reported when it is over. Not with [`Reporting::Synchronous`]. Default no: the
+    /// device waits.
+    pub background: bool,
     /// What can be wiped. Default [`Category::usual`].
     pub categories: Vec<Category>,
     /// What packages may be at most.
@@ -125,6 +134,7 @@ impl Config {
             encoding: Encoding::Wbxml,
             max_msg_size: 64 << 10,
             reporting: Reporting::default(),
+            background: false,
             categories: Category::usual(),
             limits: PackageLimits::default(),
             downgrades: false,
@@ -211,6 +221,13 @@ pub enum Moment {
     Reset,
 }
 
+impl Drop for Device {
+    fn drop(&mut self) {
+        // The next one that lives in this folder begins anew with what is not over.
+        self.background.stop();
+    }
+}
+
 type Watch = Box<dyn FnMut(Moment) -> bool + Send>;
 
 /// A device.
@@ -221,6 +238,7 @@ pub struct Device {
     factory: Factory,
     transport: Box<dyn Transport>,
     user: SharedUser,
+    background: Background,
     retry_after: Duration,
     watch: Option<Watch>,
     told: Locked,
@@ -257,7 +275,8 @@ impl Device {
             remove_if_there(&tree)?;
         }
         let packages = Packages::open(root.clone(), config.limits)?;
-        let objects = objects(&config, &root, &factory, &packages, &user)?;
+        let background = Background::new();
+        let objects = objects(&config, &root, &factory, &packages, &user, &background)?;
         let mut agent_config = AgentConfig::default();
         agent_config.session.encoding = config.encoding;
         agent_config.session.max_msg_size = config.max_msg_size;
@@ -276,6 +295,7 @@ impl Device {
             factory,
             transport: Box::new(transport),
             user,
+            background,
             retry_after: config.retry_after,
             watch: None,
             told: Locked::No,
@@ -301,7 +321,8 @@ impl Device {
     }
 
     /// Goes on with whatever there is to go on with (a session that a restart interrupted, jobs), then
-    /// has one session of the device's own, runs its jobs, and delivers their reports.
+    /// has one session of the device's own, runs its jobs, and delivers their reports. What goes on in
+    /// the background is not waited for: see [`finish`](Self::finish).
     ///
     /// # Errors
     ///
@@ -313,22 +334,100 @@ impl Device {
         self.deliver()
     }
 
+    /// Waits for what goes on in the background, and for the jobs that go on with it, and delivers their
+    /// reports.
+    ///
+    /// # Errors
+    ///
+    /// If a report cannot be delivered, or the storage fails.
+    pub fn finish(&mut self) -> Result<(), Error> {
+        while self.background.is_busy() {
+            if self.pause(LONGEST_WAIT)? {
+                self.deliver()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits, so long at most, for the end of something that goes on in the background, and goes on with
+    /// its job. False if there was none.
+    ///
+    /// # Errors
+    ///
+    /// If the storage fails.
+    pub fn pause(&mut self, most: Duration) -> Result<bool, Error> {
+        let Some(ended) = self.background.wait(most) else {
+            return Ok(false);
+        };
+        self.end(ended)?;
+        self.advance()?;
+        Ok(true)
+    }
+
+    /// Goes on with the job of a download that is over.
+    fn end(&mut self, ended: Ended) -> Result<(), Error> {
+        let Ended { job, result, .. } = ended;
+        let Some(request) = Request::of(&job) else {
+            return Ok(());
+        };
+        let installs = request.operation().and_then(Operation::activates).is_some();
+        let outcome = match result {
+            Ok(facts) if installs => match request.fetched(facts) {
+                Some(memo) => {
+                    self.agent.note(job.id, FETCHED, memo, now())?;
+                    return Ok(self.agent.take_up(job.id, now())?);
+                }
+                None => request.outcome(ResultCode::UNDEFINED_ERROR),
+            },
+            Ok(facts) => request.downloaded(facts),
+            Err(result) => request.outcome(result),
+        };
+        Ok(self.agent.complete(job.id, outcome, now())?)
+    }
+
     /// Waits for a notification and has the session that it asks for, runs its jobs, and delivers their
-    /// reports. What is no notification of a server with an account is ignored.
+    /// reports. What is no notification of a server with an account is ignored. What goes on in the
+    /// background and is over meanwhile is reported at once.
     ///
     /// # Errors
     ///
     /// If a session fails or a report cannot be delivered, or nothing came within the socket's time-out.
     pub fn run_notified(&mut self, socket: &UdpSocket) -> Result<(), Error> {
+        let most = socket.read_timeout()?;
+        let notified = self.await_notification(socket, most.map(|most| Instant::now() + most));
+        socket.set_read_timeout(most)?;
+        notified
+    }
+
+    fn await_notification(
+        &mut self,
+        socket: &UdpSocket,
+        until: Option<Instant>,
+    ) -> Result<(), Error> {
         let mut package = [0; 1024];
         loop {
-            let length = match socket.recv(&mut package) {
-                Ok(length) => length,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(error.into()),
+            if self.background.is_busy() && self.pause(Duration::ZERO)? {
+                self.deliver()?;
+            }
+            // A socket and a channel cannot be waited for at once.
+            let tick = self.background.is_busy().then_some(TICK);
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
+                return Err(Error::Io(io::ErrorKind::TimedOut.into()));
+            }
+            let most = match (tick, left) {
+                (Some(tick), Some(left)) => Some(tick.min(left)),
+                (tick, left) => tick.or(left),
             };
-            if self.notified(package.get(..length).unwrap_or_default())? {
-                return Ok(());
+            socket.set_read_timeout(most)?;
+            match socket.recv(&mut package) {
+                Ok(length) => {
+                    if self.notified(package.get(..length).unwrap_or_default())? {
+                        return Ok(());
+                    }
+                }
+                Err(error) if is_silence(&error) => {}
+                Err(error) => return Err(error.into()),
             }
         }
     }
@@ -466,6 +565,9 @@ impl Device {
         let mut last = None;
         let mut wait = self.retry_after;
         loop {
+            if let Some(ended) = self.background.wait(Duration::ZERO) {
+                self.end(ended)?;
+            }
             match self.agent.poll(now())? {
                 Output::Transmit(message) => {
                     self.at(Moment::Sending)?;
@@ -550,6 +652,9 @@ impl Device {
 /// How long a device waits at most before it sends a message again.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
+/// How often the end of what goes on in the background is looked for while notifications are waited for.
+const TICK: Duration = Duration::from_millis(200);
+
 /// How many sessions are tried for reports before the device gives up until it is started again.
 const DELIVERIES: u32 = 4;
 
@@ -593,6 +698,14 @@ fn keep_account(agent: &mut Agent, factory: &Factory, config: &Config) -> Result
     Ok(factory.keep_note(GIVEN, &given)?)
 }
 
+/// Whether nothing came in time.
+fn is_silence(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted
+    )
+}
+
 fn session_ended(ending: &Ending) -> String {
     match ending {
         Ending::Complete => "the session is complete".to_owned(),
@@ -611,6 +724,7 @@ fn objects(
     factory: &Factory,
     packages: &Packages,
     user: &SharedUser,
+    background: &Background,
 ) -> Result<Vec<Mount>, Error> {
     let account = &config.account;
     let servers = [account.server_id.as_str()];
@@ -628,6 +742,7 @@ fn objects(
         factory: factory.clone(),
         categories: config.categories.clone(),
         user: user.clone(),
+        background: background.clone(),
     };
     let items = config
         .categories
@@ -637,18 +752,26 @@ fn objects(
         .with_wipe_list(items)
         .with_prompts(config.lock_prompts)
         .with_reporting(lawmo_reporting);
+    let packages = packages
+        .clone()
+        .allowing_downgrades(config.downgrades)
+        .telling(config.progress.clone());
+    let goes_on = config.background && config.reporting != Reporting::Synchronous;
     let software = Software {
-        packages: packages
-            .clone()
-            .allowing_downgrades(config.downgrades)
-            .telling(config.progress.clone()),
-        downloader: Downloader::new(),
+        fetcher: Fetcher {
+            packages: packages.clone(),
+            downloader: Downloader::new(),
+            user: user.clone(),
+        },
+        packages,
         user: user.clone(),
+        background: goes_on.then(|| background.clone()),
     };
     // The tree is set up when the root is as it left the factory, and says what is there then.
     let components = software::factory_components(factory.files(packages::is_record)?);
     let mut software_config = scomo::device::Config::new(servers)
         .with_components(components)
+        .with_vendor_operation(scomo::Branch::Delivered, software::CHECK)
         .with_prompts(config.prompts)
         .with_reporting(scomo_reporting);
     software_config.max_package = Some(config.limits.package);

@@ -4,10 +4,30 @@
 use core::{fmt, time::Duration};
 use std::{
     io::{self, IsTerminal as _},
-    sync::Arc,
+    sync::{Arc, LazyLock},
 };
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// All bars, which share the terminal with questions and messages.
+static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
+
+/// Keeps the bars from the terminal while it exists; what they show goes on.
+pub(super) struct Hidden(());
+
+impl Hidden {
+    pub(super) fn new() -> Self {
+        let _ = BARS.clear();
+        BARS.set_draw_target(ProgressDrawTarget::hidden());
+        Self(())
+    }
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        BARS.set_draw_target(ProgressDrawTarget::stderr());
+    }
+}
 
 /// What takes a while.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -74,9 +94,8 @@ pub(super) fn bar(what: impl Into<String>, length: Option<u64>, from: u64) -> Pr
         ),
         None => (ProgressBar::new_spinner(), "{msg} {spinner} {bytes}"),
     };
-    let bar = styled(bar, template)
-        .with_message(what.into())
-        .with_position(from);
+    let bar = BARS.add(styled(bar, template));
+    let bar = bar.with_message(what.into()).with_position(from);
     // What was there before says nothing of how fast the rest comes.
     bar.reset_eta();
     bar.tick();
@@ -88,7 +107,8 @@ pub(super) fn spinner(what: impl Into<String>) -> ProgressBar {
     if !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let spinner = styled(ProgressBar::new_spinner(), "{msg} {spinner}").with_message(what.into());
+    let spinner = BARS.add(styled(ProgressBar::new_spinner(), "{msg} {spinner}"));
+    let spinner = spinner.with_message(what.into());
     spinner.enable_steady_tick(Duration::from_millis(100));
     spinner
 }

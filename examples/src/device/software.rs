@@ -7,17 +7,21 @@ use dm_tree::{NodeUri, object::Job};
 use scomo::{
     Operation, ResultCode,
     device::{
-        Activation, Component, Consent, Device, Effect, InstallEffect, Package, PackageIs,
-        Question, STARTED, Sink, Subject, Verdict,
+        Activation, Asked, Component, Consent, Device, Effect, Facts, FetchEffect, InstallEffect,
+        Package, PackageIs, Question, STARTED, Sink, Subject, Verdict,
     },
 };
 
 use super::{
+    background::{Background, Gate},
     download::{DownloadError, Downloader},
     package::{PackageError, Sha256Digest, essence, is_deb_type, is_out_of_room, is_package_type},
     packages::{Installed, PackageKind, Packages},
     user::SharedUser,
 };
+
+/// Checks a package that is on the device against what was announced of it: an operation of our own.
+pub(super) const CHECK: &str = "Check";
 
 /// The execution environment of our packages.
 const ENVIRONMENT: &str = "linux";
@@ -28,8 +32,52 @@ const ENVIRONMENT: &str = "linux";
 /// again from the beginning, since each step leaves either everything or nothing.
 pub(super) struct Software {
     pub(super) packages: Packages,
+    pub(super) fetcher: Fetcher,
+    pub(super) user: SharedUser,
+    /// Where downloads go on by themselves; without it the device waits for them.
+    pub(super) background: Option<Background>,
+}
+
+/// Fetches packages, wherever that goes on.
+#[derive(Clone)]
+pub(super) struct Fetcher {
+    pub(super) packages: Packages,
     pub(super) downloader: Downloader,
     pub(super) user: SharedUser,
+}
+
+impl Fetcher {
+    fn fetch(&self, package: &Package, job: &Job, gate: &Gate) -> Result<Facts, ResultCode> {
+        // Kept means checked: an interrupted download leaves nothing that could be taken for a package.
+        // Only a resumed job may take it for its own, and only if it is what was announced.
+        if job.resumed && job.stage >= STARTED {
+            let params = package.install_params.as_deref().unwrap_or_default();
+            let checked = Sha256Digest::in_params(params)
+                .and_then(|digest| self.packages.check(&package.id, digest));
+            if checked.is_ok() {
+                return Ok(Facts::default());
+            }
+        }
+        self.fetch_package(package, gate).map_err(|error| {
+            // Once it was stopped, nobody is there any more to be told.
+            if !matches!(error, DownloadError::Stopped) {
+                self.user.tell(&format!("download failed: {error}"));
+            }
+            error.result_code()
+        })
+    }
+
+    fn fetch_package(&self, package: &Package, gate: &Gate) -> Result<Facts, DownloadError> {
+        let url = package.url.as_deref().unwrap_or_default();
+        check_kind(package, &self.packages)?;
+        // The digest comes over the authenticated session, the package from anywhere.
+        let params = package.install_params.as_deref().unwrap_or_default();
+        let digest = Sha256Digest::in_params(params)?;
+        self.downloader
+            .fetch(url, digest, &package.id, &self.packages, gate, |message| {
+                self.user.tell(message);
+            })
+    }
 }
 
 impl Software {
@@ -39,21 +87,9 @@ impl Software {
         result
     }
 
-    fn fetch_package(&self, package: &Package) -> Result<(), DownloadError> {
-        let url = package.url.as_deref().unwrap_or_default();
-        self.check_kind(package)?;
-        // The digest comes over the authenticated session, the package from anywhere.
-        let params = package.install_params.as_deref().unwrap_or_default();
-        let digest = Sha256Digest::in_params(params)?;
-        self.downloader
-            .fetch(url, digest, &package.id, &self.packages, |message| {
-                self.user.tell(message);
-            })
-    }
-
     /// Checks that a package that is here, fetched or delivered, is what was announced.
     fn check(&self, package: &Package) -> Result<(), PackageError> {
-        self.check_kind(package)?;
+        check_kind(package, &self.packages)?;
         let is_delivered = package.data.is_some() || package.received.is_some();
         if let Some(data) = &package.data {
             self.packages.deliver(&package.id, data)?;
@@ -67,6 +103,15 @@ impl Software {
             // Delivered in the session itself, a package needs no digest.
             Err(PackageError::NoDigest) if is_delivered => {}
             Err(error) => return Err(error),
+        }
+        let size = self.packages.size(&package.id)?;
+        if package
+            .facts
+            .size
+            .is_some_and(|described| described != size)
+        {
+            let reason = format!("it has {size} octets, not what its descriptor says");
+            return Err(PackageError::malformed(reason));
         }
         let found = self.packages.kind(&package.id)?;
         if declared_kind(package).is_some_and(|declared| declared != found) {
@@ -112,37 +157,33 @@ impl Software {
             Err(error) => self.failed(what, &error, failed),
         })
     }
-
-    /// Refuses a package whose type or address says that this device cannot install it.
-    fn check_kind(&self, package: &Package) -> Result<(), PackageError> {
-        let debs = self.packages.takes_debs();
-        if !debs && is_called_deb(package) {
-            return Err(PackageError::Kind(".deb"));
-        }
-        match package.pkg_type.as_deref().map(essence).as_deref() {
-            None | Some("") => Ok(()),
-            Some(known) if is_package_type(known, debs) => Ok(()),
-            Some(_) => Err(PackageError::Kind("other than .tar and .deb")),
-        }
-    }
 }
 
 impl Device for Software {
-    fn fetch(&mut self, package: &Package, job: &Job) -> Effect {
-        // Kept means checked: an interrupted download leaves nothing that could be taken for a package.
-        // Only a resumed job may take it for its own, and only if it is what was announced.
-        if job.resumed && job.stage >= STARTED {
-            let params = package.install_params.as_deref().unwrap_or_default();
-            let checked = Sha256Digest::in_params(params)
-                .and_then(|digest| self.packages.check(&package.id, digest));
-            if checked.is_ok() {
-                return Effect::Done(ResultCode::SUCCESSFUL);
+    fn fetch(&mut self, package: &Package, job: &Job) -> FetchEffect {
+        if let Some(background) = &self.background {
+            let fetcher = self.fetcher.clone();
+            let (of_package, of_job) = (package.clone(), job.clone());
+            let spawned = background.spawn(job.clone(), move |gate| {
+                fetcher.fetch(&of_package, &of_job, gate)
+            });
+            // Where the system has no thread to give, it is waited for.
+            if spawned.is_ok() {
+                return FetchEffect::Later;
             }
         }
-        Effect::Done(match self.fetch_package(package) {
-            Ok(()) => ResultCode::SUCCESSFUL,
-            Err(error) => self.failed("download", &error, error.result_code()),
-        })
+        match self.fetcher.fetch(package, job, &Gate::default()) {
+            Ok(facts) => FetchEffect::Fetched(facts),
+            Err(result) => FetchEffect::Done(result),
+        }
+    }
+
+    fn download_abandoned(&self, package: &Package, delivered: PackageIs) {
+        // What cannot be deleted takes room, no more.
+        let _ = self.fetcher.downloader.forget(&package.id, &self.packages);
+        if delivered == PackageIs::Deleted {
+            let _ = self.packages.delete(&package.id);
+        }
     }
 
     fn verify(&mut self, package: &Package, _job: &Job) -> Verdict {
@@ -166,12 +207,13 @@ impl Device for Software {
         contents.into_iter().map(component).collect()
     }
 
-    fn confirm(&mut self, question: Question, package: &Package, _job: &Job) -> Consent {
+    fn confirm(&mut self, question: Question, subject: &Subject, job: &Job) -> Consent {
         let what = match question {
             Question::Download => "Download",
             Question::Install => "Install",
+            Question::Vendor => job.node.name(),
         };
-        let name = package.name.as_ref().unwrap_or(&package.id);
+        let name = subject.name().map_or("this device", Text::as_str);
         match self.user.confirm(&format!("{what} {name}?")) {
             UserReply::Yes => Consent::Yes,
             UserReply::No => Consent::No,
@@ -221,14 +263,28 @@ impl Device for Software {
         })
     }
 
+    fn vendor(&mut self, _path: &str, subject: &Subject, _job: &Job) -> Effect {
+        // There is but one: `CHECK`.
+        let Subject::Package(package) = subject else {
+            return Effect::Done(ResultCode::NOT_IMPLEMENTED);
+        };
+        Effect::Done(match self.check(package) {
+            Ok(()) => ResultCode::SUCCESSFUL,
+            Err(error) => self.failed("verification", &error, install_result(&error)),
+        })
+    }
+
     fn supports_environment(&self, env_type: &str) -> bool {
         env_type.is_empty() || env_type.eq_ignore_ascii_case(ENVIRONMENT)
     }
 
-    fn allows(&self, operation: Operation, subject: &Subject) -> Result<(), StatusCode> {
+    fn allows(&self, asked: &Asked, subject: &Subject) -> Result<(), StatusCode> {
+        let Asked::Operation(operation) = asked else {
+            return Ok(());
+        };
         match subject {
             Subject::Package(package) => {
-                if self.check_kind(package).is_err() {
+                if check_kind(package, &self.packages).is_err() {
                     return Err(ResultCode::ENVIRONMENT_NOT_SUPPORTED.into());
                 }
                 if operation.activates() == Some(false)
@@ -239,12 +295,13 @@ impl Device for Software {
                 Ok(())
             }
             Subject::Component(component) => {
-                let deactivates = operation == Operation::Deactivate;
+                let deactivates = *operation == Operation::Deactivate;
                 if deactivates && self.packages.is_deb(&component.id) {
                     return Err(ResultCode::NOT_IMPLEMENTED.into());
                 }
                 Ok(())
             }
+            Subject::Object => Ok(()),
         }
     }
 }
@@ -303,6 +360,19 @@ fn to_component(installed: &Installed) -> Component {
     component.env_type = Some(Text::from_static(ENVIRONMENT));
     component.active = installed.active;
     component
+}
+
+/// Refuses a package whose type or address says that this device cannot install it.
+fn check_kind(package: &Package, packages: &Packages) -> Result<(), PackageError> {
+    let debs = packages.takes_debs();
+    if !debs && is_called_deb(package) {
+        return Err(PackageError::Kind(".deb"));
+    }
+    match package.pkg_type.as_deref().map(essence).as_deref() {
+        None | Some("") => Ok(()),
+        Some(known) if is_package_type(known, debs) => Ok(()),
+        Some(_) => Err(PackageError::Kind("other than .tar and .deb")),
+    }
 }
 
 /// Whether the type or the address of a package is that of a `.deb`.

@@ -14,6 +14,8 @@ use dm_proto::{
     session::{Prompt, UserReply},
 };
 
+use super::progress::Hidden;
+
 /// How long a question waits that does not say how long.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -42,26 +44,24 @@ impl SharedUser {
 
     /// Asks the user.
     pub fn ask(&self, prompt: &Prompt) -> UserReply {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .ask(prompt)
+        self.with(|user| user.ask(prompt))
     }
 
     /// Asks the user a question of the device's own.
     pub fn confirm(&self, question: &str) -> UserReply {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .confirm(question)
+        self.with(|user| user.confirm(question))
     }
 
     /// Tells the user.
     pub fn tell(&self, message: &str) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .tell(message);
+        self.with(|user| user.tell(message));
+    }
+
+    fn with<T>(&self, speak: impl FnOnce(&mut dyn User) -> T) -> T {
+        let mut user = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Bars of what goes on in the background would be drawn over what stands on the terminal.
+        let _hidden = Hidden::new();
+        speak(user.as_mut())
     }
 }
 

@@ -7,7 +7,7 @@ use dm_tree::{
     description::{Access, NodeDescription, Occurrence},
 };
 
-use super::{UsePolicy, WipeItem};
+use super::{Unanswered, UsePolicy, WipeItem};
 use crate::{Operation, ResultCode};
 
 /// When an Exec is answered and run.
@@ -129,6 +129,9 @@ pub struct Config {
     pub use_policy: UsePolicy,
     /// What the device asks its user by itself.
     pub prompts: Prompts,
+    /// What becomes of an accepted factory reset whose server did not answer, however often it was told
+    /// (`AgentConfig::retries`). Default [`Unanswered::Proceed`].
+    pub unanswered: Unanswered,
     /// How many operations may be open at the same time, the one that runs included; the Exec of one more
     /// is answered 1400. 0 refuses all. Default 16. The agent has a limit of its own for each server.
     pub max_open: u32,
@@ -152,6 +155,7 @@ impl Config {
             report: ReportStyle::default(),
             use_policy: UsePolicy::default(),
             prompts: Prompts::default(),
+            unanswered: Unanswered::default(),
             max_open: 16,
             operations_ext: Vec::new(),
             ext: Vec::new(),
@@ -176,6 +180,13 @@ impl Config {
     #[must_use]
     pub fn with_prompts(mut self, prompts: Prompts) -> Self {
         self.prompts = prompts;
+        self
+    }
+
+    /// The same with another end for a reset whose server does not answer.
+    #[must_use]
+    pub fn with_unanswered(mut self, unanswered: Unanswered) -> Self {
+        self.unanswered = unanswered;
         self
     }
 

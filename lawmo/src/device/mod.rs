@@ -90,8 +90,11 @@ pub enum Consent {
 /// The stage of a job to which the user has agreed.
 pub const AGREED: u32 = 1;
 
-/// The stage of a wipe of which some items are settled.
+/// The stage of a wipe of which some items are settled, and of a factory reset that has begun.
 pub const PERFORMING: u32 = 2;
+
+/// The stage of a factory reset that is given up, since its server never answered.
+const ABANDONED: u32 = 3;
 
 /// What an integrator implements.
 ///
@@ -117,9 +120,18 @@ pub trait Device: Send {
     fn wipe(&mut self, items: &[WipeItem], job: &Job) -> WipeEffect;
 
     /// Brings everything back to how it left the factory, storage of the tree included. Called after
-    /// the session. A marker outside what is erased, written first and removed last, lets the next
-    /// start resume an interrupted reset ([`ResetMarker`]).
+    /// the session, once its server has the 202 or has not answered it ([`Config::unanswered`]). A marker
+    /// outside what is erased, written first and removed last, lets the next start resume an interrupted
+    /// reset ([`ResetMarker`]).
     fn factory_reset(&mut self, job: &Job) -> ResetEffect;
+
+    /// An accepted factory reset does not take place: its server was never reached, and
+    /// [`Config::unanswered`] says so. Nothing of it was begun; whatever waits for it, a [`ResetMarker`] say,
+    /// is to be undone. No server is told, since a reset has no report; one that asks again for the same is
+    /// answered 1400. After a restart it may be called once more.
+    fn reset_abandoned(&mut self, job: &Job) {
+        let _ = job;
+    }
 
     /// Performs a vendor operation; `path` is that of its node below the object, such as
     /// `Operations/Ext/Beep`. Result codes of its own are 1250 to 1299 and 1450 to 1499.
@@ -158,8 +170,8 @@ pub trait Device: Send {
         let _ = standing;
     }
 
-    /// What can be wiped, asked at every start; items that stay keep their marks. `None` leaves the list as
-    /// it was. Without [`Config::wipe_list`] there is none.
+    /// What can be wiped, asked at every start; items that stay keep their marks, and those whose names cannot
+    /// be those of nodes are left out. `None` leaves the list as it was. Without [`Config::wipe_list`] there is none.
     fn wipe_list(&self) -> Option<Vec<WipeItem>> {
         None
     }
@@ -220,7 +232,7 @@ impl<D: Device> ManagementObject for Lawmo<D> {
         if self.config.wipe_list.is_some()
             && let Some(items) = self.device.wipe_list()
         {
-            wipe_list::set(edit, &items)?;
+            wipe_list::set(edit, &wipe_list::possible(items))?;
         }
         self.device
             .started(&Standing::read(&edit.view(), &edit.root().clone()));
@@ -267,7 +279,7 @@ impl<D: Device> ManagementObject for Lawmo<D> {
                 let is_reset = request.operation() == Some(Operation::FactoryReset);
                 match self.config.reporting {
                     _ if is_reset && request.confirm => Decision::Ask,
-                    _ if is_reset => Decision::AfterSession,
+                    _ if is_reset => Decision::OnceTold,
                     Reporting::AfterSession => Decision::AfterSession,
                     Reporting::InSession => Decision::Accept,
                     Reporting::Synchronous => Decision::Now,
@@ -284,14 +296,32 @@ impl<D: Device> ManagementObject for Lawmo<D> {
         if request.confirm && job.stage < AGREED {
             return self.ask(&request, job);
         }
-        if request.notify_user && !job.resumed && job.stage < PERFORMING {
+        let is_reset = request.operation() == Some(Operation::FactoryReset);
+        let gives_up = job.unanswered && self.config.unanswered == Unanswered::Abandon;
+        if is_reset && gives_up && job.stage < PERFORMING {
+            return Progress::Stage(ABANDONED);
+        }
+        if request.notify_user && job.stage < PERFORMING {
             self.device.notify_user(&request.asked);
+            // Once, whatever comes in between.
+            if let Some(memo) = request.told().to_memo() {
+                let stage = job.stage;
+                return Progress::Noted { stage, memo };
+            }
         }
         let effect = match &request.asked {
             Asked::Operation(Operation::FullyLock) => self.device.fully_lock(job),
             Asked::Operation(Operation::PartiallyLock) => self.device.partially_lock(job),
             Asked::Operation(Operation::UnLock) => self.device.unlock(job),
             Asked::Operation(Operation::Wipe) => return self.wipe(&request, job),
+            Asked::Operation(Operation::FactoryReset) if job.stage == ABANDONED => {
+                self.device.reset_abandoned(job);
+                return Progress::Done(request.outcome(ResultCode::CLIENT_ERROR));
+            }
+            // Durable before it begins: so what has begun is not abandoned, and what is abandoned not begun.
+            Asked::Operation(Operation::FactoryReset) if job.stage < PERFORMING => {
+                return Progress::Stage(PERFORMING);
+            }
             Asked::Operation(Operation::FactoryReset) => {
                 return match self.device.factory_reset(job) {
                     ResetEffect::Erased => Progress::Reset,
@@ -327,7 +357,11 @@ impl<D: Device> Lawmo<D> {
             Asked::Operation(Operation::Wipe) => self.marked(edit)?,
             _ => Vec::new(),
         };
-        self.device.allows(&asked)?;
+        let allowed = self.device.allows(&asked);
+        allowed.map_err(|refusal| match refusal.or_client_error() {
+            refusal if refusal.is_success() => ResultCode::CLIENT_ERROR,
+            refusal => refusal,
+        })?;
         let prompts = &self.config.prompts;
         let confirm = match &asked {
             Asked::Operation(Operation::Wipe) => prompts.wipe,
@@ -342,8 +376,10 @@ impl<D: Device> Lawmo<D> {
             .ok()
             .and_then(|leaf| edit.view().text(&leaf).ok())
             .and_then(|value| nodes::truth(&value));
+        let marks = items.iter().map(|item| wipe_list::mark_of(edit, item));
         Ok(Request {
             asked,
+            marks: marks.map(Option::unwrap_or_default).collect(),
             items,
             outcomes: Vec::new(),
             notify_user: notify_user == Some(true),

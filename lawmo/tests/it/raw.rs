@@ -15,6 +15,7 @@ use dm_tree::{
     agent::{Agent, AgentConfig, Output},
     object::{Job, ManagementObject},
     std_objects::{DevDetail, DevInfo, DmAcc},
+    store::{Batch, Kind, Store},
     testing::{Disk, Objects},
 };
 use lawmo::device::{Config, Device, Lawmo};
@@ -136,11 +137,15 @@ pub(crate) struct Rig {
     pub(crate) servers: Vec<Server<Commander>>,
     /// What happens to exchanges, by their number from 1.
     pub(crate) faults: BTreeMap<u32, Fault>,
+    /// The servers, by number, that cannot be reached.
+    pub(crate) unreachable: BTreeSet<usize>,
     /// The steps before which the power is cut.
     pub(crate) cuts: BTreeSet<u32>,
     pub(crate) exchanges: u32,
     pub(crate) step: u32,
     pub(crate) resets: u32,
+    /// A cut is an update of the software, which cannot read the session of the one before.
+    pub(crate) forgets_sessions: bool,
     /// Jobs are left to the test, in `left`.
     pub(crate) leaves_jobs: bool,
     pub(crate) left: Vec<Job>,
@@ -173,7 +178,42 @@ fn account(server: usize) -> Account {
     }
 }
 
+/// The objects of a phone, made at each of its starts.
+fn made_of<D: Device + Clone + 'static>(
+    device: &D,
+    objects: &[(&'static str, Config)],
+    accounts: Vec<Account>,
+) -> Objects {
+    let (device, mounted) = (device.clone(), objects.to_vec());
+    Box::new(move || {
+        let mut objects: Vec<(NodeUri, Box<dyn ManagementObject>)> = vec![
+            (
+                uri(DevInfo::ROOT),
+                Box::new(DevInfo::new("IMEI:493005100592800", "Maker", "Model")),
+            ),
+            (
+                uri(DevDetail::ROOT),
+                Box::new(DevDetail::new("phone", "Maker", "1", "1", "1")),
+            ),
+            (uri(DmAcc::ROOT), Box::new(DmAcc::new(accounts.clone()))),
+        ];
+        for (root, config) in &mounted {
+            let lawmo = Lawmo::new(device.clone(), config.clone());
+            objects.push((uri(root), Box::new(lawmo)));
+        }
+        objects
+    })
+}
+
 impl Rig {
+    /// The same with other software.
+    pub(crate) fn with<D: Device + Clone + 'static>(mut self, device: &D, config: Config) -> Self {
+        self.cut();
+        let accounts = (0..2).map(account).collect();
+        self.objects = made_of(device, &[("./LAWMO", config)], accounts);
+        self
+    }
+
     /// A phone with objects at these places, and two servers.
     pub(crate) fn new<D: Device + Clone + 'static>(
         device: &D,
@@ -191,37 +231,20 @@ impl Rig {
                 )
             })
             .collect();
-        let (device, mounted) = (device.clone(), objects.to_vec());
-        let objects = move || {
-            let mut objects: Vec<(NodeUri, Box<dyn ManagementObject>)> = vec![
-                (
-                    uri(DevInfo::ROOT),
-                    Box::new(DevInfo::new("IMEI:493005100592800", "Maker", "Model")),
-                ),
-                (
-                    uri(DevDetail::ROOT),
-                    Box::new(DevDetail::new("phone", "Maker", "1", "1", "1")),
-                ),
-                (uri(DmAcc::ROOT), Box::new(DmAcc::new(accounts.clone()))),
-            ];
-            for (root, config) in &mounted {
-                let lawmo = Lawmo::new(device.clone(), config.clone());
-                objects.push((uri(root), Box::new(lawmo)));
-            }
-            objects
-        };
         Self {
             servers,
             faults: BTreeMap::new(),
+            unreachable: BTreeSet::new(),
             cuts: BTreeSet::new(),
             exchanges: 0,
             step: 0,
             resets: 0,
+            forgets_sessions: false,
             leaves_jobs: false,
             left: Vec::new(),
             agent: None,
             disk: Disk::default(),
-            objects: Box::new(objects),
+            objects: made_of(device, objects, accounts),
             encoding,
             session: 0,
         }
@@ -245,6 +268,14 @@ impl Rig {
     /// Cuts the power; the next use starts the phone.
     pub(crate) fn cut(&mut self) {
         self.agent = None;
+        let session = self.disk.record(Kind::Session, 0).expect("it is read");
+        if self.forgets_sessions && session.is_some() {
+            let mut batch = Batch::default();
+            batch
+                .records
+                .insert((Kind::Session, 0), Some(b"another form".to_vec()));
+            self.disk.commit(batch).expect("it is written");
+        }
     }
 
     pub(crate) fn value(&mut self, leaf: &str) -> Option<String> {
@@ -311,11 +342,14 @@ impl Rig {
                     self.exchanges += 1;
                     let fault = self.faults.remove(&self.exchanges);
                     let to = request.uri.clone();
-                    let server = self
-                        .servers
-                        .iter_mut()
-                        .find(|server| to.as_str().starts_with(server.account.server_uri.as_str()));
-                    let server = server.expect("a server");
+                    let server = self.servers.iter_mut().enumerate().find(|(_, server)| {
+                        to.as_str().starts_with(server.account.server_uri.as_str())
+                    });
+                    let (number, server) = server.expect("a server");
+                    let fault = match self.unreachable.contains(&number) {
+                        true => Some(Fault::LoseRequest),
+                        false => fault,
+                    };
                     if fault == Some(Fault::RepeatRequest) {
                         let _ = server.exchange(&request);
                     }

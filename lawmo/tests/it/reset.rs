@@ -251,6 +251,206 @@ fn a_reset_whose_server_is_never_reached_again_takes_place() {
     assert_eq!(rig.resets, 1);
 }
 
+fn abandoning() -> Config {
+    config().with_unanswered(Unanswered::Abandon)
+}
+
+/// From the message with the 202 on, so many messages get lost.
+fn unheard(rig: &mut Rig, messages: u32) {
+    use dm_proto::testing::Fault;
+    let first = rig.exchanges + 2;
+    let lost = first..first + messages;
+    rig.faults
+        .extend(lost.map(|exchange| (exchange, Fault::LoseRequest)));
+}
+
+fn resets(done: &[String]) -> usize {
+    done.iter().filter(|it| it.starts_with("reset")).count()
+}
+
+#[test]
+fn a_reset_whose_server_does_not_answer_is_abandoned_where_that_is_configured() {
+    let phone = Phone::default();
+    let mut rig = rig(&phone, abandoning());
+    unheard(&mut rig, 4);
+    rig.says(0, vec![vec![exec(RESET, Some("b"))]]);
+    assert!(rig.servers[0].manager.codes().is_empty());
+    assert_eq!(phone.done(), ["give up"]);
+    assert_eq!(rig.agent().report_due().expect("read"), None, "no report");
+    // Its server, asking again for the same, hears what became of it; asking anew it gets a reset.
+    rig.says(0, vec![vec![exec(RESET, Some("b"))]]);
+    assert_eq!(rig.servers[0].manager.status_of(2), Some(1400));
+    rig.cut();
+    rig.run();
+    assert_eq!((phone.done().len(), rig.resets), (0, 0));
+    rig.says(0, vec![vec![exec(RESET, Some("c"))]]);
+    assert_eq!(rig.servers[0].manager.status_of(3), Some(202));
+    assert_eq!(phone.done(), ["reset"]);
+    assert_eq!(rig.resets, 1);
+}
+
+#[test]
+fn a_server_that_answers_a_repeat_gets_its_reset_whatever_is_configured() {
+    for lost in 0..4 {
+        let phone = Phone::default();
+        let mut rig = rig(&phone, abandoning());
+        unheard(&mut rig, lost);
+        rig.says(0, vec![vec![exec(RESET, Some("b"))]]);
+        assert_eq!(rig.servers[0].manager.codes(), [202], "{lost} lost");
+        assert_eq!(phone.done(), ["reset"], "{lost} lost");
+    }
+}
+
+#[test]
+fn a_power_cut_anywhere_in_an_abandoned_reset_resets_nothing() {
+    let ask = |rig: &mut Rig| {
+        unheard(rig, 4);
+        rig.says(0, vec![vec![exec(RESET, Some("b"))]]);
+    };
+    let mut whole = rig(&Phone::default(), abandoning());
+    ask(&mut whole);
+    for cut in 1..=whole.step {
+        let phone = Phone::default();
+        let mut rig = rig(&phone, abandoning());
+        rig.cuts.insert(cut);
+        ask(&mut rig);
+        rig.run();
+        let done = phone.done();
+        // A start has as many tries as any: the server may be reached after all.
+        let is_told = rig.servers[0].manager.codes() == [202];
+        assert_eq!(
+            resets(&done),
+            usize::from(is_told),
+            "cut at {cut}: {done:?}"
+        );
+        let given_up = done.iter().filter(|it| it.starts_with("give up")).count();
+        assert_eq!(given_up > 0, !is_told && !done.is_empty(), "cut at {cut}");
+    }
+}
+
+#[test]
+fn a_reset_that_has_begun_is_not_abandoned() {
+    let phone = Phone::default();
+    phone.is_slow();
+    let mut config = abandoning();
+    config.unanswered = Unanswered::Proceed;
+    let mut begun = rig(&phone, config);
+    unheard(&mut begun, 4);
+    begun.says(0, vec![vec![exec(RESET, Some("b"))]]);
+    assert_eq!(phone.done(), ["reset"]);
+    // The next boot has other software, with another mind.
+    let mut begun = begun.with(&phone, abandoning());
+    begun.run();
+    assert_eq!(phone.done(), ["reset again"]);
+}
+
+#[test]
+fn a_start_that_has_lost_the_session_has_another_one_before_the_reset() {
+    use dm_proto::testing::Fault;
+    for (config, unreachable, does_reset) in [
+        (config(), 0, true),
+        (abandoning(), 0, true),
+        // Three sessions, of four tries each.
+        (config(), 12, true),
+        (abandoning(), 12, false),
+        (abandoning(), 11, true),
+    ] {
+        let mut whole = rig(&Phone::default(), config.clone());
+        whole.says(0, vec![vec![exec(RESET, Some("b"))]]);
+        let mut tried = 0;
+        for cut in 1..=whole.step {
+            let phone = Phone::default();
+            let mut rig = rig(&phone, config.clone());
+            rig.cuts.insert(cut);
+            rig.forgets_sessions = true;
+            rig.says(0, vec![vec![exec(RESET, Some("b"))]]);
+            let is_owed = rig.agent().report_due().expect("read").is_some();
+            let was_told = rig.servers[0].manager.codes() == [202];
+            let case = format!("cut at {cut}, {unreachable} lost");
+            if !is_owed {
+                assert_eq!(resets(&phone.done()), usize::from(was_told), "{case}");
+                continue;
+            }
+            tried += 1;
+            assert!(
+                phone.done().is_empty(),
+                "{case}: nothing before the session"
+            );
+            let next = rig.exchanges + 1;
+            rig.faults
+                .extend((next..next + unreachable).map(|it| (it, Fault::LoseRequest)));
+            rig.settle();
+            let done = phone.done();
+            let expected = if does_reset { "reset" } else { "give up" };
+            assert_eq!(done, [expected], "{case}");
+        }
+        assert!(tried > 0, "{unreachable} lost");
+    }
+}
+
+#[test]
+fn a_start_that_has_lost_server_and_session_resets_without() {
+    let phone = Phone::default();
+    let mut rig = rig(&phone, asking());
+    phone.user_says(Consent::Later);
+    rig.says(0, vec![vec![exec(RESET, Some("b"))]]);
+    phone.done();
+    rig.forgets_sessions = true;
+    rig.cut();
+    rig.leaves_jobs = true;
+    rig.run();
+    rig.leaves_jobs = false;
+    let job = rig.left.pop().expect("the question again");
+    let agent = rig.agent();
+    agent.after_session(job.id, AGREED, 3000).expect("agreed");
+    assert_eq!(agent.report_due().expect("read").as_deref(), Some("srv1"));
+    rig.run();
+    assert_eq!(rig.resets, 0, "its server was never told");
+    let mut transaction = rig.agent().begin(3000);
+    let mut accounts = transaction
+        .edit(&dm_tree::NodeUri::parse("./DMAcc").expect("a uri"))
+        .expect("the accounts");
+    accounts.remove("srv1").expect("it is removed");
+    transaction.commit().expect("it is stored");
+    assert_eq!(rig.agent().report_due().expect("read"), None);
+    rig.run();
+    assert_eq!(rig.resets, 1);
+}
+
+#[test]
+fn an_exec_that_repeats_one_about_which_the_user_is_asked_waits_for_the_answer_too() {
+    for agrees in [true, false] {
+        let phone = Phone::default();
+        phone.user_says(Consent::Later);
+        let mut rig = rig(&phone, asking());
+        rig.says(0, vec![vec![exec(RESET, Some("b"))]]);
+        rig.forgets_sessions = true;
+        rig.cut();
+        rig.says(0, vec![vec![exec(RESET, Some("b"))]]);
+        assert!(rig.servers[0].manager.codes().is_empty(), "nothing yet");
+        phone.user_says(if agrees { Consent::Yes } else { Consent::No });
+        rig.forgets_sessions = false;
+        rig.cut();
+        rig.run();
+        let status = rig.servers[0].manager.status_of(2);
+        assert_eq!(status, Some(if agrees { 202 } else { 1401 }));
+        assert_eq!(rig.resets, u32::from(agrees));
+    }
+}
+
+#[test]
+fn a_reset_that_failed_is_not_done_again_for_a_repeat() {
+    let phone = Phone::default();
+    phone.ends_once_with(lawmo::ResultCode::CLIENT_ERROR);
+    let mut rig = rig(&phone, config());
+    rig.says(0, vec![vec![exec(RESET, Some("b"))]]);
+    assert_eq!(phone.done(), ["reset"]);
+    rig.says(0, vec![vec![exec(RESET, Some("b"))]]);
+    assert_eq!(rig.servers[0].manager.codes(), [202, 1400]);
+    assert_eq!(phone.done().len(), 0);
+    assert_eq!(rig.resets, 0);
+}
+
 #[test]
 fn nothing_is_left_of_jobs_and_reports_after_a_reset() {
     let phone = Phone::default();
@@ -262,4 +462,56 @@ fn nothing_is_left_of_jobs_and_reports_after_a_reset() {
     assert_eq!(rig.value("./LAWMO/Ext/LockedBy"), None);
     rig.settle();
     assert!(rig.servers[0].manager.told().is_empty());
+}
+
+#[test]
+fn what_still_goes_on_when_a_reset_is_done_ends_no_job_of_the_new_device() {
+    let phone = Phone::default();
+    let both = [("./LAWMO", config()), ("./Guest/LAWMO", config())];
+    let mut rig = Rig::new(&phone, &both, Encoding::Wbxml);
+    let guest = "./Guest/LAWMO/Operations/FullyLock";
+    rig.leaves_jobs = true;
+    rig.says(
+        0,
+        vec![vec![exec(guest, Some("a"))], vec![exec(RESET, Some("b"))]],
+    );
+    let old = rig.left.pop().expect("a job");
+    phone.is_slow();
+    rig.agent().run(old.id, 3000).expect("it goes on elsewhere");
+    rig.run();
+    let reset = rig.left.pop().expect("the reset");
+    assert_eq!(reset.node.as_str(), RESET);
+    rig.agent().run(reset.id, 3000).expect("it begins");
+    rig.run();
+    let reset = rig.left.pop().expect("the reset again");
+    phone.is_slow_no_more();
+    rig.agent().run(reset.id, 3000).expect("it is done");
+    rig.run();
+    assert_eq!(rig.resets, 1);
+    rig.says(0, vec![vec![exec(guest, Some("c"))]]);
+    let new = rig.left.pop().expect("a job");
+    assert!(new.id > reset.id, "{:?} is used again", new.id);
+    let done = dm_proto::StatusCode::new(1200).into();
+    let late = rig.agent().complete(old.id, done, 3000);
+    assert!(late.is_err(), "there is no such job any more");
+    assert_eq!(rig.value("./Guest/LAWMO/State").as_deref(), Some("30"));
+}
+
+#[test]
+fn nothing_begins_beside_a_reset_that_goes_on_elsewhere() {
+    let phone = Phone::default();
+    phone.is_slow();
+    let both = [("./LAWMO", config()), ("./Guest/LAWMO", config())];
+    let mut rig = Rig::new(&phone, &both, Encoding::Wbxml);
+    rig.says(0, vec![vec![exec(RESET, Some("a"))]]);
+    assert_eq!(phone.done(), ["reset"]);
+    let guest = "./Guest/LAWMO/Operations/FullyLock";
+    rig.says(0, vec![vec![exec(guest, Some("b"))]]);
+    assert_eq!(rig.servers[0].manager.codes(), [202, 202]);
+    assert!(phone.done().is_empty());
+    // The next boot goes on with it.
+    rig.cut();
+    phone.is_slow_no_more();
+    rig.run();
+    assert_eq!(phone.done(), ["reset again"]);
 }

@@ -239,10 +239,26 @@ impl<S: Script> Course<S> {
         if self.conclusion.is_none() {
             self.end(if self.executed {
                 Ended::Unknown
+            } else if self.has_prepared() {
+                Ended::ExpiredHalfDone
             } else {
                 Ended::Expired
             });
         }
+    }
+
+    /// Whether something was sent that the device keeps although it did not execute.
+    fn has_prepared(&self) -> bool {
+        let prepares = self
+            .plan
+            .as_ref()
+            .is_some_and(|plan| !plan.prepare.is_empty());
+        let has_written_acl = match self.phase {
+            Phase::ReadAcl { .. } => false,
+            Phase::WriteAcl { .. } => self.in_flight,
+            _ => self.acl_repaired,
+        };
+        self.changed && (prepares || has_written_acl)
     }
 
     /// As [`Operation::has_changed`](super::Operation::has_changed).

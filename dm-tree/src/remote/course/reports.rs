@@ -34,7 +34,7 @@ impl<S: Script> Course<S> {
                     && self
                         .plan
                         .as_ref()
-                        .is_some_and(|plan| report::is_from(alert, plan.exec.as_str()))
+                        .is_some_and(|plan| report::is_from(alert, &plan.exec))
             }
         }
     }

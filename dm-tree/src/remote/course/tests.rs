@@ -780,17 +780,38 @@ fn what_an_earlier_operation_left_in_a_node_that_is_there_is_emptied() {
         Setting::cleared(uri("./O/X/Env"), "chr"),
         Setting::leaf(uri("./O/X/ID"), "chr", "id"),
     ]);
-    let mut run = Run::found(vec![add.clone()], order());
-    assert_eq!(run.sent(), "Add ./O/X, Add ./O/X/ID");
-    run.answered(&[(0, 0, 418), (1, 0, 418)]);
-    assert_eq!(run.sent(), "./O/X/Env=, ./O/X/ID=id");
-    run.answered(&[(0, 0, 404), (1, 0, 200)]);
-    assert_eq!(run.sent(), "Exec ./O/Run");
+    let sent = "Get ./O/X, Add ./O/X, Add ./O/X/ID";
+    // Not every device that has the node says 418.
+    for (answers, left) in [
+        (
+            [(0, 0, 200), (1, 0, 418), (2, 0, 418)],
+            "./O/X/Env=, ./O/X/ID=id",
+        ),
+        (
+            [(0, 0, 405), (1, 0, 418), (2, 0, 418)],
+            "./O/X/Env=, ./O/X/ID=id",
+        ),
+        ([(0, 0, 200), (1, 0, 200), (2, 0, 200)], "./O/X/Env="),
+        ([(0, 0, 200), (1, 0, 418), (2, 0, 200)], "./O/X/Env="),
+    ] {
+        let mut run = Run::found(vec![add.clone()], order());
+        assert_eq!(run.sent(), sent);
+        run.answered(&answers);
+        assert_eq!(run.sent(), left, "{answers:?}");
+        run.answered(&[(0, 0, 404), (1, 0, 200)]);
+        assert_eq!(run.sent(), "Exec ./O/Run");
+    }
 
-    let mut run = Run::found(vec![add], order());
-    assert_eq!(run.sent(), "Add ./O/X, Add ./O/X/ID");
-    run.answered(&[(0, 0, 200), (1, 0, 200)]);
+    let mut run = Run::found(vec![add.clone()], order());
+    assert_eq!(run.sent(), sent);
+    run.answered(&[(0, 0, 404), (1, 0, 200), (2, 0, 200)]);
     assert_eq!(run.sent(), "Exec ./O/Run", "nothing can be left in it");
+
+    // That it could be looked at is no part of the operation that was done.
+    let mut run = Run::found(vec![add], order());
+    assert_eq!(run.sent(), sent);
+    run.answered(&[(0, 0, 200), (1, 0, 418), (2, 0, 425)]);
+    assert_eq!(run.ended(), Some(Ended::Refused(code(425))));
 }
 
 #[test]
@@ -1022,7 +1043,89 @@ fn an_operation_can_be_cancelled_until_something_was_sent_that_changes_the_devic
     assert_eq!(run.sent(), "Atomic(./O/A=true, ./O/B=false)");
     assert!(!run.course.cancel());
     run.course.expire();
-    assert_eq!(run.ended(), Some(Ended::Expired), "the Exec was not sent");
+    assert_eq!(run.ended(), Some(Ended::ExpiredHalfDone));
+}
+
+#[test]
+fn a_deadline_tells_what_the_device_may_have_been_left_with() {
+    let expired = |mut run: Run| {
+        let could_cancel = run.course.clone().cancel();
+        run.course.expire();
+        (run.ended(), could_cancel)
+    };
+    let untouched = (Some(Ended::Expired), true);
+    let half_done = (Some(Ended::ExpiredHalfDone), false);
+    let unknown = (Some(Ended::Unknown), false);
+
+    let mut run = Run::new(vec![two_values()], asking());
+    assert_eq!(
+        expired(Run {
+            course: run.course.clone()
+        }),
+        untouched
+    );
+    run.find();
+    assert_eq!(run.sent(), "Ask Some(\"Sure?\")");
+    run.answered(&[(0, 0, 200)]);
+    assert_eq!(
+        expired(Run {
+            course: run.course.clone()
+        }),
+        untouched,
+        "asked"
+    );
+    assert_eq!(run.sent(), "Atomic(./O/A=true, ./O/B=false)");
+    assert_eq!(
+        expired(Run {
+            course: run.course.clone()
+        }),
+        half_done,
+        "sent"
+    );
+    let mut again = Run {
+        course: run.course.clone(),
+    };
+    again.course.handle(Reply::SessionOver);
+    assert_eq!(
+        expired(again),
+        half_done,
+        "sent in a session that broke off"
+    );
+    run.answered(&[(0, 0, 200), (0, 1, 200), (0, 2, 200)]);
+    assert_eq!(
+        expired(Run {
+            course: run.course.clone()
+        }),
+        half_done,
+        "taken"
+    );
+    assert_eq!(run.sent(), "Exec ./O/Run");
+    assert_eq!(
+        expired(Run {
+            course: run.course.clone()
+        }),
+        unknown,
+        "executed"
+    );
+    run.answered(&[(0, 0, 503)]);
+    assert_eq!(expired(run), half_done, "too busy to execute");
+
+    // Without preparation nothing is left of what was not executed, but for a repaired ACL.
+    let mut run = Run::found(vec![], order());
+    assert_eq!(run.sent(), "Exec ./O/Run");
+    run.answered(&[(0, 0, 425)]);
+    assert_eq!(run.sent(), "Get ./O?prop=ACL, Get .?prop=ACL");
+    assert_eq!(
+        expired(Run {
+            course: run.course.clone()
+        })
+        .0,
+        untouched.0
+    );
+    run.results(0, &[("./O?prop=ACL", "chr", "Get=*&Replace=me")]);
+    run.answered(&[(0, 0, 200), (1, 0, 404)]);
+    assert!(run.sent().starts_with("./O?prop=ACL="), "a Replace");
+    assert_eq!(expired(run), half_done);
 }
 
 #[test]

@@ -7,17 +7,20 @@ use core::time::Duration;
 use std::{
     io::{self, Read, Seek, Write},
     thread,
+    time::Instant,
 };
 
 use cap_std::fs::File;
 use scomo::{
     ResultCode,
     descriptor::{self, Descriptor, DescriptorError, InstallStatus},
+    device::Facts,
 };
 use sha2::{Digest, Sha256};
 
 use self::partial::{Origin, Partial};
 use super::{
+    background::{Closed, Gate},
     package::{PackageError, Sha256Digest, essence, is_out_of_room, is_package_type},
     packages::Packages,
     progress::{self, Work},
@@ -54,6 +57,15 @@ pub enum DownloadError {
     /// What came is not what was announced, or cannot be kept.
     #[error(transparent)]
     Package(#[from] PackageError),
+    /// The device has no use for it any more.
+    #[error("the download was stopped")]
+    Stopped,
+}
+
+impl From<Closed> for DownloadError {
+    fn from(_: Closed) -> Self {
+        Self::Stopped
+    }
 }
 
 impl DownloadError {
@@ -75,6 +87,7 @@ impl DownloadError {
             | Self::Status(_)
             | Self::Changed
             | Self::Cut(_)
+            | Self::Stopped
             | Self::Package(_) => ResultCode::DOWNLOAD_FAILED,
         }
     }
@@ -84,7 +97,7 @@ impl DownloadError {
         match self {
             Self::Descriptor(error) => error.install_status(),
             Self::Url { .. } | Self::Status(_) => InstallStatus::LoaderError,
-            Self::Unavailable(_) | Self::Cut(_) => InstallStatus::LossOfService,
+            Self::Unavailable(_) | Self::Cut(_) | Self::Stopped => InstallStatus::LossOfService,
             Self::Changed => InstallStatus::AttributeMismatch,
             Self::Package(_) => self.result_code().into(),
         }
@@ -97,7 +110,12 @@ pub struct Downloader {
     agent: ureq::Agent,
     /// Before a transfer that broke off is gone on with; twice as long before each further one.
     pause: Duration,
+    /// In this time, [`SLOWEST`] octets must come.
+    patience: Duration,
 }
+
+/// The octets that must come in a minute: with less, the transfer counts as broken off.
+const SLOWEST: u64 = 6000;
 
 /// How often a transfer that broke off is gone on with before the operation fails.
 const RESUMPTIONS: u32 = 4;
@@ -107,6 +125,7 @@ struct Wanted<'a> {
     expected: Sha256Digest,
     package_id: &'a str,
     packages: &'a Packages,
+    gate: &'a Gate,
     /// What a descriptor said of it.
     descriptor: Option<&'a Descriptor>,
 }
@@ -129,7 +148,7 @@ enum Came {
 
 impl Downloader {
     /// A downloader with time-outs of 10 seconds to connect, 30 for the answer to begin and an hour for
-    /// all of it, which follows 5 redirections.
+    /// all of it, which follows 5 redirections. What comes slower than 100 octets a second breaks off.
     pub fn new() -> Self {
         let config = ureq::Agent::config_builder()
             .timeout_connect(Some(Duration::from_secs(10)))
@@ -141,6 +160,7 @@ impl Downloader {
         Self {
             agent: config.into(),
             pause: Duration::from_millis(250),
+            patience: Duration::from_secs(60),
         }
     }
 
@@ -148,30 +168,35 @@ impl Downloader {
     /// announced. While it comes, a bar on standard error shows how far it is, if that is a terminal.
     ///
     /// A transfer that breaks off is gone on with where it was, now or by a later call, if the server
-    /// gave a strong `ETag` and the package still has it; else it begins anew.
+    /// gave a strong `ETag` and the package still has it; else it begins anew. What a descriptor said of
+    /// the package is returned.
     ///
     /// # Errors
     ///
-    /// If it cannot be fetched, is not what was announced, or too large; then it is not kept.
+    /// If it cannot be fetched, is not what was announced, or too large; then it is not kept. Once the gate
+    /// is closed, nothing of it is kept or deleted.
     pub fn fetch(
         &self,
         url: &str,
         expected: Sha256Digest,
         package_id: &str,
         packages: &Packages,
+        gate: &Gate,
         tell: impl Fn(&str),
-    ) -> Result<(), DownloadError> {
+    ) -> Result<Facts, DownloadError> {
         let wanted = Wanted {
             expected,
             package_id,
             packages,
+            gate,
             descriptor: None,
         };
         let Came::Descriptor(xml) = self.transfer(url, &wanted)? else {
-            return Ok(());
+            return Ok(Facts::default());
         };
         let descriptor = Descriptor::parse(&xml)?;
         let fetched = self.fetch_described(&descriptor, wanted, &tell);
+        drop(gate.enter()?);
         if let Some(notify) = &descriptor.install_notify_uri {
             let status = match &fetched {
                 Ok(()) => InstallStatus::Success,
@@ -184,7 +209,17 @@ impl Downloader {
                 ));
             }
         }
-        fetched
+        fetched.map(|()| Facts::from(&descriptor))
+    }
+
+    /// Forgets what is here of a package that will not be fetched any more.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be deleted.
+    pub(super) fn forget(&self, package_id: &str, packages: &Packages) -> io::Result<()> {
+        let (path, _) = packages.paths(package_id);
+        Partial::new(packages.root(), path).discard()
     }
 
     fn fetch_described(
@@ -222,9 +257,11 @@ impl Downloader {
         let mut pause = self.pause;
         let mut resumptions = 0;
         loop {
+            let entered = wanted.gate.enter()?;
             let resumed = partial
                 .resume(url, wanted.expected)
                 .map_err(PackageError::Io)?;
+            drop(entered);
             let is_resumed = resumed.is_some();
             let error = match self.attempt(url, wanted, &partial, resumed, &whole) {
                 Ok(came) => return Ok(came),
@@ -236,6 +273,7 @@ impl Downloader {
                 DownloadError::Package(PackageError::Digest { .. }) | DownloadError::Changed
                     if is_resumed && !is_over =>
                 {
+                    let _entered = wanted.gate.enter()?;
                     partial.discard().map_err(PackageError::Io)?;
                 }
                 DownloadError::Cut(_) if !is_over => {
@@ -249,8 +287,10 @@ impl Downloader {
                 // What is here may still be gone on with by another attempt of the server's.
                 DownloadError::Cut(_)
                 | DownloadError::Unavailable(_)
+                | DownloadError::Stopped
                 | DownloadError::Status(500..=599) => return Err(error),
                 _ => {
+                    let _entered = wanted.gate.enter()?;
                     // What is left of it is in nobody's way: the next attempt begins by removing it.
                     let _ = partial.discard();
                     return Err(error);
@@ -330,6 +370,7 @@ impl Downloader {
                 });
                 hasher = Sha256::new();
                 have = 0;
+                let _entered = wanted.gate.enter()?;
                 let file = partial.begin(origin.as_ref()).map_err(PackageError::Io)?;
                 (file, announced)
             }
@@ -338,6 +379,8 @@ impl Downloader {
         let bar = progress::bar(format!("downloading {}", wanted.name()), length, have);
         let mut body = response.into_body().into_reader();
         let mut buffer = vec![0; 64 << 10];
+        let mut since = Instant::now();
+        let mut came = 0_u64;
         let mut receive = || {
             loop {
                 let read = body.read(&mut buffer).map_err(broken)?;
@@ -349,7 +392,15 @@ impl Downloader {
                     return Err(PackageError::TooLarge.into());
                 }
                 hasher.update(piece);
+                let entered = wanted.gate.enter()?;
                 file.write_all(piece).map_err(PackageError::Io)?;
+                drop(entered);
+                came = came.saturating_add(piece.len() as u64);
+                if came >= SLOWEST {
+                    (came, since) = (0, Instant::now());
+                } else if since.elapsed() >= self.patience {
+                    return Err(DownloadError::Cut(io::Error::other("it came too slowly")));
+                }
                 bar.inc(piece.len() as u64);
                 wanted.packages.tell(Work::Download, have, length);
             }
@@ -383,6 +434,7 @@ fn finish(
     if found != expected {
         return Err(PackageError::Digest { expected, found }.into());
     }
+    let _entered = wanted.gate.enter()?;
     partial.keep(file, whole).map_err(PackageError::Io)?;
     Ok(Came::Package)
 }
@@ -461,5 +513,50 @@ fn broken(error: io::Error) -> DownloadError {
         DownloadError::Unavailable(error.to_string())
     } else {
         DownloadError::Cut(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, net::TcpListener};
+
+    use super::*;
+    use crate::device::{
+        packages::PackageLimits,
+        root::{MARKER, Root},
+    };
+
+    #[test]
+    fn what_comes_too_slowly_breaks_off() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                let head = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n";
+                let mut octets = head.bytes().chain([0; 1000]);
+                // Until nobody listens any more.
+                while let Some(octet) = octets.next()
+                    && stream.write_all(&[octet]).is_ok()
+                {
+                    thread::sleep(Duration::from_millis(2));
+                }
+            }
+        });
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join(MARKER), "").unwrap();
+        let root = Root::open(dir.path()).unwrap();
+        let packages = Packages::open(root, PackageLimits::default()).unwrap();
+        let mut downloader = Downloader::new();
+        downloader.pause = Duration::ZERO;
+        downloader.patience = Duration::ZERO;
+        let digest = Sha256Digest::of(&[0; 1000]);
+        let gate = Gate::default();
+        let fetched = downloader.fetch(&url, digest, "p", &packages, &gate, |_| ());
+        let error = fetched.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the download broke off: it came too slowly"
+        );
+        assert_eq!(error.result_code(), ResultCode::DOWNLOAD_FAILED);
     }
 }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     super::{
         dpkg::{self, Deb, Dpkg, Entry},
+        locks::{FULLY_LOCKED, PARTIALLY_LOCKED},
         package::{ManifestComponent, PackageError, is_id},
         progress,
         root::MARKER,
@@ -337,13 +338,13 @@ impl Folders {
     }
 }
 
-/// Whether a path is where this program or dpkg keep their books.
+/// Whether a path is where this program or dpkg keep their books, or what locks the device.
 fn is_ours(path: &str) -> bool {
     let inside = |folder: &str| {
         path.strip_prefix(folder)
             .is_some_and(|rest| rest.starts_with('/'))
     };
-    path == MARKER
+    [MARKER, FULLY_LOCKED, PARTIALLY_LOCKED].contains(&path)
         || [DEBS, dpkg::ADMIN, INACTIVE, STAGE, TRASH, CACHE]
             .into_iter()
             .any(|folder| path == folder || inside(folder))

@@ -184,7 +184,7 @@ fn a_deb_that_fails_leaves_everything_as_it_was() {
     };
     let mut short = tool("3.0");
     short.truncate(short.len() / 2);
-    let cases: [(&str, Vec<u8>, u64); 8] = [
+    let cases: [(&str, Vec<u8>, u64); 9] = [
         (
             "depends on what is not there",
             Recipe {
@@ -229,6 +229,16 @@ fn a_deb_that_fails_leaves_everything_as_it_was() {
             "our marker",
             Recipe {
                 files: &[(".dm-device-root", "")],
+                ..bare("4.0")
+            }
+            .build(),
+            1405,
+        ),
+        (
+            // Whoever removed the package would unlock the device.
+            "the lock of the device",
+            Recipe {
+                files: &[("etc/nologin", "")],
                 ..bare("4.0")
             }
             .build(),

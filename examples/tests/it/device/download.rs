@@ -1,16 +1,22 @@
 //! Transfers that break off, packages that change, download descriptors.
 
+use core::time::Duration;
 use std::{
     io::{Read as _, Write as _},
     net::{TcpListener, TcpStream},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, mpsc},
     thread,
 };
 
-use dm_examples::device::package::{ManifestComponent, Sha256Digest, build};
+use dm_examples::device::{
+    Device,
+    locks::Locked,
+    package::{ManifestComponent, Sha256Digest, build},
+    user::Script,
+};
 use serde_json::json;
 
-use super::{Lab, download_install};
+use super::{Lab, download_install, lawmo};
 
 /// A package of half a megabyte, and its parameters.
 pub(super) fn large() -> (Vec<u8>, String) {
@@ -112,6 +118,13 @@ impl Content {
         format!("{}/{path}", self.address)
     }
 
+    /// Waits until it was asked for something.
+    fn asked(&self) {
+        while self.requests().is_empty() {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap().clone()
     }
@@ -195,6 +208,36 @@ fn a_later_attempt_goes_on_with_what_an_earlier_one_left() {
     let requests = content.requests();
     assert_eq!(requests.len(), 6);
     assert_eq!(header(&requests[5], "Range"), Some("bytes=1000-"));
+}
+
+#[test]
+fn what_an_attempt_left_of_a_package_goes_when_its_node_is_given_to_another() {
+    let lab = Lab::new();
+    let mut device = lab.device();
+    let (package, params) = large();
+    let other = package.clone();
+    let piece = 40_000;
+    let content = Content::new(move |n, request| {
+        let answer = Answer::ranged(request, &package, "\"v1\"");
+        if n < 5 { answer.cut(piece) } else { answer }
+    });
+    let failed = ("failed".to_owned(), 1402);
+    let request = download_install(&content.url("/p"), &params);
+    assert_eq!(lab.run(&mut device, &request), failed);
+    let left = || {
+        let names = std::fs::read_dir(lab.root().join("var/cache/dm")).unwrap();
+        names
+            .map(|name| name.unwrap().file_name())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(left().len(), 2, "a part and its record: {:?}", left());
+    let content = Content::new(move |_, request| Answer::ranged(request, &other, "\"v2\""));
+    let mut request = download_install(&content.url("/p"), &params);
+    request["package"]["id"] = "another".into();
+    request["package"]["node"] = "p".into();
+    let succeeded = ("succeeded".to_owned(), 1200);
+    assert_eq!(lab.run(&mut device, &request), succeeded);
+    assert_eq!(left(), [""; 0], "of neither");
 }
 
 #[test]
@@ -356,4 +399,88 @@ fn a_broken_descriptor_fails_the_download() {
         assert_eq!(outcome, ("failed".to_owned(), 1402), "{xml}");
         assert_eq!(content.requests().len(), 1, "{xml}");
     }
+}
+
+/// A content server that gives the package once it is told to, and the one who tells it.
+fn waiting(package: Vec<u8>) -> (Content, mpsc::Sender<()>) {
+    let (go, going) = mpsc::channel();
+    let content = Content::new(move |_, _| {
+        // When the test is over, nobody wants an answer any more.
+        let _ = going.recv();
+        Answer::of(package.clone(), "\"1\"")
+    });
+    (content, go)
+}
+
+#[test]
+fn a_device_is_locked_while_it_downloads_and_installs_what_came_then() {
+    let lab = Lab::new();
+    let (package, params) = large();
+    let (content, go) = waiting(package);
+    let mut config = lab.config();
+    config.background = true;
+    let mut device = Device::open(config, Script::default()).unwrap();
+    let installed = lab.order(&download_install(&content.url("p"), &params));
+    device.run_once().expect("a session");
+    assert_eq!(lab.outcome(&installed).0, "accepted");
+
+    let locked = lab.run(&mut device, &lawmo("fully-lock"));
+    assert_eq!(locked, ("succeeded".to_owned(), 1200));
+    assert_eq!(device.locked().unwrap(), Locked::Fully);
+    assert_eq!(lab.outcome(&installed).0, "accepted");
+
+    go.send(()).unwrap();
+    device.finish().expect("a report");
+    assert_eq!(lab.outcome(&installed), ("succeeded".to_owned(), 1200));
+    assert!(lab.root().join("opt/maps/data").exists());
+    assert_eq!(content.requests().len(), 1);
+}
+
+#[test]
+fn what_was_downloading_when_the_power_went_is_downloaded_by_the_next_start_alone() {
+    let lab = Lab::new();
+    let (package, params) = large();
+    let (content, go) = waiting(package);
+    let open = || {
+        let mut config = lab.config();
+        config.background = true;
+        Device::open(config, Script::default()).unwrap()
+    };
+    let mut device = open();
+    let installed = lab.order(&download_install(&content.url("p"), &params));
+    device.run_once().expect("a session");
+    content.asked();
+    drop(device);
+    // What the first one asked for comes, to nobody; then what the second one asks for.
+    go.send(()).unwrap();
+    go.send(()).unwrap();
+    let mut device = open();
+    device.resume().expect("taken up");
+    device.finish().expect("a report");
+    assert_eq!(lab.outcome(&installed), ("succeeded".to_owned(), 1200));
+    assert_eq!(content.requests().len(), 2);
+}
+
+#[test]
+fn a_factory_reset_does_not_wait_for_a_download_and_nothing_of_it_comes_after() {
+    let lab = Lab::new();
+    let (package, params) = large();
+    let (content, go) = waiting(package);
+    let mut config = lab.config();
+    config.background = true;
+    let mut device = Device::open(config, Script::default()).unwrap();
+    let installed = lab.order(&download_install(&content.url("p"), &params));
+    device.run_once().expect("a session");
+    assert_eq!(lab.outcome(&installed).0, "accepted");
+    content.asked();
+    let reset = lab.run(&mut device, &lawmo("factory-reset"));
+    assert_eq!(reset.0, "accepted");
+    go.send(()).unwrap();
+    device.finish().expect("nothing goes on");
+    // The one that was stopped is given time to do what it must not.
+    thread::sleep(Duration::from_millis(200));
+    let cache = lab.root().join("var/cache/dm");
+    let left = std::fs::read_dir(cache).map_or(0, Iterator::count);
+    assert_eq!(left, 0);
+    assert!(!lab.root().join("opt/maps").exists());
 }
