@@ -176,14 +176,14 @@ impl<'i> Writer<'i> {
         local: &'static Local,
         text: &str,
     ) -> Result<Range<usize>> {
-        self.before_child()?;
         let inherited = self.open.last().map_or(&Space::NONE, |open| &open.space);
         let is_declared = matches!(inherited, Space::Standard(inherited) if *inherited == space);
         let length = local.name.len();
         let most = length
             .saturating_add(text.len())
-            .saturating_add(const { METINF_DECLARATION.len() + 2 * Local::ROOM });
-        let is_usual = (is_declared || space == Standard::MetInf)
+            .saturating_add(const { METINF_DECLARATION.len() + 2 * Local::ROOM + 1 });
+        let is_usual = !self.indent
+            && (is_declared || space == Standard::MetInf)
             && self.out.capacity().wrapping_sub(self.out.len()) >= most
             && is_plain(text);
         if !is_usual {
@@ -192,6 +192,7 @@ impl<'i> Writer<'i> {
             self.end()?;
             return Ok(range);
         }
+        self.before_child()?;
         // There is room for all of it, and more: pieces of one length each are copied without a call.
         let [_, _, name @ ..] = &local.end;
         self.out.push(b'<');
