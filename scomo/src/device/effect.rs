@@ -32,22 +32,25 @@ pub(super) fn finish(
     outcome: &Outcome,
     context: Context<'_>,
 ) -> Option<Alert> {
-    let Some(request) = Request::of(job) else {
-        return Some(unreadable(edit, job, context));
-    };
     let (place, asked) = Place::executed(edit.root(), &job.node)?;
-    let result = ResultCode::from(outcome.code);
+    let request = Request::of(job);
+    let result = match request {
+        Some(_) => ResultCode::from(outcome.code),
+        // Other software has written it down: what came of it is not known, but it was accepted.
+        None => ResultCode::UNDEFINED_ERROR,
+    };
     let style = &context.config.report;
     let Some(place) = place else {
         return Some(alert::operation_complete(job, result, &[], style));
     };
     let was_fetched_anew = place::content(&edit.view(), &place) == Content::FetchedAnew;
-    let done = match asked {
-        Asked::Operation(operation) => {
+    let done = match (request, asked) {
+        (None, _) => inventory::left_behind(edit, &place).map(|()| Vec::new()),
+        (Some(request), Asked::Operation(operation)) => {
             take_effect(edit, &place, &request, operation, job, outcome, context)
         }
         // What it does to the inventory is the device's to say.
-        Asked::Vendor(_) => {
+        (Some(request), Asked::Vendor(_)) => {
             let id = request.subject.id().cloned().unwrap_or_default();
             Ok(vec![Reported::new(&place.uri, &id)])
         }
@@ -65,21 +68,6 @@ pub(super) fn finish(
         Err(_) if !result.is_success() => alert::operation_complete(job, result, &[], style),
         Err(_) => alert::operation_complete(job, ResultCode::UNDEFINED_ERROR, &[], style),
     })
-}
-
-/// A job that other software has written down: what came of it is not known, but it was accepted.
-fn unreadable(edit: &mut Edit<'_>, job: &Job, context: Context<'_>) -> Alert {
-    if let Some((Some(place), _)) = Place::executed(edit.root(), &job.node) {
-        // The server is told all the same if the place cannot be.
-        let _ = busy::leave(edit, &place, job.id, context.config)
-            .and_then(|_| inventory::left_behind(edit, &place));
-    }
-    alert::operation_complete(
-        job,
-        ResultCode::UNDEFINED_ERROR,
-        &[],
-        &context.config.report,
-    )
 }
 
 fn take_effect(

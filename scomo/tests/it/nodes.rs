@@ -1,19 +1,19 @@
 //! The nodes of the object: which there are, who may do what with them, and what an Exec needs.
 
 use dm_proto::{
-    Data, SessionId,
+    Data, SessionId, StatusCode,
     message::{Item, Meta},
     session::{Execute, Origin, Verb},
 };
 use dm_tree::{
-    Acl, NodeFormat, Right, Tree,
+    Acl, Node, NodeFormat, Right, Tree,
     description::{Access, NodeDescription},
-    object::{Decision, Job, JobId},
+    object::{Decision, Job, JobId, Outcome},
     store::Memory,
 };
 use scomo::{
     Operation, ResultCode,
-    device::{Component, Config, PackageIs, Reporting, Request, Scomo},
+    device::{Component, Config, PackageIs, Reporting, Request, Scomo, Sink},
     server::Invoke,
 };
 
@@ -682,4 +682,56 @@ fn the_integrator_is_told_of_a_download_that_a_server_gives_up() {
     transaction.commit().expect("committed");
     assert_eq!(status(tree, "srv1", Verb::Delete, "/Download/e", None), 200);
     assert!(car.done().is_empty());
+}
+
+/// After an update of the device's software, say.
+#[test]
+fn a_job_that_cannot_be_read_is_reported_as_not_known_and_holds_nothing_up() {
+    let mut tree = filled(config());
+    let mut install = job("srv1", "Inventory/Delivered/p/Operations/Install");
+    let mut transaction = tree.begin(1);
+    assert_eq!(transaction.decide(&mut install), Decision::Accept);
+    install.memo = vec![0xff];
+    let outcome = Outcome::from(StatusCode::from(ResultCode::UNDEFINED_ERROR));
+    let report = transaction.finish(&install, &outcome).expect("a report");
+    transaction.commit().expect("committed");
+    let data = report.items.first().and_then(|item| item.data.clone());
+    let data = data.expect("an item with data");
+    assert_eq!(data.as_str(), Some("<ResultCode>1412</ResultCode>"));
+    assert_eq!(
+        value(&tree, "Inventory/Delivered/p/Status").as_deref(),
+        Some("50")
+    );
+    let delete = status(
+        &mut tree,
+        "srv1",
+        Verb::Delete,
+        "/Inventory/Delivered/p",
+        None,
+    );
+    assert_eq!(delete, 200);
+}
+
+#[test]
+fn what_came_of_a_delivery_that_broke_off_goes_with_its_node_and_keeps_its_name() {
+    let car = Car::default();
+    car.has_sink(u64::MAX);
+    let tree = &mut tree_at("./SCOMO", &config(), &car);
+    let node = "/Inventory/Delivered/p";
+    assert_eq!(status(tree, "srv1", Verb::Add, node, None), 200);
+    // As a restart that has lost its session leaves it.
+    Sink::begin(&car, &uri(&format!("./SCOMO{node}")), 10).expect("begun");
+    let mut transaction = tree.begin(1);
+    let mut edit = transaction.edit(&uri("./SCOMO")).expect("mounted");
+    edit.put("Inventory/Delivered/p/Ext", Node::interior(""))
+        .expect("written");
+    let content = Node::leaf(NodeFormat::Chr, "receiving");
+    edit.put("Inventory/Delivered/p/Ext/Content", content)
+        .expect("written");
+    transaction.commit().expect("committed");
+    let name = format!("{node}?prop=Name");
+    assert_eq!(status(tree, "srv1", Verb::Replace, &name, Some("q")), 403);
+    assert_eq!(car.sunk().len(), 1);
+    assert_eq!(status(tree, "srv1", Verb::Delete, node, None), 200);
+    assert!(car.sunk().is_empty());
 }

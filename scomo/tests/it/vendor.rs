@@ -2,7 +2,7 @@
 
 use dm_proto::{codec::Encoding, session::Verb, testing::Fault};
 use dm_tree::{
-    NodeFormat,
+    Node, NodeFormat,
     description::{Access, NodeDescription, Occurrence},
     object::Decision,
     remote::Ended,
@@ -431,31 +431,43 @@ fn vendor_nodes_stay_with_what_they_are_on_whatever_becomes_of_it() -> Result {
             setup.children("Inventory/Delivered/game/Ext")?,
             ["Download", "Note"]
         );
-        // Fetched again, the package is another: its notes are those of its download.
+        // Fetched again: nobody has written a note there.
         setup.carry_out(7, Invoke::download(game(), URL, order("f")))?;
-        assert_eq!(setup.value(delivered)?, "new");
+        assert_eq!(setup.codes(7)?, ("succeeded", 0, 1200));
+        assert_eq!(setup.value(delivered)?, "of a package");
         assert_eq!(setup.value(deployed)?, "of a component");
         Ok(())
     })
 }
 
 #[test]
-fn vendor_nodes_of_a_download_go_with_the_package() -> Result {
+fn what_is_written_to_vendor_nodes_of_a_download_goes_with_the_package() -> Result {
     let config = with_notes(config(), Branch::Download);
     let alike = with_notes(config.clone(), Branch::Delivered);
-    for (config, expected) in [(config, "missing"), (alike, "written before")] {
+    for (config, note, added) in [(config, "missing", "missing"), (alike, "of 1", "too")] {
         each(&config, |setup| {
-            setup.car.fetches(ResultCode::DOWNLOAD_FAILED);
-            setup.carry_out(1, Invoke::download(game(), URL, order("a")))?;
-            let mut transaction = setup.bench.agent()?.begin(1);
-            let mut edit = transaction.edit(&uri("./SCOMO")).expect("mounted");
-            edit.set("Download/game/Ext/Note", "written before")
-                .expect("written");
-            transaction.commit().expect("committed");
-            setup.car.fetches(ResultCode::SUCCESSFUL);
-            setup.carry_out(2, Invoke::download(game(), URL, order("b")))?;
-            assert_eq!(setup.codes(2)?, ("succeeded", 0, 1200));
-            assert_eq!(setup.value("Inventory/Delivered/game/Ext/Note")?, expected);
+            for id in [1, 2] {
+                setup.car.fetches(ResultCode::DOWNLOAD_FAILED);
+                let correlator = format!("a{id}");
+                let download = Invoke::download(game(), URL, order(&correlator));
+                setup.carry_out(id, download)?;
+                let mut transaction = setup.bench.agent()?.begin(1);
+                let mut edit = transaction.edit(&uri("./SCOMO")).expect("mounted");
+                if id == 1 {
+                    edit.set("Download/game/Ext/Note", "of 1").expect("written");
+                } else {
+                    let node = Node::leaf(NodeFormat::Chr, "too");
+                    edit.put("Download/game/Ext/Added", node).expect("written");
+                }
+                transaction.commit().expect("committed");
+                setup.car.fetches(ResultCode::SUCCESSFUL);
+                let correlator = format!("b{id}");
+                let download = Invoke::download(game(), URL, order(&correlator));
+                setup.carry_out(10 + id, download)?;
+                assert_eq!(setup.codes(10 + id)?, ("succeeded", 0, 1200));
+            }
+            assert_eq!(setup.value("Inventory/Delivered/game/Ext/Note")?, note);
+            assert_eq!(setup.value("Inventory/Delivered/game/Ext/Added")?, added);
             Ok(())
         })?;
     }
