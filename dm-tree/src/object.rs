@@ -85,7 +85,7 @@ pub enum Decision {
     /// The same for what has no report, so that its server has to have the 202: if a restart has lost the
     /// session in which it was to arrive, another one with that server comes first, and as many more as there
     /// are retries if they fail. Where nothing was heard of the server the job says so
-    /// ([`Job::unanswered`]).
+    /// ([`Job::unanswered`]). While it [goes on elsewhere](Progress::Later) no other job begins.
     OnceTold,
     /// Run before the answer leaves, whatever else is under way, to ask the user whether it is accepted
     /// at all: yes is [`Progress::AfterSession`], which is then as [`OnceTold`](Self::OnceTold), no is

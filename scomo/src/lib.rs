@@ -31,8 +31,8 @@
 //! use scomo::{
 //!     ResultCode,
 //!     device::{
-//!         Activation, Component, Config, Device, Effect, InstallEffect, Package, PackageIs, Scomo,
-//!         Verdict,
+//!         Activation, Component, Config, Device, Effect, Facts, FetchEffect, InstallEffect, Package,
+//!         PackageIs, Scomo, Verdict,
 //!     },
 //! };
 //!
@@ -44,20 +44,22 @@
 //! }
 //!
 //! impl Device for Car {
-//!     fn fetch(&mut self, package: &Package, _: &Job) -> Effect {
+//!     fn fetch(&mut self, package: &Package, _: &Job) -> FetchEffect {
 //!         match &package.url {
 //!             // An HTTP client goes here; `scomo::descriptor` reads download descriptors.
 //!             Some(url) => {
-//!                 self.fetched.insert(package.id.to_string(), url.as_bytes().to_vec());
-//!                 Effect::Done(ResultCode::SUCCESSFUL)
+//!                 let content = url.as_bytes().to_vec();
+//!                 let size = content.len() as u64;
+//!                 self.fetched.insert(package.id.to_string(), content);
+//!                 FetchEffect::Fetched(Facts::default().with_size(size))
 //!             }
-//!             None => Effect::Done(ResultCode::DOWNLOAD_FAILED),
+//!             None => FetchEffect::Done(ResultCode::DOWNLOAD_FAILED),
 //!         }
 //!     }
 //!     fn verify(&mut self, package: &Package, _: &Job) -> Verdict {
-//!         // Digest and signature go here, against what `package.install_params` says.
+//!         // Digest and signature go here, against `package.install_params` and `package.facts`.
 //!         match self.fetched.get(package.id.as_str()) {
-//!             Some(content) if !content.is_empty() => Verdict::Valid,
+//!             Some(content) if package.facts.size == Some(content.len() as u64) => Verdict::Valid,
 //!             _ => Verdict::Invalid {
 //!                 result: ResultCode::PACKAGE_VALIDATION_FAILED,
 //!                 package: PackageIs::Deleted,
@@ -256,10 +258,10 @@
 //! # use dm_proto::{auth::Credentials, session::{Trigger, UserReply}};
 //! # use dm_tree::{NodeUri, agent::{Agent, AgentConfig, Output}, object::{Job, ManagementObject}};
 //! # use dm_tree::{std_objects::{DevInfo, DmAcc}, store::Memory};
-//! # use scomo::{ResultCode, device::{self, Activation, Component, Config, Device, Effect, InstallEffect, PackageIs, Scomo}};
+//! # use scomo::{ResultCode, device::{self, Activation, Component, Config, Device, Effect, FetchEffect, InstallEffect, PackageIs, Scomo}};
 //! # struct Car;
 //! # impl Device for Car {
-//! #     fn fetch(&mut self, _: &device::Package, _: &Job) -> Effect { Effect::Done(ResultCode::SUCCESSFUL) }
+//! #     fn fetch(&mut self, _: &device::Package, _: &Job) -> FetchEffect { FetchEffect::Done(ResultCode::SUCCESSFUL) }
 //! #     fn install(&mut self, package: &device::Package, _: Activation, _: &Job) -> InstallEffect {
 //! #         InstallEffect::Installed { components: vec![Component::new(package.id.clone())], package: PackageIs::Deleted }
 //! #     }
@@ -327,9 +329,8 @@
 //!
 //! # What is not implemented
 //!
-//! - Vendor primitives below `Operations/Ext`, and vendor nodes of single packages and components. Those
-//!   of the whole object are [`device::Config::ext`].
-//! - Of 1.1 the lists of components and the periodic update check, whose names are not known.
+//! - Of 1.1 the lists of components and the periodic update check: neither their nodes nor their rules are
+//!   known. A vendor's nodes ([`device::Config::ext`]) may stand in for them.
 
 pub mod alert;
 pub mod descriptor;
@@ -337,11 +338,13 @@ pub mod device;
 pub mod nodes;
 pub mod server;
 
+mod branch;
 mod operation;
 mod result_code;
 mod state;
 
 pub use self::{
+    branch::Branch,
     operation::Operation,
     result_code::ResultCode,
     state::{DeliveredState, DeliveredStatus, DeployedState, DeployedStatus, DownloadStatus},

@@ -31,6 +31,8 @@ names! {
     STATE "State";
     EXT "Ext";
     CONTENT "Content";
+    FACTS "Facts";
+    JOBS "Jobs";
 }
 
 /// Where the object is found in the field.
@@ -38,10 +40,24 @@ pub const USUAL_ROOTS: [&str; 2] = ["./SCOMO", "./SCM"];
 
 /// Where packages are that are on the device.
 pub(crate) const DELIVERED_PATH: &str = "Inventory/Delivered";
-/// Below a delivered package: where its content is, if not in `Data`.
+/// Below a delivered package: where its content is, if not in `Data`. An addition of this crate.
 pub(crate) const CONTENT_PATH: &str = "Ext/Content";
+/// Below a delivered package: what is known of content that was fetched. An addition of this crate.
+pub(crate) const FACTS_PATH: &str = "Ext/Facts";
+/// Below a package or component: the operations that vendors add.
+pub(crate) const OPERATIONS_EXT_PATH: &str = "Operations/Ext";
+/// Below a package or component: the jobs that are on it. An addition of this crate.
+pub(crate) const JOBS_PATH: &str = "Ext/Jobs";
 /// Where components are.
 pub(crate) const DEPLOYED_PATH: &str = "Inventory/Deployed";
+
+/// Whether a path below the object, a package or a component leads to what a vendor added there: below
+/// `Ext` or `Operations/Ext`.
+pub(crate) fn is_vendors(path: &str) -> bool {
+    let mut segments = path.split('/').peekable();
+    let _ = segments.next_if_eq(&OPERATIONS);
+    segments.next() == Some(EXT) && segments.next().is_some_and(|name| !name.is_empty())
+}
 
 /// A node name made from an identifier: what a path or a query gives a meaning, and what is no plain
 /// printable ASCII, becomes an underscore; at most 32 octets, which devices take.
@@ -63,6 +79,25 @@ pub(crate) fn name_from(id: &str) -> Text {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_is_below_ext_is_a_vendors() {
+        for (path, expected) in [
+            ("Ext/Scan", true),
+            ("Operations/Ext/Scan", true),
+            ("Ext/Download/x", true),
+            ("Ext/Operations/Scan", true),
+            ("Ext", false),
+            ("Ext/", false),
+            ("Operations/Ext", false),
+            ("Operations/Scan", false),
+            ("Operations/Operations/Ext/Scan", false),
+            ("Download/x/Ext/Scan", false),
+            ("", false),
+        ] {
+            assert_eq!(is_vendors(path), expected, "{path}");
+        }
+    }
 
     #[test]
     fn a_node_name_never_holds_what_a_path_gives_a_meaning() {

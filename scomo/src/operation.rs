@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Branch;
+
 /// A primitive: an executable node below an `Operations` node.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[expect(clippy::exhaustive_enums, reason = "the standard's list is complete")]
@@ -64,13 +66,22 @@ impl Operation {
         }
     }
 
-    /// The place, below the root, of what it works on.
-    pub const fn branch(self) -> &'static str {
+    /// Where what it works on is.
+    pub const fn branch(self) -> Branch {
         match self {
-            Self::Download | Self::DownloadInstall | Self::DownloadInstallInactive => "Download",
-            Self::Install | Self::InstallInactive | Self::RemovePackage => "Inventory/Delivered",
-            Self::Activate | Self::Deactivate | Self::RemoveComponent => "Inventory/Deployed",
+            Self::Download | Self::DownloadInstall | Self::DownloadInstallInactive => {
+                Branch::Download
+            }
+            Self::Install | Self::InstallInactive | Self::RemovePackage => Branch::Delivered,
+            Self::Activate | Self::Deactivate | Self::RemoveComponent => Branch::Deployed,
         }
+    }
+
+    /// The primitive of a branch behind a node name, to the letter.
+    pub fn from_node_name(branch: Branch, name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|operation| operation.branch() == branch && operation.node_name() == name)
     }
 
     /// Whether what it installs is left active; `None` if it installs nothing.
@@ -162,8 +173,10 @@ mod tests {
         ];
         assert_eq!(Operation::ALL, rows.map(|row| row.0));
         for (operation, branch, name, fetches, activates) in rows {
-            assert_eq!(operation.branch(), branch);
+            assert_eq!(operation.branch().path(), branch);
             assert_eq!(operation.node_name(), name);
+            let found = Operation::from_node_name(operation.branch(), name);
+            assert_eq!(found, Some(operation));
             assert_eq!(operation.fetches(), fetches);
             assert_eq!(operation.activates(), activates);
         }

@@ -177,6 +177,14 @@ impl Ledger {
         failure.map_or(Ok(ledger), Err)
     }
 
+    /// One that knows of nothing but which ids were used.
+    pub(super) fn anew(&self) -> Self {
+        Self {
+            next: self.next,
+            ..Self::default()
+        }
+    }
+
     /// Whether a notification asks for a session that was completed.
     pub(super) fn has_completed(&self, notified: &Notified) -> bool {
         self.log.contains(&notified.server_id, &notified.session_id)
@@ -391,7 +399,8 @@ impl Ledger {
     pub(super) fn leave(&mut self, id: u64) {
         // Nothing of it is stored: after a restart nobody goes on with it.
         if let Some(entry) = self.jobs.get_mut(&id) {
-            entry.is_elsewhere = true;
+            // Beside a reset nothing begins.
+            entry.is_elsewhere = entry.when != When::OnceTold;
         }
     }
 

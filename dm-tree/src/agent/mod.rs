@@ -169,13 +169,13 @@ pub struct Notified {
     pub session_id: SessionId,
 }
 
-/// A report that its server refused for good.
+/// A report that its server refused for good, or whose server has no account.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq)]
 pub struct ParkedReport {
     /// Names it to [`Agent::forget_report`].
     pub id: u64,
-    /// The server that refused it.
+    /// The server that it is for.
     pub server_id: Text,
     /// The report.
     pub alert: Alert,
@@ -197,6 +197,8 @@ pub struct Agent {
     /// The session that a notification asked for which only the special nonce verified.
     resynchronizing: Option<(Notified, SpecialNonce)>,
     next_ask: u32,
+    /// The servers with which there was a session since the start of the process, the last one last.
+    tried: Vec<Text>,
     is_reset: bool,
     /// The storage failed: what is in memory may not be what is stored.
     broken: Option<StoreError>,
@@ -232,6 +234,7 @@ impl Agent {
             active: None,
             resynchronizing: None,
             next_ask: 0,
+            tried: Vec::new(),
             is_reset: false,
             broken: None,
         };
@@ -309,6 +312,8 @@ impl Agent {
                 && notified.server_id == server_id
                 && notified.session_id == session_id
         });
+        self.tried.retain(|tried| *tried != account.server_id);
+        self.tried.push(account.server_id.clone());
         let start = Start::new(trigger, session_id, dev_info)
             .with_special_nonce(special.map(|(_, special)| special));
         let session = ClientSession::start(self.session_config()?, &account, start);
@@ -332,8 +337,9 @@ impl Agent {
     }
 
     /// The server that a report waits for, or that has to be told of a job before it may start
-    /// ([`Decision::OnceTold`](crate::object::Decision::OnceTold)), if no session is open. Nothing is said of
-    /// when to try: a report that a server failed to take is due again at once.
+    /// ([`Decision::OnceTold`](crate::object::Decision::OnceTold)), if no session is open. Of several, the one
+    /// with which there was a session longest ago: one that cannot be reached keeps no other from its report.
+    /// Nothing is said of when to try: a report that a server failed to take is due again at once.
     ///
     /// # Errors
     ///
@@ -342,26 +348,28 @@ impl Agent {
         if self.active.is_some() {
             return Ok(None);
         }
-        for report in self.ledger.reports.values() {
-            if !report.is_parked && self.account(&report.server)?.is_some() {
-                return Ok(Some(report.server.clone()));
+        let reports = self.ledger.reports.values();
+        let reports = reports.filter(|report| !report.is_parked);
+        let told = self.ledger.to_be_told().map(|(_, server)| server);
+        let mut due: Option<(Option<usize>, &Text)> = None;
+        for server in reports.map(|report| &report.server).chain(told) {
+            let tried = self.tried.iter().position(|tried| tried == server);
+            let is_sooner = due.is_none_or(|(other, _)| tried < other);
+            if is_sooner && self.account(server)?.is_some() {
+                due = Some((tried, server));
             }
         }
-        for (_, server) in self.ledger.to_be_told() {
-            if self.account(server)?.is_some() {
-                return Ok(Some(server.clone()));
-            }
-        }
-        Ok(None)
+        Ok(due.map(|(_, server)| server.clone()))
     }
 
-    /// The reports that their servers refused for good: they are not sent again, and kept until
+    /// The reports that their servers refused for good, and those whose servers have no account (any more):
+    /// they are not sent again, or not before there is one, and kept until
     /// [`forget_report`](Self::forget_report).
     pub fn parked_reports(&self) -> impl Iterator<Item = ParkedReport> + '_ {
         self.ledger
             .reports
             .iter()
-            .filter(|(_, report)| report.is_parked)
+            .filter(|(_, report)| self.is_parked(report))
             .map(|(id, report)| ParkedReport {
                 id: *id,
                 server_id: report.server.clone(),
@@ -376,16 +384,16 @@ impl Agent {
     /// If the storage fails.
     pub fn forget_report(&mut self, id: u64, now: u64) -> Result<(), AgentError> {
         self.usable()?;
-        let is_parked = self
-            .ledger
-            .reports
-            .get(&id)
-            .is_some_and(|report| report.is_parked);
-        if is_parked {
+        let report = self.ledger.reports.get(&id);
+        if report.is_some_and(|report| self.is_parked(report)) {
             self.ledger.drop_report(id);
             self.commit(now, |_, _| Ok(()))?;
         }
         Ok(())
+    }
+
+    fn is_parked(&self, report: &ledger::Report) -> bool {
+        report.is_parked || matches!(self.account(&report.server), Ok(None))
     }
 
     /// Keeps an alert of the device's own for a server, to be sent in the next session with it, like a

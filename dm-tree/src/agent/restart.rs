@@ -5,7 +5,6 @@ use dm_proto::session::{ClientSession, Transmit};
 use super::{
     Agent, AgentError,
     drive::{Active, SessionRecord, seal},
-    ledger::Ledger,
     unreadable,
 };
 use crate::{
@@ -95,7 +94,8 @@ impl Agent {
     /// The device was reset. Until everything is removed the job counts as started; from then on the
     /// storage is that of a new device, whatever happens on the way.
     pub(super) fn reset(&mut self, now: u64) -> Result<(), AgentError> {
-        self.ledger = Ledger::default();
+        // Whoever still works on a job of before must not end another one.
+        self.ledger = self.ledger.anew();
         self.active = None;
         let result = self
             .tree

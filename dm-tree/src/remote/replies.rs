@@ -105,11 +105,11 @@ impl Replies {
             .any(|(c, part, _)| *c == command && *part > 0)
     }
 
-    /// Whether the device took any command.
-    pub(super) fn any_success(&self) -> bool {
+    /// Whether the device took any command from the `first` on.
+    pub(super) fn any_success(&self, first: u16) -> bool {
         self.statuses
             .iter()
-            .any(|(_, part, status)| *part == 0 && status.is_success())
+            .any(|(command, part, status)| *command >= first && *part == 0 && status.is_success())
     }
 
     /// The items that a command asked for.

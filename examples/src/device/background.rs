@@ -9,7 +9,7 @@ use std::{
 };
 
 use dm_tree::object::Job;
-use scomo::ResultCode;
+use scomo::{ResultCode, device::Facts};
 
 /// Whether what goes on in the background may still touch the files of the device.
 ///
@@ -42,7 +42,7 @@ impl Gate {
 #[derive(Debug)]
 pub(super) struct Ended {
     pub(super) job: Job,
-    pub(super) result: ResultCode,
+    pub(super) result: Result<Facts, ResultCode>,
     gate: Gate,
 }
 
@@ -78,7 +78,7 @@ impl Background {
     pub(super) fn spawn(
         &self,
         job: Job,
-        work: impl FnOnce(&Gate) -> ResultCode + Send + 'static,
+        work: impl FnOnce(&Gate) -> Result<Facts, ResultCode> + Send + 'static,
     ) -> io::Result<()> {
         let mut state = self.state();
         let gate = state.gate.clone();
@@ -151,7 +151,7 @@ mod tests {
             tell.send(false).unwrap();
             going.recv().unwrap();
             tell.send(gate.enter().is_err()).unwrap();
-            ResultCode::SUCCESSFUL
+            Ok(Facts::default())
         });
         spawned.unwrap();
         assert_eq!(told.recv(), Ok(false));
@@ -161,10 +161,10 @@ mod tests {
         go.send(()).unwrap();
         assert_eq!(told.recv(), Ok(true), "the gate is closed");
         // What is begun later ends as ever.
-        let spawned = background.spawn(job(), |_| ResultCode::DOWNLOAD_FAILED);
+        let spawned = background.spawn(job(), |_| Err(ResultCode::DOWNLOAD_FAILED));
         spawned.unwrap();
         let ended = background.wait(Duration::from_secs(60)).expect("an end");
-        assert_eq!(ended.result, ResultCode::DOWNLOAD_FAILED);
+        assert_eq!(ended.result, Err(ResultCode::DOWNLOAD_FAILED));
         assert!(!background.is_busy());
     }
 }

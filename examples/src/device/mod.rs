@@ -44,7 +44,10 @@ use dm_tree::{
     std_objects::{DevDetail, DevInfo, DmAcc},
     store::{Redb, StoreError},
 };
-use scomo::device::{FETCHED, Prompts, Request};
+use scomo::{
+    Operation, ResultCode,
+    device::{FETCHED, Prompts, Request},
+};
 use sha2::{Digest as _, Sha256};
 
 use self::{
@@ -356,25 +359,30 @@ impl Device {
         let Some(ended) = self.background.wait(most) else {
             return Ok(false);
         };
-        self.end(&ended)?;
+        self.end(ended)?;
         self.advance()?;
         Ok(true)
     }
 
     /// Goes on with the job of a download that is over.
-    fn end(&mut self, ended: &Ended) -> Result<(), Error> {
+    fn end(&mut self, ended: Ended) -> Result<(), Error> {
         let Ended { job, result, .. } = ended;
-        let Some(request) = Request::of(job) else {
+        let Some(request) = Request::of(&job) else {
             return Ok(());
         };
-        if result.is_success() && request.operation.activates().is_some() {
-            self.agent.reached(job.id, FETCHED, now())?;
-            self.agent.take_up(job.id, now())?;
-        } else {
-            let outcome = request.outcome(*result);
-            self.agent.complete(job.id, outcome, now())?;
-        }
-        Ok(())
+        let installs = request.operation().and_then(Operation::activates).is_some();
+        let outcome = match result {
+            Ok(facts) if installs => match request.fetched(facts) {
+                Some(memo) => {
+                    self.agent.note(job.id, FETCHED, memo, now())?;
+                    return Ok(self.agent.take_up(job.id, now())?);
+                }
+                None => request.outcome(ResultCode::UNDEFINED_ERROR),
+            },
+            Ok(facts) => request.downloaded(facts),
+            Err(result) => request.outcome(result),
+        };
+        Ok(self.agent.complete(job.id, outcome, now())?)
     }
 
     /// Waits for a notification and has the session that it asks for, runs its jobs, and delivers their
@@ -558,7 +566,7 @@ impl Device {
         let mut wait = self.retry_after;
         loop {
             if let Some(ended) = self.background.wait(Duration::ZERO) {
-                self.end(&ended)?;
+                self.end(ended)?;
             }
             match self.agent.poll(now())? {
                 Output::Transmit(message) => {

@@ -7,8 +7,8 @@ use dm_tree::{NodeUri, object::Job};
 use scomo::{
     Operation, ResultCode,
     device::{
-        Activation, Component, Consent, Device, Effect, InstallEffect, Package, PackageIs,
-        Question, STARTED, Sink, Subject, Verdict,
+        Activation, Asked, Component, Consent, Device, Effect, Facts, FetchEffect, InstallEffect,
+        Package, PackageIs, Question, STARTED, Sink, Subject, Verdict,
     },
 };
 
@@ -44,7 +44,7 @@ pub(super) struct Fetcher {
 }
 
 impl Fetcher {
-    fn fetch(&self, package: &Package, job: &Job, gate: &Gate) -> ResultCode {
+    fn fetch(&self, package: &Package, job: &Job, gate: &Gate) -> Result<Facts, ResultCode> {
         // Kept means checked: an interrupted download leaves nothing that could be taken for a package.
         // Only a resumed job may take it for its own, and only if it is what was announced.
         if job.resumed && job.stage >= STARTED {
@@ -52,21 +52,19 @@ impl Fetcher {
             let checked = Sha256Digest::in_params(params)
                 .and_then(|digest| self.packages.check(&package.id, digest));
             if checked.is_ok() {
-                return ResultCode::SUCCESSFUL;
+                return Ok(Facts::default());
             }
         }
-        match self.fetch_package(package, gate) {
-            Ok(()) => ResultCode::SUCCESSFUL,
-            // Nobody is there any more to be told.
-            Err(DownloadError::Stopped) => ResultCode::DOWNLOAD_FAILED,
-            Err(error) => {
+        self.fetch_package(package, gate).map_err(|error| {
+            // Once it was stopped, nobody is there any more to be told.
+            if !matches!(error, DownloadError::Stopped) {
                 self.user.tell(&format!("download failed: {error}"));
-                error.result_code()
             }
-        }
+            error.result_code()
+        })
     }
 
-    fn fetch_package(&self, package: &Package, gate: &Gate) -> Result<(), DownloadError> {
+    fn fetch_package(&self, package: &Package, gate: &Gate) -> Result<Facts, DownloadError> {
         let url = package.url.as_deref().unwrap_or_default();
         check_kind(package, &self.packages)?;
         // The digest comes over the authenticated session, the package from anywhere.
@@ -102,6 +100,15 @@ impl Software {
             // Delivered in the session itself, a package needs no digest.
             Err(PackageError::NoDigest) if is_delivered => {}
             Err(error) => return Err(error),
+        }
+        let size = self.packages.size(&package.id)?;
+        if package
+            .facts
+            .size
+            .is_some_and(|described| described != size)
+        {
+            let reason = format!("it has {size} octets, not what its descriptor says");
+            return Err(PackageError::malformed(reason));
         }
         let found = self.packages.kind(&package.id)?;
         if declared_kind(package).is_some_and(|declared| declared != found) {
@@ -150,7 +157,7 @@ impl Software {
 }
 
 impl Device for Software {
-    fn fetch(&mut self, package: &Package, job: &Job) -> Effect {
+    fn fetch(&mut self, package: &Package, job: &Job) -> FetchEffect {
         if let Some(background) = &self.background {
             let fetcher = self.fetcher.clone();
             let (of_package, of_job) = (package.clone(), job.clone());
@@ -159,10 +166,21 @@ impl Device for Software {
             });
             // Where the system has no thread to give, it is waited for.
             if spawned.is_ok() {
-                return Effect::Later;
+                return FetchEffect::Later;
             }
         }
-        Effect::Done(self.fetcher.fetch(package, job, &Gate::default()))
+        match self.fetcher.fetch(package, job, &Gate::default()) {
+            Ok(facts) => FetchEffect::Fetched(facts),
+            Err(result) => FetchEffect::Done(result),
+        }
+    }
+
+    fn download_abandoned(&self, package: &Package, delivered: PackageIs) {
+        // What cannot be deleted takes room, no more.
+        let _ = self.fetcher.downloader.forget(&package.id, &self.packages);
+        if delivered == PackageIs::Deleted {
+            let _ = self.packages.delete(&package.id);
+        }
     }
 
     fn verify(&mut self, package: &Package, _job: &Job) -> Verdict {
@@ -186,12 +204,13 @@ impl Device for Software {
         contents.into_iter().map(component).collect()
     }
 
-    fn confirm(&mut self, question: Question, package: &Package, _job: &Job) -> Consent {
+    fn confirm(&mut self, question: Question, subject: &Subject, job: &Job) -> Consent {
         let what = match question {
             Question::Download => "Download",
             Question::Install => "Install",
+            Question::Vendor => job.node.name(),
         };
-        let name = package.name.as_ref().unwrap_or(&package.id);
+        let name = subject.name().map_or("this device", Text::as_str);
         match self.user.confirm(&format!("{what} {name}?")) {
             UserReply::Yes => Consent::Yes,
             UserReply::No => Consent::No,
@@ -245,7 +264,10 @@ impl Device for Software {
         env_type.is_empty() || env_type.eq_ignore_ascii_case(ENVIRONMENT)
     }
 
-    fn allows(&self, operation: Operation, subject: &Subject) -> Result<(), StatusCode> {
+    fn allows(&self, asked: &Asked, subject: &Subject) -> Result<(), StatusCode> {
+        let Asked::Operation(operation) = asked else {
+            return Ok(());
+        };
         match subject {
             Subject::Package(package) => {
                 if check_kind(package, &self.packages).is_err() {
@@ -259,12 +281,13 @@ impl Device for Software {
                 Ok(())
             }
             Subject::Component(component) => {
-                let deactivates = operation == Operation::Deactivate;
+                let deactivates = *operation == Operation::Deactivate;
                 if deactivates && self.packages.is_deb(&component.id) {
                     return Err(ResultCode::NOT_IMPLEMENTED.into());
                 }
                 Ok(())
             }
+            Subject::Object => Ok(()),
         }
     }
 }

@@ -6,7 +6,7 @@ use dm_tree::{
     object::{Job, Outcome},
 };
 
-use super::{Config, Request, request, wipe_list};
+use super::{Asked, Config, Request, asked, wipe_list};
 use crate::{Operation, ResultCode, State, alert, nodes};
 
 /// Writes down what came of a job. The report, if there is one: of a factory reset never.
@@ -16,7 +16,9 @@ pub(super) fn finish(
     outcome: &Outcome,
     config: &Config,
 ) -> Option<Alert> {
-    let request = Request::of(job)?;
+    let Some(request) = Request::of(job) else {
+        return unreadable(edit, job, config);
+    };
     if request.operation() == Some(Operation::FactoryReset) {
         return None;
     }
@@ -25,6 +27,12 @@ pub(super) fn finish(
     let result =
         take_effect(edit, &request, job, outcome).map_or(ResultCode::CLIENT_ERROR, |()| result);
     Some(alert::operation_complete(job, result, &config.report))
+}
+
+/// A job that other software has written down: what came of it is not known, but it was accepted.
+fn unreadable(edit: &Edit<'_>, job: &Job, config: &Config) -> Option<Alert> {
+    let is_reset = asked(edit, job) == Some(Asked::Operation(Operation::FactoryReset));
+    (!is_reset).then(|| alert::operation_complete(job, ResultCode::CLIENT_ERROR, &config.report))
 }
 
 fn take_effect(
@@ -39,8 +47,10 @@ fn take_effect(
         enter(edit, state, &job.server)?;
     }
     // Each for itself: what is erased is erased, whatever came of the others.
-    for (item, outcome) in request.items.iter().zip(request::items_of(outcome)) {
-        wipe_list::settle(edit, item, outcome)?;
+    let outcomes = request.items_of(outcome);
+    for (index, (item, outcome)) in request.items.iter().zip(outcomes).enumerate() {
+        let mark = request.marks.get(index).copied();
+        wipe_list::settle(edit, item, mark, outcome)?;
     }
     Ok(())
 }

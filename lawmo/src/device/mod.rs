@@ -170,8 +170,8 @@ pub trait Device: Send {
         let _ = standing;
     }
 
-    /// What can be wiped, asked at every start; items that stay keep their marks. `None` leaves the list as
-    /// it was. Without [`Config::wipe_list`] there is none.
+    /// What can be wiped, asked at every start; items that stay keep their marks, and those whose names cannot
+    /// be those of nodes are left out. `None` leaves the list as it was. Without [`Config::wipe_list`] there is none.
     fn wipe_list(&self) -> Option<Vec<WipeItem>> {
         None
     }
@@ -232,7 +232,7 @@ impl<D: Device> ManagementObject for Lawmo<D> {
         if self.config.wipe_list.is_some()
             && let Some(items) = self.device.wipe_list()
         {
-            wipe_list::set(edit, &items)?;
+            wipe_list::set(edit, &wipe_list::possible(items))?;
         }
         self.device
             .started(&Standing::read(&edit.view(), &edit.root().clone()));
@@ -367,8 +367,10 @@ impl<D: Device> Lawmo<D> {
             .ok()
             .and_then(|leaf| edit.view().text(&leaf).ok())
             .and_then(|value| nodes::truth(&value));
+        let marks = items.iter().map(|item| wipe_list::mark_of(edit, item));
         Ok(Request {
             asked,
+            marks: marks.map(Option::unwrap_or_default).collect(),
             items,
             outcomes: Vec::new(),
             notify_user: notify_user == Some(true),

@@ -34,7 +34,8 @@ pub enum Sessions {
     /// Any whose ACL allows Exec on an operation.
     #[default]
     Entitled,
-    /// Only the one that locked it.
+    /// Only the one that locked it, as long as it may execute something: else the device would stay locked
+    /// for ever.
     LockingServer,
 }
 
@@ -83,7 +84,9 @@ impl UsePolicy {
             return true;
         }
         match (self.sessions, standing.locked_by) {
-            (Sessions::LockingServer, Some(locked_by)) => locked_by == server,
+            (Sessions::LockingServer, Some(locked_by)) if is_entitled(view, root, &locked_by) => {
+                locked_by == server
+            }
             _ => is_entitled(view, root, server),
         }
     }

@@ -31,12 +31,16 @@ pub struct Request {
     pub notify_user: bool,
     /// Whether the user is asked before.
     pub confirm: bool,
+    /// The marks of the items, to be told from those that are set later.
+    pub(super) marks: Vec<u16>,
 }
 
 impl Request {
     /// The request behind a job; `None` if the job is another object's.
     pub fn of(job: &Job) -> Option<Self> {
-        let request: Self = postcard::from_bytes(&job.memo).ok()?;
+        // Those of before there were marks end before them, which are none then.
+        let memo = [job.memo.as_slice(), &[0]].concat();
+        let request: Self = postcard::from_bytes(&memo).ok()?;
         let path = match &request.asked {
             Asked::Operation(operation) => {
                 format!("{}/{}", nodes::OPERATIONS, operation.node_name())
@@ -62,17 +66,30 @@ impl Request {
     }
 
     /// The outcome for `Agent::complete`, but for wipes whose items have outcomes of their own. If a wipe
-    /// succeeded, all its items were erased, and left the list if it is 1202; if not, none was.
+    /// succeeded, the [rest](Self::rest) of its items was erased, and left the list if it is 1202; if not, none
+    /// of the rest was. A code of the standard's that what came of the others belies is put right: 1401 or 1406
+    /// behind an item that is erased is 1405.
     pub fn outcome(&self, result: ResultCode) -> Outcome {
-        let outcome = match result {
+        let is_known = self.outcomes.iter().any(|outcome| match outcome {
+            ItemOutcome::Erased | ItemOutcome::Gone | ItemOutcome::Failed => true,
+            ItemOutcome::NotPerformed => result.is_success(),
+        });
+        let rest = match result {
             ResultCode::WIPE_AND_LIST_ITEMS_SUCCESSFUL => Some(ItemOutcome::Gone),
             result if result.is_success() => Some(ItemOutcome::Erased),
+            ResultCode::USER_CANCELLED | ResultCode::WIPE_NOT_PERFORMED if is_known => {
+                Some(ItemOutcome::NotPerformed)
+            }
             _ => None,
         };
         let mut outcomes = self.outcomes.clone();
-        if let Some(outcome) = outcome {
+        if let Some(outcome) = rest {
             outcomes.resize(self.items.len(), outcome);
         }
+        let result = match rest {
+            Some(_) if is_known && !result.is_vendor() => ItemOutcome::fold(&outcomes),
+            _ => result,
+        };
         made(result, &outcomes)
     }
 
@@ -97,6 +114,14 @@ impl Request {
         postcard::to_allocvec(self).ok()
     }
 
+    /// What came of the items of a wipe. Of an outcome that was not made by a request, the code says it.
+    pub(super) fn items_of(&self, outcome: &Outcome) -> Vec<ItemOutcome> {
+        if outcome.detail.is_empty() {
+            return items_of(&self.outcome(ResultCode::from(outcome.code)));
+        }
+        items_of(outcome)
+    }
+
     fn with(&self, outcomes: &[ItemOutcome]) -> Self {
         let mut request = self.clone();
         request.outcomes.extend_from_slice(outcomes);
@@ -116,7 +141,7 @@ fn made(result: ResultCode, items: &[ItemOutcome]) -> Outcome {
 }
 
 /// What came of the items of a wipe.
-pub(super) fn items_of(outcome: &Outcome) -> Vec<ItemOutcome> {
+fn items_of(outcome: &Outcome) -> Vec<ItemOutcome> {
     postcard::from_bytes(&outcome.detail).unwrap_or_default()
 }
 
@@ -134,6 +159,7 @@ mod tests {
             outcomes: Vec::new(),
             notify_user: false,
             confirm: false,
+            marks: Vec::new(),
         }
     }
 
@@ -183,6 +209,34 @@ mod tests {
             let outcome = request.outcome(result);
             assert_eq!(ResultCode::from(outcome.code), result);
             assert_eq!(items_of(&outcome), items, "{result:?}");
+        }
+    }
+
+    #[test]
+    fn an_outcome_of_the_whole_does_not_belie_what_came_of_some() {
+        use ItemOutcome::{Erased, Failed, Gone, NotPerformed};
+        for (known, result, expected, items) in [
+            (Erased, 1401, 1405, vec![Erased, NotPerformed]),
+            (Erased, 1406, 1405, vec![Erased, NotPerformed]),
+            (Failed, 1406, 1405, vec![Failed, NotPerformed]),
+            (NotPerformed, 1401, 1401, vec![NotPerformed]),
+            (NotPerformed, 1406, 1406, vec![NotPerformed]),
+            (Erased, 1405, 1405, vec![Erased]),
+            (Erased, 1400, 1400, vec![Erased]),
+            (Erased, 1450, 1450, vec![Erased]),
+            (Erased, 1201, 1201, vec![Erased, Erased]),
+            (Erased, 1202, 1201, vec![Erased, Gone]),
+            (Gone, 1202, 1202, vec![Gone, Gone]),
+            (Gone, 1250, 1250, vec![Gone, Erased]),
+            (Failed, 1201, 1405, vec![Failed, Erased]),
+            (NotPerformed, 1202, 1405, vec![NotPerformed, Gone]),
+        ] {
+            let mut request = wipe(&["A", "B"]);
+            request.outcomes = vec![known];
+            let outcome = request.outcome(ResultCode::new(result));
+            let case = format!("{known:?}, then {result}");
+            assert_eq!(outcome.code.as_u16(), expected, "{case}");
+            assert_eq!(items_of(&outcome), items, "{case}");
         }
     }
 

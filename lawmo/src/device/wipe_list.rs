@@ -42,7 +42,8 @@ impl WipeItem {
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[expect(clippy::exhaustive_enums, reason = "the standard's codes tell no more")]
 pub enum ItemOutcome {
-    /// Its data is erased; it stays in the list, and is not marked any more.
+    /// Its data is erased; it stays in the list, and is not marked any more, unless a server has marked it
+    /// again since the Exec.
     Erased,
     /// Its data is erased, and the category makes no sense any more: the item leaves the list.
     Gone,
@@ -229,15 +230,25 @@ pub(super) fn set(edit: &mut Edit<'_>, items: &[WipeItem]) -> Result<(), StatusC
         .try_for_each(|item| put(edit, item))
 }
 
-/// Writes down what came of an item.
+/// How often the mark of an item was set: it tells a mark from one that is set later.
+pub(super) fn mark_of(edit: &Edit<'_>, item: &WipeItem) -> Option<u16> {
+    let mark = edit.root().join(&path(&item.node)).ok()?;
+    let mark = mark.join(nodes::TO_BE_WIPED).ok()?;
+    Some(edit.view().node(&mark).ok()?.ver_no)
+}
+
+/// Writes down what came of an item. `mark` is its mark that the wipe was about, if that is known.
 pub(super) fn settle(
     edit: &mut Edit<'_>,
     item: &WipeItem,
+    mark: Option<u16>,
     outcome: ItemOutcome,
 ) -> Result<(), StatusCode> {
     let path = path(&item.node);
     match outcome {
         ItemOutcome::Gone => edit.remove(&path),
+        // Set again since: for the next wipe.
+        ItemOutcome::Erased if mark.is_some() && mark_of(edit, item) != mark => Ok(()),
         ItemOutcome::Erased => {
             match edit.set(&format!("{path}/{}", nodes::TO_BE_WIPED), nodes::FALSE) {
                 // It has left the list meanwhile.
@@ -251,6 +262,12 @@ pub(super) fn settle(
 
 fn path(node: &str) -> String {
     format!("{}/{node}", nodes::AVAILABLE_WIPE_LIST)
+}
+
+/// What cannot be in the list is not in it.
+pub(super) fn possible(mut items: Vec<WipeItem>) -> Vec<WipeItem> {
+    items.retain(|item| checked(item).is_ok());
+    items
 }
 
 fn checked(item: &WipeItem) -> Result<(), WipeListError> {

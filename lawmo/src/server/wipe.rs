@@ -5,7 +5,7 @@ use dm_tree::{
     NodeUri,
     remote::{
         Conclusion, Course, Order, Plan, Prepare, Script, Setting, Snapshot, Summarize, Summary,
-        SummaryState,
+        SummaryState, Unmet,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -38,7 +38,8 @@ pub enum WipeOutcome {
 }
 
 impl Wipe {
-    /// Wipes `items`, each named by its node or its `ListItemName`. All other items are kept.
+    /// Wipes `items`, each named by its node or its `ListItemName`. All other items are kept. Without any it
+    /// ends as [`Ended::Unmet`], unless nothing is to be checked.
     pub fn items(items: impl IntoIterator<Item = impl Into<Text>>, order: Order) -> Self {
         let items = items.into_iter().map(Into::into).collect();
         let course = Course::new(Erase { items: Some(items) }, order);
@@ -93,14 +94,14 @@ struct Erase {
 
 impl Erase {
     /// Each item of the list, and whether it is wanted; else the wanted ones that are not in it.
-    fn wanted<'s>(
-        &self,
-        root: &NodeUri,
-        seen: &'s Snapshot,
-    ) -> Result<Vec<(&'s NodeUri, bool)>, Vec<Text>> {
-        let list: Vec<&NodeUri> = root
+    fn wanted(&self, root: &NodeUri, seen: &Snapshot) -> Result<Vec<(NodeUri, bool)>, Vec<Text>> {
+        // Those too that cannot be read: they may be marked all the same.
+        let list: Vec<NodeUri> = root
             .join(nodes::AVAILABLE_WIPE_LIST)
-            .map(|list| seen.children(&list).collect())
+            .map(|list| {
+                let items = seen.names(&list).map(|name| list.join(name));
+                items.filter_map(Result::ok).collect()
+            })
             .unwrap_or_default();
         let Some(items) = &self.items else {
             return Ok(list.into_iter().map(|item| (item, true)).collect());
@@ -169,5 +170,104 @@ impl Script for Erase {
 
     fn offered_in(&self) -> Option<&'static str> {
         Some(nodes::OPERATIONS)
+    }
+
+    fn unmet_at_once(&self) -> Option<Unmet> {
+        let is_none = self.items.as_ref().is_some_and(Vec::is_empty);
+        is_none.then_some(Unmet::Incomplete)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dm_proto::message::{Command, Item, Meta};
+    use dm_tree::remote::{Operation as _, Reply, Step};
+
+    use super::*;
+
+    /// A device that knows no lists of subtrees, and lets the server read one of its two items.
+    fn answer(wipe: &mut Wipe, commands: &[Command]) {
+        for (command, get) in (0_u16..).zip(commands) {
+            let Command::Get(get) = get else {
+                panic!("{get:?}");
+            };
+            let uri = get.items[0].target_uri().expect("a target").as_str();
+            let (status, format, data) = match uri {
+                "./LAWMO?prop=Type" => (200, "chr", MO_ID),
+                "./LAWMO/AvailableWipeList" => (200, "node", "Media/Secret"),
+                "./LAWMO/AvailableWipeList/Media" => (200, "node", "ListItemName/ToBeWiped"),
+                "./LAWMO/AvailableWipeList/Media/ListItemName" => (200, "chr", "Films"),
+                "./LAWMO/AvailableWipeList/Media/ToBeWiped" => (200, "bool", "false"),
+                uri if uri.ends_with("?list=StructData") => (406, "", ""),
+                _ => (425, "", ""),
+            };
+            wipe.handle(Reply::Status {
+                command,
+                part: 0,
+                target_ref: None,
+                status: StatusCode::new(status),
+                items: &[],
+            });
+            if status == 200 {
+                let item = Item::for_source(uri)
+                    .with_meta(Meta::format(format))
+                    .with_data(data);
+                wipe.handle(Reply::Results {
+                    command,
+                    part: 0,
+                    items: &[item],
+                });
+            }
+        }
+        wipe.handle(Reply::Answered);
+    }
+
+    #[test]
+    fn an_item_that_may_not_be_read_is_set_too() {
+        let root = NodeUri::parse("./LAWMO").expect("a uri");
+        let order = Order::new("srv1", "w").with_usual_roots([root]);
+        for (mut wipe, secret) in [
+            (Wipe::items(["Films"], order.clone()), "false"),
+            (Wipe::items(["Media", "Secret"], order.clone()), "true"),
+            (Wipe::everything(order), "true"),
+        ] {
+            let atomic = loop {
+                match wipe.step() {
+                    Step::Send(commands) if matches!(commands[..], [Command::Atomic(_)]) => {
+                        break commands;
+                    }
+                    Step::Send(commands) => answer(&mut wipe, &commands),
+                    other => panic!("{other:?}, {:?}", wipe.outcome()),
+                }
+            };
+            let [Command::Atomic(atomic)] = &atomic[..] else {
+                panic!("an Atomic");
+            };
+            let set: Vec<_> = atomic
+                .commands
+                .iter()
+                .map(|command| match command {
+                    Command::Replace(replace) => {
+                        let item = &replace.items[0];
+                        let uri = item.target_uri().expect("a target").as_str();
+                        let value = item.data.as_ref().and_then(|data| data.as_str());
+                        (
+                            uri.rsplit('/').nth(1).expect("a name"),
+                            value.expect("text"),
+                        )
+                    }
+                    other => panic!("{other:?}"),
+                })
+                .collect();
+            assert_eq!(set, [("Media", "true"), ("Secret", secret)]);
+        }
+    }
+
+    #[test]
+    fn a_wipe_of_no_item_is_none() {
+        let none: [&str; 0] = [];
+        let wipe = Wipe::items(none, Order::new("srv1", "w"));
+        let incomplete = Ended::Unmet(Unmet::Incomplete);
+        assert_eq!(wipe.outcome(), Some(WipeOutcome::Ended(incomplete)));
     }
 }

@@ -132,6 +132,24 @@ fn a_locked_device_speaks_with_whom_the_policy_says() {
 }
 
 #[test]
+fn a_device_whose_locking_server_has_lost_its_rights_speaks_with_those_that_have_some() {
+    let phone = Phone::default();
+    let mut policy = UsePolicy::default();
+    policy.sessions = Sessions::LockingServer;
+    let mut rig = rig(&phone, both().with_use_policy(policy.clone()));
+    rig.says(0, vec![vec![exec(FULLY, None)]]);
+    let admits = |rig: &mut Rig, server: &str| {
+        let transaction = rig.agent().begin(3000);
+        policy.admits(&transaction.view(), &uri("./LAWMO"), server)
+    };
+    assert!(!admits(&mut rig, "srv2"));
+    rig.set_acl("./LAWMO", "Operations", "Exec=srv2");
+    assert!(admits(&mut rig, "srv2"), "or it would stay locked for ever");
+    assert!(!admits(&mut rig, "srv1"));
+    assert!(!admits(&mut rig, "other"));
+}
+
+#[test]
 fn two_objects_in_one_device_know_nothing_of_each_other() {
     let (phone, guest) = (Phone::default(), Phone::default());
     for encoding in [Encoding::Xml, Encoding::Wbxml] {

@@ -1,5 +1,6 @@
 //! The flows of the LAWMO architecture document, end to end: a device and a server joined in memory.
 
+mod accounts;
 mod faults;
 mod locked;
 mod nodes;

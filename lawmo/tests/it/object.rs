@@ -4,11 +4,14 @@ use dm_proto::{StatusCode, codec::Encoding, session::Trigger};
 use dm_tree::{object::Outcome, testing::Disk};
 use lawmo::{
     Operation, ResultCode,
-    device::Request,
+    device::{Reporting, Request},
     server::{AnyOperation, Lock},
 };
 
-use crate::support::{Result, config, order, start};
+use crate::{
+    raw::{Rig, exec, replace},
+    support::{Phone, Result, config, order, start},
+};
 
 #[test]
 fn a_job_that_goes_on_elsewhere_is_finished_by_the_integrator() -> Result {
@@ -49,4 +52,37 @@ fn a_job_of_another_object_is_no_request() -> Result {
         "the stored memo is what counts"
     );
     Ok(())
+}
+
+#[test]
+fn a_job_that_later_software_cannot_read_is_reported_as_unknown_and_changes_nothing() {
+    let nodes =
+        ["FullyLock", "Wipe", "FactoryReset"].map(|name| format!("./LAWMO/Operations/{name}"));
+    for node in nodes {
+        let phone = Phone::default();
+        let config = config().with_reporting(Reporting::AfterSession);
+        let mut rig = Rig::new(&phone, &[("./LAWMO", config)], Encoding::Wbxml);
+        rig.leaves_jobs = true;
+        let media = "./LAWMO/AvailableWipeList/Media/ToBeWiped";
+        rig.says(
+            0,
+            vec![vec![replace(media, "bool", "true"), exec(&node, Some("a"))]],
+        );
+        let job = rig.left.pop().expect("a job");
+        let memo = b"another form".to_vec();
+        rig.agent().note(job.id, 0, memo, 3000).expect("noted");
+        rig.cut();
+        rig.leaves_jobs = false;
+        rig.settle();
+        let told = rig.servers[0].manager.told();
+        if node.ends_with("/FactoryReset") {
+            assert!(told.is_empty(), "never a report");
+        } else {
+            assert_eq!(told, [(Some("a".into()), node.clone(), 1400)]);
+        }
+        assert!(phone.done().is_empty(), "{node}");
+        assert_eq!(rig.value("./LAWMO/State").as_deref(), Some("30"));
+        assert_eq!(rig.value(media).as_deref(), Some("true"));
+        assert_eq!(rig.resets, 0);
+    }
 }

@@ -137,6 +137,8 @@ pub(crate) struct Rig {
     pub(crate) servers: Vec<Server<Commander>>,
     /// What happens to exchanges, by their number from 1.
     pub(crate) faults: BTreeMap<u32, Fault>,
+    /// The servers, by number, that cannot be reached.
+    pub(crate) unreachable: BTreeSet<usize>,
     /// The steps before which the power is cut.
     pub(crate) cuts: BTreeSet<u32>,
     pub(crate) exchanges: u32,
@@ -232,6 +234,7 @@ impl Rig {
         Self {
             servers,
             faults: BTreeMap::new(),
+            unreachable: BTreeSet::new(),
             cuts: BTreeSet::new(),
             exchanges: 0,
             step: 0,
@@ -339,11 +342,14 @@ impl Rig {
                     self.exchanges += 1;
                     let fault = self.faults.remove(&self.exchanges);
                     let to = request.uri.clone();
-                    let server = self
-                        .servers
-                        .iter_mut()
-                        .find(|server| to.as_str().starts_with(server.account.server_uri.as_str()));
-                    let server = server.expect("a server");
+                    let server = self.servers.iter_mut().enumerate().find(|(_, server)| {
+                        to.as_str().starts_with(server.account.server_uri.as_str())
+                    });
+                    let (number, server) = server.expect("a server");
+                    let fault = match self.unreachable.contains(&number) {
+                        true => Some(Fault::LoseRequest),
+                        false => fault,
+                    };
                     if fault == Some(Fault::RepeatRequest) {
                         let _ = server.exchange(&request);
                     }

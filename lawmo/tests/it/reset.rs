@@ -463,3 +463,55 @@ fn nothing_is_left_of_jobs_and_reports_after_a_reset() {
     rig.settle();
     assert!(rig.servers[0].manager.told().is_empty());
 }
+
+#[test]
+fn what_still_goes_on_when_a_reset_is_done_ends_no_job_of_the_new_device() {
+    let phone = Phone::default();
+    let both = [("./LAWMO", config()), ("./Guest/LAWMO", config())];
+    let mut rig = Rig::new(&phone, &both, Encoding::Wbxml);
+    let guest = "./Guest/LAWMO/Operations/FullyLock";
+    rig.leaves_jobs = true;
+    rig.says(
+        0,
+        vec![vec![exec(guest, Some("a"))], vec![exec(RESET, Some("b"))]],
+    );
+    let old = rig.left.pop().expect("a job");
+    phone.is_slow();
+    rig.agent().run(old.id, 3000).expect("it goes on elsewhere");
+    rig.run();
+    let reset = rig.left.pop().expect("the reset");
+    assert_eq!(reset.node.as_str(), RESET);
+    rig.agent().run(reset.id, 3000).expect("it begins");
+    rig.run();
+    let reset = rig.left.pop().expect("the reset again");
+    phone.is_slow_no_more();
+    rig.agent().run(reset.id, 3000).expect("it is done");
+    rig.run();
+    assert_eq!(rig.resets, 1);
+    rig.says(0, vec![vec![exec(guest, Some("c"))]]);
+    let new = rig.left.pop().expect("a job");
+    assert!(new.id > reset.id, "{:?} is used again", new.id);
+    let done = dm_proto::StatusCode::new(1200).into();
+    let late = rig.agent().complete(old.id, done, 3000);
+    assert!(late.is_err(), "there is no such job any more");
+    assert_eq!(rig.value("./Guest/LAWMO/State").as_deref(), Some("30"));
+}
+
+#[test]
+fn nothing_begins_beside_a_reset_that_goes_on_elsewhere() {
+    let phone = Phone::default();
+    phone.is_slow();
+    let both = [("./LAWMO", config()), ("./Guest/LAWMO", config())];
+    let mut rig = Rig::new(&phone, &both, Encoding::Wbxml);
+    rig.says(0, vec![vec![exec(RESET, Some("a"))]]);
+    assert_eq!(phone.done(), ["reset"]);
+    let guest = "./Guest/LAWMO/Operations/FullyLock";
+    rig.says(0, vec![vec![exec(guest, Some("b"))]]);
+    assert_eq!(rig.servers[0].manager.codes(), [202, 202]);
+    assert!(phone.done().is_empty());
+    // The next boot goes on with it.
+    rig.cut();
+    phone.is_slow_no_more();
+    rig.run();
+    assert_eq!(phone.done(), ["reset again"]);
+}

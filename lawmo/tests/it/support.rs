@@ -76,6 +76,11 @@ impl Phone {
         self.inner().is_slow = true;
     }
 
+    /// Operations are done at once again.
+    pub(crate) fn is_slow_no_more(&self) {
+        self.inner().is_slow = false;
+    }
+
     /// Operations are put off, or not any more.
     pub(crate) fn defers(&self, is_deferring: bool) {
         self.inner().is_deferring = is_deferring;

@@ -1,9 +1,10 @@
 //! The wipe list while the device runs, and wipes item by item.
 
-use dm_proto::codec::Encoding;
-use dm_tree::testing::Disk;
+use dm_proto::{StatusCode, codec::Encoding};
+use dm_tree::{object::Outcome, testing::Disk};
 use lawmo::{
-    device::{Config, ItemOutcome, Reporting, WipeItem, WipeList, WipeListError},
+    ResultCode,
+    device::{Config, ItemOutcome, Reporting, Request, WipeItem, WipeList, WipeListError},
     server::{AnyOperation, Wipe},
 };
 
@@ -272,7 +273,7 @@ fn a_wipe_that_goes_on_elsewhere_keeps_how_far_it_is() {
     );
     rig.run();
     let job = rig.left.pop().expect("a job");
-    let request = lawmo::device::Request::of(&job).expect("ours");
+    let request = Request::of(&job).expect("ours");
     assert_eq!(request.rest().len(), 2);
     let memo = request.partly_wiped(&[ItemOutcome::Gone]).expect("a memo");
     let stage = lawmo::device::PERFORMING;
@@ -281,7 +282,7 @@ fn a_wipe_that_goes_on_elsewhere_keeps_how_far_it_is() {
     rig.run();
     let job = rig.left.pop().expect("the job again");
     assert!(job.resumed);
-    let request = lawmo::device::Request::of(&job).expect("ours");
+    let request = Request::of(&job).expect("ours");
     let rest: Vec<_> = request
         .rest()
         .iter()
@@ -294,4 +295,91 @@ fn a_wipe_that_goes_on_elsewhere_keeps_how_far_it_is() {
     let told = rig.servers[0].manager.told();
     assert_eq!(told, [(Some("w".into()), WIPE.into(), 1202)]);
     assert_eq!(names(&mut rig), [("AppData: AppData".to_owned(), false)]);
+}
+
+#[test]
+fn a_mark_that_is_set_while_a_wipe_runs_is_not_taken_away_by_it() {
+    let phone = Phone::default();
+    let mut rig = rig(&phone, config());
+    rig.leaves_jobs = true;
+    let unmark = replace("./LAWMO/AvailableWipeList/Media/ToBeWiped", "bool", "false");
+    rig.says(
+        0,
+        vec![vec![mark("Contacts"), mark("Media"), exec(WIPE, Some("a"))]],
+    );
+    // While it goes on, its server chooses what the next one wipes: the same, and something else.
+    rig.says(0, vec![vec![mark("Contacts"), mark("AppData"), unmark]]);
+    let job = rig.left.pop().expect("a job");
+    rig.cut();
+    rig.run();
+    let again = rig.left.pop().expect("the job again");
+    assert_eq!(again.id, job.id);
+    rig.leaves_jobs = false;
+    rig.agent().run(job.id, 3000).expect("it runs");
+    assert_eq!(phone.done(), ["wipe Contacts+Media again"]);
+    let marks: Vec<bool> = names(&mut rig).iter().map(|(_, marked)| *marked).collect();
+    assert_eq!(marks, [true, true, false]);
+    rig.says(0, vec![vec![exec(WIPE, Some("b"))]]);
+    rig.settle();
+    assert_eq!(phone.done(), ["wipe AppData+Contacts"]);
+}
+
+#[test]
+fn a_start_leaves_out_what_cannot_be_in_the_list() {
+    let phone = Phone::default();
+    let mut rig = rig(&phone, config());
+    rig.says(0, vec![vec![mark("Media")]]);
+    phone.can_wipe(
+        ["Media", "a/b", "", "..", "Notes", "Notes"]
+            .map(WipeItem::new)
+            .to_vec(),
+    );
+    rig.cut();
+    assert_eq!(
+        names(&mut rig),
+        [
+            ("Media: Media".to_owned(), true),
+            ("Notes: Notes".to_owned(), false)
+        ]
+    );
+}
+
+#[test]
+fn the_integrator_may_say_of_the_whole_wipe_what_came_of_it() {
+    let complete = |outcome: fn(&Request) -> Outcome| {
+        let phone = Phone::default();
+        let mut rig = rig(&phone, config());
+        rig.leaves_jobs = true;
+        rig.says(
+            0,
+            vec![vec![mark("Contacts"), mark("Media"), exec(WIPE, Some("w"))]],
+        );
+        let job = rig.left.pop().expect("a job");
+        let outcome = outcome(&Request::of(&job).expect("ours"));
+        rig.agent().complete(job.id, outcome, 3000).expect("done");
+        rig.settle();
+        let left = names(&mut rig);
+        let told = rig.servers[0].manager.told();
+        let is_left = |wanted: bool| {
+            let marked = left.iter().filter(|(_, is_marked)| *is_marked == wanted);
+            marked.count()
+        };
+        (told[0].2, is_left(true), is_left(false))
+    };
+    assert_eq!(
+        complete(|it| it.outcome(ResultCode::new(1201))),
+        (1201, 0, 3)
+    );
+    assert_eq!(
+        complete(|it| it.outcome(ResultCode::new(1202))),
+        (1202, 0, 1)
+    );
+    assert_eq!(
+        complete(|it| it.outcome(ResultCode::new(1405))),
+        (1405, 2, 1)
+    );
+    // Who knows no more than a code says the same.
+    assert_eq!(complete(|_| StatusCode::new(1201).into()), (1201, 0, 3));
+    assert_eq!(complete(|_| StatusCode::new(1202).into()), (1202, 0, 1));
+    assert_eq!(complete(|_| StatusCode::new(1405).into()), (1405, 2, 1));
 }

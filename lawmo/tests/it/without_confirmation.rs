@@ -1,7 +1,7 @@
 //! LAWMO AD 5.4.1: operations without user confirmation (`lawmo-scomo` flow 8.1).
 
 use dm_proto::{AlertCode, session::Trigger};
-use dm_tree::remote::{Notice, Summary};
+use dm_tree::remote::{Checks, Notice, Summary};
 use lawmo::{
     Operation, ResultCode, State,
     device::{Config, Reporting},
@@ -219,7 +219,8 @@ fn unknown_items_end_a_wipe_before_anything_is_changed() -> Result {
 #[test]
 fn a_wipe_of_nothing_is_not_performed() -> Result {
     each(&config(), |setup| {
-        let wipe = Wipe::items([] as [&str; 0], order("w-1"));
+        let blindly = order("w-1").with_checks(Checks::Off);
+        let wipe = Wipe::items([] as [&str; 0], blindly);
         setup.bench.push(1, AnyOperation::Wipe(wipe))?;
         setup.bench.settle()?;
         assert_eq!(setup.summary(1)?, ("failed", 0, 1406));

@@ -7,10 +7,8 @@ use dm_tree::{
     store::{StoreError, StoreErrorKind},
 };
 
-use super::{
-    Component, Config, inventory,
-    place::{self, Branch, Place},
-};
+use super::{Component, Config, busy, inventory, place::Place};
+use crate::Branch;
 
 /// The components of a device while it runs: some come and go without a server, installed from elsewhere
 /// or with a new firmware.
@@ -115,7 +113,7 @@ impl Components {
         let place = inventory::component_place(&edit, id);
         let is_busy = place
             .as_ref()
-            .is_some_and(|place| place::is_progressing(&edit.view(), place));
+            .is_some_and(|place| busy::is_busy(&edit.view(), place));
         if is_busy {
             return Err(ComponentsError::Busy(id.into()));
         }

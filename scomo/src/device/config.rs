@@ -1,10 +1,13 @@
 //! [`Config`]: how the object is set up.
 
 use dm_proto::Text;
-use dm_tree::description::NodeDescription;
+use dm_tree::{
+    NodeFormat,
+    description::{Access, NodeDescription, Occurrence},
+};
 
 use super::Component;
-use crate::{Operation, ResultCode};
+use crate::{Branch, Operation, ResultCode, nodes};
 
 /// When an Exec is answered and run.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -101,12 +104,22 @@ pub struct Config {
     pub downgrades: bool,
     /// What the user is asked.
     pub prompts: Prompts,
-    /// What vendors add below `Ext`, such as an interval of polling. It is the tree's: servers read and
-    /// write what access types and ACLs allow, the device reads it there. Nothing of it can be executed.
-    /// Default none.
-    pub ext: Vec<NodeDescription>,
     /// How often a job may be put off before it is given up. Default as often as the device likes.
     pub max_deferrals: Option<u32>,
+    /// How many operations may be open at the same time, the one that runs included; the Exec of one more
+    /// is answered 1400. 0 refuses all. Default 16. The agent has a limit of its own for each server.
+    pub max_open: u32,
+    /// What vendors add below `Operations/Ext` of each package or component of a branch. Leaves that
+    /// support Exec are [operations](super::Device::vendor). Default none.
+    pub operations_ext: Vec<(Branch, NodeDescription)>,
+    /// What vendors add below `Ext` of each package or component of a branch: operations as well, and
+    /// plain nodes. They stay with it whatever becomes of its `Status`, `State` and content; from a
+    /// package that is fetched they go to the one on the device, if they are described alike for both.
+    /// The names `Content`, `Facts` and `Jobs` are taken. Default none.
+    pub node_ext: Vec<(Branch, NodeDescription)>,
+    /// What vendors add below `Ext` of the object, such as an interval of polling: operations as well,
+    /// and plain nodes. Default none.
+    pub ext: Vec<NodeDescription>,
 }
 
 /// When [`Device::confirm`](super::Device::confirm) is called.
@@ -117,13 +130,16 @@ pub struct Prompts {
     pub download: bool,
     /// Before a package is installed. Default no.
     pub install: bool,
+    /// Before a vendor operation. Default no.
+    pub vendor: bool,
 }
 
 impl Prompts {
-    /// Before both.
+    /// Before everything.
     pub const ALL: Self = Self {
         download: true,
         install: true,
+        vendor: true,
     };
 }
 
@@ -141,8 +157,11 @@ impl Config {
             max_package: None,
             downgrades: false,
             prompts: Prompts::default(),
-            ext: Vec::new(),
             max_deferrals: None,
+            max_open: 16,
+            operations_ext: Vec::new(),
+            node_ext: Vec::new(),
+            ext: Vec::new(),
         }
     }
 
@@ -174,8 +193,27 @@ impl Config {
         self
     }
 
-    /// The same with a vendor node, or a tree of them, below `Ext`. Those that are permanent come into
-    /// being with the object, with their default values.
+    /// The same with a vendor operation, `Operations/Ext/<name>` of each package or component of a branch.
+    #[must_use]
+    pub fn with_vendor_operation(mut self, branch: Branch, name: impl Into<Text>) -> Self {
+        let leaf = NodeDescription::leaf(name, NodeFormat::Null)
+            .access(Access::EXEC | Access::GET)
+            .occurrence(Occurrence::ZeroOrOne);
+        self.operations_ext.push((branch, leaf));
+        self
+    }
+
+    /// The same with a vendor node, or a tree of them, below `Ext` of each package or component of a
+    /// branch. Those that are permanent come into being with it, with their default values; servers add
+    /// those that are not, where their access types allow it.
+    #[must_use]
+    pub fn with_vendor_node_of(mut self, branch: Branch, node: NodeDescription) -> Self {
+        self.node_ext.push((branch, node));
+        self
+    }
+
+    /// The same with a vendor node, or a tree of them, below `Ext` of the object. Those that are permanent
+    /// come into being with the object, with their default values.
     #[must_use]
     pub fn with_vendor_node(mut self, node: NodeDescription) -> Self {
         self.ext.push(node);
@@ -188,4 +226,31 @@ impl Config {
         self.prompts = prompts;
         self
     }
+
+    /// What vendors add below `Operations/Ext` of what is in a branch.
+    pub(super) fn operations_ext_of(
+        &self,
+        branch: Branch,
+    ) -> impl Iterator<Item = &NodeDescription> {
+        of_branch(&self.operations_ext, branch)
+    }
+
+    /// What vendors add below `Ext` of what is in a branch, as far as its name is not ours.
+    pub(super) fn node_ext_of(&self, branch: Branch) -> impl Iterator<Item = &NodeDescription> {
+        of_branch(&self.node_ext, branch)
+            .filter(|node| !node.name().is_some_and(|name| OWN.contains(&name)))
+    }
+}
+
+/// The names of our own nodes below `Ext` of a package or component.
+const OWN: [&str; 3] = [nodes::CONTENT, nodes::FACTS, nodes::JOBS];
+
+fn of_branch(
+    nodes: &[(Branch, NodeDescription)],
+    branch: Branch,
+) -> impl Iterator<Item = &NodeDescription> {
+    nodes
+        .iter()
+        .filter(move |(of, _)| *of == branch)
+        .map(|(_, node)| node)
 }

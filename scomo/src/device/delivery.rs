@@ -4,7 +4,10 @@
 use dm_proto::StatusCode;
 use dm_tree::{Edit, NodeUri, View, object::Piece};
 
-use super::place::{self, Content, Place};
+use super::{
+    Config, busy,
+    place::{self, Content, Place},
+};
 use crate::nodes;
 
 /// Takes packages that servers deliver in pieces, so that none ever sits whole in memory or in the tree.
@@ -41,7 +44,9 @@ pub trait Sink {
         Ok(())
     }
 
-    /// The rest will not come: what is here can be deleted.
+    /// What is here of this package is of no use any more and can be deleted: the rest will not come, or
+    /// other content has taken its place and nothing is being installed from this one. Told at least
+    /// once, and perhaps of what is not here.
     fn abandoned(&self, uri: &NodeUri);
 }
 
@@ -51,22 +56,30 @@ pub(super) fn take(
     node: &NodeUri,
     piece: &Piece<'_>,
     sink: Option<&dyn Sink>,
-    most: Option<u64>,
+    config: &Config,
 ) -> Option<Result<(), StatusCode>> {
     let place = place_of(edit, node)?;
+    let most = config.max_package;
     if piece.first && most.is_some_and(|most| least(piece) > most) {
         return Some(Err(StatusCode::REQUEST_ENTITY_TOO_LARGE));
     }
-    Some(receive(edit, &place, piece, sink?, most))
+    Some(receive(edit, &place, piece, sink?, config))
 }
 
 /// The rest of the `Data` of a package will not come.
-pub(super) fn abandon(edit: &mut Edit<'_>, node: &NodeUri, sink: Option<&dyn Sink>) {
+pub(super) fn abandon(
+    edit: &mut Edit<'_>,
+    node: &NodeUri,
+    sink: Option<&dyn Sink>,
+    config: &Config,
+) {
     let Some(place) = place_of(edit, node) else {
         return;
     };
-    // If the node is gone there is nothing to say of it.
-    let _ = place::set_content(edit, &place, Content::InTree);
+    if let Content::Receiving | Content::Complete(_) = place::content(&edit.view(), &place) {
+        // If the node is gone there is nothing to say of it.
+        let _ = place::set_content(edit, &place, Content::InTree, config);
+    }
     if let Some(sink) = sink {
         sink.abandoned(&place.uri);
     }
@@ -77,6 +90,7 @@ pub(super) fn written(
     edit: &mut Edit<'_>,
     place: &Place,
     sink: Option<&dyn Sink>,
+    config: &Config,
 ) -> Result<(), StatusCode> {
     let content = match (place::content(&edit.view(), place), sink) {
         // The command behind the last piece, which has no value of its own.
@@ -84,14 +98,61 @@ pub(super) fn written(
             sink.end(&place.uri, size)?;
             Content::Received(size)
         }
-        _ => Content::InTree,
+        (before, sink) => {
+            if let Some(sink) = sink.filter(|_| before.is_in_sink()) {
+                sink.abandoned(&place.uri);
+            }
+            Content::InTree
+        }
     };
-    place::set_content(edit, place, content)
+    place::set_content(edit, place, content, config)
+}
+
+/// The device has fetched a package that was delivered before. What the sink had goes, unless a job is on
+/// the package that may read it.
+pub(super) fn fetched(
+    edit: &mut Edit<'_>,
+    place: &Place,
+    sink: Option<&dyn Sink>,
+    config: &Config,
+) -> Result<(), StatusCode> {
+    let before = place::content(&edit.view(), place);
+    let has_sunk = before.is_in_sink() || before == Content::FetchedAnew;
+    let content = match sink.filter(|_| has_sunk) {
+        Some(_) if busy::is_busy(&edit.view(), place) => Content::FetchedAnew,
+        Some(sink) => {
+            sink.abandoned(&place.uri);
+            Content::Fetched
+        }
+        None => Content::Fetched,
+    };
+    place::set_content(edit, place, content, config)
+}
+
+/// The last job on a package is over, or the package is gone: what the sink had before it was fetched
+/// goes too.
+pub(super) fn released(
+    edit: &mut Edit<'_>,
+    place: &Place,
+    sink: Option<&dyn Sink>,
+    config: &Config,
+) -> Result<(), StatusCode> {
+    if let Some(sink) = sink {
+        sink.abandoned(&place.uri);
+    }
+    if place::content(&edit.view(), place) == Content::FetchedAnew {
+        place::set_content(edit, place, Content::Fetched, config)?;
+    }
+    Ok(())
 }
 
 /// Whether the content of a package must not be overwritten: a job is on it, or it was fetched.
 pub(super) fn may_write(view: &View<'_>, place: &Place) -> Result<(), StatusCode> {
-    if place::is_progressing(view, place) || place::content(view, place) == Content::Fetched {
+    let is_fetched = matches!(
+        place::content(view, place),
+        Content::Fetched | Content::FetchedAnew
+    );
+    if is_fetched || busy::is_busy(view, place) {
         Err(StatusCode::FORBIDDEN)
     } else {
         Ok(())
@@ -103,13 +164,19 @@ fn receive(
     place: &Place,
     piece: &Piece<'_>,
     sink: &dyn Sink,
-    most: Option<u64>,
+    config: &Config,
 ) -> Result<(), StatusCode> {
     if piece.first {
         may_write(&edit.view(), place)?;
         sink.begin(&place.uri, piece.total)?;
-        place::set_content(edit, place, Content::Receiving)?;
+        place::set_content(edit, place, Content::Receiving, config)?;
+    } else if let Content::InTree | Content::Fetched | Content::FetchedAnew =
+        place::content(&edit.view(), place)
+    {
+        // Other content has taken its place meanwhile.
+        return Err(StatusCode::FORBIDDEN);
     }
+    let most = config.max_package;
     let len = u64::try_from(piece.octets.len()).unwrap_or(u64::MAX);
     let size = piece.offset.saturating_add(len);
     if most.is_some_and(|most| size > most) {
@@ -117,7 +184,7 @@ fn receive(
     }
     sink.write(&place.uri, piece.offset, piece.octets)?;
     if piece.last {
-        place::set_content(edit, place, Content::Complete(size))?;
+        place::set_content(edit, place, Content::Complete(size), config)?;
     }
     Ok(())
 }

@@ -5,8 +5,8 @@ use dm_tree::{
     description::{Access, NodeDescription, Occurrence},
 };
 
-use super::{Config, place::Branch};
-use crate::{DownloadStatus, MO_ID_1_1, nodes};
+use super::Config;
+use crate::{Branch, DownloadStatus, MO_ID_1_1, nodes};
 
 pub(super) fn describe(config: &Config) -> NodeDescription {
     let written = Access::GET | Access::ADD | Access::REPLACE;
@@ -41,8 +41,7 @@ pub(super) fn describe(config: &Config) -> NodeDescription {
     if config.ext.is_empty() {
         return root;
     }
-    let ext = NodeDescription::interior(nodes::EXT).occurrence(Occurrence::ZeroOrOne);
-    root.child(config.ext.iter().cloned().fold(ext, NodeDescription::child))
+    root.child(with_children(optional(nodes::EXT), config.ext.iter()))
 }
 
 /// Whether a node comes with the object or with its parent.
@@ -115,12 +114,8 @@ fn leaves(
             .access(Access::ADD | Access::REPLACE)
             .occurrence(Occurrence::ZeroOrOne);
         node = node.child(live(data));
-        let content = NodeDescription::leaf(nodes::CONTENT, NodeFormat::Chr)
-            .occurrence(Occurrence::ZeroOrOne)
-            .text("where the content is that is not in Data");
-        let ext = NodeDescription::interior(nodes::EXT).occurrence(Occurrence::ZeroOrOne);
-        node = node.child(live(ext.child(live(content))));
     }
+    node = node.child(ext(branch, config));
     let status = NodeDescription::leaf(nodes::STATUS, NodeFormat::Int);
     node = node.child(live(status.default_value(DownloadStatus::Idle.as_str())));
     if branch != Branch::Download {
@@ -128,12 +123,50 @@ fn leaves(
     }
     let mut operations = NodeDescription::interior(nodes::OPERATIONS);
     for operation in &config.operations {
-        if operation.branch() == branch.path() {
+        if operation.branch() == branch {
             let leaf = NodeDescription::leaf(operation.node_name(), NodeFormat::Null)
                 .access(Access::EXEC | Access::GET)
                 .occurrence(Occurrence::ZeroOrOne);
             operations = operations.child(live(leaf));
         }
     }
+    if config.operations_ext_of(branch).next().is_some() {
+        let added = config.operations_ext_of(branch);
+        operations = operations.child(with_children(optional(nodes::EXT), added));
+    }
     node.child(live(operations))
+}
+
+/// `Ext` of a package or component: ours come and go, a vendor's are what the vendor says.
+fn ext(branch: Branch, config: &Config) -> NodeDescription {
+    let own = |name, format, text| {
+        NodeDescription::leaf(name, format)
+            .occurrence(Occurrence::ZeroOrOne)
+            .text(text)
+            .dynamic()
+    };
+    let text = "the jobs that are on it";
+    let mut ext = optional(nodes::EXT).child(own(nodes::JOBS, NodeFormat::Chr, text));
+    if branch == Branch::Delivered {
+        let text = "where the content is that is not in Data";
+        ext = ext.child(own(nodes::CONTENT, NodeFormat::Chr, text));
+        let text = "what is known of content that was fetched";
+        let facts = own(nodes::FACTS, NodeFormat::Bin, text);
+        ext = ext.child(facts.any_type().access(Access::NONE));
+    }
+    if config.node_ext_of(branch).next().is_none() {
+        return ext.dynamic();
+    }
+    with_children(ext, config.node_ext_of(branch))
+}
+
+fn optional(name: &'static str) -> NodeDescription {
+    NodeDescription::interior(name).occurrence(Occurrence::ZeroOrOne)
+}
+
+fn with_children<'d>(
+    parent: NodeDescription,
+    children: impl Iterator<Item = &'d NodeDescription>,
+) -> NodeDescription {
+    children.cloned().fold(parent, NodeDescription::child)
 }

@@ -7,8 +7,9 @@ use dm_tree::{
 };
 
 use super::{
-    Component, Config, FETCHED, Package, PackageIs, Request, Subject, inventory,
-    place::{self, Place},
+    Asked, Component, Config, FETCHED, Package, PackageIs, Request, Sink, Subject, busy, delivery,
+    inventory,
+    place::{self, Content, Place},
     request::{Detail, Installed},
 };
 use crate::{
@@ -17,33 +18,80 @@ use crate::{
     alert::{self, Reported},
 };
 
+/// What finishing a job takes besides the job.
+#[derive(Clone, Copy)]
+pub(super) struct Context<'c> {
+    pub(super) config: &'c Config,
+    pub(super) sink: Option<&'c dyn Sink>,
+}
+
 /// Makes the result of a job part of the tree, and the report on it.
 pub(super) fn finish(
     edit: &mut Edit<'_>,
     job: &Job,
     outcome: &Outcome,
-    config: &Config,
+    context: Context<'_>,
 ) -> Option<Alert> {
     let request = Request::of(job)?;
-    let (place, operation) = Place::executed(edit.root(), &job.node)?;
+    let (place, asked) = Place::executed(edit.root(), &job.node)?;
     let result = ResultCode::from(outcome.code);
-    let detail = Detail::of(outcome);
-    let done = match &request.subject {
-        Subject::Package(package) if operation.fetches() => downloaded(
-            edit, &place, package, job, result, detail, operation, config,
-        ),
-        Subject::Package(package) => {
-            delivered(edit, &place, package, result, detail, operation, config)
-        }
-        Subject::Component(component) => deployed(edit, &place, component, result, operation),
+    let style = &context.config.report;
+    let Some(place) = place else {
+        return Some(alert::operation_complete(job, result, &[], style));
     };
-    let style = &config.report;
-    Some(match done {
+    let was_fetched_anew = place::content(&edit.view(), &place) == Content::FetchedAnew;
+    let done = match asked {
+        Asked::Operation(operation) => {
+            take_effect(edit, &place, &request, operation, job, outcome, context)
+        }
+        // What it does to the inventory is the device's to say.
+        Asked::Vendor(_) => {
+            let id = request.subject.id().cloned().unwrap_or_default();
+            Ok(vec![Reported::new(&place.uri, &id)])
+        }
+    };
+    let is_left = busy::leave(edit, &place, job.id, context.config);
+    let released = match is_left {
+        Ok(false) if was_fetched_anew => {
+            delivery::released(edit, &place, context.sink, context.config)
+        }
+        is_left => is_left.map(drop),
+    };
+    Some(match released.and(done) {
         Ok(reported) => alert::operation_complete(job, result, &reported, style),
         // The node is gone, and with it the place for what failed. The server is told all the same.
         Err(_) if !result.is_success() => alert::operation_complete(job, result, &[], style),
         Err(_) => alert::operation_complete(job, ResultCode::UNDEFINED_ERROR, &[], style),
     })
+}
+
+fn take_effect(
+    edit: &mut Edit<'_>,
+    place: &Place,
+    request: &Request,
+    operation: Operation,
+    job: &Job,
+    outcome: &Outcome,
+    context: Context<'_>,
+) -> Result<Vec<Reported>, StatusCode> {
+    let result = ResultCode::from(outcome.code);
+    let detail = Detail::of(outcome);
+    match &request.subject {
+        Subject::Package(package) if operation.fetches() => downloaded(
+            edit, place, package, job, result, detail, operation, context,
+        ),
+        Subject::Package(package) => delivered(
+            edit,
+            place,
+            package,
+            result,
+            detail,
+            operation,
+            context.config,
+        ),
+        Subject::Component(component) => deployed(edit, place, component, result, operation),
+        Subject::Object => Ok(Vec::new()),
+    }
 }
 
 /// The state machine of `Download/<X>`.
@@ -56,8 +104,9 @@ fn downloaded(
     result: ResultCode,
     detail: Option<Detail>,
     operation: Operation,
-    config: &Config,
+    context: Context<'_>,
 ) -> Result<Vec<Reported>, StatusCode> {
+    let Context { config, sink } = context;
     if !result.is_success() {
         let status = match detail {
             Some(Detail::Failed {
@@ -71,8 +120,12 @@ fn downloaded(
         return Ok(vec![Reported::new(&place.uri, &package.id)]);
     }
     let Some(active) = operation.activates() else {
+        let mut package = package.clone();
+        if let Some(Detail::Fetched(facts)) = detail {
+            package.facts = facts;
+        }
         let state = DeliveredState::Delivered;
-        let to = inventory::put_delivered(edit, package, place, state, config)?;
+        let to = inventory::put_delivered(edit, &package, place, state, sink, config)?;
         inventory::leave_download(edit, place, config)?;
         return Ok(vec![Reported::new(&to.uri, &package.id)]);
     };
@@ -88,7 +141,7 @@ fn downloaded(
     inventory::uninstalled(edit, &origins)?;
     if kept == PackageIs::Kept {
         let state = DeliveredState::Installed;
-        let to = inventory::put_delivered(edit, package, place, state, config)?;
+        let to = inventory::put_delivered(edit, package, place, state, sink, config)?;
         if reported.is_empty() {
             reported.push(Reported::new(&to.uri, &package.id));
         }
@@ -124,7 +177,7 @@ fn delivered(
             Some(Detail::Failed {
                 package: PackageIs::Deleted,
             }) => {
-                inventory::drop_data(edit, place)?;
+                inventory::drop_data(edit, place, config)?;
                 DeliveredStatus::InstallFailedDeleted
             }
             _ => DeliveredStatus::InstallFailed,

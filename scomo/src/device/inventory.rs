@@ -10,21 +10,22 @@ use dm_tree::{
 };
 
 use super::{
-    Component, Config, FETCHED, INSTALLING, Package, STARTED, VERIFIED, delivery,
-    place::{
-        Branch, Content, Place, content, is_progressing, set_content, set_state, set_status, text,
-    },
+    Asked, Component, Config, FETCHED, INSTALLING, Package, STARTED, Sink, VERIFIED, busy,
+    delivery, facts,
+    place::{Content, Place, content, is_progressing, set_content, set_state, set_status, text},
+    vendor,
 };
 use crate::{
-    DeliveredState, DeliveredStatus, DeployedState, DeployedStatus, DownloadStatus, Operation,
-    nodes,
+    Branch, DeliveredState, DeliveredStatus, DeployedState, DeployedStatus, DownloadStatus,
+    Operation, nodes,
 };
 
-/// Reads a package, with all that the primitive asks of it: 404 for what is missing.
+/// Reads a package, with all that the primitive asks of it: 404 for what is missing. Without a primitive
+/// it is read as it is.
 pub(super) fn package(
     view: &View<'_>,
     place: &Place,
-    operation: Operation,
+    operation: Option<Operation>,
 ) -> Result<Package, StatusCode> {
     let leaf = |name| text(view, place, name);
     let url = leaf(nodes::PKG_URL);
@@ -44,19 +45,19 @@ pub(super) fn package(
     };
     let is_there = match content {
         Content::InTree => data.is_some(),
-        Content::Fetched | Content::Received(_) => true,
+        Content::Fetched | Content::FetchedAnew | Content::Received(_) => true,
         Content::Receiving | Content::Complete(_) => false,
     };
     let complete = match operation {
-        operation if operation.fetches() => url.is_some(),
-        Operation::Install | Operation::InstallInactive => is_there,
+        Some(operation) if operation.fetches() => url.is_some(),
+        Some(Operation::Install | Operation::InstallInactive) => is_there,
         _ => true,
     };
     let id = leaf(nodes::PKG_ID);
     // What is not even named can be removed all the same.
     let id = match operation {
-        Operation::RemovePackage => id.unwrap_or_default(),
-        _ => id.ok_or(StatusCode::NOT_FOUND)?,
+        None | Some(Operation::RemovePackage) => id.unwrap_or_default(),
+        Some(_) => id.ok_or(StatusCode::NOT_FOUND)?,
     };
     if !complete {
         return Err(StatusCode::NOT_FOUND);
@@ -71,8 +72,9 @@ pub(super) fn package(
         env_type: leaf(nodes::ENV_TYPE),
         pkg_type: leaf(nodes::PKG_TYPE),
         reboot: leaf(nodes::REBOOT),
-        data: data.filter(|_| operation.activates().is_some()),
+        data: data.filter(|_| operation != Some(Operation::RemovePackage)),
         received,
+        facts: facts::read(view, place),
     })
 }
 
@@ -111,7 +113,9 @@ pub(super) fn begin(
 
 /// Marks how far a job is. One that had to wait for another on its node is marked when it starts.
 pub(super) fn reached(edit: &mut Edit<'_>, job: &Job) {
-    let Some((place, operation)) = Place::executed(edit.root(), &job.node) else {
+    let executed = Place::executed(edit.root(), &job.node);
+    // A vendor operation has no Status of its own.
+    let Some((Some(place), Asked::Operation(operation))) = executed else {
         return;
     };
     // The node may have been removed: then there is nothing to mark.
@@ -130,17 +134,21 @@ pub(super) fn reached(edit: &mut Edit<'_>, job: &Job) {
     };
 }
 
-/// After a restart: what nobody works on any more has failed.
-pub(super) fn settle(edit: &mut Edit<'_>, jobs: &[Job]) -> Result<(), StatusCode> {
+/// After a restart: what nobody works on any more has failed, and what vendors add now is there.
+pub(super) fn settle(
+    edit: &mut Edit<'_>,
+    jobs: &[Job],
+    sink: Option<&dyn Sink>,
+    config: &Config,
+) -> Result<(), StatusCode> {
     for branch in Branch::ALL {
-        let uri = edit.root().join(branch.path());
-        let names = uri.map(|uri| edit.view().children(&uri).unwrap_or_default());
-        for name in names.unwrap_or_default() {
-            let Some(place) = Place::new(edit.root(), branch, &name) else {
+        for place in places(edit, branch) {
+            vendor::grow(edit, &place, config)?;
+            if busy::settle(edit, &place, jobs, config)? {
                 continue;
-            };
-            if jobs.iter().any(|job| job.node.below(&place.uri).is_some()) {
-                continue;
+            }
+            if content(&edit.view(), &place) == Content::FetchedAnew {
+                delivery::released(edit, &place, sink, config)?;
             }
             let Some(status) = text(&edit.view(), &place, nodes::STATUS) else {
                 continue;
@@ -160,16 +168,11 @@ pub(super) fn settle(edit: &mut Edit<'_>, jobs: &[Job]) -> Result<(), StatusCode
 pub(super) fn check(
     view: &View<'_>,
     change: &Change<'_>,
+    place: &Place,
+    part: &str,
     config: &Config,
 ) -> Result<(), StatusCode> {
-    let (Change::Add(uri, _)
-    | Change::Replace(uri, _)
-    | Change::Delete(uri)
-    | Change::Rename(uri, _)) = change;
-    let Some((place, part)) = place_above(view, uri, config) else {
-        return Ok(());
-    };
-    if is_progressing(view, &place) {
+    if busy::is_busy(view, place) {
         return Err(StatusCode::FORBIDDEN);
     }
     let is_delivered = place.branch == Branch::Delivered;
@@ -177,27 +180,66 @@ pub(super) fn check(
         // The device and its sink know the content by this node.
         (Change::Delete(_) | Change::Rename(..), "")
             if matches!(
-                content(view, &place),
-                Content::Fetched | Content::Received(_)
+                content(view, place),
+                Content::Fetched | Content::FetchedAnew | Content::Received(_)
             ) =>
         {
             Err(StatusCode::FORBIDDEN)
         }
-        (Change::Add(..), nodes::EXT) if is_delivered => Err(StatusCode::COMMAND_NOT_ALLOWED),
+        // It comes with the package, or not at all.
+        (Change::Add(..), nodes::EXT) => Err(StatusCode::COMMAND_NOT_ALLOWED),
         (Change::Add(_, node) | Change::Replace(_, node), nodes::DATA) if is_delivered => {
             let len = u64::try_from(node.value.len()).unwrap_or(u64::MAX);
             if config.max_package.is_some_and(|most| len > most) {
                 return Err(StatusCode::REQUEST_ENTITY_TOO_LARGE);
             }
-            delivery::may_write(view, &place)
+            delivery::may_write(view, place)
         }
         _ => Ok(()),
     }
 }
 
-/// The place that a node belongs to, and what it is there. The root, which is not known here, is the
-/// uppermost node with the identifier of the object.
-fn place_above<'a>(view: &View<'_>, uri: &'a NodeUri, config: &Config) -> Option<(Place, &'a str)> {
+/// The package that a change gives up: it was to be fetched, something of it may be here, and the change
+/// takes away its node or makes that another package's.
+pub(super) fn given_up(
+    view: &View<'_>,
+    change: &Change<'_>,
+    place: &Place,
+    part: &str,
+) -> Option<Package> {
+    if place.branch != Branch::Download {
+        return None;
+    }
+    let is_given_up = match (change, part) {
+        (Change::Delete(_), "") => true,
+        (Change::Replace(_, node), nodes::PKG_ID | nodes::PKG_URL) => {
+            text(view, place, part).is_some_and(|known| node.as_str() != Some(known.as_str()))
+        }
+        _ => false,
+    };
+    let status = text(view, place, nodes::STATUS)?;
+    let was_tried = DownloadStatus::parse(&status) != Some(DownloadStatus::Idle);
+    let package = (is_given_up && was_tried).then(|| package(view, place, None).ok());
+    package.flatten().filter(|package| !package.id.is_empty())
+}
+
+/// Whether a package of this ID is on the device, and stays.
+pub(super) fn is_delivered(edit: &Edit<'_>, id: &str) -> bool {
+    find(edit, Branch::Delivered, nodes::PKG_ID, id).is_some()
+}
+
+/// Whether a job is on another download of a package of this ID: what was fetched is that one's now.
+pub(super) fn is_being_fetched(edit: &Edit<'_>, id: &str) -> bool {
+    let view = edit.view();
+    places(edit, Branch::Download).iter().any(|place| {
+        text(&view, place, nodes::PKG_ID).is_some_and(|found| found == *id)
+            && busy::is_busy(&view, place)
+    })
+}
+
+/// The object that a node belongs to. Its root, which is not known here, is the uppermost node with the
+/// identifier of the object.
+pub(super) fn root_above(view: &View<'_>, uri: &NodeUri, config: &Config) -> Option<NodeUri> {
     let mut root = None;
     let mut above = uri.parent();
     while let Some(node) = above {
@@ -209,7 +251,7 @@ fn place_above<'a>(view: &View<'_>, uri: &'a NodeUri, config: &Config) -> Option
             root = Some(node);
         }
     }
-    Place::of(&root?, uri)
+    root
 }
 
 /// New content is not what was installed.
@@ -256,14 +298,14 @@ pub(super) fn complete(
     let operations = place.leaf(nodes::OPERATIONS);
     edit.put(&operations, Node::interior(""))?;
     for operation in &config.operations {
-        if operation.branch() == place.branch.path() {
+        if operation.branch() == place.branch {
             edit.put(
                 &format!("{operations}/{}", operation.node_name()),
                 Node::leaf(NodeFormat::Null, Bytes::new()),
             )?;
         }
     }
-    Ok(())
+    vendor::grow(edit, place, config)
 }
 
 fn put_text(
@@ -369,6 +411,7 @@ pub(super) fn put_delivered(
     package: &Package,
     from: &Place,
     state: DeliveredState,
+    sink: Option<&dyn Sink>,
     config: &Config,
 ) -> Result<Place, StatusCode> {
     let known = find(edit, Branch::Delivered, nodes::PKG_ID, &package.id);
@@ -404,7 +447,9 @@ pub(super) fn put_delivered(
         &place.leaf(nodes::DATA),
         Node::leaf(NodeFormat::Bin, Bytes::new()),
     )?;
-    set_content(edit, &place, Content::Fetched)?;
+    delivery::fetched(edit, &place, sink, config)?;
+    facts::put(edit, &place, &package.facts, config)?;
+    vendor::carry(edit, from, &place, config)?;
     set_state(edit, &place, state.as_str())?;
     Ok(place)
 }
@@ -427,8 +472,12 @@ pub(super) fn leave_download(
 }
 
 /// The content is gone: nothing can be installed from it any more.
-pub(super) fn drop_data(edit: &mut Edit<'_>, place: &Place) -> Result<(), StatusCode> {
-    set_content(edit, place, Content::InTree)?;
+pub(super) fn drop_data(
+    edit: &mut Edit<'_>,
+    place: &Place,
+    config: &Config,
+) -> Result<(), StatusCode> {
+    set_content(edit, place, Content::InTree, config)?;
     edit.remove(&place.leaf(nodes::DATA))
 }
 

@@ -1,22 +1,26 @@
 //! The device's side: [`Device`], what an integrator implements, and [`Scomo`], the object to mount.
 
+mod busy;
 mod components;
 mod config;
 mod delivery;
 mod describe;
 mod effect;
+mod facts;
 mod inventory;
 mod phases;
 mod place;
 mod request;
 mod subject;
+mod vendor;
 mod version;
 
 pub use self::{
     components::{Components, ComponentsError},
     config::{Config, Marks, Prompts, ReportStyle, Reporting},
     delivery::Sink,
-    request::Request,
+    facts::{Digest, Facts},
+    request::{Asked, Request},
     subject::{Component, Package, Subject},
     version::compare_versions,
 };
@@ -24,7 +28,7 @@ pub use self::{
 use core::cmp::Ordering;
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use dm_proto::{StatusCode, Text, message::Alert};
@@ -35,13 +39,10 @@ use dm_tree::{
 };
 use serde::{Deserialize, Serialize};
 
-use self::{
-    phases::Phase,
-    place::{Branch, Place},
-};
-use crate::{Operation, ResultCode, nodes};
+use self::{effect::Context, phases::Phase, place::Place};
+use crate::{Branch, Operation, ResultCode, nodes};
 
-/// What came of starting to fetch, activate, deactivate or remove.
+/// What came of starting to activate, deactivate or remove, or a vendor operation.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "complete by definition")]
 pub enum Effect {
@@ -52,6 +53,32 @@ pub enum Effect {
     /// Not now: nothing was begun that is not as before. `Agent::take_up` has it tried again;
     /// [`Request::given_up`] ends it for good.
     Deferred(Cause),
+}
+
+/// What came of starting to fetch a package.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "complete by definition")]
+pub enum FetchEffect {
+    /// It is here, and this is known of it.
+    Fetched(Facts),
+    /// It is over, with this result: a failure, or a success of which nothing more is known.
+    Done(ResultCode),
+    /// It goes on elsewhere. A success is `Agent::complete` with [`Request::downloaded`] or, if the
+    /// package is going to be installed, `Agent::note` with [`Request::fetched`], then `Agent::take_up`;
+    /// a failure is `Agent::complete` with [`Request::outcome`].
+    Later,
+    /// Not now; see [`Effect::Deferred`].
+    Deferred(Cause),
+}
+
+impl From<Effect> for FetchEffect {
+    fn from(effect: Effect) -> Self {
+        match effect {
+            Effect::Done(result) => Self::Done(result),
+            Effect::Later => Self::Later,
+            Effect::Deferred(cause) => Self::Deferred(cause),
+        }
+    }
 }
 
 /// What came of starting an installation.
@@ -113,6 +140,8 @@ pub enum Question {
     Download,
     /// Whether the package, which is here, may be installed.
     Install,
+    /// Whether a vendor operation may be performed: that of [`Job::node`].
+    Vendor,
 }
 
 /// What the user answers.
@@ -158,7 +187,7 @@ pub enum Verdict {
 /// What is not required has a default.
 pub trait Device: Send {
     /// Fetches a package from its URL. Every download checks that its size is what was announced.
-    fn fetch(&mut self, package: &Package, job: &Job) -> Effect;
+    fn fetch(&mut self, package: &Package, job: &Job) -> FetchEffect;
 
     /// Installs a package that was fetched, or delivered in [`Package::data`] or to the
     /// [`sink`](Self::sink) ([`Package::received`]).
@@ -180,6 +209,14 @@ pub trait Device: Send {
     /// stays.
     fn remove_package(&mut self, package: &Package, job: &Job) -> Effect;
 
+    /// Performs a vendor operation on a package, a component or the object; `path` is that of its node
+    /// below what it works on, such as `Operations/Ext/Scan`. Result codes of its own are 1250 to 1299
+    /// and 1450 to 1499. What it changes in the inventory is told by [`Components`].
+    fn vendor(&mut self, path: &str, subject: &Subject, job: &Job) -> Effect {
+        let _ = (path, subject, job);
+        Effect::Done(ResultCode::NOT_IMPLEMENTED)
+    }
+
     /// Whether packages for an execution environment can be installed; if not the Exec gets 1413.
     fn supports_environment(&self, env_type: &str) -> bool {
         let _ = env_type;
@@ -191,9 +228,32 @@ pub trait Device: Send {
     /// # Errors
     ///
     /// The status with which it is refused.
-    fn allows(&self, operation: Operation, subject: &Subject) -> Result<(), StatusCode> {
-        let _ = (operation, subject);
+    fn allows(&self, asked: &Asked, subject: &Subject) -> Result<(), StatusCode> {
+        let _ = (asked, subject);
         Ok(())
+    }
+
+    /// Whether a server may change a vendor node, which description and ACL allow. `path` is below the
+    /// object, such as `Ext/PollingInterval` or `Inventory/Deployed/maps/Ext/Licence`. Whether a job is on
+    /// the package or component matters to nobody but the vendor.
+    ///
+    /// # Errors
+    ///
+    /// The status of the refusal.
+    fn vendor_change(&self, path: &str, change: &Change<'_>) -> Result<(), StatusCode> {
+        let _ = (path, change);
+        Ok(())
+    }
+
+    /// What was fetched of a package is of no use any more and can be deleted: its download or
+    /// installation failed, a server has deleted its node or made that another package's, and no job is on
+    /// another download of the same package, which would be told of in its turn. If a package
+    /// of this `PkgID` is on the device all the same ([`PackageIs::Kept`]), its content stays.
+    ///
+    /// Called inside a transaction, before it is durable: told at least once, and perhaps of what comes
+    /// to nothing and is fetched again.
+    fn download_abandoned(&self, package: &Package, delivered: PackageIs) {
+        let _ = (package, delivered);
     }
 
     /// Where packages go that servers deliver in pieces. Without one they go into the tree, and come
@@ -202,16 +262,17 @@ pub trait Device: Send {
         None
     }
 
-    /// Asks the user, where [`Config::prompts`] says so: before a package is fetched, and before it is
-    /// installed, once it is here and found valid. Not again after a restart once the answer was yes.
-    fn confirm(&mut self, question: Question, package: &Package, job: &Job) -> Consent {
-        let _ = (question, package, job);
+    /// Asks the user, where [`Config::prompts`] says so: before a package is fetched, before it is
+    /// installed, once it is here and found valid, and before a vendor operation. Not again after a
+    /// restart once the answer was yes.
+    fn confirm(&mut self, question: Question, subject: &Subject, job: &Job) -> Consent {
+        let _ = (question, subject, job);
         Consent::Yes
     }
 
     /// Checks digest and signature of a package that is here, fetched or delivered, before anything of
-    /// it is installed. It is known of it what [`Package`] says, [`Package::install_params`] first of
-    /// all, and what the device kept of its download descriptor. Asked again when the job was put off
+    /// it is installed. It is known of it what [`Package`] says: [`Package::install_params`] first of
+    /// all, and [`Package::facts`], what was found out when it was fetched. Asked again when the job was put off
     /// behind it, or a restart came between.
     fn verify(&mut self, package: &Package, job: &Job) -> Verdict {
         let _ = (package, job);
@@ -272,6 +333,8 @@ pub struct Scomo<D> {
     description: NodeDescription,
     /// The versions of the components that are there, by their IDs.
     versions: Mutex<BTreeMap<Text, Text>>,
+    /// What the change gives up that is being checked: afterwards the tree does not say it any more.
+    given_up: Mutex<Option<Package>>,
 }
 
 impl<D: Device> Scomo<D> {
@@ -283,6 +346,7 @@ impl<D: Device> Scomo<D> {
             config,
             description,
             versions: Mutex::default(),
+            given_up: Mutex::default(),
         }
     }
 
@@ -311,21 +375,50 @@ impl<D: Device> ManagementObject for Scomo<D> {
 
     fn restarted(&self, edit: &mut Edit<'_>, jobs: &[Job]) -> Result<(), StatusCode> {
         self.note_versions(edit);
-        inventory::settle(edit, jobs)
+        inventory::settle(edit, jobs, self.device.sink(), &self.config)
     }
 
     fn check(&self, view: &View<'_>, change: &Change<'_>) -> Result<(), StatusCode> {
-        inventory::check(view, change, &self.config)
+        *self.lock_given_up() = None;
+        let (Change::Add(uri, _)
+        | Change::Replace(uri, _)
+        | Change::Delete(uri)
+        | Change::Rename(uri, _)) = change;
+        let Some(root) = inventory::root_above(view, uri, &self.config) else {
+            return Ok(());
+        };
+        let path = uri.below(&root).unwrap_or_default();
+        let place = Place::of(&root, uri);
+        let part = place.as_ref().map_or(path, |(_, part)| part);
+        if nodes::is_vendors(part) {
+            return self.device.vendor_change(path, change);
+        }
+        let Some((place, part)) = place else {
+            return Ok(());
+        };
+        inventory::check(view, change, &place, part, &self.config)?;
+        *self.lock_given_up() = inventory::given_up(view, change, &place, part);
+        Ok(())
     }
 
     fn changed(&self, edit: &mut Edit<'_>, change: &Change<'_>) -> Result<(), StatusCode> {
+        let given_up = self.lock_given_up().take();
+        if let Some(package) = given_up
+            && !inventory::is_being_fetched(edit, &package.id)
+        {
+            let delivered = match inventory::is_delivered(edit, &package.id) {
+                true => PackageIs::Kept,
+                false => PackageIs::Deleted,
+            };
+            self.device.download_abandoned(&package, delivered);
+        }
         let (Change::Add(uri, _) | Change::Replace(uri, _)) = change else {
             return Ok(());
         };
         match (Place::of(edit.root(), uri), change) {
             (Some((place, "")), Change::Add(..)) => inventory::complete(edit, &place, &self.config),
             (Some((place, nodes::DATA)), _) => {
-                delivery::written(edit, &place, self.device.sink())?;
+                delivery::written(edit, &place, self.device.sink(), &self.config)?;
                 inventory::redelivered(edit, &place)
             }
             _ => Ok(()),
@@ -333,7 +426,7 @@ impl<D: Device> ManagementObject for Scomo<D> {
     }
 
     fn decide(&self, edit: &mut Edit<'_>, job: &mut Job) -> Decision {
-        match self.prepare(edit, &job.node) {
+        match self.prepare(edit, job) {
             Ok(memo) => job.memo = memo,
             Err(status) => return Decision::Refuse(status),
         }
@@ -353,6 +446,7 @@ impl<D: Device> ManagementObject for Scomo<D> {
         }
         match phases::run(self, &request, job) {
             Phase::Next(stage) => Progress::Stage(stage),
+            Phase::Noted(stage, memo) => Progress::Noted { stage, memo },
             Phase::Done(outcome) => Progress::Done(outcome),
             Phase::Later => Progress::Later,
             Phase::Deferred(cause) => {
@@ -372,17 +466,11 @@ impl<D: Device> ManagementObject for Scomo<D> {
         node: &NodeUri,
         piece: &Piece<'_>,
     ) -> Option<Result<(), StatusCode>> {
-        delivery::take(
-            edit,
-            node,
-            piece,
-            self.device.sink(),
-            self.config.max_package,
-        )
+        delivery::take(edit, node, piece, self.device.sink(), &self.config)
     }
 
     fn stream_ended(&self, edit: &mut Edit<'_>, node: &NodeUri) {
-        delivery::abandon(edit, node, self.device.sink());
+        delivery::abandon(edit, node, self.device.sink(), &self.config);
     }
 
     fn stage(&self, edit: &mut Edit<'_>, job: &Job) {
@@ -390,7 +478,11 @@ impl<D: Device> ManagementObject for Scomo<D> {
     }
 
     fn finish(&self, edit: &mut Edit<'_>, job: &Job, outcome: &Outcome) -> Option<Alert> {
-        let alert = effect::finish(edit, job, outcome, &self.config);
+        let context = Context {
+            config: &self.config,
+            sink: self.device.sink(),
+        };
+        let alert = effect::finish(edit, job, outcome, context);
         self.note_versions(edit);
         alert
     }
@@ -406,51 +498,78 @@ impl<D: Device> Scomo<D> {
         *versions = inventory::versions(edit);
     }
 
+    fn lock_given_up(&self) -> MutexGuard<'_, Option<Package>> {
+        self.given_up.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Looks at what an Exec asks for, and says so in the tree; what running it takes.
-    fn prepare(&self, edit: &mut Edit<'_>, node: &NodeUri) -> Result<Vec<u8>, StatusCode> {
-        let (place, operation) =
-            Place::executed(edit.root(), node).ok_or(StatusCode::COMMAND_NOT_ALLOWED)?;
-        let view = edit.view();
-        let progressing = place::is_progressing(&view, &place);
-        let subject = match place.branch {
-            Branch::Download | Branch::Delivered => {
-                Subject::Package(inventory::package(&view, &place, operation)?)
-            }
-            Branch::Deployed => Subject::Component(inventory::component(&view, &place)?),
+    fn prepare(&self, edit: &mut Edit<'_>, job: &Job) -> Result<Vec<u8>, StatusCode> {
+        let (place, asked) =
+            Place::executed(edit.root(), &job.node).ok_or(StatusCode::COMMAND_NOT_ALLOWED)?;
+        if job.ahead >= self.config.max_open {
+            return Err(ResultCode::CLIENT_ERROR.into());
+        }
+        let subject = subject(&edit.view(), place.as_ref(), &asked)?;
+        let operation = match &asked {
+            Asked::Operation(operation) => Some(*operation),
+            Asked::Vendor(_) => None,
         };
         if let Subject::Package(package) = &subject
-            && operation != Operation::RemovePackage
+            && operation.is_some_and(|operation| operation != Operation::RemovePackage)
             && let Some(env_type) = &package.env_type
             && !self.device.supports_environment(env_type)
         {
             return Err(ResultCode::ENVIRONMENT_NOT_SUPPORTED.into());
         }
-        self.device.allows(operation, &subject)?;
+        self.device.allows(&asked, &subject)?;
+        let is_busy = |place: &Place| busy::is_busy(&edit.view(), place);
+        let waits = place.as_ref().is_some_and(is_busy);
         // While another job is on it, what the tree says now is not what this one will find.
-        let idle = !progressing
+        let idle = !waits
             && matches!(
                 (&subject, operation),
                 (
                     Subject::Component(Component { active: true, .. }),
-                    Operation::Activate
+                    Some(Operation::Activate)
                 ) | (
                     Subject::Component(Component { active: false, .. }),
-                    Operation::Deactivate
+                    Some(Operation::Deactivate)
                 )
             );
-        if !idle && !progressing {
-            inventory::begin(edit, &place, operation)?;
-        }
-        if operation.activates().is_some() {
+        let request = Request {
+            asked,
+            subject,
+            idle,
+            waits,
+        };
+        let memo = request.to_memo().ok_or(StatusCode::COMMAND_FAILED)?;
+        if operation.and_then(Operation::activates).is_some() {
             // The device may have changed them itself.
             self.note_versions(edit);
         }
-        let request = Request {
-            operation,
-            subject,
-            idle,
-            waits: progressing,
-        };
-        postcard::to_allocvec(&request).map_err(|_| StatusCode::COMMAND_FAILED)
+        if let Some(place) = &place {
+            if let Some(operation) = operation.filter(|_| !idle && !waits) {
+                inventory::begin(edit, place, operation)?;
+            }
+            busy::enter(edit, place, job.id, &self.config)?;
+        }
+        Ok(memo)
     }
+}
+
+/// What an Exec works on, with all that it needs.
+fn subject(view: &View<'_>, place: Option<&Place>, asked: &Asked) -> Result<Subject, StatusCode> {
+    let Some(place) = place else {
+        return Ok(Subject::Object);
+    };
+    let operation = match asked {
+        Asked::Operation(operation) => Some(*operation),
+        Asked::Vendor(_) => None,
+    };
+    Ok(match place.branch {
+        Branch::Download | Branch::Delivered => {
+            Subject::Package(inventory::package(view, place, operation)?)
+        }
+        Branch::Deployed => Subject::Component(inventory::component(view, place)?),
+    })
 }

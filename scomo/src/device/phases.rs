@@ -6,8 +6,9 @@ use std::sync::PoisonError;
 use dm_tree::object::{Job, Outcome};
 
 use super::{
-    Activation, Cause, Consent, Device, Effect, FETCHED, INSTALLING, InstallEffect, Package,
-    PackageIs, Question, Request, STARTED, Scomo, Subject, VERIFIED, Verdict,
+    Activation, Asked, Cause, Consent, Device, Effect, FETCHED, FetchEffect, INSTALLING,
+    InstallEffect, Package, PackageIs, Question, Request, STARTED, Scomo, Subject, VERIFIED,
+    Verdict,
 };
 use crate::{Operation, ResultCode};
 
@@ -15,6 +16,8 @@ use crate::{Operation, ResultCode};
 pub(super) enum Phase {
     /// Its end is to be durable before the next.
     Next(u32),
+    /// The same, with what the job is from now on.
+    Noted(u32, Vec<u8>),
     /// It was the last.
     Done(Outcome),
     Later,
@@ -26,14 +29,19 @@ pub(super) enum Phase {
 /// ```text
 /// fetch:    ask? ─► STARTED ─► fetch ─► FETCHED ─┐
 /// deliver:  ─────────────────────────────────────┴► verify ─► versions ─► ask? ─► INSTALLING ─► install
+/// vendor:   ask? ─► STARTED ─► vendor
 /// ```
 pub(super) fn run<D: Device>(scomo: &mut Scomo<D>, request: &Request, job: &Job) -> Phase {
-    if request.waits && job.stage < STARTED {
+    let operation = match &request.asked {
+        Asked::Operation(operation) => *operation,
+        Asked::Vendor(path) => return vendor(scomo, path, request, job),
+    };
+    if request.waits && !operation.fetches() && job.stage < STARTED {
         // What was before it has left the node idle, and free to be changed.
         return Phase::Next(STARTED);
     }
     let device = &mut scomo.device;
-    let effect = match (&request.subject, request.operation) {
+    let effect = match (&request.subject, operation) {
         (Subject::Package(package), Operation::RemovePackage) => {
             device.remove_package(package, job)
         }
@@ -54,8 +62,18 @@ pub(super) fn run<D: Device>(scomo: &mut Scomo<D>, request: &Request, job: &Job)
         (Subject::Component(component), Operation::Activate) => device.activate(component, job),
         (Subject::Component(component), Operation::Deactivate) => device.deactivate(component, job),
         (Subject::Component(component), _) => device.remove_component(component, job),
+        // No primitive works on the object itself.
+        (Subject::Object, _) => Effect::Done(ResultCode::UNDEFINED_ERROR),
     };
     of_effect(effect, request)
+}
+
+fn vendor<D: Device>(scomo: &mut Scomo<D>, path: &str, request: &Request, job: &Job) -> Phase {
+    if scomo.config.prompts.vendor && job.stage < STARTED {
+        return ask(&mut scomo.device, Some(Question::Vendor), request, job)
+            .unwrap_or(Phase::Next(STARTED));
+    }
+    of_effect(scomo.device.vendor(path, &request.subject, job), request)
 }
 
 fn fetch<D: Device>(
@@ -67,14 +85,19 @@ fn fetch<D: Device>(
     if job.stage < STARTED {
         let is_asked = scomo.config.prompts.download;
         let question = is_asked.then_some(Question::Download);
-        return ask(&mut scomo.device, question, package, request, job)
-            .unwrap_or(Phase::Next(STARTED));
+        return ask(&mut scomo.device, question, request, job).unwrap_or(Phase::Next(STARTED));
     }
+    let installs = request.operation().and_then(Operation::activates).is_some();
     match scomo.device.fetch(package, job) {
-        Effect::Done(result) if result.is_success() && request.operation.activates().is_some() => {
-            Phase::Next(FETCHED)
-        }
-        effect => of_effect(effect, request),
+        FetchEffect::Fetched(facts) if installs => match request.fetched(facts) {
+            Some(memo) => Phase::Noted(FETCHED, memo),
+            None => Phase::Done(request.outcome(ResultCode::UNDEFINED_ERROR)),
+        },
+        FetchEffect::Fetched(facts) => Phase::Done(request.downloaded(facts)),
+        FetchEffect::Done(result) if result.is_success() && installs => Phase::Next(FETCHED),
+        FetchEffect::Done(result) => Phase::Done(request.outcome(result)),
+        FetchEffect::Later => Phase::Later,
+        FetchEffect::Deferred(cause) => Phase::Deferred(cause),
     }
 }
 
@@ -99,7 +122,7 @@ fn check<D: Device>(
         return Phase::Done(request.failed(result, PackageIs::Kept));
     }
     let question = scomo.config.prompts.install.then_some(Question::Install);
-    ask(&mut scomo.device, question, package, request, job).unwrap_or(Phase::Next(INSTALLING))
+    ask(&mut scomo.device, question, request, job).unwrap_or(Phase::Next(INSTALLING))
 }
 
 /// Whether a package brings an older version of a component than is there.
@@ -123,11 +146,10 @@ fn goes_back<D: Device>(scomo: &mut Scomo<D>, package: &Package, job: &Job) -> b
 fn ask<D: Device>(
     device: &mut D,
     question: Option<Question>,
-    package: &Package,
     request: &Request,
     job: &Job,
 ) -> Option<Phase> {
-    match device.confirm(question?, package, job) {
+    match device.confirm(question?, &request.subject, job) {
         Consent::Yes => None,
         Consent::No => Some(Phase::Done(request.outcome(ResultCode::USER_CANCELLED))),
         Consent::Postponed => Some(Phase::Deferred(Cause::User)),

@@ -3,15 +3,8 @@
 use dm_proto::{StatusCode, Text};
 use dm_tree::{Edit, Node, NodeFormat, NodeUri, View};
 
-use crate::{DeliveredStatus, DeployedStatus, DownloadStatus, Operation, nodes};
-
-/// The three places where packages and components live.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Branch {
-    Download,
-    Delivered,
-    Deployed,
-}
+use super::{Asked, Config};
+use crate::{Branch, DeliveredStatus, DeployedStatus, DownloadStatus, Operation, nodes};
 
 /// The node `<X>` of a package or component.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -29,6 +22,8 @@ pub(super) enum Content {
     InTree,
     /// The device has fetched it.
     Fetched,
+    /// The same, and the sink has what was here before: a job may still read that.
+    FetchedAnew,
     /// It comes in pieces, and is not complete.
     Receiving,
     /// Its last piece is here: so many octets.
@@ -38,10 +33,19 @@ pub(super) enum Content {
 }
 
 impl Content {
+    /// Whether it is all the sink's, whole or in part.
+    pub(super) fn is_in_sink(self) -> bool {
+        matches!(
+            self,
+            Self::Receiving | Self::Complete(_) | Self::Received(_)
+        )
+    }
+
     fn to_text(self) -> Option<String> {
         match self {
             Self::InTree => None,
             Self::Fetched => Some("fetched".into()),
+            Self::FetchedAnew => Some("fetched anew".into()),
             Self::Receiving => Some("receiving".into()),
             Self::Complete(size) => Some(format!("complete {size}")),
             Self::Received(size) => Some(format!("received {size}")),
@@ -52,6 +56,7 @@ impl Content {
         match text.split_once(' ') {
             None if text == "fetched" => Some(Self::Fetched),
             None if text == "receiving" => Some(Self::Receiving),
+            Some(("fetched", "anew")) => Some(Self::FetchedAnew),
             Some(("complete", size)) => size.parse().ok().map(Self::Complete),
             Some(("received", size)) => size.parse().ok().map(Self::Received),
             _ => None,
@@ -60,16 +65,6 @@ impl Content {
 }
 
 impl Branch {
-    pub(super) const ALL: [Self; 3] = [Self::Download, Self::Delivered, Self::Deployed];
-
-    pub(super) const fn path(self) -> &'static str {
-        match self {
-            Self::Download => nodes::DOWNLOAD,
-            Self::Delivered => nodes::DELIVERED_PATH,
-            Self::Deployed => nodes::DEPLOYED_PATH,
-        }
-    }
-
     /// The values of `Status` while a job is on it, each with what it becomes when nobody is any more.
     pub(super) fn left_behind(self) -> Vec<(&'static str, &'static str)> {
         use {
@@ -133,18 +128,19 @@ impl Place {
         })
     }
 
-    /// The place and the primitive behind an executed node.
-    pub(super) fn executed(root: &NodeUri, node: &NodeUri) -> Option<(Self, Operation)> {
-        let (place, rest) = Self::of(root, node)?;
-        let (parent, name) = rest.split_once('/')?;
-        if parent != nodes::OPERATIONS {
-            return None;
+    /// What is behind an executed node, and the place that it works on: none, if that is the object.
+    pub(super) fn executed(root: &NodeUri, node: &NodeUri) -> Option<(Option<Self>, Asked)> {
+        let path = node.below(root)?;
+        if let Some((place, rest)) = Self::of(root, node) {
+            let asked = if nodes::is_vendors(rest) {
+                Asked::Vendor(rest.into())
+            } else {
+                let name = rest.strip_prefix(nodes::OPERATIONS)?.strip_prefix('/')?;
+                Asked::Operation(Operation::from_node_name(place.branch, name)?)
+            };
+            return Some((Some(place), asked));
         }
-        let operation = Operation::ALL
-            .into_iter()
-            .filter(|operation| operation.branch() == place.branch.path())
-            .find(|operation| operation.node_name() == name)?;
-        Some((place, operation))
+        nodes::is_vendors(path).then(|| (None, Asked::Vendor(path.into())))
     }
 
     pub(super) fn name(&self) -> &str {
@@ -195,20 +191,49 @@ pub(super) fn content(view: &View<'_>, place: &Place) -> Content {
         .unwrap_or(Content::InTree)
 }
 
+/// Says where the content of a package is. What is known of fetched content goes with it.
 pub(super) fn set_content(
     edit: &mut Edit<'_>,
     place: &Place,
     content: Content,
+    config: &Config,
+) -> Result<(), StatusCode> {
+    if !matches!(content, Content::Fetched | Content::FetchedAnew) {
+        put_own(edit, place, nodes::FACTS_PATH, None, config)?;
+    }
+    let text = content.to_text();
+    let node = text.map(|text| Node::leaf(NodeFormat::Chr, text));
+    put_own(edit, place, nodes::CONTENT_PATH, node, config)
+}
+
+/// Sets or removes a leaf of ours below `Ext`, which goes with the last of them unless it is a vendor's.
+pub(super) fn put_own(
+    edit: &mut Edit<'_>,
+    place: &Place,
+    path: &str,
+    node: Option<Node>,
+    config: &Config,
 ) -> Result<(), StatusCode> {
     let ext = place.leaf(nodes::EXT);
-    match content.to_text() {
-        None => edit.remove(&ext),
-        Some(text) => {
-            edit.put(&ext, Node::interior(""))?;
-            edit.put(
-                &place.leaf(nodes::CONTENT_PATH),
-                Node::leaf(NodeFormat::Chr, text),
-            )
+    let uri = place.uri.join(nodes::EXT);
+    let uri = uri.map_err(|error| StatusCode::from(&error))?;
+    match node {
+        Some(node) => {
+            if edit.view().node(&uri) == Err(StatusCode::NOT_FOUND) {
+                edit.put(&ext, Node::interior(""))?;
+            }
+            edit.put(&place.leaf(path), node)
+        }
+        None => {
+            edit.remove(&place.leaf(path))?;
+            let is_empty = match edit.view().children(&uri) {
+                Ok(children) => children.is_empty(),
+                Err(_) => false,
+            };
+            if is_empty && config.node_ext_of(place.branch).next().is_none() {
+                edit.remove(&ext)?;
+            }
+            Ok(())
         }
     }
 }

@@ -4,15 +4,26 @@ use dm_proto::{StatusCode, Text};
 use dm_tree::object::{Job, Outcome};
 use serde::{Deserialize, Serialize};
 
-use super::{Cause, Component, FETCHED, INSTALLING, PackageIs, STARTED, Subject};
-use crate::{Operation, ResultCode};
+use super::{Cause, Component, FETCHED, Facts, INSTALLING, PackageIs, STARTED, Subject};
+use crate::{Operation, ResultCode, nodes};
+
+/// What a server asked for.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[expect(clippy::exhaustive_enums, reason = "complete by definition")]
+pub enum Asked {
+    /// A primitive of the standard.
+    Operation(Operation),
+    /// A vendor's: the path of its node below the package or component that it works on, or below the
+    /// object if it works on that: `Operations/Ext/Scan`, `Ext/Scan`.
+    Vendor(Text),
+}
 
 /// What a job of this object asks for. For integrators that finish it themselves.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Request {
-    /// The primitive.
-    pub operation: Operation,
+    /// What was asked for.
+    pub asked: Asked,
     /// What it works on.
     pub subject: Subject,
     /// Whether it is as asked for already.
@@ -25,7 +36,23 @@ impl Request {
     /// The request behind a job; `None` if the job is another object's.
     pub fn of(job: &Job) -> Option<Self> {
         let request: Self = postcard::from_bytes(&job.memo).ok()?;
-        (request.operation.node_name() == job.node.name()).then_some(request)
+        let path = match &request.asked {
+            Asked::Operation(operation) => {
+                format!("{}/{}", nodes::OPERATIONS, operation.node_name())
+            }
+            Asked::Vendor(path) => path.to_string(),
+        };
+        // What is before the path is what it works on, whole segments of it.
+        let above = job.node.as_str().strip_suffix(path.as_str())?;
+        above.ends_with('/').then_some(request)
+    }
+
+    /// The primitive; `None` if it is a vendor's.
+    pub fn operation(&self) -> Option<Operation> {
+        match self.asked {
+            Asked::Operation(operation) => Some(operation),
+            Asked::Vendor(_) => None,
+        }
     }
 
     /// The outcome, for `Agent::complete`, of anything that installs nothing: a result code, good or
@@ -58,13 +85,12 @@ impl Request {
     /// The outcome of a job that was put off and is given up: 1401 if it was for the user, 1404 or 1406
     /// if for memory, else 1400.
     pub fn given_up(&self, cause: Cause, job: &Job) -> Outcome {
-        let is_fetched = job.stage >= FETCHED || !self.operation.fetches();
+        let is_fetched = job.stage >= FETCHED || !self.fetches();
+        let activates = self.operation().and_then(Operation::activates);
         self.outcome(match cause {
             Cause::User => ResultCode::USER_CANCELLED,
             Cause::Memory if !is_fetched => ResultCode::DOWNLOAD_OUT_OF_MEMORY,
-            Cause::Memory if self.operation.activates().is_some() => {
-                ResultCode::INSTALL_OUT_OF_MEMORY
-            }
+            Cause::Memory if activates.is_some() => ResultCode::INSTALL_OUT_OF_MEMORY,
             Cause::Memory | Cause::Battery | Cause::Network | Cause::Other => {
                 ResultCode::CLIENT_ERROR
             }
@@ -77,11 +103,37 @@ impl Request {
     /// [`Device::confirm`]: super::Device::confirm
     /// [`Consent::Later`]: super::Consent::Later
     pub fn agreed(&self, job: &Job) -> u32 {
-        if self.operation.fetches() && job.stage < STARTED {
+        let is_first = self.fetches() || self.operation().is_none();
+        if is_first && job.stage < STARTED {
             STARTED
         } else {
             INSTALLING
         }
+    }
+
+    /// The outcome of a Download that went on elsewhere: the package is here, and this is known of it.
+    pub fn downloaded(&self, facts: Facts) -> Outcome {
+        Detail::Fetched(facts).outcome(ResultCode::SUCCESSFUL)
+    }
+
+    /// What `Agent::note` keeps at the stage [`FETCHED`] when a package that is going to be installed has
+    /// come from elsewhere, and this is known of it. `Agent::take_up` then lets the job go on. `None` if
+    /// it cannot be written down.
+    pub fn fetched(&self, facts: Facts) -> Option<Vec<u8>> {
+        let mut request = self.clone();
+        if let Subject::Package(package) = &mut request.subject {
+            package.facts = facts;
+        }
+        request.to_memo()
+    }
+
+    pub(super) fn to_memo(&self) -> Option<Vec<u8>> {
+        postcard::to_allocvec(self).ok()
+    }
+
+    /// Whether it fetches a package.
+    pub(super) fn fetches(&self) -> bool {
+        self.operation().is_some_and(Operation::fetches)
     }
 
     /// The outcome of a failed installation.
@@ -95,6 +147,7 @@ impl Request {
 pub(super) enum Detail {
     Installed(Installed),
     Failed { package: PackageIs },
+    Fetched(Facts),
 }
 
 /// What an installation brought.

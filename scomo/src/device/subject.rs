@@ -5,6 +5,8 @@ use dm_proto::Text;
 use dm_tree::NodeUri;
 use serde::{Deserialize, Serialize};
 
+use super::Facts;
+
 /// A delivery package: what is fetched and installed.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
@@ -32,6 +34,8 @@ pub struct Package {
     /// How many octets of it the [`Sink`](super::Sink) has, if the server delivered it in pieces. It is
     /// known there by its [`uri`](Self::uri).
     pub received: Option<u64>,
+    /// What [`Device::fetch`](super::Device::fetch) found out about the content.
+    pub facts: Facts,
 }
 
 /// A deployment component: what exists on the device after an installation.
@@ -83,12 +87,36 @@ impl Component {
     }
 }
 
-/// What a primitive works on.
+/// What an operation works on.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[expect(clippy::exhaustive_enums, reason = "complete by definition")]
+#[expect(clippy::large_enum_variant, reason = "there is one for a job")]
 pub enum Subject {
     /// A package, to be fetched or delivered.
     Package(Package),
     /// A component.
     Component(Component),
+    /// The object itself: of a vendor operation below its `Ext`.
+    Object,
+}
+
+impl Subject {
+    /// `PkgID` or `ID`; `None` for the object itself.
+    pub fn id(&self) -> Option<&Text> {
+        match self {
+            Self::Package(package) => Some(&package.id),
+            Self::Component(component) => Some(&component.id),
+            Self::Object => None,
+        }
+    }
+
+    /// What people call it: its `Name`, or else its identifier; `None` for the object itself.
+    pub fn name(&self) -> Option<&Text> {
+        let name = match self {
+            Self::Package(package) => &package.name,
+            Self::Component(component) => &component.name,
+            Self::Object => &None,
+        };
+        name.as_ref().or_else(|| self.id())
+    }
 }

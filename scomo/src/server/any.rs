@@ -2,7 +2,7 @@
 
 use dm_tree::remote::{Combined, CombinedOutcome};
 
-use super::{Contents, Ended, Inventories, Inventory, Invoke, Outcome};
+use super::{Contents, Ended, Inventories, Inventory, Invoke, Outcome, Vendor};
 
 dm_tree::any_operation! {
     /// A primitive.
@@ -11,6 +11,8 @@ dm_tree::any_operation! {
     Inventory(Inventory) => Result<Contents, Ended>,
     /// Reading every object of this kind.
     Inventories(Inventories) => Result<Vec<Contents>, Ended>,
+    /// A vendor's.
+    Vendor(Vendor) => Outcome,
     /// Several, with one outcome.
     Combined(Combined<AnyOperation>) => CombinedOutcome<AnyOutcome>,
 }

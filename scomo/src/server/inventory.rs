@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Ended;
 use crate::{
-    DeliveredState, DeliveredStatus, DeployedState, DeployedStatus, DownloadStatus, Operation,
-    nodes, server::invoke,
+    Branch, DeliveredState, DeliveredStatus, DeployedState, DeployedStatus, DownloadStatus,
+    Operation, nodes, server::invoke,
 };
 
 /// Reads the inventory, and what waits for its download. Changes nothing.
@@ -53,6 +53,9 @@ pub struct Download {
     pub status: Option<DownloadStatus>,
     /// What it offers.
     pub operations: Operations,
+    /// The leaves that vendors, and the device, have added directly below `Ext`, by name; none from a
+    /// device that does not list a subtree with its values (`?list=StructData`).
+    pub ext: BTreeMap<Text, Text>,
     /// Leaves that the standard does not have, or whose values it does not have, by name.
     pub others: BTreeMap<Text, Text>,
 }
@@ -83,6 +86,9 @@ pub struct Delivered {
     pub status: Option<DeliveredStatus>,
     /// What it offers.
     pub operations: Operations,
+    /// The leaves that vendors, and the device, have added directly below `Ext`, by name; none from a
+    /// device that does not list a subtree with its values (`?list=StructData`).
+    pub ext: BTreeMap<Text, Text>,
     /// Leaves that the standard does not have, or whose values it does not have, by name.
     pub others: BTreeMap<Text, Text>,
 }
@@ -111,6 +117,9 @@ pub struct Deployed {
     pub status: Option<DeployedStatus>,
     /// What it offers.
     pub operations: Operations,
+    /// The leaves that vendors, and the device, have added directly below `Ext`, by name; none from a
+    /// device that does not list a subtree with its values (`?list=StructData`).
+    pub ext: BTreeMap<Text, Text>,
     /// Leaves that the standard does not have, or whose values it does not have, by name.
     pub others: BTreeMap<Text, Text>,
 }
@@ -191,7 +200,7 @@ impl Contents {
     fn new(root: &NodeUri, seen: &Snapshot) -> Self {
         Self {
             root: root.clone(),
-            downloads: entries(root, nodes::DOWNLOAD, seen, |entry| Download {
+            downloads: entries(root, Branch::Download, seen, |entry| Download {
                 node: entry.name(),
                 pkg_id: entry.text(nodes::PKG_ID).unwrap_or_default(),
                 name: entry.text(nodes::NAME),
@@ -202,10 +211,11 @@ impl Contents {
                 env_type: entry.text(nodes::ENV_TYPE),
                 pkg_type: entry.text(nodes::PKG_TYPE),
                 status: entry.value(nodes::STATUS, DownloadStatus::parse),
-                operations: entry.operations(nodes::DOWNLOAD),
+                operations: entry.operations(Branch::Download),
+                ext: entry.ext(),
                 others: entry.others(),
             }),
-            delivered: entries(root, nodes::DELIVERED_PATH, seen, |entry| Delivered {
+            delivered: entries(root, Branch::Delivered, seen, |entry| Delivered {
                 node: entry.name(),
                 pkg_id: entry.text(nodes::PKG_ID).unwrap_or_default(),
                 name: entry.text(nodes::NAME),
@@ -216,10 +226,11 @@ impl Contents {
                 pkg_type: entry.text(nodes::PKG_TYPE),
                 state: entry.value(nodes::STATE, DeliveredState::parse),
                 status: entry.value(nodes::STATUS, DeliveredStatus::parse),
-                operations: entry.operations(nodes::DELIVERED_PATH),
+                operations: entry.operations(Branch::Delivered),
+                ext: entry.ext(),
                 others: entry.others(),
             }),
-            deployed: entries(root, nodes::DEPLOYED_PATH, seen, |entry| Deployed {
+            deployed: entries(root, Branch::Deployed, seen, |entry| Deployed {
                 node: entry.name(),
                 id: entry.text(nodes::ID).unwrap_or_default(),
                 pkg_id: entry.text(nodes::PKG_ID_REF),
@@ -229,7 +240,8 @@ impl Contents {
                 env_type: entry.text(nodes::ENV_TYPE),
                 state: entry.value(nodes::STATE, DeployedState::parse),
                 status: entry.value(nodes::STATUS, DeployedStatus::parse),
-                operations: entry.operations(nodes::DEPLOYED_PATH),
+                operations: entry.operations(Branch::Deployed),
+                ext: entry.ext(),
                 others: entry.others(),
             }),
         }
@@ -249,11 +261,11 @@ fn inventories(course: &Course<Look>, conclusion: &Conclusion) -> Result<Vec<Con
 
 fn entries<T>(
     root: &NodeUri,
-    branch: &str,
+    branch: Branch,
     seen: &Snapshot,
     read: impl Fn(&mut Entry<'_>) -> T,
 ) -> Vec<T> {
-    let Ok(branch) = root.join(branch) else {
+    let Ok(branch) = root.join(branch.path()) else {
         return Vec::new();
     };
     seen.children(&branch)
@@ -300,27 +312,33 @@ impl Entry<'_> {
             .collect()
     }
 
-    fn operations(&self, branch: &str) -> Operations {
+    /// The leaves below `Ext` that were read.
+    fn ext(&self) -> BTreeMap<Text, Text> {
+        let Ok(ext) = self.node.join(nodes::EXT) else {
+            return BTreeMap::new();
+        };
+        self.seen
+            .children(&ext)
+            .filter_map(|leaf| Some((Text::from(leaf.name()), Text::from(self.seen.text(leaf)?))))
+            .collect()
+    }
+
+    fn operations(&self, branch: Branch) -> Operations {
         let names = |path: &str| -> Vec<Text> {
             self.node
                 .join(path)
                 .map(|uri| self.seen.names(&uri).map(Text::from).collect())
                 .unwrap_or_default()
         };
-        let known = |name: &Text| {
-            let mut all = Operation::ALL.into_iter();
-            all.find(|operation| {
-                operation.branch() == branch && operation.node_name() == name.as_str()
-            })
-        };
+        let known = |name: &Text| Operation::from_node_name(branch, name);
         let offered = names(nodes::OPERATIONS);
-        let is_vendor = |name: &Text| known(name).is_none() && name != EXT;
+        let is_vendor = |name: &Text| known(name).is_none() && name != nodes::EXT;
         let mut vendor: Vec<Text> = offered
             .iter()
             .filter(|name| is_vendor(name))
             .cloned()
             .collect();
-        vendor.extend(names(OPERATIONS_EXT));
+        vendor.extend(names(nodes::OPERATIONS_EXT_PATH));
         Operations {
             known: (!offered.is_empty()).then(|| offered.iter().filter_map(known).collect()),
             vendor,
@@ -354,11 +372,6 @@ impl Script for Look {
         self.every
     }
 }
-
-/// The vendor's part of a node.
-const EXT: &str = "Ext";
-/// The vendor's operations.
-const OPERATIONS_EXT: &str = "Operations/Ext";
 
 #[cfg(test)]
 mod tests {
@@ -395,6 +408,8 @@ mod tests {
             ("./S/Inventory/Delivered/P/Operations/Ext/Sign", Some("")),
             ("./S/Inventory/Delivered/P/Ext", None),
             ("./S/Inventory/Delivered/P/Ext/Colour", Some("red")),
+            ("./S/Inventory/Delivered/P/Ext/Licence", None),
+            ("./S/Inventory/Delivered/P/Ext/Licence/Until", Some("2030")),
             ("./S/Ext", None),
         ]);
         assert_eq!(
@@ -414,6 +429,7 @@ mod tests {
                     known: Some(vec![Operation::RemovePackage]),
                     vendor: vec!["Verify".into(), "Sign".into()],
                 },
+                ext: BTreeMap::from([("Colour".into(), "red".into())]),
                 others: BTreeMap::new(),
             })
         );

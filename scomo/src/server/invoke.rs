@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ComponentResult, Ended, Package, inventory::leaf};
 use crate::{
-    DeliveredStatus, DeployedState, DeployedStatus, MO_ID, MO_ID_1_1, OPERATION_COMPLETE,
+    Branch, DeliveredStatus, DeployedState, DeployedStatus, MO_ID, MO_ID_1_1, OPERATION_COMPLETE,
     OPERATION_COMPLETE_1_1, OPERATION_COMPLETE_DRAFT, Operation, ResultCode, nodes,
 };
 
@@ -23,7 +23,7 @@ pub struct Invoke {
     course: Course<Primitive>,
 }
 
-/// What came of a primitive.
+/// What came of a primitive, or of a vendor operation.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
 pub enum Outcome {
@@ -132,6 +132,21 @@ impl Invoke {
 
     fn conclude(&self, conclusion: &Conclusion) -> Outcome {
         match conclusion {
+            Conclusion::Ended(Ended::Refused(StatusCode::NOT_FOUND)) => {
+                Outcome::Ended(match *self.course.script().subject {
+                    // What it works on is our own making: what is missing is the primitive.
+                    Subject::Fetch { .. } | Subject::Deliver { .. } => Ended::Unsupported,
+                    Subject::Known(_) => Ended::NotFound,
+                })
+            }
+            other => Outcome::of(other),
+        }
+    }
+}
+
+impl Outcome {
+    pub(super) fn of(conclusion: &Conclusion) -> Self {
+        match conclusion {
             Conclusion::Result(code, components) => {
                 let components = components.clone();
                 // 200 is what some clients answer instead of 1200.
@@ -141,20 +156,13 @@ impl Invoke {
                     ResultCode::SUCCESSFUL
                 };
                 if result.is_success() {
-                    Outcome::Succeeded { result, components }
+                    Self::Succeeded { result, components }
                 } else {
-                    Outcome::Failed { result, components }
+                    Self::Failed { result, components }
                 }
             }
-            Conclusion::Ended(Ended::Refused(StatusCode::NOT_FOUND)) => {
-                Outcome::Ended(match *self.course.script().subject {
-                    // What it works on is our own making: what is missing is the primitive.
-                    Subject::Fetch { .. } | Subject::Deliver { .. } => Ended::Unsupported,
-                    Subject::Known(_) => Ended::NotFound,
-                })
-            }
-            Conclusion::Ended(ended) => Outcome::Ended(*ended),
-            Conclusion::Read => Outcome::Ended(Ended::NotFound),
+            Conclusion::Ended(ended) => Self::Ended(*ended),
+            Conclusion::Read => Self::Ended(Ended::NotFound),
         }
     }
 }
@@ -198,24 +206,22 @@ enum Subject {
     Known(Text),
 }
 
-impl Primitive {
-    /// The node of a package or component on the device, by its identifier or else by its name.
-    fn known(&self, root: &NodeUri, seen: &Snapshot, id: &Text) -> Option<NodeUri> {
-        let branch = root.join(self.operation.branch()).ok()?;
-        let name = match self.operation {
-            Operation::Activate | Operation::Deactivate | Operation::RemoveComponent => nodes::ID,
-            _ => nodes::PKG_ID,
-        };
-        let by_id = seen
-            .children(&branch)
-            .find(|node| leaf(seen, node, name).as_ref() == Some(id));
-        by_id
-            .or_else(|| {
-                seen.children(&branch)
-                    .find(|node| node.name() == id.as_str())
-            })
-            .cloned()
-    }
+/// The node of a package or component on the device, by its identifier or else by its name.
+pub(super) fn known(root: &NodeUri, seen: &Snapshot, branch: Branch, id: &Text) -> Option<NodeUri> {
+    let name = match branch {
+        Branch::Deployed => nodes::ID,
+        Branch::Download | Branch::Delivered => nodes::PKG_ID,
+    };
+    let branch = root.join(branch.path()).ok()?;
+    let by_id = seen
+        .children(&branch)
+        .find(|node| leaf(seen, node, name).as_ref() == Some(id));
+    by_id
+        .or_else(|| {
+            seen.children(&branch)
+                .find(|node| node.name() == id.as_str())
+        })
+        .cloned()
 }
 
 impl Script for Primitive {
@@ -225,12 +231,12 @@ impl Script for Primitive {
     fn reads(&self) -> Vec<&'static str> {
         match *self.subject {
             Subject::Fetch { .. } | Subject::Deliver { .. } => Vec::new(),
-            Subject::Known(_) => vec![self.operation.branch()],
+            Subject::Known(_) => vec![self.operation.branch().path()],
         }
     }
 
     fn plan(&self, root: &NodeUri, seen: &Snapshot) -> Option<Plan> {
-        let branch = root.join(self.operation.branch()).ok()?;
+        let branch = root.join(self.operation.branch().path()).ok()?;
         let (uri, settings) = match &*self.subject {
             Subject::Fetch { package, url } => {
                 let uri = package.uri(&branch).ok()?;
@@ -245,7 +251,7 @@ impl Script for Primitive {
                 (uri, settings)
             }
             Subject::Known(id) => {
-                let uri = self.known(root, seen, id)?;
+                let uri = known(root, seen, self.operation.branch(), id)?;
                 (uri, Vec::new())
             }
         };
@@ -281,7 +287,7 @@ impl Script for Primitive {
         let Subject::Known(id) = &*self.subject else {
             return None;
         };
-        let node = self.known(root, seen, id)?;
+        let node = known(root, seen, self.operation.branch(), id)?;
         let value = |name: &str| leaf(seen, &node, name).unwrap_or_default();
         let is_at_rest = || {
             matches!(

@@ -9,6 +9,7 @@ mod inventory;
 mod invoke;
 mod package;
 mod report;
+mod vendor;
 
 pub use dm_tree::remote::{ComponentResult, Ended};
 
@@ -18,4 +19,5 @@ pub use self::{
     invoke::{Invoke, Outcome},
     package::Package,
     report::{Report, Requested},
+    vendor::Vendor,
 };

@@ -8,7 +8,7 @@ use dm_tree::{
 use serde::{Deserialize, Serialize};
 
 use super::invoke;
-use crate::{Operation, ResultCode, nodes};
+use crate::{Branch, Operation, ResultCode, nodes};
 
 /// A report that no operation of a queue claims ([`Notice::Unclaimed`](remote::Notice::Unclaimed)): of an
 /// update that the device made by itself, say, or of another server's operation. An event, no outcome.
@@ -66,10 +66,9 @@ impl Requested {
         if operations.name() != nodes::OPERATIONS {
             return None;
         }
-        let operation = Operation::ALL.into_iter().find(|operation| {
-            operation.node_name() == primitive.name()
-                && operation.branch().rsplit('/').next() == Some(branch.name())
-        })?;
+        let is_of = |known: &Branch| known.path().rsplit('/').next() == Some(branch.name());
+        let known = Branch::ALL.into_iter().find(is_of)?;
+        let operation = Operation::from_node_name(known, primitive.name())?;
         let above = branch.parent()?;
         let root = match operation.fetches() {
             true => above,

@@ -5,11 +5,11 @@ use dm_proto::{codec::Encoding, session::Trigger};
 use dm_tree::testing::Disk;
 use scomo::{
     ResultCode,
-    device::{Component, PackageIs, Request, VERIFIED, Verdict},
+    device::{Component, FETCHED, Facts, PackageIs, Request, VERIFIED, Verdict},
     server::{AnyOperation, Invoke, Package},
 };
 
-use crate::support::{Result, Setup, URL, config, each, game, order, start};
+use crate::support::{Result, Setup, URL, config, each, each_way, game, order, start};
 
 const INVALID: Verdict = Verdict::Invalid {
     result: ResultCode::PACKAGE_VALIDATION_FAILED,
@@ -234,4 +234,69 @@ fn a_failed_update_leaves_the_component_as_it_was() -> Result {
         assert_eq!(setup.value("Inventory/Deployed/game.app/State")?, "20");
         Ok(())
     })
+}
+
+// ---- what was found out when it was fetched -------------------------------------------------------
+
+#[test]
+fn what_a_download_found_out_is_there_when_the_package_is_verified() -> Result {
+    let facts = || {
+        Facts::default()
+            .with_size(7)
+            .with_digest("sha-256", [1, 2, 3])
+    };
+    each_way(&config(), |setup| {
+        setup.car.finds_out(facts());
+        setup.carry_out(1, Invoke::download_install(game(), URL, order("a")))?;
+        assert_eq!(setup.codes(1)?, ("succeeded", 0, 1200));
+        assert_eq!(setup.car.verified(), [facts()]);
+        // The package is kept, and installed again after a restart.
+        setup.bench.power_up()?;
+        setup.carry_out(2, Invoke::install("game", order("b")))?;
+        assert_eq!(setup.car.verified(), [facts()]);
+        // Downloaded for later.
+        setup.carry_out(3, Invoke::download(Package::new("map"), URL, order("c")))?;
+        setup.carry_out(4, Invoke::install("map", order("d")))?;
+        assert_eq!(setup.car.verified(), [facts()]);
+        // Of what a server delivers nothing is known but what the server says.
+        let data = Bytes::from_static(b"content");
+        let delivered = Package::new("delivered");
+        setup.carry_out(5, Invoke::deliver_install(delivered, data, order("e")))?;
+        assert_eq!(setup.car.verified(), [Facts::default()]);
+        Ok(())
+    })
+}
+
+#[test]
+fn what_a_download_found_out_elsewhere_is_kept_too() -> Result {
+    let facts = || Facts::default().with_size(7);
+    each(&config(), |setup| {
+        let install = Invoke::download_install(game(), URL, order("a"));
+        setup.bench.push(1, AnyOperation::Invoke(install))?;
+        setup.bench.leaves_jobs = true;
+        setup.bench.run_session(Trigger::Server)?;
+        let job = setup.bench.left.pop().expect("a job is left");
+        setup.bench.leaves_jobs = false;
+        let memo = Request::of(&job).and_then(|request| request.fetched(facts()));
+        let memo = memo.expect("it is ours");
+        setup.bench.agent()?.note(job.id, FETCHED, memo, 2)?;
+        setup.bench.agent()?.take_up(job.id, 2)?;
+        setup.bench.settle()?;
+        assert_eq!(setup.codes(1)?, ("succeeded", 0, 1200));
+        assert_eq!(setup.car.done(), ["install game Active"]);
+        assert_eq!(setup.car.verified(), [facts()]);
+        Ok(())
+    })
+}
+
+#[test]
+fn what_a_descriptor_says_of_a_package_can_be_kept() {
+    let xml = br#"<media xmlns="http://www.openmobilealliance.org/xmlns/dd"><type>a/b</type>
+        <size>12</size><objectURI>http://localhost/o</objectURI><installParam>p</installParam></media>"#;
+    let descriptor = scomo::descriptor::Descriptor::parse(xml).expect("a descriptor");
+    let facts = Facts::from(&descriptor);
+    assert_eq!(facts.size, Some(12));
+    assert_eq!(facts.types, ["a/b"]);
+    assert_eq!(facts.install_param.as_deref(), Some("p"));
+    assert!(!facts.is_empty() && facts.digest.is_none());
 }

@@ -4,11 +4,11 @@ use bytes::Bytes;
 use dm_proto::{codec::Encoding, session::Trigger, testing::Fault};
 use dm_tree::testing::Disk;
 use scomo::{
-    device::{Config, PackageIs},
+    device::{Cause, Config, PackageIs},
     server::{AnyOperation, Invoke},
 };
 
-use crate::support::{Result, Setup, config, each, game, order, start};
+use crate::support::{Result, Setup, URL, config, each, game, order, start};
 
 const NODE: &str = "./SCOMO/Inventory/Delivered/game";
 
@@ -169,7 +169,7 @@ fn a_package_above_the_limit_is_413_large_or_small() -> Result {
 fn a_package_that_was_fetched_is_not_overwritten_by_pieces() -> Result {
     for encoding in [Encoding::Xml, Encoding::Wbxml] {
         let mut setup = with_sink(config(), encoding)?;
-        let url = crate::support::URL;
+        let url = URL;
         setup.carry_out(7, Invoke::download(game(), url, order("f")))?;
         deliver(&mut setup, 200_000)?;
         setup.bench.settle()?;
@@ -202,4 +202,93 @@ fn an_installation_that_deletes_its_package_takes_the_node_along() -> Result {
         assert_eq!(setup.children("Inventory/Delivered")?, [""; 0]);
     }
     Ok(())
+}
+
+// ---- what is fetched over what was delivered ------------------------------------------------------
+
+#[test]
+fn content_that_is_fetched_anew_is_abandoned_in_the_sink() -> Result {
+    each(&config(), |setup| {
+        setup.car.has_sink(u64::MAX);
+        deliver(setup, 90_000)?;
+        setup.bench.settle()?;
+        assert_eq!(setup.car.sunk().len(), 1);
+        setup.carry_out(2, Invoke::download(game(), URL, order("f")))?;
+        assert_eq!(setup.codes(2)?, ("succeeded", 0, 1200));
+        assert!(setup.car.sunk().is_empty());
+        let content = "Inventory/Delivered/game/Ext/Content";
+        assert_eq!(setup.value(content)?, "fetched");
+        Ok(())
+    })
+}
+
+#[test]
+fn content_in_the_tree_takes_the_place_of_what_the_sink_had() -> Result {
+    each(&config(), |setup| {
+        setup.car.has_sink(u64::MAX);
+        deliver(setup, 90_000)?;
+        setup.bench.settle()?;
+        let small = Invoke::deliver_install(game(), octets(50), order("s"));
+        setup.carry_out(2, small)?;
+        assert_eq!(setup.codes(2)?, ("succeeded", 0, 1200));
+        assert!(setup.car.sunk().is_empty());
+        Ok(())
+    })
+}
+
+/// The installation was asked for before the download was over, and gets what was there then.
+#[test]
+fn content_that_an_installation_will_read_stays_in_the_sink_until_it_is_over() -> Result {
+    for kept in [PackageIs::Kept, PackageIs::Deleted] {
+        each(&config(), |setup| {
+            setup.car.has_sink(u64::MAX);
+            deliver(setup, 90_000)?;
+            setup.bench.settle()?;
+            setup.car.done();
+            setup.car.installs(kept);
+            setup.car.puts_off([Cause::Network]);
+            setup.carry_out(2, Invoke::download(game(), URL, order("f")))?;
+            setup.carry_out(3, Invoke::install("game", order("i")))?;
+            // The download is through, and the installation is put off.
+            setup.car.done();
+            setup.car.runs_and_puts_off([Cause::Battery]);
+            take_up(setup)?;
+            assert_eq!(setup.codes(2)?, ("succeeded", 0, 1200));
+            assert_eq!(setup.car.sunk().len(), 1, "it is read yet");
+            let content = "Inventory/Delivered/game/Ext/Content";
+            assert_eq!(setup.value(content)?, "fetched anew");
+            setup.bench.power_up()?;
+            setup.bench.settle()?;
+            assert_eq!(setup.car.sunk().len(), 1, "and after a restart");
+            take_up(setup)?;
+            assert_eq!(setup.codes(3)?, ("succeeded", 0, 1200));
+            let done = setup.car.done();
+            let last = done.last().map(String::as_str);
+            assert_eq!(
+                last,
+                Some("install game of 90000 octets in the sink Active")
+            );
+            assert!(setup.car.sunk().is_empty());
+            if kept == PackageIs::Kept {
+                assert_eq!(setup.value(content)?, "fetched");
+                // What was fetched is what is installed from now on.
+                setup.carry_out(4, Invoke::install("game", order("j")))?;
+                assert_eq!(setup.car.done(), ["install game Active"]);
+            }
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
+/// Takes up what is put off.
+fn take_up(setup: &mut Setup) -> Result {
+    let job = setup
+        .bench
+        .agent()?
+        .deferred_jobs()
+        .next()
+        .map(|job| job.id);
+    setup.bench.agent()?.take_up(job.expect("put off"), 5)?;
+    setup.bench.settle()
 }

@@ -1,5 +1,5 @@
 //! Any operations of two servers with different rights, with failures, refusals, lost and doubled
-//! messages and power cuts: states change as the table says, phases start once, outcomes come once.
+//! messages and power cuts: states change as the table says, phases start once, outcomes come once, vendors' nodes stay.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,7 +9,8 @@ use std::{
 use bytes::Bytes;
 use dm_proto::{codec::Encoding, testing::Fault};
 use dm_tree::{
-    Acl, NodeUri, Right,
+    Acl, NodeFormat, NodeUri, Right,
+    description::{Access, NodeDescription},
     object::{Job, ManagementObject},
     remote::{Notice, Order},
     std_objects::{DevDetail, DevInfo, DmAcc},
@@ -17,12 +18,12 @@ use dm_tree::{
 };
 use proptest::prelude::*;
 use scomo::{
-    DeliveredStatus, DeployedStatus, DownloadStatus, ResultCode,
+    Branch, DeliveredStatus, DeployedStatus, DownloadStatus, ResultCode,
     device::{
-        Activation, Cause, Component, Device, Effect, InstallEffect, Package, PackageIs, Reporting,
-        Scomo, Sink, Verdict,
+        Activation, Cause, Component, Device, Effect, FetchEffect, InstallEffect, Package,
+        PackageIs, Reporting, Scomo, Sink, Subject, Verdict,
     },
-    server::{AnyOperation, Invoke},
+    server::{AnyOperation, Invoke, Vendor},
 };
 
 use crate::support::{Result, URL, account_of, config, uri};
@@ -76,13 +77,9 @@ impl Machine {
 }
 
 impl Device for Machine {
-    fn fetch(&mut self, _: &Package, job: &Job) -> Effect {
-        self.act(
-            "fetch",
-            job,
-            self.mood().fetches,
-            ResultCode::DOWNLOAD_FAILED,
-        )
+    fn fetch(&mut self, _: &Package, job: &Job) -> FetchEffect {
+        let failure = ResultCode::DOWNLOAD_FAILED;
+        self.act("fetch", job, self.mood().fetches, failure).into()
     }
 
     fn install(&mut self, package: &Package, _: Activation, job: &Job) -> InstallEffect {
@@ -145,6 +142,10 @@ impl Device for Machine {
         )
     }
 
+    fn vendor(&mut self, _: &str, _: &Subject, job: &Job) -> Effect {
+        self.act("scan", job, self.mood().does, ResultCode::new(1450))
+    }
+
     fn verify(&mut self, _: &Package, _: &Job) -> Verdict {
         if self.mood().verifies {
             Verdict::Valid
@@ -193,6 +194,8 @@ enum Kind {
     Activate,
     Deactivate,
     RemoveComponent,
+    /// A vendor's, on the package or component of a branch, or on the object.
+    Scan(Option<Branch>),
 }
 
 #[derive(Clone, Debug)]
@@ -222,6 +225,15 @@ fn act() -> impl Strategy<Value = Act> {
         Just(Kind::Activate),
         Just(Kind::Deactivate),
         Just(Kind::RemoveComponent),
+        prop::sample::select(
+            &[
+                None,
+                Some(Branch::Download),
+                Some(Branch::Delivered),
+                Some(Branch::Deployed),
+            ][..]
+        )
+        .prop_map(Kind::Scan),
     ];
     let works = || prop::bool::weighted(0.8);
     let mood = (
@@ -280,7 +292,18 @@ impl Act {
         let order =
             Order::new(self.server(), format!("c{id}").as_str()).with_usual_roots([uri("./SCOMO")]);
         let package = scomo::server::Package::new(self.package);
+        if let Kind::Scan(branch) = self.kind {
+            let path = "Operations/Ext/Scan";
+            return AnyOperation::Vendor(match branch {
+                Some(Branch::Deployed) => {
+                    Vendor::new(Branch::Deployed, self.component(), path, order)
+                }
+                Some(branch) => Vendor::new(branch, self.package, path, order),
+                None => Vendor::of_object("Ext/Scan", order),
+            });
+        }
         AnyOperation::Invoke(match self.kind {
+            Kind::Scan(_) => unreachable!("above"),
             Kind::Download => Invoke::download(package, URL, order),
             Kind::DownloadInstall => Invoke::download_install(package, URL, order),
             Kind::DownloadInstallInactive => Invoke::download_install_inactive(package, URL, order),
@@ -332,6 +355,8 @@ impl Act {
             Kind::Deactivate => {
                 states.insert(deployed(self.part), "10".into());
             }
+            // A vendor operation changes nothing that is the standard's.
+            Kind::Scan(_) => {}
             _ => {
                 states.remove(&deployed(self.part));
                 let is_left = ["app", "lib"]
@@ -393,7 +418,16 @@ impl World {
         let device = machine.clone();
         let objects = move || -> Vec<(NodeUri, Box<dyn ManagementObject>)> {
             let accounts = vec![account_of("srv1"), account_of("srv2")];
-            let config = config().with_reporting(reporting);
+            let scan = NodeDescription::leaf("Scan", NodeFormat::Null).access(Access::EXEC);
+            let mut config = config().with_reporting(reporting).with_vendor_node(scan);
+            for branch in Branch::ALL {
+                config = config
+                    .with_vendor_operation(branch, "Scan")
+                    .with_vendor_node_of(
+                        branch,
+                        NodeDescription::leaf("Note", NodeFormat::Chr).default_value("kept"),
+                    );
+            }
             vec![
                 (
                     uri(DevInfo::ROOT),
@@ -554,6 +588,10 @@ fn hold(acts: &[Act], reporting: Reporting, encoding: Encoding) -> Result {
                     _ => DeployedStatus::parse(&status).is_some(),
                 };
                 assert!(known, "{branch}/{name} is {status}");
+                let note = world.leaf(&format!("{branch}/{name}/Ext/Note"))?;
+                assert_eq!(note, "kept", "{branch}/{name}: {act:?}");
+                let jobs = world.leaf(&format!("{branch}/{name}/Ext/Jobs"))?;
+                assert_eq!(jobs, "", "{branch}/{name}: {act:?}");
                 let is_left = progressing(branch).contains(&status.as_str());
                 assert!(!is_left, "{branch}/{name} is {status}: {act:?}");
             }

@@ -13,3 +13,4 @@ mod reports;
 mod server;
 mod server_interactions;
 mod support;
+mod vendor;

@@ -61,7 +61,7 @@ pub(crate) fn status(
     answer.status.as_u16()
 }
 
-fn job(server: &str, path: &str) -> Job {
+pub(crate) fn job(server: &str, path: &str) -> Job {
     let node = uri(&format!("./SCOMO/{path}"));
     Job::new(JobId(1), server, node, origin())
 }
@@ -80,7 +80,7 @@ pub(crate) fn value(tree: &Tree, path: &str) -> Option<String> {
     Some(text.to_string())
 }
 
-fn children(tree: &Tree, path: &str) -> Vec<String> {
+pub(crate) fn children(tree: &Tree, path: &str) -> Vec<String> {
     let names = tree.view().children(&uri(&format!("./SCOMO{path}")));
     names
         .unwrap_or_default()
@@ -374,8 +374,8 @@ fn a_node_that_a_job_is_on_is_neither_changed_nor_deleted() {
         );
         assert_eq!(status(&mut tree, "srv1", Verb::Delete, node, None), 403);
         let request = Request::of(&job).expect("it is ours");
-        let outcome = match request.operation {
-            Operation::RemovePackage => request.outcome(ResultCode::REMOVE_FAILED),
+        let outcome = match request.operation() {
+            Some(Operation::RemovePackage) => request.outcome(ResultCode::REMOVE_FAILED),
             _ => request.failed(ResultCode::INSTALL_FAILED, PackageIs::Kept),
         };
         let mut transaction = tree.begin(2);
@@ -572,4 +572,107 @@ fn what_a_vendor_calls_like_a_branch_is_none() {
         200
     );
     assert_eq!(value(&tree, "Ext/Download/x/Note").as_deref(), Some("new"));
+}
+
+/// Its Status is still 10.
+#[test]
+fn a_download_that_is_accepted_and_has_not_begun_is_neither_changed_nor_deleted() {
+    let mut tree = filled(config());
+    let mut download = job("srv1", "Download/d/Operations/DownloadInstall");
+    let mut transaction = tree.begin(1);
+    assert_eq!(transaction.decide(&mut download), Decision::Accept);
+    transaction.commit().expect("committed");
+    assert_eq!(value(&tree, "Download/d/Status").as_deref(), Some("10"));
+    assert_eq!(value(&tree, "Download/d/Ext/Jobs").as_deref(), Some("1"));
+    for (verb, path, data) in [
+        (
+            Verb::Replace,
+            "/Download/d/PkgURL",
+            Some("http://elsewhere"),
+        ),
+        (Verb::Replace, "/Download/d/PkgID", Some("other")),
+        (Verb::Replace, "/Download/d?prop=Name", Some("other")),
+        (Verb::Delete, "/Download/d", None),
+    ] {
+        assert_eq!(status(&mut tree, "srv1", verb, path, data), 403, "{path}");
+    }
+    // Others are not concerned.
+    assert_eq!(
+        status(&mut tree, "srv1", Verb::Add, "/Download/e", None),
+        200
+    );
+    let failed = ResultCode::DOWNLOAD_FAILED;
+    let request = Request::of(&download).expect("it is ours");
+    let mut transaction = tree.begin(2);
+    transaction.finish(&download, &request.outcome(failed));
+    transaction.commit().expect("committed");
+    let path = "/Download/d/PkgURL";
+    assert_eq!(
+        status(&mut tree, "srv1", Verb::Replace, path, Some("x")),
+        200
+    );
+    assert_eq!(
+        status(&mut tree, "srv1", Verb::Delete, "/Download/d", None),
+        200
+    );
+}
+
+#[test]
+fn the_integrator_is_told_of_a_download_that_a_server_gives_up() {
+    let car = Car::default();
+    let tree = &mut tree_at("./SCOMO", &config().with_permanent_download("slot"), &car);
+    let fail = |tree: &mut Tree, name: &str| {
+        let mut download = job("srv1", &format!("Download/{name}/Operations/Download"));
+        let mut transaction = tree.begin(1);
+        assert_eq!(transaction.decide(&mut download), Decision::Accept);
+        let request = Request::of(&download).expect("it is ours");
+        transaction.finish(&download, &request.outcome(ResultCode::DOWNLOAD_FAILED));
+        transaction.commit().expect("committed");
+    };
+    for (path, data) in [
+        ("/Download/a", None),
+        ("/Download/a/PkgID", Some("a")),
+        ("/Download/a/PkgURL", Some(URL)),
+        ("/Download/slot/PkgID", Some("s")),
+        ("/Download/slot/PkgURL", Some(URL)),
+        ("/Inventory/Delivered/b", None),
+        ("/Inventory/Delivered/b/PkgID", Some("a")),
+    ] {
+        let verb = match path.starts_with("/Download/slot") {
+            true => Verb::Replace,
+            false => Verb::Add,
+        };
+        assert_eq!(status(tree, "srv1", verb, path, data), 200, "{path}");
+    }
+    assert!(car.done().is_empty(), "nothing was fetched yet");
+    fail(tree, "slot");
+    let path = "/Download/slot/PkgURL";
+    assert_eq!(status(tree, "srv1", Verb::Replace, path, Some(URL)), 200);
+    assert!(car.done().is_empty(), "it is the same package");
+    assert_eq!(status(tree, "srv2", Verb::Replace, path, Some("x")), 425);
+    assert!(car.done().is_empty(), "it was refused");
+    let path = "/Download/slot/PkgID";
+    assert_eq!(status(tree, "srv1", Verb::Replace, path, Some("t")), 200);
+    assert_eq!(car.done(), ["abandon s, Deleted elsewhere"]);
+    // Untouched, there is nothing of it.
+    assert_eq!(status(tree, "srv1", Verb::Add, "/Download/c", None), 200);
+    assert_eq!(status(tree, "srv1", Verb::Delete, "/Download/c", None), 200);
+    assert!(car.done().is_empty());
+    fail(tree, "a");
+    assert_eq!(status(tree, "srv1", Verb::Delete, "/Download/a", None), 200);
+    assert_eq!(car.done(), ["abandon a, Kept elsewhere"]);
+    // Another download of the same package goes on with what is here.
+    for name in ["e", "f"] {
+        for (leaf, data) in [("", None), ("/PkgID", Some("same")), ("/PkgURL", Some(URL))] {
+            let path = format!("/Download/{name}{leaf}");
+            assert_eq!(status(tree, "srv1", Verb::Add, &path, data), 200, "{path}");
+        }
+    }
+    fail(tree, "e");
+    let mut download = job("srv1", "Download/f/Operations/Download");
+    let mut transaction = tree.begin(1);
+    assert_eq!(transaction.decide(&mut download), Decision::Accept);
+    transaction.commit().expect("committed");
+    assert_eq!(status(tree, "srv1", Verb::Delete, "/Download/e", None), 200);
+    assert!(car.done().is_empty());
 }

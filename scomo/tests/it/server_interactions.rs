@@ -32,7 +32,7 @@ fn a_package_is_downloaded_and_installed_step_by_step() -> Result {
             setup.bench.run_session(Trigger::Server)?;
             assert_eq!(
                 setup.server_sent().get(..3).unwrap_or_default(),
-                ["Get", "Add, Add, Add, Add, Add", "Exec"]
+                ["Get", "Get, Add, Add, Add, Add, Add", "Exec"]
             );
             // 3, 4: the device performs it and reports.
             setup.bench.settle()?;
@@ -349,7 +349,7 @@ fn a_right_that_is_missing_below_an_own_node_is_repaired_once() -> Result {
             sent.get(..5).unwrap_or_default(),
             [
                 "Get",
-                "Add, Add, Add, Add",
+                "Get, Add, Add, Add, Add",
                 "Exec",
                 "Get, Get, Get, Get",
                 "Replace"

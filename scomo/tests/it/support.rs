@@ -12,17 +12,17 @@ use dm_proto::{
 };
 use dm_tree::{
     NodeUri,
-    object::{Job, ManagementObject},
+    object::{Change, Job, ManagementObject},
     remote::{Notice, Order},
     std_objects::{DevDetail, DevInfo, DmAcc},
     store::Redb,
     testing::{Bench, BenchError, Disk},
 };
 use scomo::{
-    Operation, ResultCode,
+    ResultCode,
     device::{
-        Activation, Cause, Component, Config, Consent, Device, Effect, InstallEffect, Package,
-        PackageIs, Question, Reporting, Scomo, Sink, Subject, Verdict,
+        Activation, Asked, Cause, Component, Config, Consent, Device, Effect, Facts, FetchEffect,
+        InstallEffect, Package, PackageIs, Question, Reporting, Scomo, Sink, Subject, Verdict,
     },
     server::{AnyOperation, AnyOutcome},
 };
@@ -51,8 +51,12 @@ struct Inner {
     contents: Vec<Component>,
     /// What an installation brings instead of the usual, and takes.
     update: Option<(Vec<Component>, Vec<Text>)>,
-    /// Phases that are put off before one is run.
-    deferrals: VecDeque<Cause>,
+    /// Which phases are put off: one after the other, those with a cause.
+    deferrals: VecDeque<Option<Cause>>,
+    /// What is found out about what is fetched.
+    facts: Option<Facts>,
+    /// What was known of the packages that were verified.
+    verified: Vec<Facts>,
 }
 
 impl Default for Inner {
@@ -71,6 +75,8 @@ impl Default for Inner {
             contents: Vec::new(),
             update: None,
             deferrals: VecDeque::new(),
+            facts: None,
+            verified: Vec::new(),
         }
     }
 }
@@ -148,13 +154,29 @@ impl Car {
         self.inner().update = Some((components, removed));
     }
 
+    /// This is found out about what is fetched.
+    pub(crate) fn finds_out(&self, facts: Facts) {
+        self.inner().facts = Some(facts);
+    }
+
+    /// What was known of the packages that were verified since the last time.
+    pub(crate) fn verified(&self) -> Vec<Facts> {
+        core::mem::take(&mut self.inner().verified)
+    }
+
     /// The next phases are put off.
     pub(crate) fn puts_off(&self, causes: impl IntoIterator<Item = Cause>) {
-        self.inner().deferrals.extend(causes);
+        self.inner().deferrals.extend(causes.into_iter().map(Some));
+    }
+
+    /// The next phase is run, and those behind it are put off.
+    pub(crate) fn runs_and_puts_off(&self, causes: impl IntoIterator<Item = Cause>) {
+        self.inner().deferrals.push_back(None);
+        self.puts_off(causes);
     }
 
     fn put_off(&self, what: &str, job: &Job) -> Option<Cause> {
-        let cause = self.inner().deferrals.pop_front()?;
+        let cause = self.inner().deferrals.pop_front()??;
         self.note(format!("not now: {what}"), job);
         Some(cause)
     }
@@ -173,14 +195,22 @@ impl Car {
     }
 }
 
+fn called(subject: &Subject) -> &str {
+    subject.id().map_or("the object", Text::as_str)
+}
+
 impl Device for Car {
-    fn fetch(&mut self, package: &Package, job: &Job) -> Effect {
+    fn fetch(&mut self, package: &Package, job: &Job) -> FetchEffect {
         if let Some(cause) = self.put_off("fetch", job) {
-            return Effect::Deferred(cause);
+            return FetchEffect::Deferred(cause);
         }
         let url = package.url.as_deref().unwrap_or("nowhere");
         self.note(format!("fetch {} from {url}", package.id), job);
-        Effect::Done(self.inner().fetch)
+        let inner = self.inner();
+        match &inner.facts {
+            Some(facts) if inner.fetch.is_success() => FetchEffect::Fetched(facts.clone()),
+            _ => FetchEffect::Done(inner.fetch),
+        }
     }
 
     /// A package `x` holds the components `x.app` and `x.lib`.
@@ -239,11 +269,34 @@ impl Device for Car {
         self.act(format!("remove package {}", package.id), job)
     }
 
+    fn vendor(&mut self, path: &str, subject: &Subject, job: &Job) -> Effect {
+        self.act(format!("do {path} on {}", called(subject)), job)
+    }
+
+    fn vendor_change(
+        &self,
+        path: &str,
+        change: &Change<'_>,
+    ) -> core::result::Result<(), StatusCode> {
+        match change {
+            Change::Replace(_, node) if node.as_str() == Some("forbidden") => {
+                self.inner().done.push(format!("refuse {path}"));
+                Err(StatusCode::FORBIDDEN)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn download_abandoned(&self, package: &Package, delivered: PackageIs) {
+        let what = format!("abandon {}, {delivered:?} elsewhere", package.id);
+        self.inner().done.push(what);
+    }
+
     fn supports_environment(&self, env_type: &str) -> bool {
         env_type != "toaster"
     }
 
-    fn allows(&self, _: Operation, _: &Subject) -> core::result::Result<(), StatusCode> {
+    fn allows(&self, _: &Asked, _: &Subject) -> core::result::Result<(), StatusCode> {
         self.inner().veto.map_or(Ok(()), Err)
     }
 
@@ -251,13 +304,15 @@ impl Device for Car {
         self.inner().sink.is_some().then_some(self)
     }
 
-    fn confirm(&mut self, question: Question, package: &Package, job: &Job) -> Consent {
-        self.note(format!("ask {question:?} {}", package.id), job);
+    fn confirm(&mut self, question: Question, subject: &Subject, job: &Job) -> Consent {
+        self.note(format!("ask {question:?} {}", called(subject)), job);
         self.inner().answers.pop_front().unwrap_or(Consent::Yes)
     }
 
-    fn verify(&mut self, _: &Package, _: &Job) -> Verdict {
-        self.inner().verdict
+    fn verify(&mut self, package: &Package, _: &Job) -> Verdict {
+        let mut inner = self.inner();
+        inner.verified.push(package.facts.clone());
+        inner.verdict
     }
 
     fn contents(&mut self, _: &Package, _: &Job) -> Vec<Component> {
@@ -392,6 +447,12 @@ pub(crate) struct AnyOp(AnyOperation);
 impl From<scomo::server::Invoke> for AnyOp {
     fn from(operation: scomo::server::Invoke) -> Self {
         Self(AnyOperation::Invoke(operation))
+    }
+}
+
+impl From<scomo::server::Vendor> for AnyOp {
+    fn from(operation: scomo::server::Vendor) -> Self {
+        Self(AnyOperation::Vendor(operation))
     }
 }
 

@@ -29,9 +29,14 @@ impl<S: Script> Course<S> {
             How::Planned => {
                 let prepare = self.plan.as_ref().and_then(|plan| plan.prepare.get(index));
                 let commands = prepare.into_iter().flat_map(Prepare::commands);
+                let looked_at = prepare.and_then(Prepare::looked_at);
                 match prepare {
                     Some(Prepare::Replace(_)) => vec![command::atomic(commands.collect())],
-                    _ => commands.collect(),
+                    _ => looked_at
+                        .map(|uri| command::get(uri, ""))
+                        .into_iter()
+                        .chain(commands)
+                        .collect(),
                 }
             }
             How::OneByOne { settings, .. } => settings.iter().map(command::replace).collect(),
@@ -66,7 +71,7 @@ impl<S: Script> Course<S> {
             How::Planned => {
                 let plan = self.plan.as_ref().and_then(|plan| plan.prepare.get(index));
                 match plan.cloned() {
-                    Some(Prepare::Add(settings)) => self.added(index, settings),
+                    Some(prepare @ Prepare::Add(_)) => self.added(index, &prepare),
                     Some(Prepare::Replace(settings)) => self.atomic_answered(index, settings),
                     None => self.prepare(next),
                 }
@@ -76,7 +81,7 @@ impl<S: Script> Course<S> {
                     match self.replies.status(command, 0) {
                         Some(status) if status.is_success() => {}
                         _ if !setting.required => {}
-                        Some(status) => return self.not_taken(command, status),
+                        Some(status) => return self.not_taken(0, command, status),
                         None => {
                             let how = How::OneByOne { settings, check };
                             return self.try_again(Phase::Prepare { index, how });
@@ -110,25 +115,33 @@ impl<S: Script> Course<S> {
         }
     }
 
-    fn added(&mut self, index: usize, settings: Vec<Setting>) {
-        let mut there = Vec::new();
+    fn added(&mut self, index: usize, prepare: &Prepare) {
+        let Prepare::Add(settings) = prepare else {
+            return self.prepare(index.saturating_add(1));
+        };
+        let looked_at = prepare.looked_at();
+        let first = u16::from(looked_at.is_some());
+        let was_there = looked_at.filter(|_| {
+            let status = self.replies.get_status(0);
+            status.is_some_and(StatusCode::is_success)
+        });
         let (stale, asked): (Vec<_>, Vec<_>) = settings.iter().partition(|setting| setting.stale);
-        for (command, setting) in (0_u16..).zip(asked) {
-            match self.replies.status(command, 0) {
+        let mut there = Vec::new();
+        for (command, setting) in (first..).zip(asked) {
+            let status = self.replies.status(command, 0);
+            let is_there = status == Some(StatusCode::ALREADY_EXISTS);
+            if setting.value.is_none() && (is_there || was_there == Some(&setting.uri)) {
+                let left = |stale: &&&Setting| stale.uri.parent().as_ref() == Some(&setting.uri);
+                there.extend(stale.iter().filter(left).copied().cloned());
+            }
+            match status {
                 Some(status) if status.is_success() => {}
                 // Our own Add, sent before, or a node that the device made or an earlier operation left.
                 Some(StatusCode::ALREADY_EXISTS) => {
-                    if setting.value.is_some() {
-                        there.push(setting.clone());
-                    } else {
-                        let below = stale
-                            .iter()
-                            .filter(|stale| stale.uri.parent().as_ref() == Some(&setting.uri));
-                        there.extend(below.copied().cloned());
-                    }
+                    there.extend(setting.value.is_some().then(|| setting.clone()));
                 }
                 _ if !setting.required => {}
-                Some(status) => return self.not_taken(command, status),
+                Some(status) => return self.not_taken(first, command, status),
                 None => {
                     let how = How::Planned;
                     return self.try_again(Phase::Prepare { index, how });
@@ -197,11 +210,12 @@ impl<S: Script> Course<S> {
     }
 
     /// A command that prepares the operation has this status, and did not succeed.
-    fn not_taken(&mut self, command: u16, status: StatusCode) {
+    /// Of those from the `first` on others may have.
+    fn not_taken(&mut self, first: u16, command: u16, status: StatusCode) {
         self.end(match self.replies.not_sent(command) {
             Some(reason) => Ended::NotSent(reason),
             None if status == StatusCode::NOT_FOUND => refused(status),
-            None if self.replies.any_success() => Ended::HalfDone(status),
+            None if self.replies.any_success(first) => Ended::HalfDone(status),
             None => refused(status),
         });
     }

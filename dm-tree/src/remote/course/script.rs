@@ -81,7 +81,9 @@ pub struct Plan {
 #[expect(clippy::exhaustive_enums, reason = "complete by definition")]
 pub enum Prepare {
     /// Nodes to create, parents first. One that is there already is taken for our own, sent before; if
-    /// it is a leaf its value is set, if it is not, its [stale](Setting::cleared) leaves are emptied.
+    /// it is a leaf its value is set, if it is not, its [stale](Setting::cleared) leaves are emptied. The
+    /// node that has such leaves is looked at first, in the same message: not every device answers 418.
+    /// In a Sequence with the question it is not: that ends with the first command that fails.
     Add(Vec<Setting>),
     /// Values to set together: in an Atomic, or, on a device that has none, one by one and read back.
     Replace(Vec<Setting>),
@@ -157,6 +159,19 @@ impl Setting {
 }
 
 impl Prepare {
+    /// The node that is looked at first: whether it is there.
+    pub(super) fn looked_at(&self) -> Option<&NodeUri> {
+        let Self::Add(settings) = self else {
+            return None;
+        };
+        let stale = settings.iter().find(|setting| setting.stale)?;
+        let parent = stale.uri.parent()?;
+        settings
+            .iter()
+            .map(|setting| &setting.uri)
+            .find(|uri| **uri == parent)
+    }
+
     /// The commands, one by one.
     pub(super) fn commands(&self) -> impl Iterator<Item = Command> {
         let (settings, command): (_, fn(&Setting) -> Command) = match self {

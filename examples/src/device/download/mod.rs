@@ -14,6 +14,7 @@ use cap_std::fs::File;
 use scomo::{
     ResultCode,
     descriptor::{self, Descriptor, DescriptorError, InstallStatus},
+    device::Facts,
 };
 use sha2::{Digest, Sha256};
 
@@ -167,7 +168,8 @@ impl Downloader {
     /// announced. While it comes, a bar on standard error shows how far it is, if that is a terminal.
     ///
     /// A transfer that breaks off is gone on with where it was, now or by a later call, if the server
-    /// gave a strong `ETag` and the package still has it; else it begins anew.
+    /// gave a strong `ETag` and the package still has it; else it begins anew. What a descriptor said of
+    /// the package is returned.
     ///
     /// # Errors
     ///
@@ -181,7 +183,7 @@ impl Downloader {
         packages: &Packages,
         gate: &Gate,
         tell: impl Fn(&str),
-    ) -> Result<(), DownloadError> {
+    ) -> Result<Facts, DownloadError> {
         let wanted = Wanted {
             expected,
             package_id,
@@ -190,7 +192,7 @@ impl Downloader {
             descriptor: None,
         };
         let Came::Descriptor(xml) = self.transfer(url, &wanted)? else {
-            return Ok(());
+            return Ok(Facts::default());
         };
         let descriptor = Descriptor::parse(&xml)?;
         let fetched = self.fetch_described(&descriptor, wanted, &tell);
@@ -207,7 +209,17 @@ impl Downloader {
                 ));
             }
         }
-        fetched
+        fetched.map(|()| Facts::from(&descriptor))
+    }
+
+    /// Forgets what is here of a package that will not be fetched any more.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be deleted.
+    pub(super) fn forget(&self, package_id: &str, packages: &Packages) -> io::Result<()> {
+        let (path, _) = packages.paths(package_id);
+        Partial::new(packages.root(), path).discard()
     }
 
     fn fetch_described(

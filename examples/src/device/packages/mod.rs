@@ -338,6 +338,15 @@ impl Packages {
         }
     }
 
+    /// The octets of a package that is on the device.
+    ///
+    /// # Errors
+    ///
+    /// If it is not there.
+    pub fn size(&self, package_id: &str) -> Result<u64, PackageError> {
+        Ok(self.open_cached(package_id)?.metadata()?.len())
+    }
+
     /// What a package that is on the device is, as its first octets say.
     ///
     /// # Errors

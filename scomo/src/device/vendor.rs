@@ -1,0 +1,95 @@
+//! What vendors add to single packages and components: where it comes from, and where it goes with them.
+
+use dm_proto::StatusCode;
+use dm_tree::{
+    Edit, NodeUri,
+    description::{NodeDescription, Scope},
+};
+
+use super::{Config, place::Place};
+use crate::nodes;
+
+/// Makes what is permanent of a vendor's and not there yet: with a new node, and at a start with the
+/// nodes that are older than what a vendor adds now.
+pub(super) fn grow(edit: &mut Edit<'_>, place: &Place, config: &Config) -> Result<(), StatusCode> {
+    let mut pending: Vec<(String, NodeDescription)> = Vec::new();
+    for (path, children) in [
+        (
+            place.leaf(nodes::EXT),
+            config.node_ext_of(place.branch).collect::<Vec<_>>(),
+        ),
+        (
+            place.leaf(nodes::OPERATIONS_EXT_PATH),
+            config.operations_ext_of(place.branch).collect(),
+        ),
+    ] {
+        if !children.is_empty() {
+            let ext = NodeDescription::interior(nodes::EXT);
+            let children = children.into_iter().cloned();
+            pending.push((path, children.fold(ext, NodeDescription::child)));
+        }
+    }
+    while let Some((path, description)) = pending.pop() {
+        if find(edit, &path)?.is_none() {
+            edit.put(&path, description.initial())?;
+        }
+        for child in description.children() {
+            if let Some(name) = child.name()
+                && child.scope() == Scope::Permanent
+            {
+                pending.push((format!("{path}/{name}"), child.clone()));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Takes along what a vendor has added below `Ext`, as far as it is described alike for both places.
+pub(super) fn carry(
+    edit: &mut Edit<'_>,
+    from: &Place,
+    to: &Place,
+    config: &Config,
+) -> Result<(), StatusCode> {
+    for node in config.node_ext_of(from.branch) {
+        let Some(name) = node.name() else {
+            continue;
+        };
+        if config.node_ext_of(to.branch).any(|other| other == node) {
+            let path = format!("{}/{name}", nodes::EXT);
+            copy(edit, &from.leaf(&path), &to.leaf(&path))?;
+        }
+    }
+    Ok(())
+}
+
+/// Copies a node with what is below it, over what is there.
+fn copy(edit: &mut Edit<'_>, from: &str, to: &str) -> Result<(), StatusCode> {
+    let Some(first) = find(edit, from)? else {
+        return Ok(());
+    };
+    edit.remove(to)?;
+    let mut pending = vec![(first, to.to_owned())];
+    while let Some((uri, to)) = pending.pop() {
+        let node = edit.view().node(&uri)?;
+        if node.is_interior() {
+            for name in edit.view().children(&uri)? {
+                let child = uri.join(&name).map_err(|error| StatusCode::from(&error))?;
+                pending.push((child, format!("{to}/{name}")));
+            }
+        }
+        edit.put(&to, node)?;
+    }
+    Ok(())
+}
+
+/// The node at a path below the root, if it is there.
+fn find(edit: &Edit<'_>, path: &str) -> Result<Option<NodeUri>, StatusCode> {
+    let uri = edit.root().join(path);
+    let uri = uri.map_err(|error| StatusCode::from(&error))?;
+    match edit.view().node(&uri) {
+        Ok(_) => Ok(Some(uri)),
+        Err(StatusCode::NOT_FOUND) => Ok(None),
+        Err(status) => Err(status),
+    }
+}
