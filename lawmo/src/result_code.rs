@@ -66,6 +66,15 @@ impl ResultCode {
         matches!(self.0, 1250..=1299 | 1450..=1499)
     }
 
+    /// The code, if it is that of a result; else [`CLIENT_ERROR`](Self::CLIENT_ERROR): a 202, say, would
+    /// tell a server to wait for what never comes.
+    pub(crate) const fn or_client_error(self) -> Self {
+        match self.0 {
+            1200..=1599 => self,
+            _ => Self::CLIENT_ERROR,
+        }
+    }
+
     /// Whether the operation was done: 12xx.
     pub const fn is_success(self) -> bool {
         matches!(self.0, 1200..=1299)

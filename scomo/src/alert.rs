@@ -59,7 +59,8 @@ pub(crate) fn operation_complete(
 /// Two elements side by side, as text: they are data, which the codec writes as such.
 fn data(result: ResultCode, identifier: Option<&Text>) -> String {
     let mut data = format!("<ResultCode>{result}</ResultCode>");
-    if let Some(identifier) = identifier {
+    // A package that nobody named has none.
+    if let Some(identifier) = identifier.filter(|identifier| !identifier.is_empty()) {
         data.push_str("<Identifier>");
         for c in identifier.chars() {
             match c {
@@ -105,6 +106,14 @@ mod tests {
             "<ResultCode>1200</ResultCode>\
              <Identifier>&lt;/Identifier&gt;&lt;ResultCode&gt;&amp;</Identifier>"
         );
+    }
+
+    #[test]
+    fn what_has_no_identifier_is_reported_without() {
+        for identifier in [None, Some(&Text::EMPTY)] {
+            let data = data(ResultCode::SUCCESSFUL, identifier);
+            assert_eq!(data, "<ResultCode>1200</ResultCode>");
+        }
     }
 
     #[test]

@@ -175,7 +175,8 @@
 //!
 //! [`device::Sink`] takes packages that a server delivers in pieces, [`device::Components`] knows what
 //! comes and goes without a server, and the methods of [`device::Device`] that have defaults ask the
-//! user, put off what cannot be done now, and keep versions from going back.
+//! user, put off what cannot be done now, and keep versions from going back. Vendors add primitives and
+//! nodes of their own below `Ext` ([`device::Config::with_vendor_operation`], [`server::Vendor`]).
 //!
 //! # A server
 //!

@@ -593,14 +593,18 @@ impl Ledger {
             }
         });
         // A server that never asks again for results that it did not get must not fill the storage.
-        let told: Vec<u64> = self
-            .jobs
-            .iter()
-            .filter(|(_, entry)| entry.is_told())
-            .map(|(id, _)| *id)
-            .collect();
-        for id in told.iter().take(told.len().saturating_sub(MAX_RESULTS)) {
-            self.forget_job(*id);
+        let mut kept: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut over = Vec::new();
+        let newest_first = self.jobs.iter().rev();
+        for (id, entry) in newest_first.filter(|(_, entry)| entry.is_told()) {
+            let kept = kept.entry(&entry.job.server).or_default();
+            *kept = kept.saturating_add(1);
+            if *kept > MAX_RESULTS {
+                over.push(*id);
+            }
+        }
+        for id in over {
+            self.forget_job(id);
         }
     }
 
@@ -710,7 +714,7 @@ const COUNTER: u64 = 0;
 const MAX_JOBS: usize = 64;
 /// Reports that a server may leave untaken; more jobs are then refused to it.
 const MAX_REPORTS: usize = 128;
-/// Results that are kept for servers that did not get them.
+/// Results that are kept for a server that did not get them.
 const MAX_RESULTS: usize = 64;
 
 #[cfg(test)]
@@ -781,6 +785,35 @@ mod tests {
         assert_eq!(due(&ledger), None, "the second of an object waits");
         ledger.finish(1, StatusCode::OK, Reply::Accepted);
         assert_eq!(due(&ledger), Some(2));
+    }
+
+    #[test]
+    fn results_that_a_server_does_not_fetch_push_out_its_own_and_no_others() {
+        let mut ledger = Ledger::default();
+        let done = |ledger: &mut Ledger, server: &str, correlator: u64| {
+            let origin = Origin {
+                session_id: SessionId::from("1"),
+                msg_id: MsgId::from("1"),
+                cmd_id: "1".into(),
+                item: 0,
+            };
+            let id = ledger.allocate();
+            let node = NodeUri::parse("./Lock").unwrap();
+            let mut job = Job::new(JobId(id), server, node, origin);
+            job.correlator = Some(Correlator::from(correlator.to_string().as_str()));
+            ledger.accept(job, When::Now);
+            ledger.finish(id, StatusCode::OK, Reply::Result);
+            id
+        };
+        let first = done(&mut ledger, "quiet", 1);
+        let greedy: Vec<u64> = (0..MAX_RESULTS as u64 + 2)
+            .map(|correlator| done(&mut ledger, "greedy", correlator))
+            .collect();
+        ledger.session_over();
+        assert!(ledger.jobs.contains_key(&first));
+        let kept = greedy.iter().filter(|id| ledger.jobs.contains_key(id));
+        assert_eq!(kept.count(), MAX_RESULTS);
+        assert!(!ledger.jobs.contains_key(&greedy[1]), "the oldest go");
     }
 
     #[test]

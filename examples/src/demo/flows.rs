@@ -215,7 +215,14 @@ fn software(show: &mut Show<'_>) -> Result<(), DemoError> {
             .operation(&shown, "succeeded", 1200)
             .fact("nothing installed", device.components()?.is_empty()))
     });
-    let steps: [(&str, OperationRequest, Vec<_>); 6] = [
+    let mut check = on_package(ScomoVerb::Vendor, "game-1.0");
+    check.path = Some("Operations/Ext/Check".into());
+    let steps: [(&str, OperationRequest, Vec<_>); 7] = [
+        (
+            "Check a package: an operation of a vendor's",
+            check,
+            Vec::new(),
+        ),
         (
             "Install, left inactive",
             on_package(ScomoVerb::InstallInactive, "game-1.0"),

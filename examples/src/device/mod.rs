@@ -774,6 +774,7 @@ fn objects(
     let components = software::factory_components(factory.files(packages::is_record)?);
     let mut software_config = scomo::device::Config::new(servers)
         .with_components(components)
+        .with_vendor_operation(scomo::Branch::Delivered, software::CHECK)
         .with_prompts(config.prompts)
         .with_reporting(scomo_reporting);
     software_config.max_package = Some(config.limits.package);

@@ -20,6 +20,9 @@ use super::{
     user::SharedUser,
 };
 
+/// Checks a package that is on the device against what was announced of it: an operation of our own.
+pub(super) const CHECK: &str = "Check";
+
 /// The execution environment of our packages.
 const ENVIRONMENT: &str = "linux";
 
@@ -257,6 +260,17 @@ impl Device for Software {
         Effect::Done(match self.packages.delete(&package.id) {
             Ok(()) => ResultCode::SUCCESSFUL,
             Err(error) => self.failed("removal", &error, ResultCode::REMOVE_FAILED),
+        })
+    }
+
+    fn vendor(&mut self, _path: &str, subject: &Subject, _job: &Job) -> Effect {
+        // There is but one: `CHECK`.
+        let Subject::Package(package) = subject else {
+            return Effect::Done(ResultCode::NOT_IMPLEMENTED);
+        };
+        Effect::Done(match self.check(package) {
+            Ok(()) => ResultCode::SUCCESSFUL,
+            Err(error) => self.failed("verification", &error, install_result(&error)),
         })
     }
 

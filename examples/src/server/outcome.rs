@@ -2,7 +2,7 @@
 
 use dm_proto::StatusCode;
 use dm_tree::remote::{CombinedOutcome, ComponentResult, Ended, Summary, SummaryState, Unmet};
-use lawmo::server::{AnyOutcome as Lawmo, LockOutcome, ResetOutcome, WipeOutcome};
+use lawmo::server::{AnyOutcome as Lawmo, LockOutcome, ResetOutcome, VendorOutcome, WipeOutcome};
 use scomo::server::{AnyOutcome as Scomo, Outcome as InvokeOutcome};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -43,7 +43,8 @@ impl From<Lawmo> for Outcome {
         match outcome {
             Lawmo::Lock(LockOutcome::Ended(ended))
             | Lawmo::Wipe(WipeOutcome::Ended(ended))
-            | Lawmo::FactoryReset(ResetOutcome::Ended(ended)) => plain.because(ended),
+            | Lawmo::FactoryReset(ResetOutcome::Ended(ended))
+            | Lawmo::Vendor(VendorOutcome::Ended(ended)) => plain.because(ended),
             Lawmo::Wipe(WipeOutcome::UnknownItems(items)) => {
                 let items = items.iter().map(|item| item.as_str());
                 let items = json!({ "unknown_items": items.collect::<Vec<_>>() });
@@ -65,7 +66,8 @@ impl From<Scomo> for Outcome {
     fn from(outcome: Scomo) -> Self {
         let plain = Self::from(outcome.summary());
         match outcome {
-            Scomo::Invoke(InvokeOutcome::Ended(ended)) => plain.because(ended),
+            Scomo::Invoke(InvokeOutcome::Ended(ended))
+            | Scomo::Vendor(InvokeOutcome::Ended(ended)) => plain.because(ended),
             Scomo::Inventory(read) => plain.with_contents(read.map(|read| vec![read])),
             Scomo::Inventories(read) => plain.with_contents(read),
             Scomo::Combined(whole) => plain.with_parts(whole),

@@ -32,6 +32,9 @@ pub struct OperationRequest {
     /// The component of a SCOMO operation, by its ID.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub component: Option<String>,
+    /// The path of a vendor's operation below what it works on, such as `Operations/Ext/Check`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
     /// Asks the user first, with this text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirm: Option<String>,
@@ -65,6 +68,8 @@ pub enum LawmoVerb {
     FactoryReset,
     /// Reads lock state and wipe list.
     State,
+    /// Executes an operation of a vendor's.
+    Vendor,
 }
 
 /// The operations of SCOMO.
@@ -90,6 +95,8 @@ pub enum ScomoVerb {
     Remove,
     /// Reads packages and components.
     Inventory,
+    /// Executes an operation of a vendor's on a package, a component or the object.
+    Vendor,
 }
 
 /// A package of a SCOMO operation.
@@ -253,7 +260,7 @@ impl OperationRequest {
         verb: LawmoVerb,
         order: Order,
     ) -> Result<lawmo::server::AnyOperation, RequestError> {
-        use lawmo::server::{AnyOperation, FactoryReset, Lock, ReadState, ReadStates};
+        use lawmo::server::{AnyOperation, FactoryReset, Lock, ReadState, ReadStates, Vendor};
 
         let operation = verb.as_str();
         self.without_package(operation)?;
@@ -261,7 +268,11 @@ impl OperationRequest {
         if !matches!(verb, LawmoVerb::Wipe | LawmoVerb::LockAndWipe) {
             self.without_items(operation)?;
         }
+        if verb != LawmoVerb::Vendor {
+            self.without_path(operation)?;
+        }
         Ok(match verb {
+            LawmoVerb::Vendor => AnyOperation::Vendor(Vendor::new(self.path(operation)?, order)),
             LawmoVerb::FullyLock => AnyOperation::Lock(Lock::fully(order)),
             LawmoVerb::PartiallyLock => AnyOperation::Lock(Lock::partially(order)),
             LawmoVerb::Unlock => AnyOperation::Lock(Lock::unlock(order)),
@@ -318,6 +329,9 @@ impl OperationRequest {
 
         let operation = verb.as_str();
         self.without_items(operation)?;
+        if verb != ScomoVerb::Vendor {
+            self.without_path(operation)?;
+        }
         let invoke = match verb {
             ScomoVerb::Inventory => {
                 self.without_package(operation)?;
@@ -378,8 +392,37 @@ impl OperationRequest {
                 Invoke::remove_package(id, order)
             }
             ScomoVerb::Remove => Invoke::remove_component(self.component(operation)?, order),
+            ScomoVerb::Vendor => return self.vendor(operation, order),
         };
         Ok(AnyOperation::Invoke(invoke))
+    }
+
+    fn vendor(
+        &self,
+        operation: &'static str,
+        order: Order,
+    ) -> Result<scomo::server::AnyOperation, RequestError> {
+        use scomo::{Branch, server::Vendor};
+
+        let path = self.path(operation)?;
+        let vendor = if self.package.is_some() {
+            self.without_component(operation)?;
+            let id = self.package(operation)?.bare_id(operation)?;
+            Vendor::new(Branch::Delivered, id, path, order)
+        } else if self.component.is_some() {
+            Vendor::new(Branch::Deployed, self.component(operation)?, path, order)
+        } else {
+            Vendor::of_object(path, order)
+        };
+        Ok(scomo::server::AnyOperation::Vendor(vendor))
+    }
+
+    fn path(&self, operation: &'static str) -> Result<&str, RequestError> {
+        let member = "path";
+        let path = self.path.as_deref();
+        let path = path.ok_or(RequestError::Missing { operation, member })?;
+        within(member, path, 255)?;
+        Ok(path)
     }
 
     fn package(&self, operation: &'static str) -> Result<&PackageRequest, RequestError> {
@@ -402,6 +445,10 @@ impl OperationRequest {
 
     fn without_items(&self, operation: &'static str) -> Result<(), RequestError> {
         absent(operation, "items", self.items.is_some())
+    }
+
+    fn without_path(&self, operation: &'static str) -> Result<(), RequestError> {
+        absent(operation, "path", self.path.is_some())
     }
 
     fn without_question(&self, operation: &'static str) -> Result<(), RequestError> {
@@ -538,6 +585,7 @@ impl LawmoVerb {
             Self::LockAndWipe => "lock-and-wipe",
             Self::FactoryReset => "factory-reset",
             Self::State => "state",
+            Self::Vendor => "vendor",
         }
     }
 }
@@ -555,6 +603,7 @@ impl ScomoVerb {
             Self::Deactivate => "deactivate",
             Self::Remove => "remove",
             Self::Inventory => "inventory",
+            Self::Vendor => "vendor",
         }
     }
 }

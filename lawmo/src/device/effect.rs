@@ -44,7 +44,7 @@ fn take_effect(
     let is_success = ResultCode::from(outcome.code).is_success();
     let state = request.operation().and_then(Operation::leads_to);
     if let Some(state) = state.filter(|_| is_success) {
-        enter(edit, state, &job.server)?;
+        enter(edit, state, Some(&job.server))?;
     }
     // Each for itself: what is erased is erased, whatever came of the others.
     let outcomes = request.items_of(outcome);
@@ -55,18 +55,23 @@ fn take_effect(
     Ok(())
 }
 
-/// Enters a state, if it is another than before; and notes who brought it about.
-fn enter(edit: &mut Edit<'_>, state: State, server: &Text) -> Result<(), StatusCode> {
+/// Enters a state, if it is another than before; and notes which server brought it about.
+pub(super) fn enter(
+    edit: &mut Edit<'_>,
+    state: State,
+    server: Option<&Text>,
+) -> Result<(), StatusCode> {
     let known = edit.root().join(nodes::STATE);
     let known = known.map_err(|_| StatusCode::NOT_FOUND)?;
     if State::parse(&edit.view().text(&known)?) == Some(state) {
         return Ok(());
     }
     edit.set(nodes::STATE, state.as_str())?;
-    if state == State::Unlocked {
-        edit.remove(nodes::LOCKED_BY_PATH)
-    } else {
-        let locked_by = Node::leaf(NodeFormat::Chr, server.to_string());
-        edit.put(nodes::LOCKED_BY_PATH, locked_by)
+    match server.filter(|_| state != State::Unlocked) {
+        None => edit.remove(nodes::LOCKED_BY_PATH),
+        Some(server) => {
+            let locked_by = Node::leaf(NodeFormat::Chr, server.to_string());
+            edit.put(nodes::LOCKED_BY_PATH, locked_by)
+        }
     }
 }

@@ -301,8 +301,13 @@ impl<D: Device> ManagementObject for Lawmo<D> {
         if is_reset && gives_up && job.stage < PERFORMING {
             return Progress::Stage(ABANDONED);
         }
-        if request.notify_user && !job.resumed && job.stage < PERFORMING {
+        if request.notify_user && job.stage < PERFORMING {
             self.device.notify_user(&request.asked);
+            // Once, whatever comes in between.
+            if let Some(memo) = request.told().to_memo() {
+                let stage = job.stage;
+                return Progress::Noted { stage, memo };
+            }
         }
         let effect = match &request.asked {
             Asked::Operation(Operation::FullyLock) => self.device.fully_lock(job),
@@ -352,7 +357,11 @@ impl<D: Device> Lawmo<D> {
             Asked::Operation(Operation::Wipe) => self.marked(edit)?,
             _ => Vec::new(),
         };
-        self.device.allows(&asked)?;
+        let allowed = self.device.allows(&asked);
+        allowed.map_err(|refusal| match refusal.or_client_error() {
+            refusal if refusal.is_success() => ResultCode::CLIENT_ERROR,
+            refusal => refusal,
+        })?;
         let prompts = &self.config.prompts;
         let confirm = match &asked {
             Asked::Operation(Operation::Wipe) => prompts.wipe,

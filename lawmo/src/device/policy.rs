@@ -1,8 +1,13 @@
 //! [`UsePolicy`]: what stays usable while the device is locked. [`Standing`]: how far it is, and by whom.
 
-use dm_proto::Text;
-use dm_tree::{NodeUri, Right, View};
+use dm_proto::{StatusCode, Text};
+use dm_tree::{
+    NodeUri, Right, View,
+    agent::Agent,
+    store::{StoreError, StoreErrorKind},
+};
 
+use super::effect;
 use crate::{State, nodes};
 
 /// Functions of a device that a lock takes away or leaves.
@@ -111,6 +116,32 @@ impl Standing {
             state: state.unwrap_or_default(),
             locked_by: text(nodes::LOCKED_BY_PATH),
         }
+    }
+
+    /// Writes down a state that no server has brought about: a repair shop's unlock, a lock by the user's own
+    /// means. Whether there is an object at `root`. Durable when it returns; nothing happens if the state is
+    /// that already. Servers read it; to tell them, there is `Agent::raise`.
+    ///
+    /// # Errors
+    ///
+    /// If the storage fails.
+    pub fn change(
+        agent: &mut Agent,
+        root: &NodeUri,
+        state: State,
+        now: u64,
+    ) -> Result<bool, StoreError> {
+        let mut transaction = agent.begin(now);
+        let Some(mut edit) = transaction.edit(root) else {
+            return Ok(false);
+        };
+        let is_there = match effect::enter(&mut edit, state, None) {
+            Ok(()) => true,
+            Err(StatusCode::NOT_FOUND) => false,
+            Err(_) => return Err(StoreError::new(StoreErrorKind::Io)),
+        };
+        transaction.commit()?;
+        Ok(is_there)
     }
 }
 

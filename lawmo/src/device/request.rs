@@ -27,7 +27,7 @@ pub struct Request {
     pub items: Vec<WipeItem>,
     /// What came of the first of the items so far.
     pub outcomes: Vec<ItemOutcome>,
-    /// Whether the user is to be told.
+    /// Whether the user is to be told, and has not been.
     pub notify_user: bool,
     /// Whether the user is asked before.
     pub confirm: bool,
@@ -68,8 +68,9 @@ impl Request {
     /// The outcome for `Agent::complete`, but for wipes whose items have outcomes of their own. If a wipe
     /// succeeded, the [rest](Self::rest) of its items was erased, and left the list if it is 1202; if not, none
     /// of the rest was. A code of the standard's that what came of the others belies is put right: 1401 or 1406
-    /// behind an item that is erased is 1405.
+    /// behind an item that is erased is 1405. What is no code of a result (1200 to 1599) becomes 1400.
     pub fn outcome(&self, result: ResultCode) -> Outcome {
+        let result = result.or_client_error();
         let is_known = self.outcomes.iter().any(|outcome| match outcome {
             ItemOutcome::Erased | ItemOutcome::Gone | ItemOutcome::Failed => true,
             ItemOutcome::NotPerformed => result.is_success(),
@@ -120,6 +121,14 @@ impl Request {
             return items_of(&self.outcome(ResultCode::from(outcome.code)));
         }
         items_of(outcome)
+    }
+
+    /// The same once the user was told.
+    pub(super) fn told(&self) -> Self {
+        Self {
+            notify_user: false,
+            ..self.clone()
+        }
     }
 
     fn with(&self, outcomes: &[ItemOutcome]) -> Self {

@@ -43,3 +43,28 @@ fn executed(conclusion: &Conclusion) -> Result<ResultCode, Ended> {
         Conclusion::Read => Err(Ended::NotFound),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn success_is_read_as_200_and_as_1200_and_results_are_kept_as_they_are() {
+        let result = |code| executed(&Conclusion::Result(StatusCode::new(code), Vec::new()));
+        for (status, expected) in [
+            (200, 1200),
+            (202, 1200),
+            (1200, 1200),
+            (1201, 1201),
+            (1250, 1250),
+            (1402, 1402),
+            (1500, 1500),
+        ] {
+            assert_eq!(result(status), Ok(ResultCode::new(expected)), "{status}");
+        }
+        let ended = |ended| executed(&Conclusion::Ended(ended));
+        let missing = Ended::Refused(StatusCode::NOT_FOUND);
+        assert_eq!(ended(missing), Err(Ended::Unsupported));
+        assert_eq!(ended(Ended::NotFound), Err(Ended::NotFound));
+    }
+}

@@ -308,3 +308,56 @@ fn what_the_device_cannot_do_now_is_put_off_or_given_up() {
     assert_eq!(told, [(Some("a".into()), FULLY.into(), 1402)]);
     assert_eq!(rig.value("./LAWMO/State").as_deref(), Some("30"));
 }
+
+#[test]
+fn the_user_is_told_once_of_each_operation_whatever_comes_in_between() {
+    let mut config = both();
+    config.notify_user = true;
+    let mut whole = rig(&Phone::default(), config.clone());
+    whole.says(0, vec![vec![exec(FULLY, Some("a"))]]);
+    for cut in 0..=whole.step {
+        let phone = Phone::default();
+        phone.defers(true);
+        let mut rig = rig(&phone, config.clone());
+        rig.cuts.insert(cut);
+        rig.says(0, vec![vec![exec(FULLY, Some("a"))]]);
+        rig.run();
+        for _ in 0..3 {
+            let job = rig.agent().deferred_jobs().next().map(|job| job.id);
+            if let Some(job) = job {
+                rig.agent().take_up(job, 3000).expect("taken up");
+                rig.run();
+            }
+        }
+        let done = phone.done();
+        let told = done.iter().filter(|it| it.starts_with("tell")).count();
+        let was_asked = !rig.servers[0].manager.codes().is_empty();
+        assert_eq!(told, usize::from(was_asked), "cut at {cut}: {done:?}");
+    }
+}
+
+#[test]
+fn what_the_device_does_to_its_lock_by_itself_is_in_the_tree_too() {
+    use State::{FullyLocked, PartiallyLocked, Unlocked};
+    let phone = Phone::default();
+    let mut rig = rig(&phone, both());
+    let root = uri("./LAWMO");
+    rig.says(0, vec![vec![exec(FULLY, None)]]);
+    // A repair shop unlocks it, and the lock of a server that comes later is that server's.
+    assert!(Standing::change(rig.agent(), &root, Unlocked, 3000).expect("stored"));
+    assert_eq!(standing(&mut rig), (Unlocked, None));
+    rig.says(1, vec![vec![exec(PARTIALLY, None)]]);
+    assert_eq!(standing(&mut rig), (PartiallyLocked, Some("srv2".into())));
+    // The same changes nothing; another lock of its own is nobody's.
+    assert!(Standing::change(rig.agent(), &root, PartiallyLocked, 3000).expect("stored"));
+    assert_eq!(standing(&mut rig), (PartiallyLocked, Some("srv2".into())));
+    assert!(Standing::change(rig.agent(), &root, FullyLocked, 3000).expect("stored"));
+    assert_eq!(standing(&mut rig), (FullyLocked, None));
+    rig.cut();
+    assert_eq!(standing(&mut rig), (FullyLocked, None));
+    // What it was when a server locks what is locked already stays nobody's.
+    rig.says(0, vec![vec![exec(FULLY, None), exec(UNLOCK, None)]]);
+    assert_eq!(standing(&mut rig), (Unlocked, None));
+    let elsewhere = uri("./Elsewhere");
+    assert!(!Standing::change(rig.agent(), &elsewhere, Unlocked, 3000).expect("nothing"));
+}

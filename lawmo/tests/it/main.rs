@@ -1,6 +1,7 @@
 //! The flows of the LAWMO architecture document, end to end: a device and a server joined in memory.
 
 mod accounts;
+mod defaults;
 mod faults;
 mod locked;
 mod nodes;

@@ -223,6 +223,37 @@ fn a_veto_is_the_status_of_the_exec() {
 }
 
 #[test]
+fn a_code_that_is_no_result_is_none_and_one_that_is_no_refusal_refuses() {
+    for (code, told) in [
+        (200, 1400),
+        (202, 1400),
+        (0, 1400),
+        (1200, 1400),
+        (1550, 1550),
+    ] {
+        let phone = Phone::default();
+        phone.vetoes(ResultCode::new(code));
+        let mut rig = rig(&phone, config());
+        rig.says(0, vec![vec![exec(LOCK, Some("a"))]]);
+        assert_eq!(rig.servers[0].manager.codes(), [told], "veto {code}");
+    }
+    for (code, told, state) in [
+        (200, 1400, "30"),
+        (202, 1400, "30"),
+        (1250, 1250, "10"),
+        (1550, 1550, "30"),
+    ] {
+        let phone = Phone::default();
+        phone.ends_with(ResultCode::new(code));
+        let config = config().with_reporting(Reporting::Synchronous);
+        let mut rig = rig(&phone, config);
+        rig.says(0, vec![vec![exec(LOCK, Some("a"))]]);
+        assert_eq!(rig.servers[0].manager.codes(), [told], "result {code}");
+        assert_eq!(rig.value("./LAWMO/State").as_deref(), Some(state));
+    }
+}
+
+#[test]
 fn several_items_have_a_status_and_a_job_each() {
     let both: Command = Exec {
         correlator: Some("a".into()),

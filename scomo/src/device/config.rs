@@ -113,8 +113,9 @@ pub struct Config {
     /// support Exec are [operations](super::Device::vendor). Default none.
     pub operations_ext: Vec<(Branch, NodeDescription)>,
     /// What vendors add below `Ext` of each package or component of a branch: operations as well, and
-    /// plain nodes. They stay with it whatever becomes of its `Status`, `State` and content; from a
-    /// package that is fetched they go to the one on the device, if they are described alike for both.
+    /// plain nodes. They stay with it whatever becomes of its `Status`, `State` and content. What was
+    /// written to those of a package that is fetched goes with it to the package on the device, if they
+    /// are described alike for both.
     /// The names `Content`, `Facts` and `Jobs` are taken. Default none.
     pub node_ext: Vec<(Branch, NodeDescription)>,
     /// What vendors add below `Ext` of the object, such as an interval of polling: operations as well,

@@ -32,20 +32,25 @@ pub(super) fn finish(
     outcome: &Outcome,
     context: Context<'_>,
 ) -> Option<Alert> {
-    let request = Request::of(job)?;
     let (place, asked) = Place::executed(edit.root(), &job.node)?;
-    let result = ResultCode::from(outcome.code);
+    let request = Request::of(job);
+    let result = match request {
+        Some(_) => ResultCode::from(outcome.code),
+        // Other software has written it down: what came of it is not known, but it was accepted.
+        None => ResultCode::UNDEFINED_ERROR,
+    };
     let style = &context.config.report;
     let Some(place) = place else {
         return Some(alert::operation_complete(job, result, &[], style));
     };
     let was_fetched_anew = place::content(&edit.view(), &place) == Content::FetchedAnew;
-    let done = match asked {
-        Asked::Operation(operation) => {
+    let done = match (request, asked) {
+        (None, _) => inventory::left_behind(edit, &place).map(|()| Vec::new()),
+        (Some(request), Asked::Operation(operation)) => {
             take_effect(edit, &place, &request, operation, job, outcome, context)
         }
         // What it does to the inventory is the device's to say.
-        Asked::Vendor(_) => {
+        (Some(request), Asked::Vendor(_)) => {
             let id = request.subject.id().cloned().unwrap_or_default();
             Ok(vec![Reported::new(&place.uri, &id)])
         }

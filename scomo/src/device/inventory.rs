@@ -150,14 +150,20 @@ pub(super) fn settle(
             if content(&edit.view(), &place) == Content::FetchedAnew {
                 delivery::released(edit, &place, sink, config)?;
             }
-            let Some(status) = text(&edit.view(), &place, nodes::STATUS) else {
-                continue;
-            };
-            for (progressing, failed) in branch.left_behind() {
-                if status == progressing {
-                    set_status(edit, &place, failed)?;
-                }
-            }
+            left_behind(edit, &place)?;
+        }
+    }
+    Ok(())
+}
+
+/// Nobody is on a place any more, whatever it says: what was under way there has failed.
+pub(super) fn left_behind(edit: &mut Edit<'_>, place: &Place) -> Result<(), StatusCode> {
+    let Some(status) = text(&edit.view(), place, nodes::STATUS) else {
+        return Ok(());
+    };
+    for (progressing, failed) in place.branch.left_behind() {
+        if status == progressing {
+            set_status(edit, place, failed)?;
         }
     }
     Ok(())

@@ -211,7 +211,8 @@ pub trait Device: Send {
 
     /// Performs a vendor operation on a package, a component or the object; `path` is that of its node
     /// below what it works on, such as `Operations/Ext/Scan`. Result codes of its own are 1250 to 1299
-    /// and 1450 to 1499. What it changes in the inventory is told by [`Components`].
+    /// and 1450 to 1499. What it changes in the inventory is told by [`Components`] once
+    /// it is over.
     fn vendor(&mut self, path: &str, subject: &Subject, job: &Job) -> Effect {
         let _ = (path, subject, job);
         Effect::Done(ResultCode::NOT_IMPLEMENTED)

@@ -44,41 +44,48 @@ pub(super) fn grow(edit: &mut Edit<'_>, place: &Place, config: &Config) -> Resul
     Ok(())
 }
 
-/// Takes along what a vendor has added below `Ext`, as far as it is described alike for both places.
+/// Takes along what is below `Ext` and described alike for both places: what was written at the one goes
+/// over what is at the other, and what was not leaves it.
 pub(super) fn carry(
     edit: &mut Edit<'_>,
     from: &Place,
     to: &Place,
     config: &Config,
 ) -> Result<(), StatusCode> {
-    for node in config.node_ext_of(from.branch) {
-        let Some(name) = node.name() else {
-            continue;
-        };
-        if config.node_ext_of(to.branch).any(|other| other == node) {
+    let mut pending = Vec::new();
+    for description in config.node_ext_of(from.branch) {
+        let is_alike = config
+            .node_ext_of(to.branch)
+            .any(|other| other == description);
+        if let Some(name) = description.name().filter(|_| is_alike) {
             let path = format!("{}/{name}", nodes::EXT);
-            copy(edit, &from.leaf(&path), &to.leaf(&path))?;
+            let (from, to) = (from.leaf(&path), to.leaf(&path));
+            if let Some(uri) = find(edit, &from)? {
+                pending.push((uri, to, Some(description)));
+            }
         }
     }
-    Ok(())
-}
-
-/// Copies a node with what is below it, over what is there.
-fn copy(edit: &mut Edit<'_>, from: &str, to: &str) -> Result<(), StatusCode> {
-    let Some(first) = find(edit, from)? else {
-        return Ok(());
-    };
-    edit.remove(to)?;
-    let mut pending = vec![(first, to.to_owned())];
-    while let Some((uri, to)) = pending.pop() {
+    while let Some((uri, to, description)) = pending.pop() {
         let node = edit.view().node(&uri)?;
+        let is_there = find(edit, &to)?.is_some();
+        let is_untouched = description.is_some_and(|description| {
+            let default = description.default_of();
+            description.scope() == Scope::Permanent
+                && default.map_or(node.value.is_empty(), |value| *value == node.value)
+        });
         if node.is_interior() {
             for name in edit.view().children(&uri)? {
                 let child = uri.join(&name).map_err(|error| StatusCode::from(&error))?;
-                pending.push((child, format!("{to}/{name}")));
+                let children = description
+                    .map(NodeDescription::children)
+                    .unwrap_or_default();
+                let is_of = |known: &&NodeDescription| known.name() == Some(name.as_str());
+                pending.push((child, format!("{to}/{name}"), children.iter().find(is_of)));
             }
         }
-        edit.put(&to, node)?;
+        if !is_there || !(node.is_interior() || is_untouched) {
+            edit.put(&to, node)?;
+        }
     }
     Ok(())
 }

@@ -1,14 +1,14 @@
 //! The nodes of the object: which there are, who may do what with them, and what an Exec needs.
 
 use dm_proto::{
-    Data, SessionId,
+    Data, SessionId, StatusCode,
     message::{Item, Meta},
     session::{Execute, Origin, Verb},
 };
 use dm_tree::{
     Acl, NodeFormat, Right, Tree,
     description::{Access, NodeDescription},
-    object::{Decision, Job, JobId},
+    object::{Decision, Job, JobId, Outcome},
     store::Memory,
 };
 use scomo::{
@@ -659,6 +659,13 @@ fn the_integrator_is_told_of_a_download_that_a_server_gives_up() {
     assert_eq!(status(tree, "srv1", Verb::Delete, "/Download/c", None), 200);
     assert!(car.done().is_empty());
     fail(tree, "a");
+    // Before it is durable: no crash lies between. What comes to nothing is told again.
+    let mut transaction = tree.begin(1);
+    let item = Item::for_target("./SCOMO/Download/a");
+    let deleted = transaction.execute("srv1", &Execute::new(origin(), Verb::Delete, item));
+    assert_eq!(deleted.status.as_u16(), 200);
+    assert_eq!(car.done(), ["abandon a, Kept elsewhere"]);
+    drop(transaction);
     assert_eq!(status(tree, "srv1", Verb::Delete, "/Download/a", None), 200);
     assert_eq!(car.done(), ["abandon a, Kept elsewhere"]);
     // Another download of the same package goes on with what is here.
@@ -675,4 +682,32 @@ fn the_integrator_is_told_of_a_download_that_a_server_gives_up() {
     transaction.commit().expect("committed");
     assert_eq!(status(tree, "srv1", Verb::Delete, "/Download/e", None), 200);
     assert!(car.done().is_empty());
+}
+
+/// After an update of the device's software, say.
+#[test]
+fn a_job_that_cannot_be_read_is_reported_as_not_known_and_holds_nothing_up() {
+    let mut tree = filled(config());
+    let mut install = job("srv1", "Inventory/Delivered/p/Operations/Install");
+    let mut transaction = tree.begin(1);
+    assert_eq!(transaction.decide(&mut install), Decision::Accept);
+    install.memo = vec![0xff];
+    let outcome = Outcome::from(StatusCode::from(ResultCode::UNDEFINED_ERROR));
+    let report = transaction.finish(&install, &outcome).expect("a report");
+    transaction.commit().expect("committed");
+    let data = report.items.first().and_then(|item| item.data.clone());
+    let data = data.expect("an item with data");
+    assert_eq!(data.as_str(), Some("<ResultCode>1412</ResultCode>"));
+    assert_eq!(
+        value(&tree, "Inventory/Delivered/p/Status").as_deref(),
+        Some("50")
+    );
+    let delete = status(
+        &mut tree,
+        "srv1",
+        Verb::Delete,
+        "/Inventory/Delivered/p",
+        None,
+    );
+    assert_eq!(delete, 200);
 }

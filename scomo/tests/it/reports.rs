@@ -277,3 +277,21 @@ fn a_report_may_come_as_several_items_or_alerts_and_a_padded_correlator() -> Res
     assert_eq!(components, ["game.app at ?", "game.lib at ?"]);
     Ok(())
 }
+
+#[test]
+fn a_job_that_later_software_cannot_read_is_reported_as_unknown() -> Result {
+    let mut setup = accepted(&config())?;
+    let job = setup.bench.left.pop().expect("a job is left");
+    let memo = b"another form".to_vec();
+    setup.bench.agent()?.note(job.id, 0, memo, 1)?;
+    setup.bench.leaves_jobs = false;
+    setup.bench.power_up()?;
+    setup.bench.settle()?;
+    assert_eq!(setup.codes(1)?, ("failed", 0, 1412));
+    assert!(setup.car.done().is_empty(), "nothing was done");
+    // The place is free for another one.
+    let download = Invoke::download(game(), URL, order("c-2"));
+    setup.carry_out(2, download)?;
+    assert_eq!(setup.codes(2)?, ("succeeded", 0, 1200));
+    Ok(())
+}

@@ -1,21 +1,22 @@
 //! What vendors add below `Operations/Ext` and `Ext` of packages, components and the object.
 
-use dm_proto::session::Verb;
+use dm_proto::{codec::Encoding, session::Verb, testing::Fault};
 use dm_tree::{
-    NodeFormat,
+    Node, NodeFormat,
     description::{Access, NodeDescription, Occurrence},
     object::Decision,
     remote::Ended,
+    testing::Disk,
 };
 use scomo::{
     Branch, ResultCode,
     device::{Asked, Cause, Component, Config, Consent, Prompts, Reporting, Request, Subject},
-    server::{AnyOutcome, Inventory, Invoke, Outcome, Vendor},
+    server::{AnyOperation, AnyOutcome, Inventory, Invoke, Outcome, Vendor},
 };
 
 use crate::{
     nodes::{children, exec, filled, job, status, tree, value},
-    support::{Car, Result, Setup, URL, config, each, each_way, game, order, uri},
+    support::{Car, Result, Setup, URL, config, each, each_way, game, order, start, uri},
 };
 
 const SCAN: &str = "Operations/Ext/Scan";
@@ -149,6 +150,50 @@ fn a_vendor_operation_is_asked_about_and_put_off_like_the_others() -> Result {
         assert_eq!(setup.car.done(), done, "not asked again, not resumed");
         Ok(())
     })
+}
+
+#[test]
+fn a_lost_or_doubled_message_or_a_power_cut_performs_a_vendor_operation_once() -> Result {
+    for reporting in [
+        Reporting::Synchronous,
+        Reporting::InSession,
+        Reporting::AfterSession,
+    ] {
+        let run = |change: &dyn Fn(&mut Setup)| -> Result<Setup> {
+            let config = vendors_config().with_reporting(reporting);
+            let mut setup = start(config, Disk::default(), Encoding::Wbxml)?;
+            let scan = Vendor::new(Branch::Deployed, "nav", SCAN, order("a"));
+            setup.bench.push(1, AnyOperation::Vendor(scan))?;
+            change(&mut setup);
+            setup.bench.settle()?;
+            if setup.outcome(1)?.is_none() {
+                setup.bench.queue(|queue| queue.session_lost())?;
+                setup.bench.settle()?;
+            }
+            assert_eq!(setup.codes(1)?, ("succeeded", 0, 1200), "{reporting:?}");
+            assert!(setup.is_told_once(), "{reporting:?}");
+            assert_eq!(setup.value("Inventory/Deployed/nav/Ext/Jobs")?, "missing");
+            Ok(setup)
+        };
+        let whole = run(&|_| ())?;
+        let once = format!("do {SCAN} on nav");
+        for exchange in 1..=whole.bench.exchanges() {
+            for fault in [Fault::LoseRequest, Fault::LoseAnswer, Fault::RepeatRequest] {
+                let setup = run(&|setup| setup.bench.fault(exchange, fault))?;
+                assert_eq!(setup.car.done(), [once.as_str()], "{fault:?} at {exchange}");
+            }
+        }
+        for step in 0..whole.bench.steps() {
+            let setup = run(&|setup| setup.bench.power_cut(step))?;
+            let done = setup.car.done();
+            let without_again: Vec<_> = done
+                .iter()
+                .map(|what| what.trim_end_matches(" again"))
+                .collect();
+            assert_eq!(without_again, [once.as_str()], "{step}");
+        }
+    }
+    Ok(())
 }
 
 #[test]
@@ -386,31 +431,43 @@ fn vendor_nodes_stay_with_what_they_are_on_whatever_becomes_of_it() -> Result {
             setup.children("Inventory/Delivered/game/Ext")?,
             ["Download", "Note"]
         );
-        // Fetched again, the package is another: its notes are those of its download.
+        // Fetched again: nobody has written a note there.
         setup.carry_out(7, Invoke::download(game(), URL, order("f")))?;
-        assert_eq!(setup.value(delivered)?, "new");
+        assert_eq!(setup.codes(7)?, ("succeeded", 0, 1200));
+        assert_eq!(setup.value(delivered)?, "of a package");
         assert_eq!(setup.value(deployed)?, "of a component");
         Ok(())
     })
 }
 
 #[test]
-fn vendor_nodes_of_a_download_go_with_the_package() -> Result {
+fn what_is_written_to_vendor_nodes_of_a_download_goes_with_the_package() -> Result {
     let config = with_notes(config(), Branch::Download);
     let alike = with_notes(config.clone(), Branch::Delivered);
-    for (config, expected) in [(config, "missing"), (alike, "written before")] {
+    for (config, note, added) in [(config, "missing", "missing"), (alike, "of 1", "too")] {
         each(&config, |setup| {
-            setup.car.fetches(ResultCode::DOWNLOAD_FAILED);
-            setup.carry_out(1, Invoke::download(game(), URL, order("a")))?;
-            let mut transaction = setup.bench.agent()?.begin(1);
-            let mut edit = transaction.edit(&uri("./SCOMO")).expect("mounted");
-            edit.set("Download/game/Ext/Note", "written before")
-                .expect("written");
-            transaction.commit().expect("committed");
-            setup.car.fetches(ResultCode::SUCCESSFUL);
-            setup.carry_out(2, Invoke::download(game(), URL, order("b")))?;
-            assert_eq!(setup.codes(2)?, ("succeeded", 0, 1200));
-            assert_eq!(setup.value("Inventory/Delivered/game/Ext/Note")?, expected);
+            for id in [1, 2] {
+                setup.car.fetches(ResultCode::DOWNLOAD_FAILED);
+                let correlator = format!("a{id}");
+                let download = Invoke::download(game(), URL, order(&correlator));
+                setup.carry_out(id, download)?;
+                let mut transaction = setup.bench.agent()?.begin(1);
+                let mut edit = transaction.edit(&uri("./SCOMO")).expect("mounted");
+                if id == 1 {
+                    edit.set("Download/game/Ext/Note", "of 1").expect("written");
+                } else {
+                    let node = Node::leaf(NodeFormat::Chr, "too");
+                    edit.put("Download/game/Ext/Added", node).expect("written");
+                }
+                transaction.commit().expect("committed");
+                setup.car.fetches(ResultCode::SUCCESSFUL);
+                let correlator = format!("b{id}");
+                let download = Invoke::download(game(), URL, order(&correlator));
+                setup.carry_out(10 + id, download)?;
+                assert_eq!(setup.codes(10 + id)?, ("succeeded", 0, 1200));
+            }
+            assert_eq!(setup.value("Inventory/Delivered/game/Ext/Note")?, note);
+            assert_eq!(setup.value("Inventory/Delivered/game/Ext/Added")?, added);
             Ok(())
         })?;
     }
@@ -419,8 +476,8 @@ fn vendor_nodes_of_a_download_go_with_the_package() -> Result {
 
 #[test]
 fn what_vendors_add_later_comes_into_being_with_the_next_start() {
-    let disk = dm_tree::testing::Disk::default();
-    let start = |config: &Config| {
+    let disk = Disk::default();
+    let open = |config: &Config| {
         let object = scomo::device::Scomo::new(Car::default(), config.clone());
         let objects: Vec<(_, Box<dyn dm_tree::object::ManagementObject>)> =
             vec![(uri("./SCOMO"), Box::new(object))];
@@ -429,9 +486,9 @@ fn what_vendors_add_later_comes_into_being_with_the_next_start() {
         dm_tree::agent::Agent::open(store, objects, settings, 1).expect("opened")
     };
     let plain = config().with_components([Component::new("nav")]);
-    drop(start(&plain));
+    drop(open(&plain));
     let newer = with_notes(plain, Branch::Deployed).with_vendor_operation(Branch::Deployed, "Scan");
-    let mut agent = start(&newer);
+    let mut agent = open(&newer);
     let transaction = agent.begin(2);
     let view = transaction.view();
     let note = uri("./SCOMO/Inventory/Deployed/nav/Ext/Note");

@@ -211,6 +211,36 @@ fn a_later_attempt_goes_on_with_what_an_earlier_one_left() {
 }
 
 #[test]
+fn what_an_attempt_left_of_a_package_goes_when_its_node_is_given_to_another() {
+    let lab = Lab::new();
+    let mut device = lab.device();
+    let (package, params) = large();
+    let other = package.clone();
+    let piece = 40_000;
+    let content = Content::new(move |n, request| {
+        let answer = Answer::ranged(request, &package, "\"v1\"");
+        if n < 5 { answer.cut(piece) } else { answer }
+    });
+    let failed = ("failed".to_owned(), 1402);
+    let request = download_install(&content.url("/p"), &params);
+    assert_eq!(lab.run(&mut device, &request), failed);
+    let left = || {
+        let names = std::fs::read_dir(lab.root().join("var/cache/dm")).unwrap();
+        names
+            .map(|name| name.unwrap().file_name())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(left().len(), 2, "a part and its record: {:?}", left());
+    let content = Content::new(move |_, request| Answer::ranged(request, &other, "\"v2\""));
+    let mut request = download_install(&content.url("/p"), &params);
+    request["package"]["id"] = "another".into();
+    request["package"]["node"] = "p".into();
+    let succeeded = ("succeeded".to_owned(), 1200);
+    assert_eq!(lab.run(&mut device, &request), succeeded);
+    assert_eq!(left(), [""; 0], "of neither");
+}
+
+#[test]
 fn a_package_that_changed_is_fetched_anew() {
     for etag in ["\"v2\"", "W/\"v1\"", "\"v1\""] {
         let lab = Lab::new();

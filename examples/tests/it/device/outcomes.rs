@@ -185,6 +185,28 @@ fn a_failed_download_can_be_asked_for_again_in_another_way() {
 }
 
 #[test]
+fn a_package_on_the_device_is_checked_by_an_operation_of_a_vendors() {
+    let lab = Lab::new();
+    let mut device = lab.device();
+    let mut request = game("1.0");
+    request["scomo"] = "download".into();
+    let succeeded = ("succeeded".to_owned(), 1200);
+    assert_eq!(lab.run(&mut device, &request), succeeded);
+    let read = shown(&lab, &mut device, &json!({"scomo": "inventory"}));
+    let offered = &read["contents"][0]["delivered"][0]["operations"]["vendor"];
+    assert_eq!(*offered, json!(["Check"]));
+    let check = json!({"scomo": "vendor", "package": {"id": "p"}, "path": "Operations/Ext/Check"});
+    assert_eq!(lab.run(&mut device, &check), succeeded);
+    for file in std::fs::read_dir(lab.root().join("var/cache/dm")).unwrap() {
+        std::fs::write(file.unwrap().path(), "what is no package").unwrap();
+    }
+    assert_eq!(lab.run(&mut device, &check), ("failed".to_owned(), 1407));
+    let nope = json!({"scomo": "vendor", "component": "game", "path": "Ext/Nope"});
+    let nope = shown(&lab, &mut device, &nope);
+    assert_eq!(nope["reason"], "not-found", "{nope}");
+}
+
+#[test]
 fn the_device_asks_before_a_lock_a_wipe_and_a_reset_where_it_is_told_to() {
     for request in [
         lawmo("fully-lock"),

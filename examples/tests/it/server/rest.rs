@@ -228,6 +228,14 @@ fn an_operation_that_makes_no_sense_is_refused_with_the_reason() {
             "remove takes no \"component\"",
         ),
         (
+            json!({"scomo": "vendor", "component": "c"}),
+            "vendor needs \"path\"",
+        ),
+        (
+            json!({"lawmo": "unlock", "path": "Ext/Ring"}),
+            "unlock takes no \"path\"",
+        ),
+        (
             json!({"lawmo": "unlock", "deadline": "tomorrow"}),
             "\"deadline\" is not a time as in \"2030-01-31T12:00:00Z\"",
         ),
