@@ -394,13 +394,19 @@ fn lost_messages_and_answers_are_sent_again_and_change_nothing() {
 }
 
 #[test]
-fn without_an_answer_to_the_202_a_job_for_after_the_session_goes_ahead() {
-    let mut setting = setting(Script::Reset, vec![vec![exec(GO, Some("c"))]]);
-    setting.losses = VecDeque::from([None]);
-    setting.losses.extend([Some(Loss::Answer); 4]);
-    setting.run();
-    assert_eq!(setting.world().resets, 1);
-    assert_eq!(setting.resets, 1);
+fn without_an_answer_to_the_202_a_job_for_after_the_session_goes_ahead_and_says_so() {
+    for (lost, is_unanswered) in [(0, false), (3, false), (4, true)] {
+        for loss in [Loss::Answer, Loss::Request] {
+            let mut setting = setting(Script::Reset, vec![vec![exec(GO, Some("c"))]]);
+            setting.losses = VecDeque::from([None]);
+            setting.losses.extend(vec![Some(loss); lost]);
+            setting.run();
+            assert_eq!(setting.world().resets, 1);
+            assert_eq!(setting.resets, 1);
+            let case = format!("{lost} of {loss:?} lost");
+            assert_eq!(setting.world().unanswered, is_unanswered, "{case}");
+        }
+    }
 }
 
 #[test]

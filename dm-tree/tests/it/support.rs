@@ -235,6 +235,8 @@ pub(crate) struct World {
     /// Effects of stages 0 and 1.
     pub(crate) effects: BTreeMap<u32, u32>,
     pub(crate) resets: u32,
+    /// Whether the last start was one whose server had not answered.
+    pub(crate) unanswered: bool,
     /// What the object was told at restarts: its open jobs.
     pub(crate) restarted_with: Vec<usize>,
 }
@@ -313,7 +315,8 @@ impl ManagementObject for Lock {
             Script::Now | Script::NowThenLater => Decision::Now,
             Script::Accept | Script::Staged | Script::Noted => Decision::Accept,
             Script::Ask | Script::AskLater | Script::AskRefused => Decision::Ask,
-            Script::AfterSession | Script::Reset => Decision::AfterSession,
+            Script::AfterSession => Decision::AfterSession,
+            Script::Reset => Decision::OnceTold,
             Script::Refuse => Decision::Refuse(StatusCode::FORBIDDEN),
         }
     }
@@ -324,6 +327,7 @@ impl ManagementObject for Lock {
         assert_eq!(job.memo, memo);
         let mut world = self.world();
         world.starts.push((job.resumed, job.stage));
+        world.unanswered = job.unanswered;
         // What was done before a restart can be seen from the hardware.
         let is_done = job.resumed && world.effects.contains_key(&job.stage);
         if !is_done {

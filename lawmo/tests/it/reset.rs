@@ -2,12 +2,14 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use dm_proto::codec::Encoding;
+use dm_proto::{codec::Encoding, testing::Fault};
 use dm_tree::object::Job;
 use lawmo::device::{
     AGREED, AtBoot, Config, Consent, Device, Effect, Prompts, Reporting, Request, ResetEffect,
     ResetMarker, Unanswered, WipeEffect, WipeItem,
 };
+
+use proptest::prelude::*;
 
 use crate::{
     raw::{Rig, exec},
@@ -215,7 +217,6 @@ fn a_boot_that_finds_erasing_resumes_and_the_marker_goes_last() {
 
 #[test]
 fn a_boot_that_finds_pending_has_its_session_first() {
-    use dm_proto::testing::Fault;
     // Package 1 is the first exchange, then comes the message with the 202.
     let eraser = Eraser::default();
     let mut rig = Rig::new(&eraser, &[("./LAWMO", asking())], Encoding::Wbxml);
@@ -239,7 +240,6 @@ fn a_boot_that_finds_pending_has_its_session_first() {
 
 #[test]
 fn a_reset_whose_server_is_never_reached_again_takes_place() {
-    use dm_proto::testing::Fault;
     let phone = Phone::default();
     let mut rig = rig(&phone, config());
     // The message with the 202, and its three repeats.
@@ -257,7 +257,6 @@ fn abandoning() -> Config {
 
 /// From the message with the 202 on, so many messages get lost.
 fn unheard(rig: &mut Rig, messages: u32) {
-    use dm_proto::testing::Fault;
     let first = rig.exchanges + 2;
     let lost = first..first + messages;
     rig.faults
@@ -346,7 +345,6 @@ fn a_reset_that_has_begun_is_not_abandoned() {
 
 #[test]
 fn a_start_that_has_lost_the_session_has_another_one_before_the_reset() {
-    use dm_proto::testing::Fault;
     for (config, unreachable, does_reset) in [
         (config(), 0, true),
         (abandoning(), 0, true),
@@ -514,4 +512,51 @@ fn nothing_begins_beside_a_reset_that_goes_on_elsewhere() {
     phone.is_slow_no_more();
     rig.run();
     assert_eq!(phone.done(), ["reset again"]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn whatever_is_lost_or_cut_a_reset_is_done_once_or_given_up_and_nothing_is_left(
+        cuts in proptest::collection::btree_set(1_u32..40, 0..5),
+        losses in proptest::collection::vec(0_u8..3, 0..30),
+        forgets in any::<bool>(),
+        abandons in any::<bool>(),
+        asks in any::<bool>(),
+    ) {
+        let phone = Phone::default();
+        let mut config = if abandons { abandoning() } else { config() };
+        config.prompts.factory_reset = asks;
+        let mut rig = rig(&phone, config);
+        rig.cuts = cuts;
+        rig.forgets_sessions = forgets;
+        rig.faults = (1..)
+            .zip(losses)
+            .filter_map(|(exchange, loss)| match loss {
+                0 => None,
+                1 => Some((exchange, Fault::LoseRequest)),
+                _ => Some((exchange, Fault::LoseAnswer)),
+            })
+            .collect();
+        rig.says(0, vec![vec![exec(RESET, Some("b"))]]);
+        rig.settle();
+        let done = phone.done();
+        let given_up = done.iter().filter(|it| it.starts_with("give up")).count();
+        prop_assert!(rig.resets <= 1, "{:?}", done);
+        prop_assert!(resets(&done) == 0 || given_up == 0, "{:?}", done);
+        prop_assert!(abandons || given_up == 0, "{:?}", done);
+        if rig.servers[0].manager.codes() == [202] {
+            prop_assert!(resets(&done) + given_up > 0, "{:?}", done);
+        }
+        prop_assert!(rig.servers[0].manager.told().is_empty());
+        // The device is ready for the next one.
+        rig.cuts.clear();
+        rig.faults.clear();
+        let known = rig.resets;
+        rig.says(0, vec![vec![exec(RESET, Some("c"))]]);
+        let last = rig.servers[0].manager.codes().pop();
+        prop_assert_eq!(last, Some(202));
+        prop_assert_eq!(rig.resets, known + 1);
+    }
 }

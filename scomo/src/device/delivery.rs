@@ -8,7 +8,7 @@ use super::{
     Config, busy,
     place::{self, Content, Place},
 };
-use crate::nodes;
+use crate::{Branch, nodes};
 
 /// Takes packages that servers deliver in pieces, so that none ever sits whole in memory or in the tree.
 /// What is small enough for one message comes in [`Package::data`](super::Package::data) all the same.
@@ -127,6 +127,13 @@ pub(super) fn fetched(
         None => Content::Fetched,
     };
     place::set_content(edit, place, content, config)
+}
+
+/// A server has deleted a package: what may have come of one that broke off goes with it.
+pub(super) fn deleted(place: &Place, sink: Option<&dyn Sink>) {
+    if let Some(sink) = sink.filter(|_| place.branch == Branch::Delivered) {
+        sink.abandoned(&place.uri);
+    }
 }
 
 /// The last job on a package is over, or the package is gone: what the sink had before it was fetched

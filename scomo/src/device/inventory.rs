@@ -184,7 +184,10 @@ pub(super) fn check(
     let is_delivered = place.branch == Branch::Delivered;
     match (change, part) {
         // The device and its sink know the content by this node.
-        (Change::Delete(_) | Change::Rename(..), "")
+        (Change::Rename(..), "") if content(view, place) != Content::InTree => {
+            Err(StatusCode::FORBIDDEN)
+        }
+        (Change::Delete(_), "")
             if matches!(
                 content(view, place),
                 Content::Fetched | Content::FetchedAnew | Content::Received(_)

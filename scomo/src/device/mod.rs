@@ -247,7 +247,7 @@ pub trait Device: Send {
     }
 
     /// What was fetched of a package is of no use any more and can be deleted: its download or
-    /// installation failed, a server has deleted its node or made that another package's, and no job is on
+    /// installation failed, a server has deleted its node or changed its `PkgID` or `PkgURL`, and no job is on
     /// another download of the same package, which would be told of in its turn. If a package
     /// of this `PkgID` is on the device all the same ([`PackageIs::Kept`]), its content stays.
     ///
@@ -413,12 +413,16 @@ impl<D: Device> ManagementObject for Scomo<D> {
             };
             self.device.download_abandoned(&package, delivered);
         }
-        let (Change::Add(uri, _) | Change::Replace(uri, _)) = change else {
+        let (Change::Add(uri, _) | Change::Replace(uri, _) | Change::Delete(uri)) = change else {
             return Ok(());
         };
         match (Place::of(edit.root(), uri), change) {
             (Some((place, "")), Change::Add(..)) => inventory::complete(edit, &place, &self.config),
-            (Some((place, nodes::DATA)), _) => {
+            (Some((place, "")), Change::Delete(_)) => {
+                delivery::deleted(&place, self.device.sink());
+                Ok(())
+            }
+            (Some((place, nodes::DATA)), Change::Add(..) | Change::Replace(..)) => {
                 delivery::written(edit, &place, self.device.sink(), &self.config)?;
                 inventory::redelivered(edit, &place)
             }

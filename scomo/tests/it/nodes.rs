@@ -6,14 +6,14 @@ use dm_proto::{
     session::{Execute, Origin, Verb},
 };
 use dm_tree::{
-    Acl, NodeFormat, Right, Tree,
+    Acl, Node, NodeFormat, Right, Tree,
     description::{Access, NodeDescription},
     object::{Decision, Job, JobId, Outcome},
     store::Memory,
 };
 use scomo::{
     Operation, ResultCode,
-    device::{Component, Config, PackageIs, Reporting, Request, Scomo},
+    device::{Component, Config, PackageIs, Reporting, Request, Scomo, Sink},
     server::Invoke,
 };
 
@@ -710,4 +710,28 @@ fn a_job_that_cannot_be_read_is_reported_as_not_known_and_holds_nothing_up() {
         None,
     );
     assert_eq!(delete, 200);
+}
+
+#[test]
+fn what_came_of_a_delivery_that_broke_off_goes_with_its_node_and_keeps_its_name() {
+    let car = Car::default();
+    car.has_sink(u64::MAX);
+    let tree = &mut tree_at("./SCOMO", &config(), &car);
+    let node = "/Inventory/Delivered/p";
+    assert_eq!(status(tree, "srv1", Verb::Add, node, None), 200);
+    // As a restart that has lost its session leaves it.
+    Sink::begin(&car, &uri(&format!("./SCOMO{node}")), 10).expect("begun");
+    let mut transaction = tree.begin(1);
+    let mut edit = transaction.edit(&uri("./SCOMO")).expect("mounted");
+    edit.put("Inventory/Delivered/p/Ext", Node::interior(""))
+        .expect("written");
+    let content = Node::leaf(NodeFormat::Chr, "receiving");
+    edit.put("Inventory/Delivered/p/Ext/Content", content)
+        .expect("written");
+    transaction.commit().expect("committed");
+    let name = format!("{node}?prop=Name");
+    assert_eq!(status(tree, "srv1", Verb::Replace, &name, Some("q")), 403);
+    assert_eq!(car.sunk().len(), 1);
+    assert_eq!(status(tree, "srv1", Verb::Delete, node, None), 200);
+    assert!(car.sunk().is_empty());
 }
