@@ -177,8 +177,8 @@ pub enum RequestError {
     /// Not the name of a node.
     #[error("the node of the package is no name of a node")]
     Node,
-    /// Not where vendors' operations of LAWMO are.
-    #[error("\"path\" must begin with Ext/ or Operations/Ext/, below the root of the object")]
+    /// Not where vendors' operations are.
+    #[error("\"path\" must begin with Ext/ or Operations/Ext/, and go on with names of nodes")]
     VendorPath,
     /// Not Base64.
     #[error("the data of the package is not Base64")]
@@ -291,16 +291,7 @@ impl OperationRequest {
             self.without_path(operation)?;
         }
         Ok(match verb {
-            LawmoVerb::Vendor => {
-                let path = self.path(operation)?;
-                let is_vendors = ["Ext/", "Operations/Ext/"]
-                    .into_iter()
-                    .any(|folder| path.starts_with(folder));
-                if !is_vendors {
-                    return Err(RequestError::VendorPath);
-                }
-                AnyOperation::Vendor(Vendor::new(path, order))
-            }
+            LawmoVerb::Vendor => AnyOperation::Vendor(Vendor::new(self.path(operation)?, order)),
             LawmoVerb::FullyLock => AnyOperation::Lock(Lock::fully(order)),
             LawmoVerb::PartiallyLock => AnyOperation::Lock(Lock::partially(order)),
             LawmoVerb::Unlock => AnyOperation::Lock(Lock::unlock(order)),
@@ -450,7 +441,15 @@ impl OperationRequest {
         let path = self.path.as_deref();
         let path = path.ok_or(RequestError::Missing { operation, member })?;
         within(member, path, 255)?;
-        Ok(path)
+        let below = ["Ext/", "Operations/Ext/"]
+            .into_iter()
+            .find_map(|at| path.strip_prefix(at));
+        let is_node = |below: &str| NodeUri::parse(&format!("./{below}")).is_ok();
+        if below.is_some_and(|below| !below.is_empty() && is_node(below)) {
+            Ok(path)
+        } else {
+            Err(RequestError::VendorPath)
+        }
     }
 
     fn package(&self, operation: &'static str) -> Result<&PackageRequest, RequestError> {

@@ -233,7 +233,15 @@ fn an_operation_that_makes_no_sense_is_refused_with_the_reason() {
         ),
         (
             json!({"lawmo": "vendor", "path": "Operations/Wipe"}),
-            "\"path\" must begin with Ext/ or Operations/Ext/, below the root of the object",
+            "\"path\" must begin with Ext/ or Operations/Ext/, and go on with names of nodes",
+        ),
+        (
+            json!({"lawmo": "vendor", "path": "Ext/../Operations/Wipe"}),
+            "\"path\" must begin with Ext/ or Operations/Ext/, and go on with names of nodes",
+        ),
+        (
+            json!({"scomo": "vendor", "component": "c", "path": "Operations/Ext/"}),
+            "\"path\" must begin with Ext/ or Operations/Ext/, and go on with names of nodes",
         ),
         (
             json!({"lawmo": "unlock", "path": "Ext/Ring"}),
