@@ -99,6 +99,8 @@ type Key = (String, String);
 struct Notes {
     /// What was started, and whether it was said to be resumed.
     starts: Vec<(Key, bool)>,
+    /// The jobs that were started, in this order.
+    jobs: Vec<u64>,
     asks: BTreeMap<Key, Ask>,
     put_off: BTreeSet<Key>,
 }
@@ -118,6 +120,7 @@ impl Noting {
             return None;
         }
         notes.starts.push((key, job.resumed));
+        notes.jobs.push(job.id.0);
         Some(ResultCode::new(ask.result()))
     }
 
@@ -330,6 +333,7 @@ fn run(
     rig.settle();
     let state = rig.value("./LAWMO/State");
     prop_assert_eq!(state.as_deref(), Some(device.states()[0]));
+    prop_assert!(device.notes().jobs.is_sorted(), "out of turn");
     for (key, ask) in &asks {
         let notes = device.notes();
         let starts = notes.starts.iter().filter(|start| start.0 == *key);
