@@ -23,8 +23,9 @@ pub struct Data(Repr);
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 enum Repr {
     Text(Text),
-    Binary(Bytes),
-    Markup(Fragment),
+    // Boxed, since nearly all is text: together they are no larger than that.
+    Binary(Box<Bytes>),
+    Markup(Box<Fragment>),
 }
 
 impl Data {
@@ -43,12 +44,12 @@ impl Data {
 
     /// Octets.
     pub fn binary(octets: impl Into<Bytes>) -> Self {
-        Self(Repr::Binary(octets.into()))
+        Self(Repr::Binary(Box::new(octets.into())))
     }
 
     /// Elements that stand in `Data` unescaped.
     pub fn markup(fragment: Fragment) -> Self {
-        Self(Repr::Markup(fragment))
+        Self(Repr::Markup(Box::new(fragment)))
     }
 
     /// The text, if the data is text.
@@ -72,7 +73,7 @@ impl Data {
     pub fn to_bytes(&self) -> Option<Bytes> {
         match &self.0 {
             Repr::Text(text) => Some(Bytes::copy_from_slice(text.as_bytes())),
-            Repr::Binary(octets) => Some(octets.clone()),
+            Repr::Binary(octets) => Some(Bytes::clone(octets)),
             Repr::Markup(_) => None,
         }
     }
@@ -290,5 +291,15 @@ impl fmt::Debug for Extra {
                 .field("elements", &inner.elements)
                 .finish(),
         }
+    }
+}
+
+#[cfg(all(test, target_pointer_width = "64"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn data_is_as_small_as_text() {
+        assert_eq!(size_of::<Option<Data>>(), size_of::<Text>());
     }
 }

@@ -31,8 +31,17 @@ impl Text {
     }
 
     /// Replaces the text.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn set(&mut self, text: &str) {
+        if text.len() > INLINE || self.0.is_heap_allocated() {
+            return self.set_on_heap(text);
+        }
+        // There is nothing to release, and without that this function calls none.
+        core::mem::forget(core::mem::replace(self, Self::from(text)));
+    }
+
+    #[inline(never)]
+    fn set_on_heap(&mut self, text: &str) {
         *self = Self::from(text);
     }
 

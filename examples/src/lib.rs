@@ -7,6 +7,7 @@
 pub mod demo;
 pub mod device;
 pub mod inspect;
+mod printable;
 pub mod server;
 
 /// The program in the repository's README compiles and runs.

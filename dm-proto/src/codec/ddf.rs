@@ -3,7 +3,40 @@
 /// A tag or an attribute value: its token and its text.
 pub(super) type Row = (u8, &'static str);
 /// Names by their tokens; empty where a token has none.
-pub(super) type Names = [&'static str; 0x40];
+pub(super) type Names = [Local; 0x40];
+
+/// A local name, and the tag that ends its element in XML: what is as long for each is copied without a call.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Local {
+    pub(super) name: &'static str,
+    /// The tag, then octets that mean nothing.
+    pub(super) end: [u8; Self::ROOM],
+}
+
+impl Local {
+    /// As long as the longest tag at least.
+    pub(super) const ROOM: usize = 32;
+    pub(super) const NONE: Self = Self::new("");
+
+    #[expect(
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        reason = "evaluated when the crate is built"
+    )]
+    pub(super) const fn new(name: &'static str) -> Self {
+        let mut end = [b'>'; Self::ROOM];
+        end[0] = b'<';
+        end[1] = b'/';
+        let octets = name.as_bytes();
+        assert!(octets.len() + 3 <= Self::ROOM);
+        let mut next = 0;
+        while next < octets.len() {
+            end[next + 2] = octets[next];
+            next += 1;
+        }
+        Self { name, end }
+    }
+}
 
 /// The namespace of DM DDF and TNDS.
 pub(super) const NAMESPACE: &str = "syncml:dmddf1.2";
@@ -14,7 +47,7 @@ pub(super) const PAGE: u8 = 2;
 pub(super) fn name(token: u8) -> Option<&'static str> {
     NAMES
         .get(usize::from(token))
-        .copied()
+        .map(|local| local.name)
         .filter(|name| !name.is_empty())
 }
 
@@ -29,10 +62,10 @@ pub(super) fn token(local: &str) -> Option<u8> {
     reason = "evaluated when the crate is built"
 )]
 pub(super) const fn names(rows: &[Row]) -> Names {
-    let mut names = [""; 0x40];
+    let mut names = [Local::NONE; 0x40];
     let mut next = 0;
     while next < rows.len() {
-        names[rows[next].0 as usize] = rows[next].1;
+        names[rows[next].0 as usize] = Local::new(rows[next].1);
         next += 1;
     }
     names

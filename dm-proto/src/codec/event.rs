@@ -2,6 +2,8 @@
 
 use alloc::{borrow::Cow, boxed::Box};
 
+#[cfg(feature = "xml")]
+use super::words;
 use super::{Encoding, ToleranceKind, tags::Element};
 use crate::{DecodeErrorKind, EncodeError, Name, message::SyncMl};
 
@@ -296,6 +298,26 @@ pub(crate) fn unrepresentable(text: &str) -> Option<(usize, char)> {
     }
     text.char_indices()
         .find(|(_, character)| !is_xml_character(*character))
+}
+
+/// Whether XML holds a text as it is: nothing is escaped, or refused, or begins a character that may be.
+#[cfg(feature = "xml")]
+#[inline]
+pub(crate) fn is_plain(text: &str) -> bool {
+    // Most are short, and settled by a few words.
+    let is_short = text.len() < 32;
+    is_short && !words::any(text.as_bytes(), words::may_need_care) || !any_octet(text, needs_care)
+}
+
+/// Whether an octet is escaped, or refused, or begins a character that is.
+#[cfg(feature = "xml")]
+#[inline(always)]
+const fn needs_care(octet: u8) -> bool {
+    (octet < 0x20) & (octet != b'\t') & (octet != b'\n')
+        | (octet == 0xEF)
+        | (octet == b'&')
+        | (octet == b'<')
+        | (octet == b'>')
 }
 
 /// Whether an octet of a text is of some kind. In whole blocks and best without lazy operators, so

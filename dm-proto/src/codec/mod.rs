@@ -58,6 +58,7 @@ mod read;
 mod tags;
 mod tolerance;
 mod wbxml;
+mod words;
 mod write;
 #[cfg(feature = "xml")]
 mod xml;

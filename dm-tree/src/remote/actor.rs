@@ -153,6 +153,8 @@ impl Decision {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Request<'a, O> {
+    /// The caller's own name for the operation.
+    pub id: u32,
     /// Who asks the server: the infrastructure or the device.
     pub by: Actor,
     /// On whose behalf, as far as the one who asks says so: a user's, for example.
@@ -166,8 +168,9 @@ pub struct Request<'a, O> {
 }
 
 impl<'a, O> Request<'a, O> {
-    pub(super) fn new(by: Actor, operation: &'a O, open: usize) -> Self {
+    pub(super) fn new(id: u32, by: Actor, operation: &'a O, open: usize) -> Self {
         Self {
+            id,
             by,
             behalf: by,
             operation,
@@ -211,7 +214,61 @@ pub enum Understood<O> {
     Refused(Refusal),
 }
 
-/// The types of the generic alerts by which devices ask for operations.
+/// How a device's request was answered.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "who tells of a request must know them all"
+)]
+pub enum Verdict {
+    /// It was understood, and decided on operation by operation. Those that are not refused are in the
+    /// queue, under these names; if there are none, it was heard and nothing more.
+    Decided(Vec<(u32, Decision)>),
+    /// None of it was understood or allowed.
+    Refused(Refusal),
+    /// It asks for what is being worked on: by these operations of the queue, which came of the same
+    /// request.
+    Again(Vec<u32>),
+}
+
+impl Verdict {
+    /// The status of the alert: that of the best that any operation got, or 202 for what is being worked
+    /// on.
+    pub fn status_code(&self) -> StatusCode {
+        let rank = |decision: &Decision| match decision {
+            Decision::Now => 0,
+            Decision::Later => 1,
+            Decision::Refused(_) => 2,
+        };
+        match self {
+            Self::Decided(decisions) => {
+                let best = decisions.iter().map(|(_, decision)| decision);
+                best.min_by_key(|decision| rank(decision))
+                    .map_or(StatusCode::OK, |decision| decision.status_code())
+            }
+            Self::Refused(refusal) => refusal.status_code(),
+            Self::Again(_) => StatusCode::ACCEPTED,
+        }
+    }
+
+    /// Why nothing of it is done, if nothing is.
+    pub fn refusal(&self) -> Option<Refusal> {
+        match self {
+            Self::Refused(refusal) => Some(*refusal),
+            Self::Again(_) => None,
+            Self::Decided(decisions) => {
+                let refusal = |(_, decision): &(u32, Decision)| match decision {
+                    Decision::Refused(refusal) => Some(*refusal),
+                    Decision::Now | Decision::Later => None,
+                };
+                let refusals: Option<Vec<Refusal>> = decisions.iter().map(refusal).collect();
+                refusals?.first().copied()
+            }
+        }
+    }
+}
+
+/// The types of the alerts by which devices ask for operations.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct RequestTypes {
@@ -237,37 +294,35 @@ impl RequestTypes {
         self
     }
 
-    /// Reads a request, if the alert is one: a generic alert of one of these types. White space and the
-    /// prefixes of the type do not matter.
+    /// Reads a request, if the alert is one: a generic alert (1226) or a client event (1224) with an item
+    /// of one of these types. White space and the prefixes of the type do not matter; otherwise the type
+    /// is compared to the letter. Items of other types are no part of the request.
+    ///
+    /// An alert that has items of both kinds is its user's request.
     pub fn read(&self, alert: &Alert) -> Option<DeviceRequest> {
-        let is_of = |types: &[Text]| {
-            let types: Vec<&str> = types.iter().map(Text::as_str).collect();
-            report::is_of_type(alert, &types)
-        };
-        let behalf = if is_of(&self.user) {
-            Actor::User
-        } else if is_of(&self.device) {
-            Actor::Device
-        } else {
+        if !matches!(
+            alert.code,
+            Some(AlertCode::GENERIC_ALERT | AlertCode::CLIENT_EVENT)
+        ) {
             return None;
+        }
+        let of = |types: &[Text]| -> Vec<Subject> {
+            let subjects = alert.items.iter().map(Subject::of);
+            let is_of = |subject: &Subject| {
+                let type_ = subject.type_.as_ref();
+                type_.is_some_and(|type_| types.contains(type_))
+            };
+            subjects.filter(is_of).take(SUBJECTS).collect()
         };
-        let types = match behalf {
-            Actor::User => &self.user,
-            _ => &self.device,
-        };
-        let of_type = |item: &&Item| {
-            let type_ = item.meta.as_ref().and_then(|meta| meta.type_.as_deref());
-            type_.is_some_and(|type_| types.iter().any(|t| *t == report::bare_type(type_)))
-        };
-        let about = alert.items.iter().filter(of_type).take(SUBJECTS);
+        let (behalf, subjects) = [(Actor::User, &self.user), (Actor::Device, &self.device)]
+            .map(|(behalf, types)| (behalf, of(types)))
+            .into_iter()
+            .find(|(_, subjects)| !subjects.is_empty())?;
         Some(DeviceRequest {
             behalf,
-            type_: about
-                .clone()
-                .find_map(|item| item.meta.as_ref()?.type_.as_deref())
-                .map(|type_| Text::from(report::bare_type(type_))),
+            type_: subjects.first().and_then(|subject| subject.type_.clone()),
             correlator: alert.correlator.clone(),
-            subjects: about.map(Subject::of).collect(),
+            subjects,
         })
     }
 }
@@ -281,8 +336,8 @@ const SUBJECTS: usize = 64;
 pub struct DeviceRequest {
     /// On whose behalf: the device's own, or its user's.
     pub behalf: Actor,
-    /// The type of the alert; `None` for a session that the device opened (1201), which asks for whatever
-    /// the server may have for it.
+    /// The type of the first item; `None` for a session that the device opened (1201), which asks for
+    /// whatever the server may have for it.
     pub type_: Option<Text>,
     /// The correlator of the alert, if it has one.
     pub correlator: Option<Correlator>,
@@ -294,6 +349,8 @@ pub struct DeviceRequest {
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Subject {
+    /// The type of the item, without white space and prefixes.
+    pub type_: Option<Text>,
     /// The node: an operation's, a package's, an object's root.
     pub source: Option<Text>,
     /// Data of the device maker's own.
@@ -303,7 +360,9 @@ pub struct Subject {
 impl Subject {
     fn of(item: &Item) -> Self {
         let data = item.data.as_ref().and_then(|data| data.as_bytes());
+        let type_ = item.meta.as_ref().and_then(|meta| meta.type_.as_deref());
         Self {
+            type_: type_.map(|type_| Text::from(report::bare_type(type_))),
             source: item.source_uri().map(|uri| Text::from(uri.as_str())),
             data: data
                 .and_then(|data| core::str::from_utf8(data).ok())
@@ -444,6 +503,7 @@ mod tests {
         assert_eq!(
             request.subjects,
             [Subject {
+                type_: Some("com.example.user".into()),
                 source: Some("./L".into()),
                 data: Some("please".into())
             }]
@@ -456,7 +516,64 @@ mod tests {
         assert_eq!(types.read(&other), None);
         let mut event = DeviceRequest::alert("com.example.ask", "./L", "");
         event.code = Some(AlertCode::CLIENT_EVENT);
+        assert!(
+            types.read(&event).is_some(),
+            "an event of this type asks, too"
+        );
+        event.code = Some(AlertCode::DISPLAY);
         assert_eq!(types.read(&event), None);
+    }
+
+    #[test]
+    fn a_type_stays_with_the_item_that_has_it() {
+        let types = RequestTypes::of_device(["com.example.a", "com.example.b"]);
+        let mut alert = DeviceRequest::alert("com.example.b", "./B", "");
+        for (type_, source) in [("com.example.a", "./A"), ("com.example.other", "./O")] {
+            alert
+                .items
+                .extend(DeviceRequest::alert(type_, source, "").items);
+        }
+        let request = types.read(&alert).expect("a request");
+        let subject = |type_: &str, source: &str| Subject {
+            type_: Some(type_.into()),
+            source: Some(source.into()),
+            data: None,
+        };
+        assert_eq!(
+            request.subjects,
+            [
+                subject("com.example.b", "./B"),
+                subject("com.example.a", "./A")
+            ]
+        );
+    }
+
+    #[test]
+    fn a_verdict_is_as_good_as_the_best_of_its_decisions() {
+        let no = Decision::Refused(Refusal::TooMany);
+        for (verdict, status, refusal) in [
+            (Verdict::Decided(vec![]), 200, None),
+            (
+                Verdict::Decided(vec![(1, no), (2, Decision::Later)]),
+                202,
+                None,
+            ),
+            (
+                Verdict::Decided(vec![(1, Decision::Later), (2, Decision::Now)]),
+                200,
+                None,
+            ),
+            (Verdict::Decided(vec![(1, no)]), 503, Some(Refusal::TooMany)),
+            (
+                Verdict::Refused(Refusal::NotEntitled),
+                403,
+                Some(Refusal::NotEntitled),
+            ),
+            (Verdict::Again(vec![3]), 202, None),
+        ] {
+            let found = (verdict.status_code().as_u16(), verdict.refusal());
+            assert_eq!(found, (status, refusal), "{verdict:?}");
+        }
     }
 
     #[test]
@@ -468,7 +585,7 @@ mod tests {
         };
         let refused = |refusal| Decision::Refused(refusal);
         let request = |by, behalf, open| {
-            let mut request = Request::new(by, &(), open);
+            let mut request = Request::new(1, by, &(), open);
             request.behalf = behalf;
             rules.decide(&request)
         };

@@ -27,7 +27,7 @@ mod report;
 pub use self::{
     actor::{
         Actor, Channel, Decision, Desk, DeviceRequest, Refusal, Request, RequestTypes, Rules,
-        Subject, Understood,
+        Subject, Understood, Verdict,
     },
     checks::{Checks, Instance, Unmet},
     combined::{Combined, CombinedOutcome, Next},

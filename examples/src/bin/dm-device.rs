@@ -338,10 +338,12 @@ fn is_silence(error: &io::Error) -> bool {
     )
 }
 
-/// The error with the folder that it is about, where it does not say so itself.
+/// The error with the file or folder that it is about, where it does not say so itself.
 fn located(error: &Error, root: &Path, state: &Path) -> String {
     match error {
-        Error::Store(_) | Error::Agent(_) => format!("{}: {error}", state.display()),
+        Error::Store(_) | Error::Agent(_) => {
+            format!("{}: {error}", state.join(Config::DATABASE).display())
+        }
         Error::Io(_) => format!("{}: {error}", root.display()),
         _ => error.to_string(),
     }

@@ -196,14 +196,9 @@ impl Stage {
                 Err(error) => seen.note(from, format!("sends what is no message: {error}")),
             }
         }));
-        let wanted = Arc::clone(&packages);
-        config.hooks.policy = Some(Arc::new(move |_, alert| {
-            let type_ = alert.items.first()?.meta.as_ref()?.type_.as_ref()?;
-            (*type_ == WANTED).then(|| {
-                let game = wanted.package("game-1.0.tar");
-                download(ScomoVerb::DownloadInstall, "game-1.0", &game)
-            })
-        }));
+        let game = packages.package("game-1.0.tar");
+        let wanted = download(ScomoVerb::DownloadInstall, "game-1.0", &game);
+        config.policy.rules = vec![server::Rule::granting(WANTED, wanted)];
         let server = Server::spawn(config)?;
         let http = ureq::Agent::config_builder()
             .timeout_global(Some(Duration::from_secs(30)))

@@ -50,6 +50,8 @@ use scomo::{
 };
 use sha2::{Digest as _, Sha256};
 
+use crate::printable::printable_line;
+
 use self::{
     background::{Background, Ended},
     bootstrap::Bootstrap,
@@ -123,6 +125,9 @@ pub struct Config {
 }
 
 impl Config {
+    /// The name of the database in the folder of its state.
+    pub const DATABASE: &str = factory::TREE;
+
     /// A device with this account, living in `root` and remembering in `state`.
     pub fn new(account: Account, root: impl Into<PathBuf>, state: impl Into<PathBuf>) -> Self {
         Self {
@@ -710,7 +715,7 @@ fn session_ended(ending: &Ending) -> String {
     match ending {
         Ending::Complete => "the session is complete".to_owned(),
         Ending::AbortedByPeer => "the server aborted the session".to_owned(),
-        Ending::Failed(error) => format!("the session failed: {error}"),
+        Ending::Failed(error) => printable_line(&format!("the session failed: {error}")),
         _ => "the session was aborted".to_owned(),
     }
 }

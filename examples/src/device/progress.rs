@@ -9,6 +9,8 @@ use std::{
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::printable::printable_line;
+
 /// All bars, which share the terminal with questions and messages.
 static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
 
@@ -83,7 +85,7 @@ impl fmt::Debug for OnProgress {
 }
 
 /// A bar for something of `length` octets, `from` of which were there before.
-pub(super) fn bar(what: impl Into<String>, length: Option<u64>, from: u64) -> ProgressBar {
+pub(super) fn bar(what: &str, length: Option<u64>, from: u64) -> ProgressBar {
     if !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
@@ -95,20 +97,20 @@ pub(super) fn bar(what: impl Into<String>, length: Option<u64>, from: u64) -> Pr
         None => (ProgressBar::new_spinner(), "{msg} {spinner} {bytes}"),
     };
     let bar = BARS.add(styled(bar, template));
-    let bar = bar.with_message(what.into()).with_position(from);
+    let bar = bar.with_message(printable_line(what)).with_position(from);
     // What was there before says nothing of how fast the rest comes.
     bar.reset_eta();
     bar.tick();
     bar
 }
 
-/// Something of which nobody knows how long it takes.
-pub(super) fn spinner(what: impl Into<String>) -> ProgressBar {
+/// Something of which nobody knows how long it takes. Names in `what` may be a peer's.
+pub(super) fn spinner(what: &str) -> ProgressBar {
     if !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
     let spinner = BARS.add(styled(ProgressBar::new_spinner(), "{msg} {spinner}"));
-    let spinner = spinner.with_message(what.into());
+    let spinner = spinner.with_message(printable_line(what));
     spinner.enable_steady_tick(Duration::from_millis(100));
     spinner
 }

@@ -15,6 +15,7 @@ use dm_proto::{
 };
 
 use super::progress::Hidden;
+use crate::printable::{printable, printable_line};
 
 /// How long a question waits that does not say how long.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -146,7 +147,7 @@ impl User for Terminal {
             show(&format!(
                 "  {}. {}\n",
                 number.saturating_add(1),
-                printable(choice)
+                printable_line(choice)
             ));
         }
         let choices = prompt.choices.len();
@@ -154,7 +155,7 @@ impl User for Terminal {
         let initial = prompt.initial.as_deref().unwrap_or_default().trim();
         let preselected = match initial {
             "" => String::new(),
-            initial => format!("; {}", printable(initial)),
+            initial => format!("; {}", printable_line(initial)),
         };
         match prompt.code {
             AlertCode::DISPLAY => UserReply::Yes,
@@ -304,13 +305,6 @@ impl User for Script {
     }
 }
 
-/// Text of a server's without control characters, which could redraw a terminal.
-pub(super) fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() && c != '\n' { ' ' } else { c })
-        .collect()
-}
-
 /// Writes to the terminal; if there is none any more, nobody reads it.
 fn show(text: &str) {
     let mut out = io::stderr().lock();
@@ -437,10 +431,5 @@ mod tests {
         for bad in ["", "0", "4", "x", "1 x", "70000"] {
             assert_eq!(numbers(bad, 3), None, "{bad}");
         }
-    }
-
-    #[test]
-    fn a_servers_text_cannot_steer_the_terminal() {
-        assert_eq!(printable("a\u{1b}[2Jb\nc"), "a [2Jb\nc");
     }
 }

@@ -341,17 +341,12 @@ pub(super) fn shown(text: &str) -> String {
     text.chars()
         .flat_map(|c| {
             // `escape_debug` also escapes quotes, which need none here.
-            let escape = c.is_control() || is_bidi_control(c);
+            let escape = crate::printable::steers(c);
             let escaped = escape.then(|| c.escape_debug());
             let plain = (!escape).then_some(c);
             escaped.into_iter().flatten().chain(plain)
         })
         .collect()
-}
-
-/// Characters that reorder what stands around them.
-fn is_bidi_control(c: char) -> bool {
-    matches!(c, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
 fn value(data: &Data) -> String {

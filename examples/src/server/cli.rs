@@ -5,7 +5,7 @@ use std::{ffi::OsString, io::Write as _, path::PathBuf, process::ExitCode, sync:
 use clap::Parser;
 use dm_proto::Secret;
 
-use super::{Config, Server, operation::time, policy, shared::now};
+use super::{Config, Policy, Server, operation::time, shared::now};
 
 #[derive(Debug, Parser)]
 #[command(
@@ -32,8 +32,9 @@ struct Cli {
     /// A file with the bearer token of the REST API; required where it listens beyond loopback
     #[arg(long, value_name = "FILE")]
     emi_token_file: Option<PathBuf>,
-    /// A file with the requests of devices that are granted: a JSON array of {"alert": TYPE, "operation": {..}},
-    /// with "source" and "device" where they matter [default: none is]
+    /// A file with who gets what they ask for: {"max_open": 64, "needs_consent": [VERB..], "refused": {"user": [VERB..]},
+    /// "rules": [{"alert": TYPE, "operation": {..}}..]}, or the rules alone; see the README of the examples
+    /// [default: devices get nothing, the REST API everything]
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
 }
@@ -86,9 +87,8 @@ fn serve(cli: Cli) -> Result<(), Box<dyn core::error::Error>> {
         ..Config::new(cli.data)
     };
     if let Some(path) = &cli.policy {
-        let policy = policy::read(path);
-        let policy = policy.map_err(|error| format!("--policy {}: {error}", path.display()))?;
-        config.hooks.policy = Some(policy);
+        let policy = Policy::read(path);
+        config.policy = policy.map_err(|error| format!("--policy {}: {error}", path.display()))?;
     }
     config.hooks.log = Some(Arc::new(|line| {
         // Where it cannot be written, say on a full disk, devices are served all the same.

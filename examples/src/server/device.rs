@@ -1,7 +1,7 @@
 //! A device: its account as the management infrastructure sets it, and the row that everything about it
 //! is stored in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use dm_proto::{
     LocUri, Secret,
@@ -9,7 +9,10 @@ use dm_proto::{
     message::Item,
     session::{DeviceProfile, Saved, Transmit},
 };
-use dm_tree::{NodeUri, remote::Queue};
+use dm_tree::{
+    NodeUri,
+    remote::{Actor, Decision, Desk, Queue, Refusal},
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -315,7 +318,12 @@ pub(super) struct Row {
     pub(super) queue: Queue<AnyOperation>,
     /// The operations of the queue: number, identifier, deadline.
     pub(super) open: Vec<Open>,
+    /// Operations that are over and still in the queue, oldest first: number, identifier. What a device
+    /// sends of them now comes too late, but is not lost.
+    pub(super) over: VecDeque<(u32, String)>,
     pub(super) next_number: u32,
+    /// How many requests the device has made.
+    pub(super) requests: u64,
     pub(super) calls: Calls,
     /// What the device says of itself when it opens a session.
     pub(super) dev_info: BTreeMap<String, String>,
@@ -343,7 +351,9 @@ impl Row {
             seen: None,
             queue: Queue::new(),
             open: Vec::new(),
+            over: VecDeque::new(),
             next_number: 1,
+            requests: 0,
             calls: Calls::default(),
             dev_info: BTreeMap::new(),
         }
@@ -360,10 +370,29 @@ impl Row {
         self.device = device;
     }
 
-    pub(super) fn push(&mut self, id: &str, deadline: Option<i64>, operation: AnyOperation) -> u32 {
+    /// Adds an operation that somebody asks for, if the desk grants it; its number.
+    pub(super) fn admit(
+        &mut self,
+        id: &str,
+        deadline: Option<i64>,
+        behalf: Actor,
+        operation: AnyOperation,
+        desk: &mut impl Desk<AnyOperation>,
+    ) -> Result<u32, Refusal> {
         let number = self.next_number;
-        self.next_number = number.wrapping_add(1).max(1);
-        self.queue.push(number, operation);
+        let by = Actor::Infrastructure;
+        match self.queue.admit(number, by, behalf, operation, desk) {
+            Decision::Refused(refusal) => Err(refusal),
+            Decision::Now | Decision::Later => {
+                self.next_number = after(number);
+                self.opened(number, id, deadline);
+                Ok(number)
+            }
+        }
+    }
+
+    /// Takes note of an operation that is in the queue now.
+    pub(super) fn opened(&mut self, number: u32, id: &str, deadline: Option<i64>) {
         self.calls = Calls {
             session_id: self.calls.session_id,
             ..Calls::default()
@@ -373,14 +402,34 @@ impl Row {
             id: id.to_owned(),
             deadline,
         });
-        number
     }
 
-    /// Takes an operation that is over out of the queue.
-    pub(super) fn remove(&mut self, number: u32) -> Option<(Open, AnyOperation)> {
-        let operation = self.queue.remove(number)?;
+    /// Takes note of an operation that is over; `None` if it was so before. It stays in the queue for a
+    /// while, unless it is large: who asked has its outcome.
+    pub(super) fn closed(&mut self, number: u32) -> Option<Open> {
         let at = self.open.iter().position(|open| open.number == number)?;
-        Some((self.open.remove(at), operation))
+        let open = self.open.remove(at);
+        let operation = self.queue.get(number);
+        let stored = operation.and_then(|operation| postcard::to_allocvec(operation).ok());
+        if stored.is_some_and(|stored| stored.len() <= OVER_OCTETS) {
+            self.over.push_back((number, open.id.clone()));
+        } else {
+            self.queue.remove(number);
+        }
+        while self.over.len() > OVER {
+            if let Some((number, _)) = self.over.pop_front() {
+                self.queue.remove(number);
+            }
+        }
+        Some(open)
+    }
+
+    /// The identifier of an operation that is in the queue, be it over or not.
+    pub(super) fn id_of(&self, number: u32) -> Option<&str> {
+        let open = self.open.iter().map(|open| (open.number, &open.id));
+        let over = self.over.iter().map(|(number, id)| (*number, id));
+        let mut all = open.chain(over);
+        all.find_map(|(n, id)| (n == number).then_some(id.as_str()))
     }
 
     /// Remembers what the device says of itself.
@@ -447,8 +496,17 @@ impl Row {
     }
 }
 
+/// The number behind this one.
+pub(super) fn after(number: u32) -> u32 {
+    number.wrapping_add(1).max(1)
+}
+
+/// How many operations that are over stay in the queue, and how many octets each may have.
+const OVER: usize = 16;
+const OVER_OCTETS: usize = 8 << 10;
+
 /// The beginning of a text of the device's.
-fn head(text: &str) -> String {
+pub(super) fn head(text: &str) -> String {
     text.chars().take(256).collect()
 }
 

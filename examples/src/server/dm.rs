@@ -13,22 +13,22 @@ use axum::{
 };
 use bytes::Bytes;
 use dm_proto::{
-    AlertCode, StatusCode,
+    StatusCode,
     auth::HMAC_HEADER,
     codec::{DecodeOptions, Encoding},
-    message::Command,
     session::{
         Disposition, Headers, ReceiveError, Received, ServerConfig, ServerSession, Transmit,
         refusal, refusal_of_stranger,
     },
 };
-use dm_tree::remote::{Notice, Operation as _, Queue};
+use dm_tree::remote::{Notice, Queue};
 
 use super::{
     Direction, Traffic,
+    desk::DeviceDesk,
     device::{Row, Slot},
     operation::{AnyOperation, Record},
-    shared::{Shared, Updates, identifier, nonce, now},
+    shared::{Shared, Updates, nonce, now},
     store::StoreError,
 };
 
@@ -212,13 +212,10 @@ async fn attempt(shared: &Shared, received: &Received, mut row: Row) -> Result<A
     let authenticated = session.is_authenticated();
     if authenticated {
         updates.expire(&mut row, now);
-        if handled.is_ok() {
-            asked_for(shared, received, &mut row, &mut updates, now)?;
-        }
     }
-    let mut drive = |session: &mut ServerSession| {
+    let mut told = |session: &mut ServerSession, updates: &mut Updates| {
         let notices = if authenticated {
-            row.queue.drive(session)
+            drive(shared, &mut row, session, updates, now)?
         } else {
             // Who has not proved to be the device does not touch its operations.
             Queue::<AnyOperation>::new().drive(session)
@@ -233,11 +230,12 @@ async fn attempt(shared: &Shared, received: &Received, mut row: Row) -> Result<A
                 _ => {}
             }
         }
+        Ok::<(), Fault>(())
     };
-    drive(&mut session);
+    told(&mut session, &mut updates)?;
     let transmit = session.poll_transmit();
     // A closing package ends the session as it is made: who waits for that need not wait longer.
-    drive(&mut session);
+    told(&mut session, &mut updates)?;
     if transmit.is_none() && handled.is_err() {
         // The message did not enter the session, whose last answer stays what it was.
         return Ok(refuse(received, StatusCode::BAD_REQUEST));
@@ -341,49 +339,35 @@ fn restore(shared: &Shared, received: &Received, row: &Row, slot: &Slot) -> Resu
     }
 }
 
-/// Queues what the device itself asks for, if the policy says so: in time for this very session.
-fn asked_for(
+/// Takes what happened in the session to the operations of a device that has proved to be itself, and
+/// decides on what it asks for.
+fn drive(
     shared: &Shared,
-    received: &Received,
     row: &mut Row,
+    session: &mut ServerSession,
     updates: &mut Updates,
     now: i64,
-) -> Result<(), Fault> {
-    let Some(policy) = &shared.hooks.policy else {
-        return Ok(());
-    };
-    for command in &received.message().commands {
-        let Command::Alert(alert) = command else {
-            continue;
-        };
-        if !matches!(
-            alert.code,
-            Some(AlertCode::GENERIC_ALERT | AlertCode::CLIENT_EVENT)
-        ) {
-            continue;
-        }
-        if row
-            .queue
-            .iter()
-            .any(|(_, operation)| operation.claims(alert))
-        {
-            continue;
-        }
-        let Some(request) = policy(&row.id, alert) else {
-            continue;
-        };
-        let id = identifier()?;
-        let built = request.build(&row.device, &id);
-        let built = built.and_then(|operation| Ok((operation, request.deadline()?)));
-        match built {
-            Ok((operation, deadline)) => {
-                let number = row.push(&id, deadline, operation);
-                updates.add(Record::new(id, &row.id, number, &request, deadline, now));
-            }
-            Err(error) => shared.log(format_args!("the policy asks for nonsense: {error}")),
+) -> Result<Vec<Notice>, Fault> {
+    let mut desk = DeviceDesk::new(&shared.policy, &row.id, &row.device, row.next_number);
+    let notices = row.queue.drive_with(session, &mut desk);
+    if let Some(fault) = desk.fault {
+        return Err(fault.into());
+    }
+    for note in &desk.notes {
+        shared.log(format_args!("{note}"));
+    }
+    let (made, next_number) = desk.into_made();
+    row.next_number = next_number;
+    for made in made {
+        // What was refused is not there.
+        if row.queue.get(made.number).is_some() {
+            row.opened(made.number, &made.id, made.deadline);
+            let (number, deadline) = (made.number, made.deadline);
+            let record = Record::new(made.id, &row.id, number, &made.request, deadline, now);
+            updates.add(record.asked_by_device(made.behalf));
         }
     }
-    Ok(())
+    Ok(notices)
 }
 
 fn log(shared: &Shared, row: &Row, notice: &Notice) {
@@ -402,7 +386,8 @@ fn log(shared: &Shared, row: &Row, notice: &Notice) {
         }
         Notice::Late { id: number, .. } => {
             shared.log(format_args!(
-                "{id:?} reports on operation {number} again, whose outcome is known"
+                "{id:?} sends more of operation {}, whose outcome is known",
+                row.id_of(*number).unwrap_or("that is forgotten")
             ));
         }
         Notice::Ended(ending) => shared.log(format_args!("session of {id:?} ends: {ending:?}")),

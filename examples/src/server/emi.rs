@@ -8,7 +8,7 @@ use axum::{
     body::Bytes,
     extract::{
         DefaultBodyLimit, Path, Query, Request, State as Shares,
-        rejection::{BytesRejection, PathRejection},
+        rejection::{BytesRejection, PathRejection, QueryRejection},
     },
     http::{HeaderMap, HeaderValue, StatusCode as Http, header, uri::Authority},
     middleware::{self, Next},
@@ -19,7 +19,7 @@ use axum::{
     routing::{get, post},
 };
 use dm_proto::Secret;
-use dm_tree::remote::Operation as _;
+use dm_tree::remote::Refusal;
 use futures_util::stream;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -27,6 +27,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use super::{
+    desk::{Asked, FrontDesk},
     device::{Device, DeviceError, Row},
     operation::Record,
     request::{OperationRequest, RequestError},
@@ -43,6 +44,7 @@ pub(super) fn router(shared: Arc<Shared>, token: Option<Secret>) -> Router {
             "/devices/{id}/operations",
             post(post_operation).layer(DefaultBodyLimit::max(OPERATION_LIMIT)),
         )
+        .route("/devices/{id}/requests", get(requests))
         .route("/operations/{id}", get(operation).delete(cancel))
         .route("/operations/{id}/events", get(events))
         .fallback(async || Problem::NotFound("resource"))
@@ -123,7 +125,8 @@ enum Problem {
     Request(RequestError),
     KeyTooLong,
     KeyReused,
-    DeviceFull,
+    Refused(Refusal, usize),
+    Query(String),
     TooLate(&'static str),
     Store(StoreError),
     Randomness(NoRandomness),
@@ -144,7 +147,14 @@ impl Problem {
             Self::Json(error) if error.is_data() => Http::UNPROCESSABLE_ENTITY,
             Self::Json(_) => Http::BAD_REQUEST,
             Self::Identifier | Self::Device(_) | Self::Request(_) => Http::UNPROCESSABLE_ENTITY,
-            Self::KeyReused | Self::TooLate(_) | Self::DeviceFull => Http::CONFLICT,
+            Self::Refused(Refusal::TooMany, _) | Self::KeyReused | Self::TooLate(_) => {
+                Http::CONFLICT
+            }
+            Self::Refused(Refusal::Unsupported | Refusal::Unintelligible, _) => {
+                Http::UNPROCESSABLE_ENTITY
+            }
+            Self::Refused(..) => Http::FORBIDDEN,
+            Self::Query(_) => Http::BAD_REQUEST,
             Self::Store(_) | Self::Randomness(_) | Self::Contention => Http::SERVICE_UNAVAILABLE,
         }
     }
@@ -173,7 +183,14 @@ impl fmt::Display for Problem {
             Self::KeyReused => {
                 f.write_str("this Idempotency-Key was used for another operation on the device")
             }
-            Self::DeviceFull => write!(f, "the device has {QUEUE_LIMIT} operations waiting"),
+            Self::Refused(refusal @ Refusal::TooMany, limit) => {
+                write!(f, "{refusal}: {limit} are open, which is the most that may be")
+            }
+            Self::Refused(refusal @ Refusal::NeedsConsent, _) => {
+                write!(f, "{refusal}: say in \"confirm\" what the user is asked")
+            }
+            Self::Refused(refusal, _) => refusal.fmt(f),
+            Self::Query(text) => write!(f, "the query does not fit: {text}"),
             Self::TooLate(state) => write!(f, "the operation cannot be cancelled: it is {state}"),
             Self::Store(_) | Self::Randomness(_) => {
                 f.write_str("the server failed; ask again later")
@@ -185,8 +202,11 @@ impl fmt::Display for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let body = Json(json!({ "error": self.to_string() }));
-        let mut response = (self.status(), body).into_response();
+        let mut body = json!({ "error": self.to_string() });
+        if let (Self::Refused(refusal, _), Some(body)) = (&self, body.as_object_mut()) {
+            body.insert("refusal".into(), name(*refusal).into());
+        }
+        let mut response = (self.status(), Json(body)).into_response();
         match self {
             Self::Unauthorized => {
                 let scheme = HeaderValue::from_static("Bearer");
@@ -221,6 +241,19 @@ impl From<NoRandomness> for Problem {
 impl From<PathRejection> for Problem {
     fn from(_: PathRejection) -> Self {
         Self::Path
+    }
+}
+
+/// The name of a refusal.
+fn name(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::NotItsPlace(_) => "not-its-place",
+        Refusal::NotEntitled => "not-entitled",
+        Refusal::NeedsConsent => "needs-consent",
+        Refusal::Unsupported => "unsupported",
+        Refusal::Unintelligible => "unintelligible",
+        Refusal::TooMany => "too-many",
+        _ => "refused",
     }
 }
 
@@ -336,14 +369,22 @@ async fn post_operation(
             let record = record(&shared, &used.operation).await?;
             return Ok(Json(record.view(record.last())).into_response());
         }
-        if row.open.len() >= QUEUE_LIMIT {
-            return Err(Problem::DeviceFull);
-        }
         let id = identifier()?;
         let operation = request.build(&row.device, &id);
         let operation = operation.map_err(Problem::Request)?;
         let deadline = request.deadline().map_err(Problem::Request)?;
-        let number = row.push(&id, deadline, operation);
+        let mut desk = FrontDesk {
+            policy: &shared.policy,
+            request: &request,
+        };
+        let admitted = row.admit(&id, deadline, request.behalf(), operation, &mut desk);
+        let number = admitted.map_err(|refusal| {
+            shared.log(format_args!(
+                "{} on {device:?} is refused: {refusal}",
+                request.verb()
+            ));
+            Problem::Refused(refusal, shared.policy.max_open)
+        })?;
         let mut updates = Updates::default();
         let asked = Record::new(id.clone(), &device, number, &request, deadline, now());
         updates.add(asked);
@@ -372,6 +413,30 @@ async fn record(shared: &Shared, id: &str) -> Result<Record, Problem> {
     record.ok_or(Problem::NotFound("operation"))
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RequestsPage {
+    #[serde(default)]
+    after: u64,
+}
+
+/// `GET /devices/{id}/requests`: what the device has asked for and how it was answered, oldest first;
+/// `?after=` goes on behind a number.
+async fn requests(
+    Shares(shared): Shares<Arc<Shared>>,
+    id: Id,
+    page: Result<Query<RequestsPage>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let Path(id) = id?;
+    let Query(page) = page.map_err(|error| Problem::Query(error.body_text()))?;
+    if shared.store.row(&id).await?.is_none() {
+        return Err(Problem::NotFound("device"));
+    }
+    let requests = shared.store.requests(&id, page.after, PAGE).await?;
+    let views: Vec<Value> = requests.iter().map(Asked::view).collect();
+    Ok(Json(json!({ "requests": views })).into_response())
+}
+
 /// `GET /operations/{id}`
 async fn operation(Shares(shared): Shares<Arc<Shared>>, id: Id) -> Result<Response, Problem> {
     let Path(id) = id?;
@@ -395,8 +460,7 @@ async fn cancel(Shares(shared): Shares<Arc<Shared>>, id: Id) -> Result<Response,
         let Some(mut row) = shared.store.row(&found.device).await? else {
             return Err(Problem::NotFound("device"));
         };
-        let operation = row.queue.get_mut(found.number);
-        if !operation.is_some_and(|operation| operation.cancel()) {
+        if !row.queue.cancel(found.number) {
             return Err(too_late);
         }
         let mut updates = Updates::default();
@@ -491,9 +555,6 @@ const BODY_LIMIT: usize = 64 << 10;
 /// That of one for an operation, which may bring a package: as large as an object that a device takes by
 /// default, in Base64.
 const OPERATION_LIMIT: usize = 3 << 19;
-
-/// The most operations that wait for one device.
-const QUEUE_LIMIT: usize = 256;
 
 /// The most devices in one answer.
 const PAGE: usize = 1000;

@@ -13,6 +13,7 @@
 //! it is stored. So the program may be killed at any time.
 
 mod cli;
+mod desk;
 mod device;
 mod dm;
 mod emi;
@@ -33,7 +34,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use dm_proto::{Secret, codec::Encoding, message::Alert, session::ServerConfig};
+use dm_proto::{Secret, codec::Encoding, session::ServerConfig};
 use tokio::{
     net::TcpListener,
     sync::{Notify, watch},
@@ -42,6 +43,7 @@ use tokio::{
 pub use self::{
     cli::run,
     device::{Auth, Device, DeviceError, MoRoots, Profile},
+    policy::{Answer, Behalf, Policy, PolicyError, Rule},
     request::{LawmoVerb, OperationRequest, PackageRequest, RequestError, ScomoVerb},
     store::StoreError,
 };
@@ -61,6 +63,8 @@ pub struct Config {
     pub token: Option<Secret>,
     /// How sessions behave.
     pub session: ServerConfig,
+    /// Who gets what they ask for.
+    pub policy: Policy,
     /// What is called on the way.
     pub hooks: Hooks,
 }
@@ -71,18 +75,12 @@ pub struct Config {
 pub struct Hooks {
     /// Gets each message that comes or goes, credentials and all.
     pub tap: Option<Tap>,
-    /// Says what to do about an alert of a device's that belongs to no operation: nothing, or an operation,
-    /// which goes out in the same session.
-    pub policy: Option<Policy>,
     /// Gets each line of the log. No secrets are in it.
     pub log: Option<Log>,
 }
 
 /// See [`Hooks::tap`]. Called from several threads.
 pub type Tap = Arc<dyn Fn(&Traffic) + Send + Sync>;
-
-/// See [`Hooks::policy`]. Gets the device's URI and its alert.
-pub type Policy = Arc<dyn Fn(&str, &Alert) -> Option<OperationRequest> + Send + Sync>;
 
 /// See [`Hooks::log`].
 pub type Log = Arc<dyn Fn(&str) + Send + Sync>;
@@ -91,7 +89,6 @@ impl fmt::Debug for Hooks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Hooks")
             .field("tap", &self.tap.is_some())
-            .field("policy", &self.policy.is_some())
             .field("log", &self.log.is_some())
             .finish()
     }
@@ -130,6 +127,7 @@ impl Config {
             data: data.as_ref().to_owned(),
             token: None,
             session: ServerConfig::default(),
+            policy: Policy::default(),
             hooks: Hooks::default(),
         }
     }
@@ -156,7 +154,7 @@ pub enum StartError {
         error: io::Error,
     },
     /// The folder cannot be made.
-    #[error("cannot use {path}: {error}")]
+    #[error("cannot use {} as the folder of the database: {error}", path.display())]
     Data {
         /// The folder.
         path: PathBuf,
@@ -164,13 +162,11 @@ pub enum StartError {
         error: io::Error,
     },
     /// The database cannot be opened.
-    #[error("cannot open the database {}: {error}", path.display())]
-    Store {
-        /// Its file.
-        path: PathBuf,
-        /// Why.
-        error: StoreError,
-    },
+    #[error("cannot open {0}")]
+    Store(StoreError),
+    /// The policy makes no sense.
+    #[error("the policy: {0}")]
+    Policy(PolicyError),
     /// The system gives no threads.
     #[error("cannot start: {0}")]
     Runtime(io::Error),
@@ -201,8 +197,10 @@ impl Server {
             data,
             token,
             session,
+            policy,
             hooks,
         } = config;
+        policy.check().map_err(StartError::Policy)?;
         let printable = |token: &Secret| {
             let token = token.expose();
             !token.is_empty() && token.bytes().all(|octet| octet.is_ascii_graphic())
@@ -220,11 +218,11 @@ impl Server {
             error,
         })?;
         let (ending, ended) = watch::channel(false);
-        let path = data.join("dm-server.redb");
-        let store = Store::open(&path);
+        let store = Store::open(&data.join("dm-server.redb"));
         let shared = Shared {
-            store: store.map_err(|error| StartError::Store { path, error })?,
+            store: store.map_err(StartError::Store)?,
             session: Arc::new(session),
+            policy,
             hooks,
             agenda: Notify::new(),
             commits: watch::Sender::new(0),

@@ -1,12 +1,12 @@
 //! Operations on their way: what runs on the device, and the record that tells what became of it.
 
 use dm_proto::message::Alert;
-use dm_tree::remote::{Operation, Progress, Reply, Step, SummaryState};
+use dm_tree::remote::{Actor, Operation, Progress, Reply, Step, SummaryState};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{outcome::Outcome, request::OperationRequest};
+use super::{device::head, outcome::Outcome, request::OperationRequest};
 
 /// An operation of either object, for one queue per device.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -115,6 +115,11 @@ pub(super) struct Record {
     /// The request as JSON text: the stored form of a record has no room for absent members.
     request: String,
     pub(super) deadline: Option<i64>,
+    /// Who has asked this server, and on whose behalf.
+    by: Actor,
+    behalf: Actor,
+    /// Alerts of the device's that came behind the outcome.
+    late: Vec<Late>,
     /// Every change of state, the first when it was queued. Never empty.
     first: Event,
     later: Vec<Event>,
@@ -131,6 +136,9 @@ impl Record {
     ) -> Self {
         Self {
             id,
+            by: Actor::Infrastructure,
+            behalf: request.behalf(),
+            late: Vec::new(),
             device: device.to_owned(),
             number,
             request: json!(request).to_string(),
@@ -141,6 +149,26 @@ impl Record {
                 outcome: None,
             },
             later: Vec::new(),
+        }
+    }
+
+    /// The same, of an operation that the device has asked for.
+    pub(super) fn asked_by_device(self, behalf: Actor) -> Self {
+        Self {
+            by: Actor::Device,
+            behalf,
+            ..self
+        }
+    }
+
+    /// Takes note of an alert that came behind the outcome.
+    pub(super) fn came_late(&mut self, late: Late) {
+        let mut known = self.late.iter_mut();
+        if let Some(known) = known.find(|known| known.items == late.items) {
+            known.times = known.times.saturating_add(1);
+            known.at = late.at;
+        } else if self.late.len() < LATE {
+            self.late.push(late);
         }
     }
 
@@ -190,6 +218,8 @@ impl Record {
         let mut view = json!({
             "id": self.id,
             "device": self.device,
+            "by": self.by.as_str(),
+            "behalf": self.behalf.as_str(),
             "request": request,
             "state": event.state.as_str(),
             "final": event.state.is_final(),
@@ -198,10 +228,66 @@ impl Record {
         });
         if let (Some(object), Some(outcome)) = (view.as_object_mut(), &event.outcome) {
             outcome.show(object);
+            if !self.late.is_empty() {
+                let late: Vec<Value> = self.late.iter().map(Late::view).collect();
+                object.insert("late".into(), late.into());
+            }
         }
         view
     }
 }
+
+/// An alert of the device's that came behind the outcome: a copy of its report, or more of it.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(super) struct Late {
+    /// Milliseconds since 1970, of the last time that it came.
+    at: i64,
+    /// How often it came.
+    times: u32,
+    items: Vec<LateItem>,
+}
+
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+struct LateItem {
+    alert_type: Option<String>,
+    source: Option<String>,
+    data: Option<String>,
+}
+
+impl Late {
+    pub(super) fn new(alert: &Alert, now: i64) -> Self {
+        let items = alert.items.iter().take(LATE_ITEMS).map(|item| LateItem {
+            alert_type: item
+                .meta
+                .as_ref()
+                .and_then(|meta| meta.type_.as_deref())
+                .map(head),
+            source: item.source_uri().map(|uri| head(uri.as_str())),
+            data: item
+                .data
+                .as_ref()
+                .and_then(|data| core::str::from_utf8(data.as_bytes()?).ok())
+                .map(head),
+        });
+        Self {
+            at: now,
+            times: 1,
+            items: items.collect(),
+        }
+    }
+
+    fn view(&self) -> Value {
+        let items = self
+            .items
+            .iter()
+            .map(|item| json!({"type": item.alert_type, "source": item.source, "data": item.data}));
+        json!({"at": time(self.at), "times": self.times, "items": items.collect::<Vec<_>>()})
+    }
+}
+
+/// How many late alerts of an operation are remembered, and how many items of each.
+const LATE: usize = 8;
+const LATE_ITEMS: usize = 16;
 
 fn rank(state: State) -> u8 {
     match state {
@@ -266,6 +352,8 @@ mod tests {
             json!({
                 "id": "1",
                 "device": "phone",
+                "by": "infrastructure",
+                "behalf": "infrastructure",
                 "request": {"lawmo": "unlock"},
                 "state": "queued",
                 "final": false,

@@ -5,12 +5,12 @@ use bytes::Bytes;
 use dm_proto::Text;
 use dm_tree::{
     NodeUri,
-    remote::{Instance, Order},
+    remote::{Actor, Instance, Order},
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{device::Device, operation::AnyOperation};
+use super::{Behalf, device::Device, operation::AnyOperation};
 
 /// An operation as the REST API takes it.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
@@ -44,6 +44,9 @@ pub struct OperationRequest {
     /// The root of the object, of a device that has several; without it, the first that is found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub root: Option<String>,
+    /// Who has asked the one who asks this server: `infrastructure`, which is itself, or `user`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub behalf: Option<Behalf>,
     /// When the operation ends as *expired* or *unknown* at the latest, as RFC 3339 writes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<String>,
@@ -174,6 +177,9 @@ pub enum RequestError {
     /// Not the name of a node.
     #[error("the node of the package is no name of a node")]
     Node,
+    /// Not where vendors' operations of LAWMO are.
+    #[error("\"path\" must begin with Ext/ or Operations/Ext/, below the root of the object")]
+    VendorPath,
     /// Not Base64.
     #[error("the data of the package is not Base64")]
     Data,
@@ -208,6 +214,19 @@ impl OperationRequest {
             scomo: Some(verb),
             ..Self::default()
         }
+    }
+
+    /// The name of the operation, as it stands in the REST API; empty if it names none.
+    pub(super) fn verb(&self) -> &'static str {
+        let lawmo = self.lawmo.map(LawmoVerb::as_str);
+        lawmo
+            .or_else(|| self.scomo.map(ScomoVerb::as_str))
+            .unwrap_or("")
+    }
+
+    /// On whose behalf it is asked for.
+    pub(super) fn behalf(&self) -> Actor {
+        self.behalf.unwrap_or_default().actor()
     }
 
     /// The deadline, in milliseconds since 1970.
@@ -272,7 +291,16 @@ impl OperationRequest {
             self.without_path(operation)?;
         }
         Ok(match verb {
-            LawmoVerb::Vendor => AnyOperation::Vendor(Vendor::new(self.path(operation)?, order)),
+            LawmoVerb::Vendor => {
+                let path = self.path(operation)?;
+                let is_vendors = ["Ext/", "Operations/Ext/"]
+                    .into_iter()
+                    .any(|folder| path.starts_with(folder));
+                if !is_vendors {
+                    return Err(RequestError::VendorPath);
+                }
+                AnyOperation::Vendor(Vendor::new(path, order))
+            }
             LawmoVerb::FullyLock => AnyOperation::Lock(Lock::fully(order)),
             LawmoVerb::PartiallyLock => AnyOperation::Lock(Lock::partially(order)),
             LawmoVerb::Unlock => AnyOperation::Lock(Lock::unlock(order)),

@@ -4,23 +4,26 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use dm_proto::{auth::Nonce, session::ServerConfig};
-use dm_tree::remote::{Notice, Operation as _, Step};
+use dm_tree::remote::{DeviceRequest, Notice, Operation as _, Step, Verdict};
 use jiff::Timestamp;
 use tokio::sync::{Notify, watch};
 
 use super::{
-    Hooks,
+    Hooks, Policy,
+    desk::Asked,
     device::Row,
-    operation::{Record, State},
+    operation::{Late, Record, State},
     outcome::Outcome,
     store::{Change, Key, Store, StoreError},
 };
+use crate::printable::printable_line;
 
 /// What the parts of the server share.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) store: Store,
     pub(super) session: Arc<ServerConfig>,
+    pub(super) policy: Policy,
     pub(super) hooks: Hooks,
     /// Tells the scheduler that the agenda has changed.
     pub(super) agenda: Notify,
@@ -30,38 +33,60 @@ pub(super) struct Shared {
     pub(super) ending: watch::Receiver<bool>,
 }
 
-/// Changes of operations that are stored together with their device's row.
+/// Changes of operations, and requests of the device, that are stored together with its row.
 #[derive(Debug, Default)]
-pub(super) struct Updates(Vec<(String, Update)>);
+pub(super) struct Updates {
+    records: Vec<(String, Update)>,
+    requests: Vec<Asked>,
+}
 
 #[derive(Debug)]
 enum Update {
     New(Box<Record>),
     Advance(State),
     Finish(Box<Outcome>),
+    Late(Box<Late>),
 }
 
 impl Updates {
     pub(super) fn add(&mut self, record: Record) {
-        self.0
-            .push((record.id.clone(), Update::New(Box::new(record))));
+        let update = (record.id.clone(), Update::New(Box::new(record)));
+        self.records.push(update);
+    }
+
+    /// Takes note of a request of the device's, and of how it was answered.
+    pub(super) fn asked(
+        &mut self,
+        row: &mut Row,
+        asked: &DeviceRequest,
+        verdict: &Verdict,
+        now: i64,
+    ) {
+        // That a device comes again while it is served is no news.
+        if asked.type_.is_none() && matches!(verdict, Verdict::Again(_)) {
+            return;
+        }
+        row.requests = row.requests.saturating_add(1);
+        self.requests.push(Asked::new(row, asked, verdict, now));
     }
 
     /// Moves the operation with this number in the row on to a state on the way.
     pub(super) fn advance(&mut self, row: &Row, number: u32, state: State) {
         if let Some(open) = row.open.iter().find(|open| open.number == number) {
-            self.0.push((open.id.clone(), Update::Advance(state)));
+            let update = (open.id.clone(), Update::Advance(state));
+            self.records.push(update);
         }
     }
 
-    /// Takes the operation with this number out of the row if it has an outcome.
+    /// Closes the operation with this number if it has an outcome.
     pub(super) fn finish(&mut self, row: &mut Row, number: u32) {
         let Some(outcome) = row.queue.get(number).and_then(|found| found.outcome()) else {
             return;
         };
-        if let Some((open, _)) = row.remove(number) {
+        if let Some(open) = row.closed(number) {
             row.calls.times = 0;
-            self.0.push((open.id, Update::Finish(Box::new(outcome))));
+            self.records
+                .push((open.id, Update::Finish(Box::new(outcome))));
         }
     }
 
@@ -83,9 +108,7 @@ impl Updates {
         let due = row.open.iter().filter(|open| is_due(open.deadline));
         let due: Vec<u32> = due.map(|open| open.number).collect();
         for number in due {
-            if let Some(operation) = row.queue.get_mut(number) {
-                operation.expire();
-            }
+            row.queue.expire_one(number);
             self.finish(row, number);
         }
         // An operation that will not end at its deadline must not be asked again and again.
@@ -109,6 +132,13 @@ impl Updates {
             Notice::Sent(number) => self.advance(row, *number, State::Sent),
             Notice::Accepted(number) => self.advance(row, *number, State::Accepted),
             Notice::Finished(number) => self.finish(row, *number),
+            Notice::Late { id, alert } => {
+                if let Some(id) = row.id_of(*id) {
+                    let late = Update::Late(Box::new(Late::new(alert, now)));
+                    self.records.push((id.to_owned(), late));
+                }
+            }
+            Notice::Requested { asked, verdict, .. } => self.asked(row, asked, verdict, now),
             _ => {}
         }
     }
@@ -125,7 +155,7 @@ impl Shared {
         let now = now();
         let mut records: Vec<Record> = Vec::new();
         let mut told = Vec::new();
-        for (id, update) in updates.0 {
+        for (id, update) in updates.records {
             let at = records.iter().position(|record| record.id == id);
             let mut record = match at {
                 Some(at) => records.remove(at),
@@ -133,20 +163,35 @@ impl Shared {
                     (Update::New(record), _) => *record.clone(),
                     (_, Some(record)) => record,
                     // Rows and records are stored together.
-                    (_, None) => return Err(StoreError::Format("an operation")),
+                    (_, None) => return Err(self.store.damaged("an operation")),
                 },
             };
             let has_changed = match update {
                 Update::New(_) => true,
                 Update::Advance(state) => record.advance(state, now),
                 Update::Finish(outcome) => record.finish(*outcome, now),
+                Update::Late(late) => {
+                    record.came_late(*late);
+                    false
+                }
             };
             if has_changed {
                 told.push((record.id.clone(), record.state().as_str()));
             }
             records.push(record);
         }
-        let row = self.store.commit(Change { row, records, key }).await?;
+        let asked = updates.requests.iter().map(|asked| asked.line(&row.id));
+        let asked: Vec<String> = asked.collect();
+        let change = Change {
+            row,
+            records,
+            key,
+            requests: updates.requests,
+        };
+        let row = self.store.commit(change).await?;
+        for line in asked {
+            self.log(format_args!("{line}"));
+        }
         for (id, state) in told {
             self.log(format_args!("operation {id} on {:?}: {state}", row.id));
         }
@@ -156,10 +201,11 @@ impl Shared {
         Ok(row)
     }
 
-    /// Writes a line to the log, if there is one. Never give it a secret.
+    /// Writes a line to the log, if there is one. Never give it a secret. What could steer the terminal
+    /// that shows it is escaped: much of it is said by devices.
     pub(super) fn log(&self, line: core::fmt::Arguments<'_>) {
         if let Some(log) = &self.hooks.log {
-            log(&line.to_string());
+            log(&printable_line(&line.to_string()));
         }
     }
 

@@ -11,7 +11,7 @@ use redb::{
 };
 use serde::de::DeserializeOwned;
 
-use super::{device::Row, operation::Record};
+use super::{desk::Asked, device::Row, operation::Record};
 
 /// Why something was not stored or read.
 #[non_exhaustive]
@@ -21,11 +21,21 @@ pub enum StoreError {
     #[error("the row was changed by somebody else")]
     Conflict,
     /// The file was written by another version of this program, or is damaged.
-    #[error("the stored form of {0} is not one that this version reads")]
-    Format(&'static str),
+    #[error("the database {}: the stored form of {what} is not one that this version reads", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What it is of.
+        what: &'static str,
+    },
     /// The storage failed.
-    #[error("storage: {0}")]
-    Redb(#[from] redb::Error),
+    #[error("the database {}: {error}", path.display())]
+    Redb {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: redb::Error,
+    },
     /// The program ends.
     #[error("the program ends")]
     Shutdown,
@@ -74,6 +84,8 @@ pub(super) struct Change {
     pub(super) records: Vec<Record>,
     /// A request that must not have been seen before.
     pub(super) key: Option<Key>,
+    /// What the device has asked for.
+    pub(super) requests: Vec<Asked>,
 }
 
 /// An idempotency key with what it was used for.
@@ -89,20 +101,44 @@ pub(super) struct Key {
 impl Store {
     /// Opens the file, or makes it.
     pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
-        let database = Database::create(path).map_err(redb::Error::from)?;
-        let transaction = database.begin_write().map_err(redb::Error::from)?;
-        // A reader finds tables only once they were written.
-        transaction.open_table(DEVICES).map_err(redb::Error::from)?;
-        transaction
-            .open_table(OPERATIONS)
-            .map_err(redb::Error::from)?;
-        transaction.open_table(KEYS).map_err(redb::Error::from)?;
-        transaction.open_table(AGENDA).map_err(redb::Error::from)?;
-        transaction.commit().map_err(redb::Error::from)?;
+        let database = create(path).map_err(|error| StoreError::Redb {
+            path: path.to_owned(),
+            error,
+        })?;
         Ok(Self(Arc::new(File {
             path: path.to_owned(),
             database: RwLock::new(Some(database)),
         })))
+    }
+
+    /// Says that something stored is not what it should be.
+    pub(super) fn damaged(&self, what: &'static str) -> StoreError {
+        StoreError::Format {
+            path: self.0.path.clone(),
+            what,
+        }
+    }
+
+    /// Up to `limit` of a device's requests behind the one of this number, oldest first.
+    pub(super) async fn requests(
+        &self,
+        device: &str,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<Asked>, StoreError> {
+        let device = device.to_owned();
+        self.run(move |database| {
+            let transaction = database.begin_read()?;
+            let table = transaction.open_table(REQUESTS)?;
+            let from = (device.as_str(), after.saturating_add(1));
+            let mut requests = Vec::new();
+            for entry in table.range(from..=(device.as_str(), u64::MAX))?.take(limit) {
+                let (_, stored) = entry?;
+                requests.push(read(stored.value(), "a request")?);
+            }
+            Ok(requests)
+        })
+        .await
     }
 
     /// A device's row.
@@ -200,7 +236,12 @@ impl Store {
         self.run(move |database| {
             let expected = change.row.version;
             change.row.version = expected.saturating_add(1);
-            let Change { row, records, key } = change;
+            let Change {
+                row,
+                records,
+                key,
+                requests,
+            } = change;
             let due = row.due();
             let transaction = database.begin_write()?;
             {
@@ -234,6 +275,15 @@ impl Store {
                 }
                 keys.insert(name, (&key.digest, key.operation.as_str()))?;
             }
+            if !requests.is_empty() {
+                let mut table = transaction.open_table(REQUESTS)?;
+                for request in &requests {
+                    let octets = write(request, Vec::from([FORMAT]), "a request")?;
+                    table.insert((row.id.as_str(), request.number), octets.as_slice())?;
+                    let oldest = request.number.saturating_sub(REQUESTS_KEPT);
+                    table.remove((row.id.as_str(), oldest))?;
+                }
+            }
             transaction.commit()?;
             Ok(row)
         })
@@ -250,16 +300,34 @@ impl Store {
         match done {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(Failure::Store(error))) => Err(error),
-            Ok(Err(Failure::Redb(error))) => Err(StoreError::Redb(error)),
+            Ok(Err(Failure::Redb(error))) => Err(StoreError::Redb {
+                path: self.0.path.clone(),
+                error,
+            }),
+            Ok(Err(Failure::Format(what))) => Err(self.damaged(what)),
             Err(_) => Err(StoreError::Shutdown),
         }
     }
+}
+
+/// Opens the file with its tables: a reader finds a table only once it was written.
+fn create(path: &Path) -> Result<Database, redb::Error> {
+    let database = Database::create(path)?;
+    let transaction = database.begin_write()?;
+    transaction.open_table(DEVICES)?;
+    transaction.open_table(OPERATIONS)?;
+    transaction.open_table(KEYS)?;
+    transaction.open_table(REQUESTS)?;
+    transaction.open_table(AGENDA)?;
+    transaction.commit()?;
+    Ok(database)
 }
 
 /// Lets `?` take redb's many errors.
 enum Failure {
     Store(StoreError),
     Redb(redb::Error),
+    Format(&'static str),
 }
 
 impl<E: Into<redb::Error>> From<E> for Failure {
@@ -269,7 +337,7 @@ impl<E: Into<redb::Error>> From<E> for Failure {
 }
 
 fn format_error(what: &'static str) -> Failure {
-    Failure::Store(StoreError::Format(what))
+    Failure::Format(what)
 }
 
 /// What stands before a stored row, so that a commit need not decode the old one.
@@ -349,11 +417,15 @@ fn write<T: serde::Serialize>(
 }
 
 /// The version of what is stored; the first octet of every value.
-const FORMAT: u8 = 2;
+const FORMAT: u8 = 3;
+
+/// How many requests of a device are remembered: the latest.
+const REQUESTS_KEPT: u64 = 256;
 
 const DEVICES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("devices");
 const OPERATIONS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("operations");
 const KEYS: TableDefinition<'_, (&str, &str), (&[u8; 32], &str)> = TableDefinition::new("keys");
+const REQUESTS: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("requests");
 const AGENDA: TableDefinition<'_, (i64, &str), ()> = TableDefinition::new("agenda");
 
 #[cfg(test)]
@@ -376,6 +448,7 @@ mod tests {
             row,
             records: Vec::new(),
             key: None,
+            requests: Vec::new(),
         }
     }
 
@@ -433,7 +506,9 @@ mod tests {
         assert!(store.row("phone").await.expect("read").is_none());
 
         let failed = store.run(|_| Err::<(), _>(Failure::Redb(redb::Error::PreviousIo)));
-        assert!(matches!(failed.await, Err(StoreError::Redb(_))));
+        let error = failed.await.expect_err("it failed");
+        let named = format!("the database {}: ", one.display());
+        assert!(error.to_string().starts_with(&named), "{error}");
         assert!(store.row("phone").await.expect("read").is_some());
         let _ = std::fs::remove_file(&one);
     }
@@ -459,7 +534,7 @@ mod tests {
         let stored = [FORMAT.wrapping_add(1); 64];
         assert!(matches!(
             read_row(&stored),
-            Err(Failure::Store(StoreError::Format("a device")))
+            Err(Failure::Format("a device"))
         ));
         for length in 0..PREFIX {
             assert!(read_row(&[FORMAT; PREFIX][..length]).is_err());

@@ -16,7 +16,7 @@ mod xml;
 use alloc::{borrow::Cow, string::String};
 use core::fmt;
 
-use self::tables::{AttributeRow, Row};
+use self::tables::{AttributeRow, Local, Row};
 pub use self::{
     convert::{Converted, wbxml_to_xml, xml_to_wbxml},
     options::{ConvertOptions, DocumentOptions, WbxmlVersion},
@@ -250,23 +250,23 @@ impl DocumentType {
 
     /// The element behind a token: namespace and name.
     #[inline(always)]
-    fn tag(self, version: Version, page: u8, token: u8) -> Option<(Space<'static>, &'static str)> {
+    fn tag(self, version: Version, page: u8, token: u8) -> Option<(Standard, &'static Local)> {
         let (space, names) = match (self, page) {
-            (Self::SyncMl, tags::PAGE_SYNCML) => (Space::SyncMl(version), &tables::SYNCML_NAMES),
+            (Self::SyncMl, tags::PAGE_SYNCML) => (Standard::SyncMl(version), &tables::SYNCML_NAMES),
             (Self::SyncMl | Self::MetInf, tags::PAGE_METINF) | (Self::MetInf, 0) => {
-                (Space::MetInf, &tables::METINF_NAMES)
+                (Standard::MetInf, &tables::METINF_NAMES)
             }
-            (Self::SyncMl | Self::DmDdf, PAGE_DM_DDF) => (Space::DmDdf, &tables::DM_DDF_NAMES),
+            (Self::SyncMl | Self::DmDdf, PAGE_DM_DDF) => (Standard::DmDdf, &tables::DM_DDF_NAMES),
             (Self::DevInf, 0) if token == TOKEN_SIZE && version != Version::V1_2 => {
-                return Some((Space::DevInf, "Size"));
+                return Some((Standard::DevInf, &SIZE));
             }
-            (Self::DevInf, 0) => (Space::DevInf, &tables::DEV_INF_NAMES),
-            (Self::Provisioning, 0) => (Space::None, &tables::PROVISIONING_0_NAMES),
-            (Self::Provisioning, 1) => (Space::None, &tables::PROVISIONING_1_NAMES),
+            (Self::DevInf, 0) => (Standard::DevInf, &tables::DEV_INF_NAMES),
+            (Self::Provisioning, 0) => (Standard::None, &tables::PROVISIONING_0_NAMES),
+            (Self::Provisioning, 1) => (Standard::None, &tables::PROVISIONING_1_NAMES),
             _ => return None,
         };
-        let name = *names.get(usize::from(token & 0x3F))?;
-        (!name.is_empty()).then_some((space, name))
+        let local = names.get(usize::from(token & 0x3F))?;
+        (!local.name.is_empty()).then_some((space, local))
     }
 
     /// The code page and token of an element. No namespace means that of the type.
@@ -374,34 +374,26 @@ impl Version {
     }
 }
 
-/// The namespace of an element.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-enum Space<'i> {
-    #[default]
+/// A namespace of the types', or none.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Standard {
     None,
     SyncMl(Version),
     MetInf,
     DevInf,
     DmDdf,
+}
+
+/// The namespace of an element.
+#[derive(Clone, Debug, Eq, PartialEq)]
+enum Space<'i> {
+    Standard(Standard),
     /// None of those.
     Foreign(Cow<'i, str>),
 }
 
-impl<'i> Space<'i> {
-    fn new(namespace: Cow<'i, str>) -> Self {
-        match &*namespace {
-            "" => Self::None,
-            tags::SYNCML_1_0 => Self::SyncMl(Version::V1_0),
-            tags::SYNCML_1_1 => Self::SyncMl(Version::V1_1),
-            tags::SYNCML_1_2 => Self::SyncMl(Version::V1_2),
-            tags::METINF => Self::MetInf,
-            DEV_INF => Self::DevInf,
-            DM_DDF => Self::DmDdf,
-            _ => Self::Foreign(namespace),
-        }
-    }
-
-    fn as_str(&self) -> &str {
+impl Standard {
+    fn as_str(self) -> &'static str {
         match self {
             Self::None => "",
             Self::SyncMl(Version::V1_0) => tags::SYNCML_1_0,
@@ -410,6 +402,29 @@ impl<'i> Space<'i> {
             Self::MetInf => tags::METINF,
             Self::DevInf => DEV_INF,
             Self::DmDdf => DM_DDF,
+        }
+    }
+}
+
+impl<'i> Space<'i> {
+    const NONE: Self = Self::Standard(Standard::None);
+
+    fn new(namespace: Cow<'i, str>) -> Self {
+        Self::Standard(match &*namespace {
+            "" => Standard::None,
+            tags::SYNCML_1_0 => Standard::SyncMl(Version::V1_0),
+            tags::SYNCML_1_1 => Standard::SyncMl(Version::V1_1),
+            tags::SYNCML_1_2 => Standard::SyncMl(Version::V1_2),
+            tags::METINF => Standard::MetInf,
+            DEV_INF => Standard::DevInf,
+            DM_DDF => Standard::DmDdf,
+            _ => return Self::Foreign(namespace),
+        })
+    }
+
+    fn as_str(&self) -> &str {
+        match self {
+            Self::Standard(standard) => standard.as_str(),
             Self::Foreign(name) => name,
         }
     }
@@ -428,6 +443,7 @@ const DDF_MEDIA_TYPES: [&str; 2] = [
 
 /// `Size` of DevInf 1.0 and 1.1, `MaxSize` of 1.2.
 const TOKEN_SIZE: u8 = 0x1C;
+static SIZE: Local = Local::new("Size");
 
 fn check_size(encoding: Encoding, octets: &[u8], limits: &Limits) -> Result<(), DecodeError> {
     let limit = limits.message_size;
@@ -466,8 +482,9 @@ mod tests {
         ] {
             for &(token, name) in rows {
                 let space = Space::new(Cow::Borrowed(document.namespace()));
+                let tag = document.tag(Version::V1_2, page, token);
                 assert_eq!(
-                    document.tag(Version::V1_2, page, token),
+                    tag.map(|(standard, local)| (Space::Standard(standard), local.name)),
                     Some((space, name))
                 );
                 assert_eq!(
@@ -479,7 +496,7 @@ mod tests {
         for &element in SyncMlElement::ALL {
             let (page, token) = (element.page(), element.token());
             let tag = DocumentType::SyncMl.tag(Version::V1_2, page, token);
-            assert_eq!(tag.map(|tag| tag.1), Some(element.name()));
+            assert_eq!(tag.map(|tag| tag.1.name), Some(element.name()));
         }
         assert_eq!(tables::DM_DDF.len(), 56);
         assert_eq!(tables::DEV_INF.len(), 47);

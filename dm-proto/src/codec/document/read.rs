@@ -2,7 +2,7 @@
 
 use alloc::{borrow::Cow, format, string::String, vec::Vec};
 
-use super::{DocumentType, Space, Version, by_name, by_number};
+use super::{DocumentType, Space, Standard, Version, by_name, by_number, tables::Local};
 use crate::{
     DecodeErrorKind,
     codec::{
@@ -44,9 +44,9 @@ pub(super) struct Attribute<'i> {
 /// A frequent step, without the weight of a [`Piece`].
 pub(super) enum Step<'i> {
     /// An element of the tables without attributes.
-    Start(Space<'static>, &'static str),
+    Start(Standard, &'static Local),
     /// An element of the tables with this text and nothing else.
-    Leaf(Space<'static>, &'static str, &'i str),
+    Leaf(Standard, &'static Local, &'i str),
     End,
     /// Something else, or nothing: [`Reader::next`] tells.
     Other,
@@ -426,7 +426,7 @@ impl<'i> Reader<'i> {
     pub(super) fn element(&self) -> Option<&'static str> {
         let &(page, token) = self.open.last()?;
         let (_, local) = self.document.tag(self.version, page, token)?;
-        Some(local)
+        Some(local.name)
     }
 
     /// Takes over what was noted in opaque octets that were taken last.
@@ -492,7 +492,7 @@ impl<'i> Reader<'i> {
         }
         let page = self.page;
         if let Some((space, local)) = self.document.tag(self.version, page, identity) {
-            return Ok((space, Cow::Borrowed(local)));
+            return Ok((Space::Standard(space), Cow::Borrowed(local.name)));
         }
         self.note(ToleranceKind::UnknownToken {
             page,

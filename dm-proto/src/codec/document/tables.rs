@@ -1,6 +1,6 @@
 //! The token tables of the document types beside SyncML and MetInf.
 
-pub(super) use crate::codec::ddf::{NAMES as DM_DDF_NAMES, ROWS as DM_DDF, Row};
+pub(super) use crate::codec::ddf::{Local, NAMES as DM_DDF_NAMES, ROWS as DM_DDF, Row};
 use crate::codec::{
     ddf::{Names, names},
     tags::{self, Element},
@@ -21,12 +21,12 @@ pub(super) static PROVISIONING_1_NAMES: Names = names(PROVISIONING_1);
     reason = "evaluated when the crate is built"
 )]
 const fn names_of(page: u8) -> Names {
-    let mut names = [""; 0x40];
+    let mut names = [Local::NONE; 0x40];
     let mut next = 0;
     while next < Element::ALL.len() {
         let element = Element::ALL[next];
         if element.page() == page {
-            names[element.token() as usize] = element.name();
+            names[element.token() as usize] = Local::new(element.name());
         }
         next += 1;
     }

@@ -7,9 +7,10 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 
 use super::{
-    ConvertOptions, Converted, DocumentType, Space,
+    ConvertOptions, Converted, DocumentType, Space, Standard,
     convert::{Embedded, Holder, Holders, with_suffix},
     read::{Mark, Piece, Reader, Start, Step},
+    tables::Local,
     write::Edits,
     xml::{self, Unfit},
 };
@@ -100,7 +101,7 @@ impl<'i> ToXml<'i, '_> {
                     continue;
                 }
                 Step::Start(space, local) => {
-                    self.start(reader, space, Cow::Borrowed(local))?;
+                    self.start(reader, Space::Standard(space), Cow::Borrowed(local.name))?;
                     self.started(reader)?;
                 }
                 Step::End => self.end(reader)?,
@@ -165,29 +166,29 @@ impl<'i> ToXml<'i, '_> {
     fn leaf(
         &mut self,
         reader: &mut Reader<'i>,
-        space: Space<'static>,
-        local: &'static str,
+        space: Standard,
+        local: &'static Local,
         text: &'i str,
     ) -> Result<()> {
         let depth = self.writer.depth();
         self.check_depth(reader, depth)?;
         let place = self.writer.place();
-        let is_metinf = space == Space::MetInf;
-        match self.writer.leaf(space.clone(), local, text) {
+        let is_metinf = space == Standard::MetInf;
+        match self.writer.leaf(space, local, text) {
             Ok(range) => {
                 if is_metinf
-                    && matches!(local, "Format" | "Type")
+                    && matches!(local.name, "Format" | "Type")
                     && self.is_syncml(reader)
                     && self.writer.local(0) == "Meta"
                 {
-                    self.holders.note(1, local, range);
+                    self.holders.note(1, local.name, range);
                 }
                 Ok(())
             }
             // As Base64, if it is in `Data`.
             Err(Unfit::NotRepresentable) => {
                 self.writer.back_to(place);
-                self.start(reader, space, Cow::Borrowed(local))?;
+                self.start(reader, Space::Standard(space), Cow::Borrowed(local.name))?;
                 if !self.takes_base64(reader) {
                     return Err(fault(reader, DecodeErrorKind::NotRepresentable));
                 }

@@ -156,7 +156,7 @@ fn element_of(document: DocumentType, local: &str) -> &'static str {
     document
         .token(space, local)
         .and_then(|(page, token)| document.tag(Version::V1_2, page, token))
-        .map_or_else(|| document.root(), |(_, name)| name)
+        .map_or_else(|| document.root(), |(_, local)| local.name)
 }
 
 fn check(name: &Name) -> Result<(), EncodeError> {

@@ -3,9 +3,9 @@
 use alloc::{borrow::Cow, vec::Vec};
 use core::ops::Range;
 
-use super::Space;
+use super::{Space, Standard, tables::Local};
 use crate::codec::{
-    event::{any_octet, unrepresentable},
+    event::{is_plain, unrepresentable},
     tags::{XML_NAMESPACE, XMLNS_NAMESPACE},
 };
 
@@ -90,7 +90,7 @@ impl<'i> Writer<'i> {
         let at = self.out.len();
         self.room(local.len().saturating_add(2))?;
         self.out.push(b'<');
-        let inherited = self.open.last().map_or(&Space::None, |open| &open.space);
+        let inherited = self.open.last().map_or(&Space::NONE, |open| &open.space);
         if space == *inherited {
             self.out.extend_from_slice(local.as_bytes());
             self.open_up(space, local);
@@ -110,7 +110,7 @@ impl<'i> Writer<'i> {
             space = self
                 .open
                 .last()
-                .map_or(Space::None, |open| open.space.clone());
+                .map_or(Space::NONE, |open| open.space.clone());
             self.open_up(space, Cow::Owned(name));
             return Ok(());
         }
@@ -172,45 +172,44 @@ impl<'i> Writer<'i> {
     #[inline]
     pub(super) fn leaf(
         &mut self,
-        space: Space<'i>,
-        local: &'static str,
+        space: Standard,
+        local: &'static Local,
         text: &str,
     ) -> Result<Range<usize>> {
-        self.before_child()?;
-        let inherited = self.open.last().map_or(&Space::None, |open| &open.space);
-        let declaration = match &space {
-            _ if space == *inherited => "",
-            Space::MetInf => " xmlns=\"syncml:metinf\"",
-            _ => {
-                self.start(space, Cow::Borrowed(local))?;
-                let range = self.text(text)?;
-                self.end()?;
-                return Ok(range);
-            }
-        };
-        let name = local.as_bytes();
-        self.room(
-            name.len()
-                .saturating_mul(2)
-                .saturating_add(declaration.len())
-                .saturating_add(text.len())
-                .saturating_add(5),
-        )?;
-        self.out.push(b'<');
-        self.out.extend_from_slice(name);
-        self.out.extend_from_slice(declaration.as_bytes());
-        self.out.push(b'>');
-        let from = self.out.len();
-        if is_plain(text) {
-            self.out.extend_from_slice(text.as_bytes());
-        } else {
-            self.escaped_checked(text)?;
+        let inherited = self.open.last().map_or(&Space::NONE, |open| &open.space);
+        let is_declared = matches!(inherited, Space::Standard(inherited) if *inherited == space);
+        let length = local.name.len();
+        let most = length
+            .saturating_add(text.len())
+            .saturating_add(const { METINF_DECLARATION.len() + 2 * Local::ROOM + 1 });
+        let is_usual = !self.indent
+            && (is_declared || space == Standard::MetInf)
+            && self.out.capacity().wrapping_sub(self.out.len()) >= most
+            && is_plain(text);
+        if !is_usual {
+            self.start(Space::Standard(space), Cow::Borrowed(local.name))?;
+            let range = self.text(text)?;
+            self.end()?;
+            return Ok(range);
         }
-        let to = self.out.len();
-        self.room(name.len().saturating_add(3))?;
-        self.out.extend_from_slice(b"</");
+        self.before_child()?;
+        // There is room for all of it, and more: pieces of one length each are copied without a call.
+        let [_, _, name @ ..] = &local.end;
+        self.out.push(b'<');
+        let name_end = self.out.len().saturating_add(length);
         self.out.extend_from_slice(name);
-        self.out.push(b'>');
+        if is_declared {
+            self.out.truncate(name_end.saturating_add(1));
+        } else {
+            self.out.truncate(name_end);
+            self.out.extend_from_slice(METINF_DECLARATION);
+        }
+        let from = self.out.len();
+        self.out.extend_from_slice(text.as_bytes());
+        let to = self.out.len();
+        self.out.extend_from_slice(&local.end);
+        self.out
+            .truncate(to.saturating_add(length).saturating_add(3));
         Ok(from..to)
     }
 
@@ -405,18 +404,5 @@ impl<'i> Writer<'i> {
 /// The most prefixes in scope, as in the reader of XML.
 pub(super) const MAX_PREFIXES: usize = 128;
 
-/// Whether a text is written as it is.
-#[inline]
-fn is_plain(text: &str) -> bool {
-    !any_octet(text, needs_care)
-}
-
-/// Whether an octet is escaped, or refused, or begins a character that is.
-#[inline(always)]
-const fn needs_care(octet: u8) -> bool {
-    (octet < 0x20) & (octet != b'\t') & (octet != b'\n')
-        | (octet == 0xEF)
-        | (octet == b'&')
-        | (octet == b'<')
-        | (octet == b'>')
-}
+/// The rest of a start tag that declares the namespace of MetInf.
+const METINF_DECLARATION: &[u8; 23] = b" xmlns=\"syncml:metinf\">";

@@ -66,6 +66,9 @@ impl Container {
     }
 }
 
+/// Most containers hold two commands: a question and what it is about.
+const USUAL: usize = 2;
+
 /// What the commands with items have between them, in the command itself.
 struct Fields<'c> {
     cmd_id: &'c mut CmdId,
@@ -87,6 +90,24 @@ struct Own<'c> {
     correlator: Option<&'c mut Option<Correlator>>,
 }
 
+/// Puts an empty command at the end of a list, in which there is room, and reads it there.
+macro_rules! in_place {
+    ($parser:ident $list:ident $command:ident: fields $($own:ident)*) => {{
+        $parser.push_with(USUAL, $list, || Command::$command($command::default()))?;
+        match $list.last_mut() {
+            Some(Command::$command(command)) => $parser.fields(fields!(command: $($own)*)),
+            _ => Ok(()),
+        }
+    }};
+    ($parser:ident $list:ident $command:ident: $read:ident) => {{
+        $parser.push_with(USUAL, $list, || Command::$command($command::default()))?;
+        match $list.last_mut() {
+            Some(Command::$command(command)) => $parser.$read(command),
+            _ => Ok(()),
+        }
+    }};
+}
+
 /// The [`Fields`] of a command.
 macro_rules! fields {
     ($command:ident: $($own:ident)*) => {
@@ -105,122 +126,132 @@ macro_rules! fields {
 }
 
 impl<'i, S: Source<'i>> Parser<'i, S> {
-    /// The body. Containers are on a stack of their own, since a peer controls how deep they nest.
+    /// The body.
     pub(super) fn body(&mut self, message: &mut SyncMl) -> Result<()> {
         let mut open: Vec<Container> = Vec::new();
         let mut is_final = false;
-        loop {
-            let (on, extra) = match open.last_mut() {
-                Some(container) => ("", &mut container.extra),
-                None => ("SyncBody", &mut message.extra),
-            };
-            let Some(tag) = self.child(on, extra)? else {
-                let Some(container) = open.pop() else {
-                    return Ok(());
-                };
-                self.require(&container.seen, 0, Element::CmdId)?;
-                let command = container.into_command();
-                // Most containers hold two commands: a question and what it is about.
-                match open.last_mut() {
-                    Some(parent) => self.push_of(2, &mut parent.commands, command)?,
-                    None => self.push_of(2, &mut message.commands, command)?,
+        while let Some(tag) = self.child("SyncBody", &mut message.extra)? {
+            if tag == Tag::Known(Element::Final) {
+                if is_final {
+                    self.note(ToleranceKind::DuplicateElement { element: "Final" })?;
+                    self.skip()?;
+                    continue;
                 }
+                is_final = true;
+                message.is_final = self.flag(Element::Final, &mut message.extra)?;
                 continue;
-            };
-            if let (Some(container), Tag::Known(element)) = (open.last_mut(), &tag) {
-                let element = *element;
-                match element {
-                    Element::CmdId => {
-                        if self.single(&mut container.seen, 0, element)? {
-                            self.text_to(
-                                container.cmd_id.text_mut(),
-                                element,
-                                &mut container.extra,
-                            )?;
-                        }
-                        continue;
-                    }
-                    Element::NoResp => {
-                        if self.single(&mut container.seen, 1, element)? {
-                            container.no_resp = self.flag(element, &mut container.extra)?;
-                        }
-                        continue;
-                    }
-                    Element::Meta => {
-                        if self.single(&mut container.seen, 2, element)? {
-                            container.meta = Some(self.shared_meta()?);
-                        }
-                        continue;
-                    }
-                    _ => container.seen.mark(3),
-                }
             }
-            if let Tag::Known(element @ (Element::Atomic | Element::Sequence)) = tag {
-                self.push_of(12, &mut open, Container::new(element))?;
+            if is_final {
+                self.note(ToleranceKind::ElementOrder {
+                    element: match tag {
+                        Tag::Known(element) => element.name(),
+                        Tag::Foreign => "a command",
+                    },
+                })?;
+            }
+            match tag {
+                Tag::Known(element @ (Element::Atomic | Element::Sequence)) => {
+                    self.container(element, &mut open, &mut message.commands)?;
+                }
+                tag => self.command(tag, &mut message.commands)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// A container and all that is in it. Containers are on a stack of their own, since a peer controls how
+    /// deep they nest; it is empty before and after.
+    fn container(
+        &mut self,
+        element: Element,
+        open: &mut Vec<Container>,
+        list: &mut Vec<Command>,
+    ) -> Result<()> {
+        let mut begins = Some(element);
+        loop {
+            if let Some(element) = begins.take() {
+                self.push_with(12, open, || Container::new(element))?;
                 if let Some(Container { seen, cmd_id, .. }) = open.last_mut() {
                     self.leaf_to(cmd_id.text_mut(), Element::CmdId, seen, 0);
                 }
-                continue;
             }
-            if open.is_empty() {
-                if tag == Tag::Known(Element::Final) {
-                    if is_final {
-                        self.note(ToleranceKind::DuplicateElement { element: "Final" })?;
-                        self.skip()?;
-                        continue;
-                    }
-                    is_final = true;
-                    message.is_final = self.flag(Element::Final, &mut message.extra)?;
+            let Some(container) = open.last_mut() else {
+                return Ok(());
+            };
+            let Container {
+                seen,
+                cmd_id,
+                no_resp,
+                meta,
+                commands,
+                extra,
+                ..
+            } = container;
+            loop {
+                let Some(tag) = self.child("", extra)? else {
+                    self.require(seen, 0, Element::CmdId)?;
+                    break;
+                };
+                let Tag::Known(element) = tag else {
+                    self.command(tag, commands)?;
                     continue;
-                }
-                if is_final {
-                    self.note(ToleranceKind::ElementOrder {
-                        element: match tag {
-                            Tag::Known(element) => element.name(),
-                            Tag::Foreign => "a command",
-                        },
-                    })?;
+                };
+                match element {
+                    Element::CmdId => {
+                        if self.single(seen, 0, element)? {
+                            self.text_to(cmd_id.text_mut(), element, extra)?;
+                        }
+                    }
+                    Element::NoResp => {
+                        if self.single(seen, 1, element)? {
+                            *no_resp = self.flag(element, extra)?;
+                        }
+                    }
+                    Element::Meta => {
+                        if self.single(seen, 2, element)? {
+                            *meta = Some(self.shared_meta()?);
+                        }
+                    }
+                    Element::Atomic | Element::Sequence => {
+                        seen.mark(3);
+                        begins = Some(element);
+                        break;
+                    }
+                    _ => {
+                        seen.mark(3);
+                        self.command(tag, commands)?;
+                    }
                 }
             }
-            match open.last_mut() {
-                Some(parent) => self.command(tag, &mut parent.commands)?,
-                None => self.command(tag, &mut message.commands)?,
+            if begins.is_none()
+                && let Some(container) = open.pop()
+            {
+                let list = open
+                    .last_mut()
+                    .map_or(&mut *list, |parent| &mut parent.commands);
+                self.room(USUAL, list)?;
+                list.extend(Some(container).into_iter().map(Container::into_command));
             }
         }
     }
 
     /// A command, put at the end of a list first and filled there: commands are large.
     fn command(&mut self, tag: Tag, list: &mut Vec<Command>) -> Result<()> {
-        let empty = match tag {
-            Tag::Known(Element::Add) => Command::Add(Add::default()),
-            Tag::Known(Element::Alert) => Command::Alert(Alert::default()),
-            Tag::Known(Element::Copy) => Command::Copy(Copy::default()),
-            Tag::Known(Element::Delete) => Command::Delete(Delete::default()),
-            Tag::Known(Element::Exec) => Command::Exec(Exec::default()),
-            Tag::Known(Element::Get) => Command::Get(Get::default()),
-            Tag::Known(Element::Replace) => Command::Replace(Replace::default()),
-            Tag::Known(Element::Results) => Command::Results(Results::default()),
-            Tag::Known(Element::Status) => Command::Status(Status {
-                data: StatusCode::BAD_REQUEST,
-                ..Status::default()
-            }),
+        match tag {
+            Tag::Known(Element::Add) => in_place!(self list Add: fields meta),
+            Tag::Known(Element::Alert) => in_place!(self list Alert: fields code correlator),
+            Tag::Known(Element::Copy) => in_place!(self list Copy: fields meta),
+            Tag::Known(Element::Delete) => in_place!(self list Delete: fields meta archive sft_del),
+            Tag::Known(Element::Exec) => in_place!(self list Exec: fields meta correlator),
+            Tag::Known(Element::Get) => in_place!(self list Get: fields meta lang),
+            Tag::Known(Element::Replace) => in_place!(self list Replace: fields meta),
+            Tag::Known(Element::Results) => in_place!(self list Results: results),
+            Tag::Known(Element::Status) => in_place!(self list Status: status),
             _ => {
-                let command = self.unsupported(tag)?;
-                return self.push_of(2, list, command);
+                self.room(USUAL, list)?;
+                list.push(self.unsupported(tag)?);
+                Ok(())
             }
-        };
-        self.push_of(2, list, empty)?;
-        match list.last_mut() {
-            Some(Command::Add(c)) => self.fields(fields!(c: meta)),
-            Some(Command::Alert(c)) => self.fields(fields!(c: code correlator)),
-            Some(Command::Copy(c)) => self.fields(fields!(c: meta)),
-            Some(Command::Delete(c)) => self.fields(fields!(c: meta archive sft_del)),
-            Some(Command::Exec(c)) => self.fields(fields!(c: meta correlator)),
-            Some(Command::Get(c)) => self.fields(fields!(c: meta lang)),
-            Some(Command::Replace(c)) => self.fields(fields!(c: meta)),
-            Some(Command::Results(results)) => self.results(results),
-            Some(Command::Status(status)) => self.status(status),
-            _ => Ok(()),
         }
     }
 
@@ -343,7 +374,8 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
 
     /// An item, put at the end of a list first and filled there.
     fn push_item(&mut self, items: &mut Vec<Item>, command_meta: Option<&Meta>) -> Result<()> {
-        self.push(items, Item::default())?;
+        // Most lists have one.
+        self.push_with(1, items, Item::default)?;
         match items.last_mut() {
             Some(item) => self.item(item, command_meta),
             None => Ok(()),
@@ -424,6 +456,7 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
             self.require(&seen, rank, element)?;
         }
         if !seen.has(8) {
+            status.data = StatusCode::BAD_REQUEST;
             self.note(ToleranceKind::StatusCode)?;
         }
         Ok(())

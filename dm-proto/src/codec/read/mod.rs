@@ -419,7 +419,7 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
         } else {
             &mut dropped
         };
-        self.push(texts, Text::EMPTY)?;
+        self.push_with(1, texts, Text::default)?;
         match texts.last_mut() {
             Some(text) => self.text_to(text, element, extra),
             None => Ok(()),
@@ -814,26 +814,40 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
         Ok(Bytes::copy_from_slice(octets))
     }
 
-    #[inline]
-    fn push<T>(&mut self, list: &mut Vec<T>, element: T) -> Result<()> {
-        // Most lists have one element.
-        self.push_of(1, list, element)
+    /// Adds to a list that mostly has so many elements. The element is made in its place: commands and items
+    /// are large, and what is made elsewhere is moved.
+    #[inline(always)]
+    fn push_with<T>(
+        &mut self,
+        usual: usize,
+        list: &mut Vec<T>,
+        make: impl Fn() -> T,
+    ) -> Result<()> {
+        self.room(usual, list)?;
+        // Not `push`: were it to panic for lack of memory, it would have to drop the element, which
+        // keeps the compiler from making it there.
+        list.extend(Some(()).into_iter().map(|()| make()));
+        Ok(())
     }
 
-    /// Adds to a list that mostly has so many elements.
-    #[inline]
-    fn push_of<T>(&mut self, usual: usize, list: &mut Vec<T>, element: T) -> Result<()> {
+    /// Makes room for one more in such a list.
+    #[inline(always)]
+    fn room<T>(&mut self, usual: usize, list: &mut Vec<T>) -> Result<()> {
         if list.len() == list.capacity() {
-            let growth = list.len().max(usual);
-            self.charge(growth.saturating_mul(size_of::<T>()))?;
-            if list.is_empty() {
-                // It has none yet: a new one takes less than to let it grow.
-                *list = Vec::with_capacity(growth);
-            } else {
-                list.reserve_exact(growth);
-            }
+            self.grow(usual, list)?;
         }
-        list.push(element);
+        Ok(())
+    }
+
+    fn grow<T>(&mut self, usual: usize, list: &mut Vec<T>) -> Result<()> {
+        let growth = list.len().max(usual);
+        self.charge(growth.saturating_mul(size_of::<T>()))?;
+        if list.is_empty() {
+            // It has none yet: a new one takes less than to let it grow.
+            *list = Vec::with_capacity(growth);
+        } else {
+            list.reserve_exact(growth);
+        }
         Ok(())
     }
 

@@ -3,6 +3,8 @@
 use alloc::{borrow::Cow, boxed::Box, sync::Arc, vec::Vec};
 use core::mem::size_of;
 
+use bytes::Bytes;
+
 use super::{Input, Parser, Result, Seen, Tag, is_space};
 use crate::{
     AlertCode, Data, DecodeErrorKind, Extra, Fragment, LocUri, Piece, Secret, StatusCode, Text,
@@ -480,18 +482,52 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
         let mut seen = Seen::default();
         self.next_location(&mut item.target, Element::Target, &mut seen, 0)?;
         self.next_location(&mut item.source, Element::Source, &mut seen, 1)?;
+        if self.source.close() {
+            self.leave();
+            return Ok(());
+        }
         if self.source.may_open(Element::Meta) {
             item.meta = self.next_meta()?;
             if item.meta.is_some() {
                 seen.mark(4);
             }
         }
-        let mut raw = self
-            .leaf(Element::Data, Some)
-            .map(|text| RawData::Text(Cow::Borrowed(text)));
-        if raw.is_some() {
+        self.next_data(&mut item.data, &mut seen);
+        if self.source.close() {
+            self.leave();
+            return Ok(());
+        }
+        self.rest_of_item(item, seen, command_meta)
+    }
+
+    /// Takes the `Data` of an item to its place, if it comes next. Only for octets it matters which `Meta`
+    /// applies.
+    #[inline(always)]
+    fn next_data(&mut self, place: &mut Option<Data>, seen: &mut Seen) {
+        if self.path.len() >= self.depth_limit {
+            return;
+        }
+        let memory_left = &mut self.memory_left;
+        let taken = self.source.leaf(Element::Data, |text| {
+            if text.len() > INLINE {
+                *memory_left = memory_left.checked_sub(text.len())?;
+            }
+            Data::set_text(place, text);
+            Some(())
+        });
+        if taken.is_some() {
             seen.mark(5);
         }
+    }
+
+    #[inline(never)]
+    fn rest_of_item(
+        &mut self,
+        item: &mut Item,
+        mut seen: Seen,
+        command_meta: Option<&Meta>,
+    ) -> Result<()> {
+        let mut raw = None;
         let extra = &mut item.extra;
         while let Some(tag) = self.child("", extra)? {
             match tag {
@@ -656,6 +692,10 @@ impl<'i, S: Source<'i>> Parser<'i, S> {
 
     /// Decides between text and octets.
     fn settle(&mut self, raw: RawData<'i>, form: impl Fn() -> Form) -> Result<Data> {
+        if !matches!(raw, RawData::Text(_)) {
+            // All but text is boxed.
+            self.charge(size_of::<Bytes>())?;
+        }
         Ok(match raw {
             RawData::Text(text) => Data::text(self.keep(text)?),
             RawData::Markup(fragment) => Data::markup(fragment),

@@ -8,6 +8,7 @@ mod strings;
 mod writer;
 
 pub(super) use self::{reader::Reader, writer::Writer};
+use super::words;
 
 /// Global tokens, the same in both code spaces.
 pub(super) mod token {
@@ -38,22 +39,13 @@ pub(super) mod token {
 /// written back: `page1-token17` for an element, `page0-attribute05` for an attribute.
 pub(super) const UNKNOWN_TOKENS: &str = "urn:wbxml:unknown-tokens";
 
-const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
-const TOPS: u64 = u64::from_ne_bytes([0x80; 8]);
-
-/// The octets that are 0, as their top bits; above the lowest there may be others.
-#[inline(always)]
-fn zeros(word: u64) -> u64 {
-    word.wrapping_sub(ONES) & !word & TOPS
-}
-
 /// Where the first NUL is. Most strings are shorter than what a call of memchr is worth.
 #[inline(always)]
 pub(super) fn find_nul(octets: &[u8]) -> Option<usize> {
-    let (words, _) = octets.as_chunks::<8>();
+    let (chunks, _) = octets.as_chunks::<8>();
     let mut passed = 0_usize;
-    for word in words.iter().take(8) {
-        let zeros = zeros(u64::from_le_bytes(*word));
+    for word in chunks.iter().take(8) {
+        let zeros = words::zeros(u64::from_le_bytes(*word));
         if zeros != 0 {
             let within = usize::try_from(zeros.trailing_zeros() >> 3).unwrap_or_default();
             return Some(passed.saturating_add(within));
@@ -69,16 +61,8 @@ fn has_nul(octets: &[u8]) -> bool {
     if octets.len() > 128 {
         return memchr::memchr(0, octets).is_some();
     }
-    if let Some(last) = octets.last_chunk() {
-        let (words, _) = octets.as_chunks();
-        return words
-            .iter()
-            .chain([last])
-            .any(|word| zeros(u64::from_le_bytes(*word)) != 0);
+    if octets.len() < 4 {
+        return octets.contains(&0);
     }
-    if let (Some(first), Some(last)) = (octets.first_chunk(), octets.last_chunk()) {
-        let (first, last) = (u32::from_le_bytes(*first), u32::from_le_bytes(*last));
-        return zeros(u64::from(first) << 32 | u64::from(last)) != 0;
-    }
-    octets.contains(&0)
+    words::any(octets, words::zeros)
 }

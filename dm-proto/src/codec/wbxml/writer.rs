@@ -2,13 +2,14 @@
 
 use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
 
-use super::{UNKNOWN_TOKENS, buffer::Buffer, has_nul, header, integer, strings, token, zeros};
+use super::{UNKNOWN_TOKENS, buffer::Buffer, has_nul, header, integer, strings, token};
 use crate::{
     EncodeError, Name,
     codec::{
         ddf,
         event::{Position, Sink, SinkResult as Result, is_name},
         tags::{self, Element},
+        words::zeros,
     },
     message::SyncMl,
 };

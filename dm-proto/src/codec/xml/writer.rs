@@ -7,7 +7,7 @@ use super::{MAX_ATTRIBUTES, MAX_PREFIXES};
 use crate::{
     Data, EncodeError, LocUri, Name,
     codec::{
-        event::{Sink, SinkResult as Result, any_octet, is_name, unrepresentable},
+        event::{Sink, SinkResult as Result, is_name, is_plain, unrepresentable},
         tags::{self, Element, XML_NAMESPACE, XMLNS_NAMESPACE},
     },
     message::{Command, SyncMl},
@@ -406,17 +406,6 @@ impl Sink for Writer {
 
 /// The declaration of the namespace of MetInf, as default.
 const METINF_DECLARATION: &str = " xmlns=\"syncml:metinf\"";
-
-/// Whether a text is written as it is.
-fn is_plain(text: &str) -> bool {
-    !any_octet(text, |octet| {
-        (octet < 0x20) & (octet != b'\t') & (octet != b'\n')
-            | (octet == 0xEF)
-            | (octet == b'&')
-            | (octet == b'<')
-            | (octet == b'>')
-    })
-}
 
 fn check_name(name: &Name) -> Result {
     if is_name(&name.local) && name.namespace != XMLNS_NAMESPACE {

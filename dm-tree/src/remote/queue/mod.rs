@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Actor, Decision, Desk, DeviceRequest, Operation, Progress, Refusal, Reply, Request, Step,
-    Understood, actor::Open,
+    Understood, Verdict, actor::Open,
 };
 
 /// The operations of one device in their order. Serializable: it is stored with the session.
@@ -39,7 +39,7 @@ pub struct Queue<O> {
 struct Form;
 
 /// Changes whenever what is stored does; no count that a queue without a form begins with.
-const FORM: u32 = 0x5155_0001;
+const FORM: u32 = 0x5155_0002;
 
 #[derive(Debug, thiserror::Error)]
 #[error("a stored queue of form {0:#x}, where {FORM:#x} is expected")]
@@ -104,9 +104,8 @@ pub enum Notice {
     Requested {
         /// What it said.
         asked: DeviceRequest,
-        /// The operations that were made of it, with what was decided on each. Those that are not refused
-        /// are in the queue.
-        decisions: Vec<(u32, Decision)>,
+        /// What came of it.
+        verdict: Verdict,
         /// The answer; `None` to a session that the device opened, which is answered anyway.
         status: Option<StatusCode>,
     },
@@ -189,7 +188,7 @@ impl<O: Operation> Queue<O> {
         operation: O,
         desk: &mut (impl Desk<O> + ?Sized),
     ) -> Decision {
-        let mut request = Request::new(by, &operation, self.unfinished());
+        let mut request = Request::new(id, by, &operation, self.unfinished());
         request.behalf = behalf;
         let decision = match by.asks(Actor::Server) {
             Some(_) => desk.decide(&request),
@@ -288,6 +287,20 @@ impl<O: Operation> Queue<O> {
             }
         }
         expired
+    }
+
+    /// Ends an operation as its deadline would, for a server that keeps deadlines of its own; whether there
+    /// is one that was not over.
+    pub fn expire_one(&mut self, id: u32) -> bool {
+        let entry = self.entries.iter_mut().find(|entry| entry.id == id);
+        entry.is_some_and(|entry| {
+            let is_open = !entry.finished;
+            if is_open {
+                entry.operation.expire();
+                entry.finished = entry.operation.progress() == Progress::Finished;
+            }
+            is_open
+        })
     }
 
     /// The first deadline of an operation that is not over.
@@ -449,35 +462,38 @@ impl<O: Operation> Queue<O> {
         asked: DeviceRequest,
         desk: &mut (impl Desk<O> + ?Sized),
     ) -> Option<(Notice, StatusCode)> {
-        let is_again = self.entries.iter().any(|entry| {
+        let is_same = |entry: &&Entry<O>| {
             entry.asked.as_ref() == Some(&asked) && entry.operation.progress() != Progress::Finished
-        });
-        let mut decisions = Vec::new();
-        let status = if is_again {
-            // Its answer was lost, or somebody is impatient.
-            StatusCode::ACCEPTED
-        } else {
+        };
+        let same = self.entries.iter().filter(is_same).map(|entry| entry.id);
+        let same: Vec<u32> = same.collect();
+        let verdict = if same.is_empty() {
             match desk.understand(&asked) {
                 Understood::NotARequest => return None,
-                Understood::Refused(refusal) => refusal.status_code(),
+                Understood::Refused(refusal) => Verdict::Refused(refusal),
                 Understood::Operations(operations) => {
+                    let mut decisions = Vec::with_capacity(operations.len());
                     for (id, operation) in operations {
                         let mut request =
-                            Request::new(Actor::Device, &operation, self.unfinished());
+                            Request::new(id, Actor::Device, &operation, self.unfinished());
                         request.behalf = asked.behalf;
                         request.asked = Some(&asked);
                         let decision = desk.decide(&request);
                         self.take_in(id, operation, decision, Some(&asked));
                         decisions.push((id, decision));
                     }
-                    answer(&decisions)
+                    Verdict::Decided(decisions)
                 }
             }
+        } else {
+            // Its answer was lost, or somebody is impatient.
+            Verdict::Again(same)
         };
+        let status = verdict.status_code();
         let is_session = asked.type_.is_none();
         let notice = Notice::Requested {
             asked,
-            decisions,
+            verdict,
             status: (!is_session).then_some(status),
         };
         Some((notice, status))
@@ -529,18 +545,6 @@ impl<O: Operation> Default for Queue<O> {
     fn default() -> Self {
         Self::new()
     }
-}
-
-/// The status of a request of which these operations were made: the best that any of them got.
-fn answer(decisions: &[(u32, Decision)]) -> StatusCode {
-    let rank = |decision: &Decision| match decision {
-        Decision::Now => 0,
-        Decision::Later => 1,
-        Decision::Refused(_) => 2,
-    };
-    let best = decisions.iter().map(|(_, decision)| decision);
-    best.min_by_key(|decision| rank(decision))
-        .map_or(StatusCode::OK, |decision| decision.status_code())
 }
 
 fn tag(id: u32, command: u16) -> CommandTag {

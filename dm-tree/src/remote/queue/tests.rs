@@ -316,7 +316,7 @@ fn a_queue_stored_in_another_form_is_refused() {
     let error = Form::try_from(7).expect_err("another form");
     assert_eq!(
         error.to_string(),
-        "a stored queue of form 0x7, where 0x51550001 is expected"
+        "a stored queue of form 0x7, where 0x51550002 is expected"
     );
 }
 
@@ -416,15 +416,15 @@ fn asking(decision: Decision) -> Bench<Toy> {
     bench
 }
 
-/// What was decided on the operations of a request, and the answer to it.
-type Answer = (Vec<(u32, Decision)>, Option<u16>);
+/// What came of a request, and the answer to it.
+type Answer = (Verdict, Option<u16>);
 
 /// What the server decided on each request, and how it answered.
 fn answers(bench: &Bench<Toy>) -> Vec<Answer> {
     let requested = bench.notices.iter().filter_map(|notice| match notice {
         Notice::Requested {
-            decisions, status, ..
-        } => Some((decisions.clone(), status.map(StatusCode::as_u16))),
+            verdict, status, ..
+        } => Some((verdict.clone(), status.map(StatusCode::as_u16))),
         _ => None,
     });
     requested.collect()
@@ -446,7 +446,10 @@ fn what_a_device_asks_for_is_done_in_the_same_session() {
     let mut bench = asking(Decision::Now);
     raise(&mut bench, "ask", "");
     bench.run_session(Trigger::Client).expect("a session");
-    assert_eq!(answers(&bench), [(vec![(1, Decision::Now)], Some(200))]);
+    assert_eq!(
+        answers(&bench),
+        [(Verdict::Decided(vec![(1, Decision::Now)]), Some(200))]
+    );
     assert_eq!((sent(&bench), bench.endings.len()), (1, 1));
     let asked = bench.queue(|queue| queue.asked(1).map(|asked| asked.behalf));
     assert_eq!(asked.expect("a queue"), Some(Actor::Device));
@@ -457,7 +460,10 @@ fn what_is_put_off_waits_for_the_next_session() {
     let mut bench = asking(Decision::Later);
     raise(&mut bench, "ask", "");
     bench.run_session(Trigger::Client).expect("a session");
-    assert_eq!(answers(&bench), [(vec![(1, Decision::Later)], Some(202))]);
+    assert_eq!(
+        answers(&bench),
+        [(Verdict::Decided(vec![(1, Decision::Later)]), Some(202))]
+    );
     assert_eq!(sent(&bench), 0);
     let wants = bench.queue(|queue| queue.wants_session());
     assert!(wants.expect("a queue"), "the device is to be notified");
@@ -475,10 +481,9 @@ fn what_is_refused_is_answered_with_why_and_not_queued() {
         let mut bench = asking(Decision::Now);
         raise(&mut bench, type_, data);
         bench.run_session(Trigger::Client).expect("a session");
-        let [(decisions, answer)] = answers(&bench).try_into().expect("one request");
+        let [(verdict, answer)] = answers(&bench).try_into().expect("one request");
         assert_eq!(answer, Some(status), "{type_} {data}");
-        let refused = |(_, decision): &(u32, Decision)| matches!(decision, Decision::Refused(_));
-        assert!(decisions.iter().all(refused));
+        assert_eq!(verdict.refusal().is_some(), status != 200, "{verdict:?}");
         assert_eq!(bench.queue(|queue| queue.iter().count()).ok(), Some(0));
     }
 }
@@ -492,14 +497,18 @@ fn a_request_that_comes_again_is_not_carried_out_again() {
     }
     assert_eq!(
         answers(&bench),
-        [(vec![(1, Decision::Now)], Some(200)), (vec![], Some(202)),]
+        [
+            (Verdict::Decided(vec![(1, Decision::Now)]), Some(200)),
+            (Verdict::Again(vec![1]), Some(202)),
+        ]
     );
     assert_eq!(sent(&bench), 1);
     // Once it is over it can be asked for again.
     bench.queue(|queue| queue.remove(1)).expect("a queue");
     raise(&mut bench, "ask", "");
     bench.run_session(Trigger::Client).expect("a session");
-    assert_eq!(answers(&bench)[2].0, [(2, Decision::Now)]);
+    let granted = Verdict::Decided(vec![(2, Decision::Now)]);
+    assert_eq!(answers(&bench)[2].0, granted);
 }
 
 #[test]

@@ -24,7 +24,6 @@ use super::{
     package::{PackageError, Sha256Digest, essence, is_out_of_room, is_package_type},
     packages::Packages,
     progress::{self, Work},
-    user::printable,
 };
 
 /// Why a package was not fetched.
@@ -132,11 +131,11 @@ struct Wanted<'a> {
 
 impl Wanted<'_> {
     /// What people call it.
-    fn name(&self) -> String {
+    fn name(&self) -> &str {
         let described = self
             .descriptor
             .and_then(|descriptor| descriptor.name.as_deref());
-        printable(described.unwrap_or(self.package_id))
+        described.unwrap_or(self.package_id)
     }
 }
 
@@ -376,7 +375,7 @@ impl Downloader {
             }
             _ => return Err(DownloadError::Status(status)),
         };
-        let bar = progress::bar(format!("downloading {}", wanted.name()), length, have);
+        let bar = progress::bar(&format!("downloading {}", wanted.name()), length, have);
         let mut body = response.into_body().into_reader();
         let mut buffer = vec![0; 64 << 10];
         let mut since = Instant::now();

@@ -139,7 +139,7 @@ impl Packages {
             return Err(PackageError::TooLarge);
         }
         self.root.write(&format!("{stage}/{PLAN}"), &written)?;
-        let spinner = progress::spinner(format!("installing {name} {}", deb.version));
+        let spinner = progress::spinner(&format!("installing {name} {}", deb.version));
         let installed = dpkg.install(&self.root, &self.absolute(&new));
         spinner.finish();
         match installed {

@@ -62,6 +62,19 @@ fn the_user_at_the_terminal_is_asked_with_the_time_there_is() {
 }
 
 #[test]
+fn what_a_server_asks_cannot_steer_the_terminal() {
+    let lab = Lab::new();
+    let mut request = wipe(&["Contacts"]);
+    request["confirm"] = "Keep \u{202e}stcatnoc\u{202c}, \u{2067}yes\u{2069}\u{200f}?".into();
+    let operation = lab.order(&request);
+    let output = lab.program().args(["--confirm", "no"]).output().unwrap();
+    let shown = String::from_utf8_lossy(&output.stderr);
+    let escaped = r"Keep \u{202e}stcatnoc\u{202c}, \u{2067}yes\u{2069}\u{200f}?";
+    assert!(shown.contains(escaped), "{shown}");
+    assert_eq!(lab.outcome(&operation), ("declined".to_owned(), 304));
+}
+
+#[test]
 fn bars_show_how_far_it_is_and_go_on_after_a_cut_where_it_was() {
     if !is_there("script", "bsdutils") {
         return;

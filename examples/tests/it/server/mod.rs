@@ -1,6 +1,7 @@
 //! `dm-server`: what the tests of its parts share.
 
 mod program;
+mod requests;
 mod rest;
 mod sessions;
 

@@ -6,9 +6,13 @@ use std::{
     process::{Child, Command, Output, Stdio},
 };
 
+use dm_proto::{auth::Scheme, codec::Encoding};
+use dm_tree::remote::DeviceRequest;
 use serde_json::json;
 
-use super::{Emi, PHONE_PATH, Phone, converse, folder, md5_session, turn};
+use super::{
+    Emi, PHONE_PATH, Phone, converse, exchange, folder, md5_session, phone_account, session, turn,
+};
 
 struct Program {
     child: Child,
@@ -23,9 +27,14 @@ impl Program {
     }
 
     fn start_logging_to(data: &Path, log: Stdio) -> Self {
+        Self::start_with(data, &[], log)
+    }
+
+    fn start_with(data: &Path, arguments: &[&str], log: Stdio) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_dm-server"))
             .args(["--listen", "127.0.0.1:0", "--emi", "127.0.0.1:0", "--data"])
             .arg(data)
+            .args(arguments)
             .stdout(Stdio::piped())
             .stderr(log)
             .spawn()
@@ -99,6 +108,61 @@ fn a_kill_between_any_two_messages_loses_nothing() {
     for id in [&lock, &unlock] {
         assert_eq!(program.emi.states(id), ["queued", "sent", "succeeded"]);
     }
+}
+
+#[test]
+fn a_kill_between_any_two_messages_neither_loses_nor_doubles_what_a_device_asks_for() {
+    let data = folder("kill-request");
+    std::fs::create_dir_all(&data).unwrap();
+    let policy = data.join("policy.json");
+    let rule = json!([{"alert": "org.test:lock-me", "operation": {"lawmo": "fully-lock"}}]);
+    std::fs::write(&policy, rule.to_string()).unwrap();
+    let arguments = ["--policy", policy.to_str().unwrap()];
+    let start = || Program::start_with(&data, &arguments, Stdio::piped());
+    let mut program = start();
+    program.emi.register();
+    let phone = Phone {
+        reports: vec![DeviceRequest::alert("org.test:lock-me", "./Ext", "")],
+        ..Phone::default()
+    };
+    let mut client = md5_session(&program.dm, "1", phone);
+    while let Some(transmit) = client.transmit() {
+        // The answer gets lost with the server, and the message is sent again.
+        let lost = exchange(&program.dm, &transmit);
+        program.kill();
+        program = start();
+        let answer = exchange(&program.dm, &transmit);
+        assert_eq!(
+            answer.message(),
+            lost.message(),
+            "the answer that was stored"
+        );
+        client.handle(answer).expect("the session goes on");
+    }
+    assert_eq!(client.device.names(), ["FullyLock"]);
+    let (_, view) = program.emi.get(&format!("{PHONE_PATH}/requests"));
+    let requests = view["requests"].as_array().expect("a list");
+    assert_eq!(requests.len(), 1, "{view}");
+    assert_eq!(requests[0]["answer"], "granted");
+    let id = requests[0]["operations"][0]
+        .as_str()
+        .expect("an identifier");
+    assert_eq!(program.emi.states(id), ["queued", "sent", "succeeded"]);
+    assert_eq!(program.emi.get(PHONE_PATH).1["operations"], json!([]));
+}
+
+#[test]
+fn the_log_shows_what_a_device_says_without_what_steers_a_terminal() {
+    let data = folder("log-escapes");
+    let program = Program::start(&data);
+    let mut account = phone_account(&program.dm, Scheme::Md5);
+    account.device_uri = "phone\u{202e}enohp\u{2066}".into();
+    let mut client = session(account, "1", Encoding::Wbxml, Phone::default());
+    let transmit = client.transmit().expect("package 1");
+    super::post(&program.dm, transmit.encoding.media_type(), &transmit.body);
+    let log = program.kill();
+    assert!(log.contains("phone\\u{202e}enohp\\u{2066}"), "{log}");
+    assert!(!log.contains(['\u{202e}', '\u{2066}']), "{log}");
 }
 
 #[test]
@@ -273,7 +337,9 @@ fn a_policy_that_makes_no_sense_is_refused_with_the_reason() {
     let file = data.join("policy.json");
     for (policy, reason) in [
         ("[", "EOF while parsing"),
-        (r#"[{"alert": "x"}]"#, "missing field `operation`"),
+        (r#"[{"alert": "x"}]"#, "rule 1: needs an \"operation\""),
+        (r#"{"max_open": 0}"#, "\"max_open\" must be 1 to 1024"),
+        (r#"{"max_opn": 1}"#, "unknown field `max_opn`"),
         (
             r#"[{"alert": "x", "operation": {"lawmo": "wipe"}}]"#,
             "rule 1: wipe needs \"items\"",

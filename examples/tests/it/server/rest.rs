@@ -232,6 +232,10 @@ fn an_operation_that_makes_no_sense_is_refused_with_the_reason() {
             "vendor needs \"path\"",
         ),
         (
+            json!({"lawmo": "vendor", "path": "Operations/Wipe"}),
+            "\"path\" must begin with Ext/ or Operations/Ext/, below the root of the object",
+        ),
+        (
             json!({"lawmo": "unlock", "path": "Ext/Ring"}),
             "unlock takes no \"path\"",
         ),
@@ -281,6 +285,8 @@ fn every_operation_is_taken() {
         json!({"lawmo": "unlock", "confirm": "Unlock?"}),
         json!({"lawmo": "wipe", "items": ["Photos", "Mail"]}),
         json!({"lawmo": "wipe", "items": ["*"]}),
+        json!({"lawmo": "vendor", "path": "Operations/Ext/Ring"}),
+        json!({"lawmo": "unlock", "behalf": "user"}),
         json!({"lawmo": "factory-reset", "deadline": "2999-01-01T00:00:00Z"}),
         json!({"scomo": "download", "package": package}),
         json!({"scomo": "download-install", "package": package}),
@@ -291,6 +297,7 @@ fn every_operation_is_taken() {
         json!({"scomo": "deactivate", "component": "c1"}),
         json!({"scomo": "remove", "component": "c1"}),
         json!({"scomo": "remove", "package": {"id": "p1"}}),
+        json!({"scomo": "vendor", "package": {"id": "p1"}, "path": "Operations/Ext/Check"}),
     ] {
         let (status, view) = emi.post(OPERATIONS, &body);
         assert_eq!((status, &view["request"]), (201, &body), "{view}");

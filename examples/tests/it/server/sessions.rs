@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::{net::UdpSocket, sync::Arc};
 
-use dm_examples::server::{Config, Direction, LawmoVerb, OperationRequest, Server};
+use dm_examples::server::{Config, Direction, Server};
 use dm_proto::{
     AlertCode, Correlator, StatusCode,
     auth::Scheme,
@@ -28,7 +28,7 @@ fn header_status(answer: &dm_proto::session::Received) -> StatusCode {
     }
 }
 
-fn report(correlator: &Correlator, code: &str) -> Alert {
+pub(super) fn report(correlator: &Correlator, code: &str) -> Alert {
     let meta = Meta::of_type("urn:oma:at:lawmo:1.0:OperationComplete").with_format("int");
     Alert {
         code: Some(AlertCode::GENERIC_ALERT),
@@ -464,34 +464,6 @@ fn a_queued_operation_calls_the_device_with_a_notification_it_can_verify() {
     assert_eq!(client.device.names(), ["FullyLock"]);
     let states = emi.states(&id);
     assert_eq!(states, ["queued", "notified", "sent", "succeeded"]);
-}
-
-#[test]
-fn what_a_device_asks_for_is_done_in_the_same_session_if_the_policy_says_so() {
-    let mut config = Config::new(folder("policy"));
-    config.hooks.policy = Some(Arc::new(|device, alert| {
-        let meta = alert.items.first()?.meta.as_ref()?;
-        let asks = device == PHONE && meta.type_.as_deref() == Some("org.test:lock-me");
-        asks.then(|| OperationRequest::lawmo(LawmoVerb::PartiallyLock))
-    }));
-    let server = Server::spawn(config).expect("the server starts");
-    let emi = Emi::new(server.emi_url());
-    emi.register();
-    let phone = Phone {
-        reports: vec![Alert {
-            code: Some(AlertCode::GENERIC_ALERT),
-            items: vec![
-                Item::for_source("./Ext")
-                    .with_meta(Meta::of_type("org.test:lock-me").with_format("chr"))
-                    .with_data(""),
-            ],
-            ..Alert::default()
-        }],
-        ..Phone::default()
-    };
-    let mut client = md5_session(server.dm_url(), "1", phone);
-    converse(server.dm_url(), &mut client);
-    assert_eq!(client.device.names(), ["PartiallyLock"]);
 }
 
 #[test]
