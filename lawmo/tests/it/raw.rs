@@ -32,6 +32,8 @@ pub(crate) struct Commander {
     pub(crate) results: Vec<String>,
     /// The reports that came, copies too.
     pub(crate) reports: Vec<Alert>,
+    /// It cannot take reports now.
+    pub(crate) fails: bool,
     tag: u64,
 }
 
@@ -91,7 +93,10 @@ impl Manager for Commander {
 
     fn alert(&mut self, alert: &Alert) -> StatusCode {
         self.reports.push(alert.clone());
-        StatusCode::OK
+        match self.fails {
+            true => StatusCode::COMMAND_FAILED,
+            false => StatusCode::OK,
+        }
     }
 
     fn hear(&mut self, event: &ServerEvent) {
