@@ -231,11 +231,30 @@ impl fmt::Debug for Fragment {
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub struct Extra(Option<Box<Inner>>);
 
-#[derive(Clone, Default, Eq, PartialEq)]
+#[derive(Clone, Default, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 struct Inner {
     attributes: Vec<ForeignAttribute>,
     elements: Fragment,
+}
+
+impl PartialEq for Inner {
+    /// Attributes of different children have no order between them: what came in another order than the
+    /// DTD's is written in that, and means the same.
+    fn eq(&self, other: &Self) -> bool {
+        self.elements == other.elements
+            && (self.attributes == other.attributes
+                || self.attributes.len() == other.attributes.len()
+                    && self.by_child() == other.by_child())
+    }
+}
+
+impl Inner {
+    fn by_child(&self) -> Vec<&ForeignAttribute> {
+        let mut attributes: Vec<_> = self.attributes.iter().collect();
+        attributes.sort_by(|one, other| one.on.cmp(&other.on));
+        attributes
+    }
 }
 
 /// An attribute that SyncML does not know, such as Windows' `msft:originalerror` on `Data`.
@@ -294,10 +313,31 @@ impl fmt::Debug for Extra {
     }
 }
 
-#[cfg(all(test, target_pointer_width = "64"))]
+#[cfg(test)]
 mod tests {
     use super::*;
 
+    #[test]
+    fn attributes_of_different_children_have_no_order() {
+        let extra = |attributes: &[(&'static str, &'static str)]| {
+            let mut extra = Extra::NONE;
+            for (on, local) in attributes {
+                extra.push_attribute(ForeignAttribute {
+                    on: Text::from_static(on),
+                    name: Name::new("", *local),
+                    value: Text::EMPTY,
+                });
+            }
+            extra
+        };
+        let one = extra(&[("CmdID", "a"), ("Data", "b"), ("Data", "c")]);
+        assert_eq!(one, extra(&[("Data", "b"), ("CmdID", "a"), ("Data", "c")]));
+        assert_ne!(one, extra(&[("CmdID", "a"), ("Data", "c"), ("Data", "b")]));
+        assert_ne!(one, extra(&[("CmdID", "a"), ("Data", "b")]));
+        assert_ne!(one, extra(&[("Data", "a"), ("Data", "b"), ("Data", "c")]));
+    }
+
+    #[cfg(target_pointer_width = "64")]
     #[test]
     fn data_is_as_small_as_text() {
         assert_eq!(size_of::<Option<Data>>(), size_of::<Text>());

@@ -38,9 +38,9 @@
 //! # What is not
 //!
 //! Other document types (DevInf, DM DDF and TNDS, OMA Client Provisioning) have no model; in `Data`
-//! they stay text, octets or markup (with the names of DM DDF where WBXML has code page 2). `Document`,
-//! with the feature `xml`, reads and writes all of them as trees of elements, also
-//! those in `Data`; `wbxml_to_xml` and `xml_to_wbxml` convert them between the encodings as a stream.
+//! they stay text, octets or markup (with the names of DM DDF where WBXML has code page 2). [`Document`]
+//! reads and writes all of them as trees of elements, also those in `Data`; `wbxml_to_xml` and
+//! `xml_to_wbxml`, with the feature `xml`, convert them between the encodings as a stream.
 //! Character sets other than these are not read.
 
 #![warn(
@@ -51,7 +51,6 @@
 
 mod builder;
 mod ddf;
-#[cfg(feature = "xml")]
 mod document;
 mod event;
 mod read;
@@ -70,12 +69,12 @@ use base64::Engine as _;
 use bytes::Bytes;
 
 #[cfg(feature = "xml")]
-pub use self::document::{
-    Children, ConvertOptions, Converted, Document, DocumentBuilder, DocumentOptions, DocumentType,
-    Element, WbxmlVersion, wbxml_to_xml, xml_to_wbxml,
-};
+pub use self::document::{ConvertOptions, Converted, wbxml_to_xml, xml_to_wbxml};
 pub use self::{
     builder::{MessageBuilder, PushError},
+    document::{
+        Children, Document, DocumentBuilder, DocumentOptions, DocumentType, Element, WbxmlVersion,
+    },
     tolerance::{Tolerance, ToleranceKind},
 };
 use crate::{

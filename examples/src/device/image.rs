@@ -1,6 +1,7 @@
 //! The image of a root: a plain `.tar` that a reset restores.
 
 use std::{
+    collections::BTreeMap,
     ffi::OsString,
     fs,
     io::{self, Read, Seek, SeekFrom},
@@ -17,6 +18,7 @@ use rustix::fs::{AtFlags, Gid, Timespec, Timestamps, Uid};
 
 use super::{
     factory::entry_path,
+    locks::{FULLY_LOCKED, PARTIALLY_LOCKED},
     root::{self, MARKER, Root},
 };
 
@@ -54,16 +56,70 @@ pub(super) fn import(from: &Path, mut to: &fs::File) -> io::Result<()> {
         return take(&dir, to);
     }
     io::copy(&mut fs::File::open(from)?, &mut to)?;
+    let length = to.seek(SeekFrom::End(0))?;
     to.seek(SeekFrom::Start(0))?;
+    let mut rehearsal = Rehearsal::new();
     let mut is_empty = true;
     for entry in tar::Archive::new(to).entries_with_seek()? {
-        let _ = Entry::read(&entry?)?;
+        // The library would quote the octets.
+        let entry = entry.map_err(|_| bad("it is no plain .tar, or damaged"))?;
         is_empty = false;
+        let found = Entry::read(&entry)?;
+        if entry.raw_file_position().saturating_add(entry.size()) > length {
+            return Err(bad(&format!("it ends in the middle of {}", found.path)));
+        }
+        rehearsal.lay(&found)?;
     }
     if is_empty {
         return Err(bad("there is nothing in it"));
     }
     Ok(())
+}
+
+/// What [`restore`] is going to find in the root: an image that fails half-way would leave a device that
+/// is erased and nothing else.
+struct Rehearsal(BTreeMap<String, IsFolder>);
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum IsFolder {
+    Yes,
+    No,
+}
+
+impl Rehearsal {
+    fn new() -> Self {
+        Self(BTreeMap::from([(MARKER.to_owned(), IsFolder::No)]))
+    }
+
+    fn lay(&mut self, entry: &Entry) -> io::Result<()> {
+        let path = &entry.path;
+        if path.is_empty() || path == MARKER {
+            return Ok(());
+        }
+        for (end, _) in path.match_indices('/') {
+            let above = path.get(..end).unwrap_or_default();
+            if self.0.get(above) == Some(&IsFolder::No) {
+                return Err(bad(&format!("{path} is below {above}, which is no folder")));
+            }
+            self.0.insert(above.to_owned(), IsFolder::Yes);
+        }
+        let is = match &entry.kind {
+            Kind::Folder => IsFolder::Yes,
+            Kind::File | Kind::Link(_) => IsFolder::No,
+            Kind::HardLink(target) => {
+                if target == path || self.0.get(target) != Some(&IsFolder::No) {
+                    let reason =
+                        format!("{path} is a name of {target}, which is no file before it");
+                    return Err(bad(&reason));
+                }
+                IsFolder::No
+            }
+        };
+        match self.0.insert(path.clone(), is) {
+            Some(was) if was != is => Err(bad(&format!("{path} is both a folder and none"))),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Writes all below `dir` but the marker: folders, files and links with their modes, owners and times.
@@ -109,7 +165,9 @@ pub(super) fn restore(root: &Root, image: fs::File) -> io::Result<()> {
     for entry in tar::Archive::new(image).entries()? {
         let mut entry = entry?;
         let found = Entry::read(&entry)?;
-        if found.path.is_empty() || found.path == MARKER {
+        // A device that leaves the factory is not locked.
+        if found.path.is_empty() || [MARKER, FULLY_LOCKED, PARTIALLY_LOCKED].contains(&&*found.path)
+        {
             continue;
         }
         if let Kind::Folder = found.kind {
@@ -298,6 +356,7 @@ mod tests {
         add(folder, 0o755, "./usr/bin/", b"");
         add(file, 0o755, "./usr/bin/busybox", b"#!");
         add(file, 0o600, "./etc/shadow", b"root");
+        add(file, 0o644, "./etc/nologin", b"locked");
         let mut link = header(tar::EntryType::Symlink, 0o777, 0);
         image.append_link(&mut link, "./bin", "usr/bin").unwrap();
         let mut link = header(tar::EntryType::Link, 0o755, 0);
@@ -318,6 +377,7 @@ mod tests {
             restore(&root, fs::File::open(&image).unwrap()).unwrap();
             let at = |path: &str| fs::symlink_metadata(root.path().join(path)).unwrap();
             assert!(!root.path().join("user").exists());
+            assert!(!root.path().join("etc/nologin").exists());
             assert_eq!(at("usr").mode() & 0o7777, 0o555);
             assert_eq!(at("usr").mtime(), 1_000_000);
             assert_eq!(at("usr/bin/busybox").mode() & 0o7777, 0o755);
@@ -364,6 +424,12 @@ mod tests {
             image.into_inner().unwrap()
         };
         let (file, link) = (tar::EntryType::Regular, tar::EntryType::Link);
+        let (folder, symlink) = (tar::EntryType::Directory, tar::EntryType::Symlink);
+        let both = |mut first: Vec<u8>, second: Vec<u8>| {
+            // Two blocks of zeros end an archive.
+            first.truncate(first.len() - 1024);
+            [first, second].concat()
+        };
         for (name, content) in [
             ("nothing", Vec::new()),
             ("no tar", vec![b'x'; 2048]),
@@ -372,6 +438,31 @@ mod tests {
             ("device", one(tar::EntryType::Block, "dev/sda", "")),
             ("link to outside", one(link, "x", "/etc/passwd")),
             ("link to the parent", one(link, "x", "../x")),
+            ("link to itself", one(link, "x", "x")),
+            ("link to what is not there", one(link, "x", "y")),
+            (
+                "below a file",
+                both(one(file, "a", ""), one(file, "a/b", "")),
+            ),
+            (
+                "below a link",
+                both(one(symlink, "a", "."), one(file, "a/b", "")),
+            ),
+            ("below the marker", one(file, ".dm-device-root/b", "")),
+            (
+                "a file, then a folder",
+                both(one(file, "a", ""), one(folder, "a/", "")),
+            ),
+            (
+                "a folder, then a file",
+                both(one(file, "a/b", ""), one(file, "a", "")),
+            ),
+            ("cut", {
+                let mut cut = firmware();
+                let end = cut.windows(2).rposition(|octets| octets == b"#!").unwrap();
+                cut.truncate(end);
+                cut
+            }),
         ] {
             let given = dir.path().join("given.tar");
             fs::write(&given, content).unwrap();

@@ -582,7 +582,10 @@ impl Device {
                             let headers = Headers::new(&answer.content_type)
                                 .with_hmac(answer.hmac.as_deref());
                             match self.agent.handle(answer.body, headers, nonce()?) {
-                                Ok(()) => self.at(Moment::Handled)?,
+                                Ok(()) => {
+                                    wait = self.retry_after;
+                                    self.at(Moment::Handled)?;
+                                }
                                 // Something on the way answered in the server's place.
                                 Err(AgentError::Receive(error)) => {
                                     self.lost(&error, &mut wait)?;

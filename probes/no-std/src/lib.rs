@@ -9,7 +9,7 @@ use core::{
 };
 
 use bytes::Bytes;
-use dm_proto::codec::{DecodeOptions, Encoding, decode, encode};
+use dm_proto::codec::{DecodeOptions, Document, DocumentOptions, Encoding, decode, encode};
 
 /// An allocator that has nothing: the probe is built, not run.
 struct NoMemory;
@@ -31,15 +31,19 @@ fn panic(_: &PanicInfo<'_>) -> ! {
     loop {}
 }
 
-/// Decodes and encodes a message; keeps both in the library.
+/// Decodes and encodes a message and a document of another type; keeps all of it in the library.
 #[unsafe(no_mangle)]
 pub extern "C" fn probe() -> usize {
-    match decode(
-        Encoding::Wbxml,
-        &Bytes::from_static(b"\x02"),
-        &DecodeOptions::default(),
-    ) {
+    let octets = Bytes::from_static(b"\x02");
+    let message = match decode(Encoding::Wbxml, &octets, &DecodeOptions::default()) {
         Ok(decoded) => encode(Encoding::Wbxml, &decoded.message).map_or(0, |octets| octets.len()),
         Err(error) => error.offset(),
-    }
+    };
+    let document = match Document::read(Encoding::Wbxml, &octets, &DocumentOptions::default()) {
+        Ok(document) => document
+            .encode(Encoding::Wbxml)
+            .map_or(0, |octets| octets.len()),
+        Err(error) => error.offset(),
+    };
+    message.wrapping_add(document)
 }

@@ -1,25 +1,35 @@
 //! Types of documents, and their conversion between the encodings without the model.
 
+#[cfg(feature = "xml")]
 mod convert;
 mod embedded;
 mod options;
 mod read;
 mod read_tree;
 mod tables;
+#[cfg(feature = "xml")]
 mod to_wbxml;
+#[cfg(feature = "xml")]
 mod to_xml;
 mod tree;
 mod write;
 mod write_tree;
+#[cfg(feature = "xml")]
+mod write_tree_xml;
+#[cfg(feature = "xml")]
 mod xml;
 
 use alloc::{borrow::Cow, string::String};
 use core::fmt;
 
 use self::tables::{AttributeRow, Local, Row};
+#[cfg(feature = "xml")]
 pub use self::{
     convert::{Converted, wbxml_to_xml, xml_to_wbxml},
-    options::{ConvertOptions, DocumentOptions, WbxmlVersion},
+    options::ConvertOptions,
+};
+pub use self::{
+    options::{DocumentOptions, WbxmlVersion},
     tree::{Children, Document, DocumentBuilder, Element},
 };
 use super::{
@@ -240,11 +250,14 @@ impl DocumentType {
 
     /// The type of a document, told by its public identifier, or by its root element and namespace.
     ///
-    /// Of XML no more than the start tag of the root is read.
+    /// Of XML no more than the start tag of the root is read; without the feature `xml`, nothing.
     pub fn detect(encoding: Encoding, octets: &[u8]) -> Option<Self> {
         match encoding {
             Encoding::Wbxml => read::Reader::detect(octets),
+            #[cfg(feature = "xml")]
             Encoding::Xml => read_tree::root_of_xml(octets),
+            #[cfg(not(feature = "xml"))]
+            Encoding::Xml => None,
         }
     }
 
@@ -294,6 +307,7 @@ impl DocumentType {
     }
 
     /// Whether it stands inside the `Data` of SyncML.
+    #[cfg(feature = "xml")]
     const fn is_embeddable(self) -> bool {
         matches!(self, Self::DevInf | Self::DmDdf)
     }
@@ -407,6 +421,7 @@ impl Standard {
 }
 
 impl<'i> Space<'i> {
+    #[cfg(feature = "xml")]
     const NONE: Self = Self::Standard(Standard::None);
 
     fn new(namespace: Cow<'i, str>) -> Self {

@@ -75,6 +75,7 @@ impl DocumentOptions {
 }
 
 /// How a document is converted.
+#[cfg(feature = "xml")]
 #[non_exhaustive]
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ConvertOptions {
@@ -98,6 +99,7 @@ pub struct ConvertOptions {
     pub version: WbxmlVersion,
 }
 
+#[cfg(feature = "xml")]
 impl Default for ConvertOptions {
     fn default() -> Self {
         Self {
@@ -111,6 +113,7 @@ impl Default for ConvertOptions {
     }
 }
 
+#[cfg(feature = "xml")]
 impl ConvertOptions {
     /// The same with other limits.
     #[must_use]

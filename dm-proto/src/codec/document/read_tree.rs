@@ -8,14 +8,15 @@ use super::{
     Document, DocumentOptions, DocumentType,
     read::{self, Reader},
 };
+#[cfg(feature = "xml")]
+use crate::codec::{
+    Mode, ToleranceKind,
+    event::{Event, Source as _, Tag},
+    xml::{Input, Reader as XmlReader},
+};
 use crate::{
     DecodeError, DecodeErrorKind, Fragment, Name, Piece,
-    codec::{
-        Encoding, Mode, Tolerance, ToleranceKind,
-        event::{Event, Fault, Source as _, Tag},
-        tags,
-        xml::{Input, Reader as XmlReader},
-    },
+    codec::{Encoding, Tolerance, event::Fault, tags},
     error::excerpt,
     text::INLINE,
 };
@@ -32,6 +33,7 @@ pub(super) fn read(
             Ok((document, odd)) => tree.finish(document, odd),
             Err(fault) => Err(tree.error(encoding, fault)),
         },
+        #[cfg(feature = "xml")]
         Encoding::Xml => {
             let input = Input::new(octets, options.limits.memory)
                 .map_err(|fault| tree.error(encoding, fault))?;
@@ -48,10 +50,13 @@ pub(super) fn read(
                     .with_offset(|offset| input.offsets().offset(offset))),
             }
         }
+        #[cfg(not(feature = "xml"))]
+        Encoding::Xml => Err(crate::codec::not_built()),
     }
 }
 
 /// The type of an XML document, as its root tells.
+#[cfg(feature = "xml")]
 pub(super) fn root_of_xml(octets: &[u8]) -> Option<DocumentType> {
     // UTF-16 would be copied; a type is not worth more than the text that is there.
     let input = Input::new(octets, octets.len().saturating_mul(2)).ok()?;
@@ -111,6 +116,7 @@ fn is_blank(text: &str) -> bool {
     text.bytes().all(|octet| octet.is_ascii_whitespace())
 }
 
+#[cfg(feature = "xml")]
 fn split(tag: Tag<'_>) -> (Cow<'_, str>, Cow<'_, str>) {
     match tag {
         Tag::Known(element) => (
@@ -251,6 +257,7 @@ impl<'o> Tree<'o> {
         Ok((reader.document, reader.odd))
     }
 
+    #[cfg(feature = "xml")]
     fn read_xml(&mut self, input: &Input<'_>) -> Result<(DocumentType, Vec<Tolerance>), Fault> {
         let mut reader = XmlReader::new(input);
         let mut document = None;
@@ -324,6 +331,7 @@ impl<'o> Tree<'o> {
         Ok((document, odd))
     }
 
+    #[cfg(feature = "xml")]
     fn note(
         &mut self,
         odd: &mut Vec<Tolerance>,

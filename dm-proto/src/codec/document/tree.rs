@@ -128,7 +128,10 @@ impl Document {
     /// If it holds what the encoding cannot represent.
     pub fn encode(&self, encoding: Encoding) -> Result<Bytes, EncodeError> {
         match encoding {
+            #[cfg(feature = "xml")]
             Encoding::Xml => self.to_xml(false),
+            #[cfg(not(feature = "xml"))]
+            Encoding::Xml => Err(EncodeError::EncodingNotBuilt),
             Encoding::Wbxml => self.to_wbxml(WbxmlVersion::default()),
         }
     }
@@ -141,8 +144,9 @@ impl Document {
     /// # Errors
     ///
     /// If it holds what XML cannot represent.
+    #[cfg(feature = "xml")]
     pub fn to_xml(&self, indent: bool) -> Result<Bytes, EncodeError> {
-        super::write_tree::to_xml(self, indent)
+        super::write_tree_xml::to_xml(self, indent)
     }
 
     /// Writes WBXML.

@@ -9,6 +9,7 @@ mod outcomes;
 mod program;
 mod software;
 mod terminal;
+mod weather;
 mod wipe;
 
 use std::{

@@ -1,8 +1,15 @@
 //! Pieces of any document type into WBXML octets.
 
-use alloc::{borrow::ToOwned as _, collections::BTreeMap, format, string::String, vec::Vec};
-use core::{mem, ops::Range};
+#[cfg(feature = "xml")]
+mod edits;
+#[cfg(feature = "xml")]
+mod stream;
 
+use alloc::{borrow::ToOwned as _, collections::BTreeMap, format, string::String, vec::Vec};
+use core::ops::Range;
+
+#[cfg(feature = "xml")]
+pub(super) use self::edits::Edits;
 use super::{DM_DDF_FPI, DocumentType, Version, WbxmlVersion};
 use crate::codec::wbxml::{UNKNOWN_TOKENS, integer, token};
 
@@ -12,7 +19,8 @@ pub(super) struct Writer {
     pub(super) version: Version,
     context: Context,
     /// What is being written around the document inside.
-    outer: Option<(Version, Context)>,
+    #[cfg(feature = "xml")]
+    outer: Option<stream::Outer>,
     wbxml: WbxmlVersion,
     body: Vec<u8>,
     limit: usize,
@@ -23,8 +31,6 @@ pub(super) struct Writer {
 /// A document that is being written.
 struct Context {
     document: DocumentType,
-    /// Where its body begins.
-    from: usize,
     table: Vec<u8>,
     names: BTreeMap<String, u32>,
     page: u8,
@@ -34,10 +40,9 @@ struct Context {
 }
 
 impl Context {
-    fn new(document: DocumentType, from: usize) -> Self {
+    fn new(document: DocumentType) -> Self {
         Self {
             document,
-            from,
             table: Vec::new(),
             names: BTreeMap::new(),
             page: 0,
@@ -72,23 +77,14 @@ impl Writer {
     pub(super) fn new(document: DocumentType, wbxml: WbxmlVersion, limit: usize) -> Self {
         Self {
             version: Version::V1_2,
-            context: Context::new(document, 0),
+            context: Context::new(document),
+            #[cfg(feature = "xml")]
             outer: None,
             wbxml,
             body: Vec::new(),
             limit: limit.min(u32::MAX.try_into().unwrap_or(usize::MAX)),
             tables: 0,
         }
-    }
-
-    /// The type of the document that is written now.
-    pub(super) fn document(&self) -> DocumentType {
-        self.context.document
-    }
-
-    /// Octets that are written so far.
-    pub(super) fn body(&self) -> &[u8] {
-        &self.body
     }
 
     /// Begins an element with attributes of namespace, name and value; gives the place before it.
@@ -228,90 +224,15 @@ impl Writer {
         }
     }
 
-    /// Begins text that comes in pieces; gives where it begins.
-    pub(super) fn begin_text(&mut self) -> Result<usize> {
-        self.content();
-        self.raw(&[token::STR_I])?;
-        Ok(self.body.len())
-    }
-
-    /// Goes on with text that began.
-    pub(super) fn more_text(&mut self, text: &str) -> Result<()> {
-        self.raw(text.as_bytes())
-    }
-
-    /// Ends text that began; gives where it ends.
-    pub(super) fn end_text(&mut self) -> Result<usize> {
-        let to = self.body.len();
-        self.raw(&[0])?;
-        Ok(to)
-    }
-
-    /// Takes back text that began at this place.
-    pub(super) fn drop_text(&mut self, from: usize) {
-        self.body.truncate(from.saturating_sub(1));
-    }
-
-    /// Charges octets that are kept beside what is written.
-    pub(super) fn charge(&mut self, octets: usize) -> Result<()> {
-        self.tables = self.tables.saturating_add(octets);
-        self.room(0)
-    }
-
-    /// The code page of tags that holds now.
-    pub(super) fn page(&self) -> u8 {
-        self.context.page
-    }
-
-    /// Begins a document inside the element that is open.
-    pub(super) fn enter(&mut self, document: DocumentType) {
-        self.content();
-        let inner = Context::new(document, self.body.len());
-        let outer = mem::replace(&mut self.context, inner);
-        let version = mem::replace(&mut self.version, Version::V1_2);
-        self.outer = Some((version, outer));
-    }
-
-    /// Ends the document inside: it becomes opaque octets.
-    pub(super) fn leave(&mut self) -> Result<()> {
-        let Some((version, outer)) = self.outer.take() else {
-            return Ok(());
-        };
-        let mut head = self.header()?;
-        let from = self.context.from;
-        let length = self
-            .body
-            .len()
-            .saturating_sub(from)
-            .saturating_add(head.len());
-        let mut front = Vec::with_capacity(head.len().saturating_add(6));
-        front.push(token::OPAQUE);
-        integer::write(&mut front, u32::try_from(length).map_err(|_| Full)?);
-        front.append(&mut head);
-        // In place, so that nothing is there twice.
-        self.raw(&front)?;
-        if let Some(inner) = self.body.get_mut(from..) {
-            inner.rotate_right(front.len());
-        }
-        self.context = outer;
-        self.version = version;
-        Ok(())
-    }
-
     /// The document.
-    pub(super) fn finish(self) -> Result<Vec<u8>> {
-        self.finish_with(&mut Edits::new())
-    }
-
-    /// The document, with pieces of the body replaced.
-    pub(super) fn finish_with(mut self, edits: &mut Edits) -> Result<Vec<u8>> {
+    pub(super) fn finish(mut self) -> Result<Vec<u8>> {
         let mut out = self.header()?;
-        let length = out.len().saturating_add(edits.length_of(self.body.len()));
+        let length = out.len().saturating_add(self.body.len());
         if length > self.limit {
             return Err(Full);
         }
-        out.reserve_exact(length.saturating_sub(out.len()));
-        edits.apply(&self.body, &mut out);
+        out.reserve_exact(self.body.len());
+        out.append(&mut self.body);
         Ok(out)
     }
 
@@ -459,45 +380,4 @@ fn parse(name: &str, kind: &str) -> Option<(u8, u8)> {
     let page_number: u8 = page.parse().ok()?;
     let is_canonical = is_canonical && (page == "0" || !page.starts_with(['0', '+']));
     is_canonical.then_some((page_number, u8::from_str_radix(token, 16).ok()?))
-}
-
-/// Replacements in what is already written, made in one pass at the end.
-pub(super) struct Edits(Vec<(Range<usize>, Vec<u8>)>);
-
-impl Edits {
-    pub(super) const fn new() -> Self {
-        Self(Vec::new())
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Replaces a range. The first replacement of a place counts.
-    pub(super) fn replace(&mut self, range: Range<usize>, with: &[u8]) {
-        self.0.push((range, with.to_vec()));
-    }
-
-    /// Puts the replacements in order; gives how long so many octets become.
-    pub(super) fn length_of(&mut self, length: usize) -> usize {
-        // Stable, so the first of a place stays the first.
-        self.0.sort_by_key(|(range, _)| (range.start, range.end));
-        self.0.dedup_by(|next, kept| next.0 == kept.0);
-        self.0.iter().fold(length, |length, (range, with)| {
-            length
-                .saturating_sub(range.len())
-                .saturating_add(with.len())
-        })
-    }
-
-    /// Copies octets, with the replacements after [`length_of`](Self::length_of).
-    pub(super) fn apply(&self, from: &[u8], out: &mut Vec<u8>) {
-        let mut at = 0;
-        for (range, with) in &self.0 {
-            out.extend_from_slice(from.get(at..range.start).unwrap_or_default());
-            out.extend_from_slice(with);
-            at = range.end;
-        }
-        out.extend_from_slice(from.get(at..).unwrap_or_default());
-    }
 }
