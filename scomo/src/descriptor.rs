@@ -513,10 +513,8 @@ fn read(text: &str, fields: &mut Fields) -> Result<(), DescriptorError> {
                     value.push(character);
                 }
             }
-            Event::Text(text) if depth == 0 => {
-                if !text.xml10_content().trim().is_empty() {
-                    return Err(wrong("text outside the root element"));
-                }
+            Event::Text(text) if depth == 0 && !text.xml10_content().trim().is_empty() => {
+                return Err(wrong("text outside the root element"));
             }
             Event::CData(_) | Event::GeneralRef(_) if depth == 0 => {
                 return Err(wrong("text outside the root element"));
