@@ -330,6 +330,10 @@ impl RequestTypes {
 /// Items of a request that are looked at; no device asks for as much at a time.
 const SUBJECTS: usize = 64;
 
+/// Octets that are kept of a text in a request, the first: the queue stores it with each operation that comes
+/// of it.
+const SUBJECT_TEXT: usize = 4096;
+
 /// A device asks for operations: it has opened the session itself (1201), or sends a generic alert.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[non_exhaustive]
@@ -345,7 +349,7 @@ pub struct DeviceRequest {
     pub subjects: Vec<Subject>,
 }
 
-/// What a device's request is about.
+/// What a device's request is about. Of long texts the first 4096 octets are kept.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Subject {
@@ -362,14 +366,21 @@ impl Subject {
         let data = item.data.as_ref().and_then(|data| data.as_bytes());
         let type_ = item.meta.as_ref().and_then(|meta| meta.type_.as_deref());
         Self {
-            type_: type_.map(|type_| Text::from(report::bare_type(type_))),
-            source: item.source_uri().map(|uri| Text::from(uri.as_str())),
+            type_: type_.map(|type_| kept(report::bare_type(type_))),
+            source: item.source_uri().map(|uri| kept(uri.as_str())),
             data: data
                 .and_then(|data| core::str::from_utf8(data).ok())
                 .filter(|data| !data.is_empty())
-                .map(Text::from),
+                .map(kept),
         }
     }
+}
+
+/// The beginning of a text, as much of it as is kept.
+fn kept(text: &str) -> Text {
+    let mut ends = (0..=SUBJECT_TEXT.min(text.len())).rev();
+    let end = ends.find(|end| text.is_char_boundary(*end));
+    Text::from(end.and_then(|end| text.get(..end)).unwrap_or_default())
 }
 
 impl DeviceRequest {
@@ -574,6 +585,19 @@ mod tests {
             let found = (verdict.status_code().as_u16(), verdict.refusal());
             assert_eq!(found, (status, refusal), "{verdict:?}");
         }
+    }
+
+    #[test]
+    fn of_a_request_so_much_is_kept() {
+        let types = RequestTypes::of_device(["com.example.a"]);
+        let long = format!("x{}", "\u{e4}".repeat(SUBJECT_TEXT));
+        let mut alert = DeviceRequest::alert("com.example.a", "./A", long.as_str());
+        alert.items = vec![alert.items[0].clone(); SUBJECTS + 1];
+        let request = types.read(&alert).expect("a request");
+        assert_eq!(request.subjects.len(), SUBJECTS);
+        let data = request.subjects[0].data.as_deref().expect("data");
+        assert_eq!(data.len(), SUBJECT_TEXT - 1, "between characters");
+        assert!(long.starts_with(data));
     }
 
     #[test]

@@ -70,6 +70,18 @@ macro_rules! any_operation {
                 }
             }
 
+            fn erases(&self) -> bool {
+                match self {
+                    $(Self::$name(operation) => $crate::remote::Operation::erases(operation),)+
+                }
+            }
+
+            fn forget(&mut self) {
+                match self {
+                    $(Self::$name(operation) => $crate::remote::Operation::forget(operation),)+
+                }
+            }
+
             fn deadline(&self) -> Option<u64> {
                 match self {
                     $(Self::$name(operation) => $crate::remote::Operation::deadline(operation),)+

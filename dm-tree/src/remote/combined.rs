@@ -199,6 +199,17 @@ where
         }
     }
 
+    fn erases(&self) -> bool {
+        self.parts.iter().any(O::erases)
+    }
+
+    fn forget(&mut self) {
+        for part in &mut self.parts {
+            part.forget();
+        }
+        self.settle();
+    }
+
     fn deadline(&self) -> Option<u64> {
         self.parts.iter().filter_map(O::deadline).min()
     }

@@ -134,6 +134,15 @@ pub trait Operation: Clone + Serialize + DeserializeOwned {
     /// whether something that prepares it was sent: what [`cancel`](Self::cancel) would not have undone either.
     fn expire(&mut self);
 
+    /// Whether the device took it, and forgets with it whatever else it took: a factory reset.
+    fn erases(&self) -> bool {
+        false
+    }
+
+    /// Ends it if the device took it and has not reported: the device has taken a reset since, and has come
+    /// back without a report.
+    fn forget(&mut self) {}
+
     /// Its deadline, by the caller's clock.
     fn deadline(&self) -> Option<u64> {
         None
@@ -190,6 +199,14 @@ macro_rules! coursed {
 
             fn expire(&mut self) {
                 self.course.expire();
+            }
+
+            fn erases(&self) -> bool {
+                self.course.erases()
+            }
+
+            fn forget(&mut self) {
+                self.course.forget();
             }
 
             fn deadline(&self) -> Option<u64> {

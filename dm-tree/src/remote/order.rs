@@ -249,6 +249,9 @@ pub enum Ended {
     Expired,
     /// It was sent, and what came of it cannot be known.
     Unknown,
+    /// The device took it, then took a factory reset, and came back without a report of it: what came of it
+    /// cannot be known.
+    Forgotten,
     /// The deadline came while what prepares the operation was being sent: the device may have taken some of
     /// it, or all, and keeps it. The operation was not executed.
     ExpiredHalfDone,
@@ -405,7 +408,7 @@ impl From<Ended> for Summary {
             Ended::ExpiredHalfDone => {
                 Self::new(SummaryState::Expired).with_status(StatusCode::INCOMPLETE_COMMAND)
             }
-            Ended::Unknown => Self::new(SummaryState::Unknown),
+            Ended::Unknown | Ended::Forgotten => Self::new(SummaryState::Unknown),
         }
     }
 }

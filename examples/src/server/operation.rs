@@ -60,6 +60,20 @@ impl Operation for AnyOperation {
         }
     }
 
+    fn erases(&self) -> bool {
+        match self {
+            Self::Lawmo(operation) => operation.erases(),
+            Self::Scomo(operation) => operation.erases(),
+        }
+    }
+
+    fn forget(&mut self) {
+        match self {
+            Self::Lawmo(operation) => operation.forget(),
+            Self::Scomo(operation) => operation.forget(),
+        }
+    }
+
     fn outcome(&self) -> Option<Outcome> {
         match self {
             Self::Lawmo(operation) => operation.outcome().map(Outcome::from),

@@ -169,6 +169,7 @@ fn reason(ended: Ended) -> &'static str {
         Ended::NotSent(_) => "not-sent",
         Ended::Cancelled => "cancelled",
         Ended::Expired => "expired",
+        Ended::Forgotten => "forgotten",
         Ended::ExpiredHalfDone => "expired-half-done",
         _ => "unknown",
     }

@@ -113,6 +113,10 @@ impl Script for Execute {
         self.operation != Operation::FactoryReset
     }
 
+    fn erases(&self) -> bool {
+        self.operation == Operation::FactoryReset
+    }
+
     fn resends(&self, order: &Order) -> bool {
         match self.operation {
             // Once more does no harm.

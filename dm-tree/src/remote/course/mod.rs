@@ -247,6 +247,20 @@ impl<S: Script> Course<S> {
         }
     }
 
+    /// As [`Operation::erases`](super::Operation::erases).
+    pub fn erases(&self) -> bool {
+        let is_done =
+            |conclusion| matches!(conclusion, &Conclusion::Result(code, _) if code.is_success());
+        self.script.erases() && self.conclusion.as_ref().is_some_and(is_done)
+    }
+
+    /// As [`Operation::forget`](super::Operation::forget).
+    pub fn forget(&mut self) {
+        if self.progress() == Progress::Accepted {
+            self.end(Ended::Forgotten);
+        }
+    }
+
     /// Whether something was sent that the device keeps although it did not execute.
     fn has_prepared(&self) -> bool {
         let prepares = self

@@ -57,6 +57,11 @@ pub trait Script: Clone + Debug + Serialize + DeserializeOwned {
         true
     }
 
+    /// Whether a device that takes it forgets what it took before: operations and their reports.
+    fn erases(&self) -> bool {
+        false
+    }
+
     /// Whether an Exec whose answer was lost is sent again, with the same correlator. If not, its
     /// outcome is unknown.
     fn resends(&self, order: &Order) -> bool {

@@ -31,6 +31,8 @@ pub struct Queue<O> {
     /// The operation that sent last: it goes on first, so that nothing comes between a question and
     /// what hangs on it.
     current: Option<u32>,
+    /// The device took a reset, and has opened no session since.
+    reset: bool,
 }
 
 /// Marks what is stored as of the form that this release writes.
@@ -39,7 +41,7 @@ pub struct Queue<O> {
 struct Form;
 
 /// Changes whenever what is stored does; no count that a queue without a form begins with.
-const FORM: u32 = 0x5155_0002;
+const FORM: u32 = 0x5155_0003;
 
 #[derive(Debug, thiserror::Error)]
 #[error("a stored queue of form {0:#x}, where {FORM:#x} is expected")]
@@ -69,6 +71,9 @@ struct Entry<O> {
     finished: bool,
     /// Waits for the next session.
     held: bool,
+    /// The device has taken it, and then a reset: without a report by the end of a session, there will be
+    /// none.
+    doubtful: bool,
     /// What the device said, if it asked for it.
     asked: Option<DeviceRequest>,
 }
@@ -128,6 +133,7 @@ impl<O: Operation> Queue<O> {
             version: 0,
             entries: Vec::new(),
             current: None,
+            reset: false,
         }
     }
 
@@ -172,6 +178,7 @@ impl<O: Operation> Queue<O> {
             accepted: false,
             finished: false,
             held: false,
+            doubtful: false,
             asked: None,
         });
     }
@@ -325,6 +332,10 @@ impl<O: Operation> Queue<O> {
     /// `poll_transmit`, and once more after it, since the message may have ended the session; store
     /// session and queue before the answer leaves.
     ///
+    /// What a device took and never reported ends as [`Ended::Forgotten`](super::Ended::Forgotten) if it takes a
+    /// factory reset, opens another session, and ends that without a report: it may open one more before it is
+    /// reset, to say what it has to say. A report that comes all the same is [`Notice::Late`].
+    ///
     /// What the device asks for is not looked at: [`drive_with`](Self::drive_with) does that.
     pub fn drive(&mut self, session: &mut ServerSession) -> Vec<Notice> {
         self.drive_with(session, &mut Open)
@@ -347,6 +358,7 @@ impl<O: Operation> Queue<O> {
                 } => {
                     // Whatever was in flight in an earlier session is not any more.
                     self.session_lost();
+                    self.doubt();
                     notices.push(Notice::Opened { trigger, dev_info });
                     if trigger == AlertCode::CLIENT_INITIATED_MGMT {
                         let asked = DeviceRequest::session();
@@ -415,6 +427,9 @@ impl<O: Operation> Queue<O> {
                 }
                 ServerEvent::Ended(ending) => {
                     self.session_lost();
+                    if ending == Ending::Complete {
+                        self.forget();
+                    }
                     ready = false;
                     notices.push(Notice::Ended(ending));
                 }
@@ -433,12 +448,32 @@ impl<O: Operation> Queue<O> {
                 }
                 Progress::Finished if !entry.finished => {
                     entry.finished = true;
+                    self.reset |= entry.operation.erases();
                     notices.push(Notice::Finished(entry.id));
                 }
                 _ => {}
             }
         }
         notices
+    }
+
+    /// A reset comes once the session is over, so whatever the device has taken until it comes back is gone.
+    fn doubt(&mut self) {
+        if core::mem::take(&mut self.reset) {
+            for entry in &mut self.entries {
+                entry.doubtful = entry.operation.progress() == Progress::Accepted;
+            }
+        }
+    }
+
+    /// The device has been back for a whole session, in which it could have reported.
+    fn forget(&mut self) {
+        for entry in &mut self.entries {
+            let is_doubtful = core::mem::take(&mut entry.doubtful);
+            if is_doubtful && entry.operation.progress() == Progress::Accepted {
+                entry.operation.forget();
+            }
+        }
     }
 
     fn reply<'a>(&mut self, tag: CommandTag, last: bool, reply: impl FnOnce(u16) -> Reply<'a>) {

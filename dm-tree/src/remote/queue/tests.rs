@@ -108,12 +108,25 @@ impl Operation for Toy {
     fn progress(&self) -> Progress {
         if self.outcome().is_some() {
             Progress::Finished
+        } else if self.name == "job" && self.heard.contains(&Text::from("answered")) {
+            Progress::Accepted
         } else {
             Progress::Queued
         }
     }
 
+    fn erases(&self) -> bool {
+        self.name == "reset" && self.outcome().is_some()
+    }
+
+    fn forget(&mut self) {
+        self.ended.get_or_insert_with(|| "forgotten".into());
+    }
+
     fn outcome(&self) -> Option<Vec<Text>> {
+        if self.name == "reset" && self.heard.contains(&Text::from("answered")) {
+            return Some(vec!["taken".into()]);
+        }
         let ended = self.ended.iter().map(|ended| vec![ended.clone()]).next();
         ended.or_else(|| {
             let is_reported = self.heard.contains(&Text::from("alert"));
@@ -316,7 +329,7 @@ fn a_queue_stored_in_another_form_is_refused() {
     let error = Form::try_from(7).expect_err("another form");
     assert_eq!(
         error.to_string(),
-        "a stored queue of form 0x7, where 0x51550002 is expected"
+        "a stored queue of form 0x7, where 0x51550003 is expected"
     );
 }
 
@@ -528,4 +541,75 @@ fn the_infrastructure_goes_through_the_same_desk() {
     assert_eq!(admit(3, Actor::User, Actor::User), refused);
     let ids: Vec<u32> = queue.iter().map(|(id, _)| id).collect();
     assert_eq!(ids, [1]);
+}
+
+/// What became of the first operation, and what the last session told of it.
+fn ended(bench: &mut Bench<Toy>, trigger: Trigger) -> (Option<Text>, Vec<&'static str>) {
+    bench.notices.clear();
+    bench.run_session(trigger).expect("a session");
+    let told = bench.notices.iter().filter_map(|notice| match notice {
+        Notice::Finished(1) => Some("finished"),
+        Notice::Late { id: 1, .. } => Some("late"),
+        _ => None,
+    });
+    let told = told.collect();
+    let ended = bench.queue(|queue| queue.get(1).and_then(|toy| toy.ended.clone()));
+    (ended.expect("a queue"), told)
+}
+
+#[test]
+fn what_a_device_took_before_its_reset_ends_once_it_has_come_back_without_a_report() {
+    let mut bench = bench();
+    let push = |bench: &mut Bench<Toy>, id, name| {
+        bench
+            .queue(|queue| queue.push(id, Toy::new(name, 0, 1)))
+            .expect("a queue");
+    };
+    push(&mut bench, 1, "job");
+    assert_eq!(ended(&mut bench, Trigger::Server), (None, vec![]));
+    push(&mut bench, 2, "reset");
+    assert_eq!(
+        ended(&mut bench, Trigger::Server),
+        (None, vec![]),
+        "it may still report"
+    );
+    push(&mut bench, 3, "job");
+    let forgotten = Some(Text::from("forgotten"));
+    assert_eq!(
+        ended(&mut bench, Trigger::Client),
+        (forgotten.clone(), vec!["finished"])
+    );
+    // What it takes in the session in which it comes back it takes after the reset.
+    assert_eq!(
+        ended(&mut bench, Trigger::Client),
+        (forgotten.clone(), vec![])
+    );
+    let third = bench.queue(|queue| queue.get(3).map(Operation::progress));
+    assert_eq!(third.expect("a queue"), Some(Progress::Accepted));
+    // It was not reset, or the report was on its way all the time.
+    raise(&mut bench, "job", "");
+    assert_eq!(
+        ended(&mut bench, Trigger::Client),
+        (forgotten, vec!["late"])
+    );
+}
+
+#[test]
+fn what_a_device_reports_when_it_comes_back_counts_whatever_it_took_since() {
+    let mut bench = bench();
+    for (id, name) in [(1, "job"), (2, "reset")] {
+        bench
+            .queue(|queue| queue.push(id, Toy::new(name, 0, 1)))
+            .expect("a queue");
+    }
+    assert_eq!(ended(&mut bench, Trigger::Server), (None, vec![]));
+    raise(&mut bench, "job", "");
+    assert_eq!(ended(&mut bench, Trigger::Client), (None, vec!["finished"]));
+    let heard = bench.queue(|queue| queue.get(1).and_then(Toy::outcome));
+    assert!(
+        heard
+            .expect("a queue")
+            .expect("an outcome")
+            .contains(&"alert".into())
+    );
 }

@@ -483,4 +483,7 @@ fn a_factory_reset_does_not_wait_for_a_download_and_nothing_of_it_comes_after() 
     let left = std::fs::read_dir(cache).map_or(0, Iterator::count);
     assert_eq!(left, 0);
     assert!(!lab.root().join("opt/maps").exists());
+    // The device has forgotten that it was to report, and its server knows.
+    device.run_once().expect("a session");
+    assert_eq!(lab.outcome(&installed).0, "unknown");
 }

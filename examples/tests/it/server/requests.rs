@@ -300,3 +300,37 @@ fn a_report_behind_the_outcome_is_shown_and_changes_nothing() {
     );
     assert_eq!(emi.states(&id), ["queued", "sent", "accepted", "succeeded"]);
 }
+
+#[test]
+fn what_a_device_took_before_its_reset_ends_unknown_once_it_has_come_back() {
+    let (server, emi) = start("forgotten", Policy::default());
+    let lock = emi.queue(&json!({"lawmo": "fully-lock"}));
+    let reset = emi.queue(&json!({"lawmo": "factory-reset"}));
+    let phone = Phone {
+        status: StatusCode::ACCEPTED,
+        ..Phone::default()
+    };
+    let mut client = md5_session(server.dm_url(), "1", phone);
+    converse(server.dm_url(), &mut client);
+    assert_eq!(client.device.names(), ["FullyLock", "FactoryReset"]);
+    assert_eq!(emi.states(&reset), ["queued", "sent", "accepted"]);
+    assert_eq!(
+        emi.operation(&lock)["final"],
+        false,
+        "it may say something before it is reset"
+    );
+    let accepted = StatusCode::ACCEPTED;
+    let account = session_with(client.account, "2", Vec::new(), accepted).1;
+    let operation = emi.operation(&lock);
+    assert_eq!(operation["state"], "unknown", "{operation}");
+    assert_eq!(operation["reason"], "forgotten");
+    let states = ["queued", "sent", "accepted", "unknown"];
+    assert_eq!(emi.states(&lock), states);
+    // It was not reset, or not before its report was on its way.
+    let (_, correlator) = client.device.executed.remove(0);
+    let report = super::sessions::report(&correlator.expect("a correlator"), "1200");
+    session_with(account, "3", vec![report], accepted);
+    let operation = emi.operation(&lock);
+    assert_eq!(operation["state"], "unknown");
+    assert_eq!(operation["late"][0]["items"][0]["data"], "1200");
+}
