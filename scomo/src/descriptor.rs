@@ -416,10 +416,17 @@ impl Version {
             expected: "a version",
         };
         let (major, minor) = value.split_once('.').unwrap_or((value, "0"));
-        let part = |text| number(text).and_then(|number| u16::try_from(number).ok());
+        // Digits above all that is known are a version all the same, and another one.
+        let part = |text: &str| {
+            let is_number = !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_digit());
+            is_number.then(|| text.parse().unwrap_or(u16::MAX))
+        };
+        let major = part(major).ok_or_else(wrong)?;
+        // What another version has behind its first number is its own affair.
+        let minor = part(minor).or_else(|| (major != 1).then_some(0));
         Ok(Self {
-            major: part(major).ok_or_else(wrong)?,
-            minor: part(minor).ok_or_else(wrong)?,
+            major,
+            minor: minor.ok_or_else(wrong)?,
         })
     }
 }
@@ -505,6 +512,12 @@ fn read(text: &str, fields: &mut Fields) -> Result<(), DescriptorError> {
                 if let Some((_, value)) = &mut value {
                     value.push(character);
                 }
+            }
+            Event::Text(text) if depth == 0 && !text.xml10_content().trim().is_empty() => {
+                return Err(wrong("text outside the root element"));
+            }
+            Event::CData(_) | Event::GeneralRef(_) if depth == 0 => {
+                return Err(wrong("text outside the root element"));
             }
             Event::DocType(_) => return Err(wrong("document type")),
             Event::Eof if depth > 0 => return Err(wrong("ends within an element")),
@@ -608,13 +621,19 @@ mod tests {
 
     #[test]
     fn another_major_version_is_951_and_nothing_else_is_looked_at() {
-        let version = Version { major: 2, minor: 0 };
-        for xml in [
-            "<media DDVersion=\"2.0\"/>",
-            "<media><DDVersion>2.0</DDVersion></media>",
+        for (xml, major) in [
+            ("<media DDVersion=\"2.0\"/>", 2),
+            ("<media><DDVersion>2.0</DDVersion></media>", 2),
+            ("<media DDVersion=\"0.9\"/>", 0),
+            ("<media DDVersion=\"65536.0\"/>", u16::MAX),
+            ("<media DDVersion=\"99999999999999999999999.0\"/>", u16::MAX),
+            ("<media DDVersion=\"2.0.1\"/>", 2),
         ] {
             let error = Descriptor::parse(xml.as_bytes()).unwrap_err();
-            assert_eq!(error, DescriptorError::Version(version));
+            assert!(
+                matches!(error, DescriptorError::Version(version) if version.major == major),
+                "{xml}: {error:?}"
+            );
             assert_eq!(error.install_status().line(), "951 Invalid DDVersion");
         }
     }
@@ -663,6 +682,30 @@ mod tests {
                 "descriptor byte 13: unknown entity",
             ),
             ("<media>", "descriptor byte 7: ends within an element"),
+            (
+                "media<media/>",
+                "descriptor byte 0: text outside the root element",
+            ),
+            (
+                "<media/> and <!-- more -->",
+                "descriptor byte 8: text outside the root element",
+            ),
+            (
+                "<media/>&amp;",
+                "descriptor byte 8: text outside the root element",
+            ),
+            (
+                "<media DDVersion=\"1.\"/>",
+                "descriptor: DDVersion is not a version",
+            ),
+            (
+                "<media DDVersion=\"\"/>",
+                "descriptor: DDVersion is not a version",
+            ),
+            (
+                "<media><type>a/b</type><size/><objectURI>o</objectURI></media>",
+                "descriptor: size is not a number of octets",
+            ),
         ] {
             let error = Descriptor::parse(xml.as_bytes()).unwrap_err();
             assert_eq!(error.to_string(), expected, "{xml}");
@@ -689,6 +732,17 @@ mod tests {
         let unknown = descriptor.check(|name| name == "application/x-tar", 100);
         let unknown = unknown.unwrap_err();
         assert_eq!(unknown.install_status().as_u16(), 953);
+    }
+
+    #[test]
+    fn the_largest_size_is_read_and_fits_nowhere_else() {
+        let xml = MINIMAL.replace(">100<", ">18446744073709551615<");
+        let descriptor = Descriptor::parse(xml.as_bytes()).unwrap();
+        assert_eq!(descriptor.size, u64::MAX);
+        assert_eq!(descriptor.check(|_| true, u64::MAX), Ok(()));
+        let no_room = descriptor.check(|_| true, u64::MAX - 1).unwrap_err();
+        assert_eq!(no_room.install_status().as_u16(), 901);
+        assert!(descriptor.check_object(u64::MAX - 1, None).is_err());
     }
 
     #[test]

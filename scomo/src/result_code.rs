@@ -74,6 +74,20 @@ impl ResultCode {
         self.0
     }
 
+    /// The code, if it is that of a result; else [`UNDEFINED_ERROR`](Self::UNDEFINED_ERROR): a 202, say,
+    /// would tell a server to wait for what never comes.
+    pub(crate) const fn or_undefined_error(self) -> Self {
+        match self.0 {
+            1200..=1599 => self,
+            _ => Self::UNDEFINED_ERROR,
+        }
+    }
+
+    /// The same code, or `failure` if this one is a success.
+    pub(crate) const fn or_failure(self, failure: Self) -> Self {
+        if self.is_success() { failure } else { self }
+    }
+
     /// Whether the operation was done: 12xx.
     pub const fn is_success(self) -> bool {
         matches!(self.0, 1200..=1299)

@@ -8,7 +8,7 @@ use dm_proto::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{command, reader, replies::Replies};
+use super::{Ended, command, reader, replies::Replies};
 use crate::NodeUri;
 
 /// Finds the roots of objects: where one was the last time and where such objects usually are, if the
@@ -48,6 +48,8 @@ pub(super) enum Find {
     /// At least one, the best first.
     Found(Vec<NodeUri>),
     Missing,
+    /// Not even the root of the tree could be read: nothing is known.
+    Refused(Ended),
 }
 
 /// Nodes looked at while walking.
@@ -175,7 +177,12 @@ impl Finder {
                         continue;
                     }
                     let Some(item) = plain.filter(|item| reader::is_interior(item)) else {
-                        continue;
+                        match replies.status(command, 0) {
+                            Some(status) if *uri == NodeUri::ROOT && !status.is_success() => {
+                                return Find::Refused(replies.refused(command, status));
+                            }
+                            _ => continue,
+                        }
                     };
                     if uri.depth() >= DEPTH {
                         continue;

@@ -21,6 +21,7 @@ use dm_proto::{
     codec::Encoding,
     session::UserReply,
 };
+use lawmo::device::Unanswered;
 
 /// A device that a DM server locks, wipes, resets and gives software.
 ///
@@ -113,6 +114,9 @@ struct Arguments {
     /// may have lost its own; only where something else authenticates the server
     #[arg(long)]
     resynchronize: bool,
+    /// Give up a factory reset that was accepted if the server cannot be told
+    #[arg(long)]
+    abandon_unanswered_reset: bool,
     /// Where notifications come in, as UDP
     #[arg(long, value_name = "ADDR")]
     notify: Option<String>,
@@ -187,6 +191,9 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn core::error::Error>> {
     config.lock_prompts.lock = asks_before(AskBefore::Lock);
     config.lock_prompts.wipe = asks_before(AskBefore::Wipe);
     config.lock_prompts.factory_reset = asks_before(AskBefore::Reset);
+    if arguments.abandon_unanswered_reset {
+        config.unanswered = Unanswered::Abandon;
+    }
     if arguments.resynchronize {
         config.resynchronization = Resynchronization::Allowed;
     }

@@ -164,6 +164,12 @@ impl Device for Locks {
         }
     }
 
+    fn reset_abandoned(&mut self, _job: &Job) {
+        self.user.tell(
+            "The management that wanted to reset this device is out of reach: nothing is reset.",
+        );
+    }
+
     fn allows(&self, asked: &Asked) -> Result<(), ResultCode> {
         let is_reset = *asked == Asked::Operation(Operation::FactoryReset);
         if is_reset && !self.factory.has_image() {

@@ -44,6 +44,7 @@ use dm_tree::{
     std_objects::{DevDetail, DevInfo, DmAcc},
     store::{Redb, StoreError},
 };
+use lawmo::device::Unanswered;
 use scomo::{
     Operation, ResultCode,
     device::{FETCHED, Prompts, Request},
@@ -117,6 +118,8 @@ pub struct Config {
     pub prompts: Prompts,
     /// The same for locks, wipes and factory resets. Default nothing.
     pub lock_prompts: lawmo::device::Prompts,
+    /// What becomes of an accepted factory reset whose server could not be told. Default: it takes place.
+    pub unanswered: Unanswered,
     /// How long it waits before it sends a message again; twice as long each time. Default 1 second.
     pub retry_after: Duration,
     /// Whether a notification may be signed with the special nonce, where the stored one fails. Default
@@ -146,6 +149,7 @@ impl Config {
             progress: None,
             prompts: Prompts::default(),
             lock_prompts: lawmo::device::Prompts::default(),
+            unanswered: Unanswered::default(),
             retry_after: Duration::from_secs(1),
             resynchronization: Resynchronization::Refused,
         }
@@ -759,6 +763,7 @@ fn objects(
     let locks_config = lawmo::device::Config::new(servers)
         .with_wipe_list(items)
         .with_prompts(config.lock_prompts)
+        .with_unanswered(config.unanswered)
         .with_reporting(lawmo_reporting);
     let packages = packages
         .clone()

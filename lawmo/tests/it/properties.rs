@@ -1,19 +1,19 @@
 //! Whatever two servers with different rights ask for, and whatever is lost, doubled or cut.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use dm_proto::{codec::Encoding, message::Command, testing::Fault};
 use dm_tree::object::Job;
 use lawmo::{
-    Operation, ResultCode, State,
+    Operation, ResultCode,
     device::{Config, Device, Effect, ItemOutcome, Reporting, ResetEffect, WipeEffect, WipeItem},
 };
 use proptest::prelude::*;
 
-use crate::raw::{Rig, exec, replace, told};
+use crate::raw::{Rig, exec, replace, server_id, told};
 
 /// What a server asks for.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +21,18 @@ struct Ask {
     server: usize,
     what: What,
     fails: bool,
+    /// It is put off when it is started first.
+    waits: bool,
+}
+
+/// The state that an operation leads to. By the table, not by the crate's own words.
+fn leads_to(operation: Operation) -> Option<&'static str> {
+    match operation {
+        Operation::FullyLock => Some("10"),
+        Operation::PartiallyLock => Some("20"),
+        Operation::UnLock => Some("30"),
+        _ => None,
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -68,8 +80,9 @@ impl Ask {
 
     fn commands(self, correlator: &str) -> Vec<Command> {
         let leaf = "./LAWMO/AvailableWipeList/Media/ToBeWiped";
-        let mark = matches!(self.what, What::Operation(Operation::Wipe))
-            .then(|| replace(leaf, "bool", "true"));
+        let is_wipe = matches!(self.what, What::Operation(Operation::Wipe));
+        // Who is refused leaves the list alone, so that nothing at all may have changed.
+        let mark = (is_wipe && self.refusal().is_none()).then(|| replace(leaf, "bool", "true"));
         let exec = exec(&self.node(), Some(correlator));
         mark.into_iter().chain([exec]).collect()
     }
@@ -79,11 +92,17 @@ impl Ask {
 #[derive(Clone, Default)]
 struct Noting(Arc<Mutex<Notes>>);
 
+/// Server and correlator: two servers may use the same one.
+type Key = (String, String);
+
 #[derive(Default)]
 struct Notes {
-    /// Correlator and whether it was resumed.
-    starts: Vec<(String, bool)>,
-    asks: BTreeMap<String, Ask>,
+    /// What was started, and whether it was said to be resumed.
+    starts: Vec<(Key, bool)>,
+    /// The jobs that were started, in this order.
+    jobs: Vec<u64>,
+    asks: BTreeMap<Key, Ask>,
+    put_off: BTreeSet<Key>,
 }
 
 impl Noting {
@@ -91,30 +110,37 @@ impl Noting {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn start(&self, job: &Job) -> ResultCode {
+    /// What comes of it; `None` if it is put off, and nothing was begun.
+    fn start(&self, job: &Job) -> Option<ResultCode> {
         let mut notes = self.notes();
-        let correlator = job.correlator.as_ref().map(|it| it.as_str().to_owned());
-        let correlator = correlator.expect("a correlator");
-        let result = notes.asks.get(&correlator).map(|ask| ask.result());
-        notes.starts.push((correlator, job.resumed));
-        ResultCode::new(result.expect("somebody asked"))
+        let correlator = job.correlator.as_ref().expect("a correlator");
+        let key = (job.server.to_string(), correlator.as_str().to_owned());
+        let ask = *notes.asks.get(&key).expect("somebody asked");
+        if ask.waits && notes.put_off.insert(key.clone()) {
+            return None;
+        }
+        notes.starts.push((key, job.resumed));
+        notes.jobs.push(job.id.0);
+        Some(ResultCode::new(ask.result()))
+    }
+
+    fn effect(&self, job: &Job) -> Effect {
+        self.start(job).map_or(Effect::Deferred, Effect::Done)
     }
 
     /// The states that the device may be in: after all that was started, or all but the last.
-    fn states(&self) -> [State; 2] {
+    fn states(&self) -> [&'static str; 2] {
         let notes = self.notes();
-        let after = |starts: &[(String, bool)]| {
+        let after = |starts: &[(Key, bool)]| {
             starts
                 .iter()
-                .fold(State::Unlocked, |state, (correlator, _)| {
-                    match notes.asks.get(correlator) {
-                        Some(Ask {
-                            what: What::Operation(operation),
-                            fails: false,
-                            ..
-                        }) => operation.leads_to().unwrap_or(state),
-                        _ => state,
-                    }
+                .fold("30", |state, (key, _)| match notes.asks.get(key) {
+                    Some(Ask {
+                        what: What::Operation(operation),
+                        fails: false,
+                        ..
+                    }) => leads_to(*operation).unwrap_or(state),
+                    _ => state,
                 })
         };
         let but_last = notes.starts.len().saturating_sub(1);
@@ -125,23 +151,22 @@ impl Noting {
 
 impl Device for Noting {
     fn fully_lock(&mut self, job: &Job) -> Effect {
-        Effect::Done(self.start(job))
+        self.effect(job)
     }
 
     fn partially_lock(&mut self, job: &Job) -> Effect {
-        Effect::Done(self.start(job))
+        self.effect(job)
     }
 
     fn unlock(&mut self, job: &Job) -> Effect {
-        Effect::Done(self.start(job))
+        self.effect(job)
     }
 
     fn wipe(&mut self, items: &[WipeItem], job: &Job) -> WipeEffect {
-        let is_success = self.start(job).is_success();
-        let outcome = if is_success {
-            ItemOutcome::Erased
-        } else {
-            ItemOutcome::Failed
+        let outcome = match self.start(job) {
+            None => return WipeEffect::Deferred,
+            Some(result) if result.is_success() => ItemOutcome::Erased,
+            Some(_) => ItemOutcome::Failed,
         };
         WipeEffect::Items(vec![outcome; items.len()])
     }
@@ -151,7 +176,7 @@ impl Device for Noting {
     }
 
     fn vendor(&mut self, _: &str, job: &Job) -> Effect {
-        Effect::Done(self.start(job))
+        self.effect(job)
     }
 
     fn allows(&self, asked: &lawmo::device::Asked) -> Result<(), ResultCode> {
@@ -173,12 +198,29 @@ fn what() -> impl Strategy<Value = What> {
 }
 
 fn ask() -> impl Strategy<Value = Ask> {
-    let ask = |(server, what, fails)| Ask {
+    let ask = |(server, what, fails, waits)| Ask {
         server,
         what,
         fails,
+        waits,
     };
-    (0..2_usize, what(), prop::bool::weighted(0.25)).prop_map(ask)
+    let rarely = || prop::bool::weighted(0.25);
+    (0..2_usize, what(), rarely(), rarely()).prop_map(ask)
+}
+
+fn mishaps() -> impl Strategy<Value = Mishaps> {
+    (
+        faults(),
+        prop::collection::btree_set(1..60_u32, 0..4),
+        prop::collection::btree_set(0..60_u32, 0..4),
+        any::<bool>(),
+    )
+        .prop_map(|(faults, cuts, failing, is_impatient)| Mishaps {
+            faults,
+            cuts,
+            failing,
+            is_impatient,
+        })
 }
 
 fn faults() -> impl Strategy<Value = Vec<(u32, Fault)>> {
@@ -198,38 +240,67 @@ fn reporting() -> impl Strategy<Value = Reporting> {
     ]
 }
 
-/// Every server gets every outcome of what it asked for, sessions that broke off and power cuts or not.
+/// What goes wrong on the way.
+#[derive(Clone, Debug, Default)]
+struct Mishaps {
+    faults: Vec<(u32, Fault)>,
+    /// The power is cut before these steps.
+    cuts: BTreeSet<u32>,
+    /// These writes fail, and the phone starts again: what it did meanwhile it may not know.
+    failing: BTreeSet<u32>,
+    /// A lost message ends its session.
+    is_impatient: bool,
+}
+
+/// Every server gets every outcome of what it asked for, sessions that broke off, power cuts and writes
+/// that failed or not. The steps that it took, and the writes.
 fn run(
     rounds: &[Vec<Ask>],
     reporting: Reporting,
-    faults: Vec<(u32, Fault)>,
-    cuts: impl IntoIterator<Item = u32>,
-) -> Result<u32, TestCaseError> {
+    encoding: Encoding,
+    mishaps: Mishaps,
+) -> Result<(u32, u32), TestCaseError> {
     let device = Noting::default();
     let config = Config::new(["srv1", "srv2"])
         .with_wipe_list([WipeItem::new("Media")])
         .with_vendor_operation("Beep")
         .with_reporting(reporting);
-    let mut rig = Rig::new(&device, &[("./LAWMO", config)], Encoding::Wbxml);
+    let mut rig = Rig::new(&device, &[("./LAWMO", config)], encoding);
+    rig.retries = mishaps.is_impatient.then_some(0);
     rig.set_acl("./LAWMO", "Operations/Wipe", "Exec=srv1");
     rig.set_acl("./LAWMO", "Operations/FactoryReset", "Exec=srv1");
-    rig.faults.extend(faults);
-    rig.cuts.extend(cuts);
+    rig.faults.extend(mishaps.faults);
+    rig.cuts = mishaps.cuts;
+    let written = rig.written();
+    rig.failing = mishaps.failing.iter().map(|nth| written + nth).collect();
     // What the servers know: the status of each ask, once there is one.
-    let mut statuses: BTreeMap<String, Vec<u16>> = BTreeMap::new();
-    let mut asks: Vec<(String, Ask)> = Vec::new();
+    let mut statuses: BTreeMap<Key, Vec<u16>> = BTreeMap::new();
+    let mut asks: Vec<(Key, Ask)> = Vec::new();
     for (round, batch) in rounds.iter().enumerate() {
         for server in 0..2 {
-            let mut open: Vec<(String, Ask)> = (0..)
-                .zip(batch)
-                .filter(|(_, ask)| ask.server == server)
-                .map(|(place, ask)| (format!("{round}-{place}"), *ask))
+            let mine = batch.iter().filter(|ask| ask.server == server);
+            let mut open: Vec<(Key, Ask)> = (0..)
+                .zip(mine)
+                .map(|(place, ask)| ((server_id(server), format!("{round}-{place}")), *ask))
                 .collect();
             asks.extend(open.iter().cloned());
             device.notes().asks.extend(open.iter().cloned());
-            // Until all are answered it asks again, with the same correlators.
+            let before = open
+                .iter()
+                .all(|(_, ask)| ask.refusal().is_some())
+                .then(|| {
+                    rig.settle();
+                    rig.take_up();
+                    rig.settle();
+                    rig.whole("./LAWMO")
+                });
+            // Until all are answered it asks again, with the same correlators, once it has heard all
+            // that the device has to say.
             for attempt in 0.. {
-                open.retain(|(correlator, _)| !is_known(&rig, server, &statuses, correlator));
+                if attempt > 0 {
+                    rig.settle();
+                }
+                open.retain(|(key, _)| !is_known(&rig, server, &statuses, key));
                 if open.is_empty() {
                     break;
                 }
@@ -237,57 +308,64 @@ fn run(
                 let mut tag = rig.servers[server].manager.sent();
                 let mut tags = Vec::new();
                 let mut commands = Vec::new();
-                for (correlator, ask) in &open {
+                for ((_, correlator), ask) in &open {
                     let more = ask.commands(correlator);
                     tag += u64::try_from(more.len()).unwrap_or_default();
                     tags.push(tag);
                     commands.extend(more);
                 }
                 rig.says(server, vec![commands]);
-                for ((correlator, _), tag) in open.iter().zip(tags) {
+                for ((key, _), tag) in open.iter().zip(tags) {
                     let status = rig.servers[server].manager.status_of(tag);
-                    statuses
-                        .entry(correlator.clone())
-                        .or_default()
-                        .extend(status);
+                    statuses.entry(key.clone()).or_default().extend(status);
                 }
                 let state = rig.value("./LAWMO/State");
-                let may_be = device.states().map(|state| Some(state.as_str().to_owned()));
+                let may_be = device.states().map(|state| Some(state.to_owned()));
                 prop_assert!(may_be.contains(&state), "{state:?}, not {may_be:?}");
+            }
+            if let Some(before) = before {
+                prop_assert_eq!(rig.whole("./LAWMO"), before, "{:?}", batch);
             }
         }
     }
     rig.settle();
+    rig.take_up();
+    rig.settle();
     let state = rig.value("./LAWMO/State");
-    prop_assert_eq!(state.as_deref(), Some(device.states()[0].as_str()));
-    for (correlator, ask) in &asks {
+    prop_assert_eq!(state.as_deref(), Some(device.states()[0]));
+    prop_assert!(device.notes().jobs.is_sorted(), "out of turn");
+    for (key, ask) in &asks {
         let notes = device.notes();
-        let starts = notes.starts.iter().filter(|start| start.0 == *correlator);
+        let starts = notes.starts.iter().filter(|start| start.0 == *key);
         let resumed: Vec<bool> = starts.map(|start| start.1).collect();
-        let statuses = statuses
-            .get(correlator)
-            .map(Vec::as_slice)
-            .unwrap_or_default();
-        let reports = reports(&rig, ask.server, correlator);
+        let statuses = statuses.get(key).map(Vec::as_slice).unwrap_or_default();
+        let reports = reports(&rig, ask.server, &key.1);
         let mut outcomes: Vec<u16> = statuses
             .iter()
             .copied()
             .filter(|code| *code != 202)
             .collect();
+        // What was told in the answer is not told again.
+        prop_assert!(
+            outcomes.is_empty() || reports.is_empty(),
+            "{:?} {:?}: {:?} and {:?}",
+            key,
+            ask,
+            outcomes,
+            reports
+        );
         outcomes.extend(reports.iter().map(|report| report.2));
         outcomes.dedup();
         let expected = ask.refusal().unwrap_or_else(|| ask.result());
         prop_assert_eq!(
             &outcomes,
             &[expected],
-            "{} {:?}: {:?}",
-            correlator,
+            "{:?} {:?}: {:?}",
+            key,
             ask,
             statuses
         );
         prop_assert!(reports.iter().all(|report| report.1 == ask.node()));
-        let others = reports_of_others(&rig, ask.server, correlator);
-        prop_assert!(!others, "{} was told to the other server", correlator);
         if ask.refusal().is_some() {
             prop_assert!(resumed.is_empty() && reports.is_empty(), "{:?}", ask);
         } else {
@@ -300,19 +378,20 @@ fn run(
             );
         }
     }
-    Ok(rig.step)
+    for server in 0..2 {
+        for report in &rig.servers[server].manager.reports {
+            let correlator = told(report).0.unwrap_or_default();
+            let key = (server_id(server), correlator);
+            let is_its = asks.iter().any(|(asked, _)| *asked == key);
+            prop_assert!(is_its, "{:?} was told to the other server", key);
+        }
+    }
+    Ok((rig.step, rig.written() - written))
 }
 
-fn is_known(
-    rig: &Rig,
-    server: usize,
-    statuses: &BTreeMap<String, Vec<u16>>,
-    correlator: &str,
-) -> bool {
-    let is_answered = statuses
-        .get(correlator)
-        .is_some_and(|codes| !codes.is_empty());
-    is_answered || !reports(rig, server, correlator).is_empty()
+fn is_known(rig: &Rig, server: usize, statuses: &BTreeMap<Key, Vec<u16>>, key: &Key) -> bool {
+    let is_answered = statuses.get(key).is_some_and(|codes| !codes.is_empty());
+    is_answered || !reports(rig, server, &key.1).is_empty()
 }
 
 fn reports(rig: &Rig, server: usize, correlator: &str) -> Vec<(Option<String>, String, u16)> {
@@ -320,10 +399,6 @@ fn reports(rig: &Rig, server: usize, correlator: &str) -> Vec<(Option<String>, S
     reports
         .filter(|report| report.0.as_deref() == Some(correlator))
         .collect()
-}
-
-fn reports_of_others(rig: &Rig, server: usize, correlator: &str) -> bool {
-    !reports(rig, 1 - server, correlator).is_empty()
 }
 
 proptest! {
@@ -337,31 +412,32 @@ proptest! {
     fn each_operation_is_started_once_and_ends_in_one_outcome_at_its_server(
         rounds in prop::collection::vec(prop::collection::vec(ask(), 1..4), 1..4),
         reporting in reporting(),
-        faults in faults(),
-        cuts in prop::collection::btree_set(1..60_u32, 0..4),
+        encoding in prop_oneof![Just(Encoding::Xml), Just(Encoding::Wbxml)],
+        mishaps in mishaps(),
     ) {
-        run(&rounds, reporting, faults, cuts)?;
+        run(&rounds, reporting, encoding, mishaps)?;
     }
 }
 
 #[test]
-fn a_restart_at_every_step_changes_nothing_of_it() -> Result<(), TestCaseError> {
-    let ask = |server, what, fails| Ask {
+fn a_restart_or_a_failed_write_at_every_step_changes_nothing_of_it() -> Result<(), TestCaseError> {
+    let ask = |server, what, fails, waits| Ask {
         server,
         what,
         fails,
+        waits,
     };
     let rounds = [
         vec![
-            ask(0, What::Operation(Operation::FullyLock), false),
-            ask(0, What::Operation(Operation::Wipe), false),
-            ask(1, What::Operation(Operation::PartiallyLock), false),
-            ask(1, What::Operation(Operation::Wipe), false),
+            ask(0, What::Operation(Operation::FullyLock), false, false),
+            ask(0, What::Operation(Operation::Wipe), false, true),
+            ask(1, What::Operation(Operation::PartiallyLock), false, false),
+            ask(1, What::Operation(Operation::Wipe), false, false),
         ],
         vec![
-            ask(1, What::Operation(Operation::UnLock), true),
-            ask(0, What::Vendor, false),
-            ask(0, What::Missing, false),
+            ask(1, What::Operation(Operation::UnLock), true, false),
+            ask(0, What::Vendor, false, false),
+            ask(0, What::Missing, false, false),
         ],
     ];
     for reporting in [
@@ -369,9 +445,19 @@ fn a_restart_at_every_step_changes_nothing_of_it() -> Result<(), TestCaseError> 
         Reporting::InSession,
         Reporting::AfterSession,
     ] {
-        let steps = run(&rounds, reporting, Vec::new(), [])?;
+        let run = |mishaps| run(&rounds, reporting, Encoding::Wbxml, mishaps);
+        let (steps, writes) = run(Mishaps::default())?;
         for cut in 1..=steps {
-            run(&rounds, reporting, Vec::new(), [cut])?;
+            run(Mishaps {
+                cuts: [cut].into(),
+                ..Mishaps::default()
+            })?;
+        }
+        for write in 0..writes {
+            run(Mishaps {
+                failing: [write].into(),
+                ..Mishaps::default()
+            })?;
         }
     }
     Ok(())

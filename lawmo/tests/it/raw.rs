@@ -11,8 +11,8 @@ use dm_proto::{
     testing::{Fault, Manager, Server},
 };
 use dm_tree::{
-    Acl, NodeUri,
-    agent::{Agent, AgentConfig, Output},
+    Acl, Node, NodeUri,
+    agent::{Agent, AgentConfig, AgentError, Output},
     object::{Job, ManagementObject},
     std_objects::{DevDetail, DevInfo, DmAcc},
     store::{Batch, Kind, Store},
@@ -32,6 +32,8 @@ pub(crate) struct Commander {
     pub(crate) results: Vec<String>,
     /// The reports that came, copies too.
     pub(crate) reports: Vec<Alert>,
+    /// It cannot take reports now.
+    pub(crate) fails: bool,
     tag: u64,
 }
 
@@ -91,7 +93,10 @@ impl Manager for Commander {
 
     fn alert(&mut self, alert: &Alert) -> StatusCode {
         self.reports.push(alert.clone());
-        StatusCode::OK
+        match self.fails {
+            true => StatusCode::COMMAND_FAILED,
+            false => StatusCode::OK,
+        }
     }
 
     fn hear(&mut self, event: &ServerEvent) {
@@ -141,6 +146,10 @@ pub(crate) struct Rig {
     pub(crate) unreachable: BTreeSet<usize>,
     /// The steps before which the power is cut.
     pub(crate) cuts: BTreeSet<u32>,
+    /// The writes that fail, by their number from 0; the phone starts again then.
+    pub(crate) failing: BTreeSet<u32>,
+    /// How often a message is sent again before its session is given up, where that is not as usual.
+    pub(crate) retries: Option<u8>,
     pub(crate) exchanges: u32,
     pub(crate) step: u32,
     pub(crate) resets: u32,
@@ -236,6 +245,8 @@ impl Rig {
             faults: BTreeMap::new(),
             unreachable: BTreeSet::new(),
             cuts: BTreeSet::new(),
+            failing: BTreeSet::new(),
+            retries: None,
             exchanges: 0,
             step: 0,
             resets: 0,
@@ -256,13 +267,22 @@ impl Rig {
             disk,
             objects,
             encoding,
+            retries,
             ..
         } = self;
         agent.get_or_insert_with(|| {
             let mut config = AgentConfig::default();
             config.session.encoding = *encoding;
-            Agent::open(Box::new(disk.clone()), objects(), config, 1000).expect("it starts")
+            config.retries = retries.unwrap_or(config.retries);
+            let open = || Agent::open(Box::new(disk.clone()), objects(), config.clone(), 1000);
+            // A start that cannot write is another time's.
+            open().or_else(|_| open()).expect("it starts")
         })
+    }
+
+    /// How often something was written.
+    pub(crate) fn written(&self) -> u32 {
+        self.disk.commits()
     }
 
     /// Cuts the power; the next use starts the phone.
@@ -328,11 +348,54 @@ impl Rig {
         panic!("reports are not taken");
     }
 
+    /// What comes of it, unless the disk fails: then the phone starts again.
+    fn goes_on<T>(&mut self, what: impl FnOnce(&mut Agent) -> Result<T, AgentError>) -> Option<T> {
+        match what(self.agent()) {
+            Err(AgentError::Store(_)) => {
+                self.cut();
+                None
+            }
+            result => Some(result.expect("it goes on")),
+        }
+    }
+
+    /// Takes up all jobs that were put off.
+    pub(crate) fn take_up(&mut self) {
+        loop {
+            let job = self.agent().deferred_jobs().map(|job| job.id).next();
+            let Some(job) = job else {
+                return;
+            };
+            self.goes_on(|agent| agent.take_up(job, 2000));
+            self.run();
+        }
+    }
+
+    /// All that there is below a node, with all that is known of it.
+    pub(crate) fn whole(&mut self, root: &str) -> BTreeMap<String, Node> {
+        let transaction = self.agent().begin(2000);
+        let view = transaction.view();
+        let mut whole = BTreeMap::new();
+        let mut pending = vec![uri(root)];
+        while let Some(uri) = pending.pop() {
+            let children = view.children(&uri).unwrap_or_default();
+            pending.extend(children.iter().map(|name| uri.join(name).expect("a uri")));
+            whole.insert(uri.to_string(), view.node(&uri).expect("a node"));
+        }
+        whole
+    }
+
     /// Lets the phone do all that it has to do by itself.
     pub(crate) fn run(&mut self) {
         for _ in 0..2000 {
             self.step += 1;
-            let output = self.agent().poll(2000).expect("it goes on");
+            let written = self.disk.commits();
+            if let Some(next) = self.failing.range(written..).next() {
+                self.disk.fail_at(*next);
+            }
+            let Some(output) = self.goes_on(|agent| agent.poll(2000)) else {
+                continue;
+            };
             if self.cuts.contains(&self.step) {
                 self.cut();
                 continue;
@@ -362,15 +425,17 @@ impl Rig {
                             let headers = Headers::new(answer.encoding.media_type())
                                 .with_hmac(answer.hmac.as_deref());
                             let nonce = [self.step.to_le_bytes()[0]; 16].into();
-                            self.agent()
-                                .handle(answer.body, headers, nonce)
-                                .expect("a message");
+                            self.goes_on(|agent| agent.handle(answer.body, headers, nonce));
                         }
-                        None => self.agent().transport_failed(2000).expect("it is noted"),
+                        None => {
+                            self.goes_on(|agent| agent.transport_failed(2000));
+                        }
                     }
                 }
                 Output::Run(job) if self.leaves_jobs => self.left.push(job),
-                Output::Run(job) => self.agent().run(job.id, 2000).expect("it runs"),
+                Output::Run(job) => {
+                    self.goes_on(|agent| agent.run(job.id, 2000));
+                }
                 Output::Closed(_) => {}
                 Output::Reset => self.resets += 1,
                 Output::Idle => return,

@@ -52,6 +52,26 @@ fn a_repeat_is_looked_up_before_everything_else() {
 }
 
 #[test]
+fn a_repeat_is_202_while_its_report_is_not_taken() {
+    let phone = Phone::default();
+    let config = config().with_reporting(Reporting::InSession);
+    let mut rig = rig(&phone, config);
+    rig.servers[0].manager.fails = true;
+    rig.says(0, vec![vec![exec(LOCK, Some("a"))]]);
+    rig.says(0, vec![vec![exec(LOCK, Some("a"))]]);
+    assert_eq!(rig.servers[0].manager.codes(), [202, 202]);
+    rig.servers[0].manager.fails = false;
+    rig.settle();
+    assert_eq!(phone.done(), ["lock fully"]);
+    let told = rig.servers[0].manager.told();
+    assert!(told.len() >= 2, "{told:?}");
+    assert!(
+        told.iter()
+            .all(|report| *report == (Some("a".into()), LOCK.into(), 1200))
+    );
+}
+
+#[test]
 fn what_is_accepted_and_reported_later_is_202() {
     let config = config().with_reporting(Reporting::AfterSession);
     let (codes, done) = answered(config, vec![exec(LOCK, Some("a"))]);

@@ -526,7 +526,12 @@ impl<D: Device> Scomo<D> {
         {
             return Err(ResultCode::ENVIRONMENT_NOT_SUPPORTED.into());
         }
-        self.device.allows(&asked, &subject)?;
+        let allowed = self.device.allows(&asked, &subject);
+        allowed.map_err(|refusal| match refusal.as_u16() {
+            400..=599 | 1400..=1599 => refusal,
+            // Whatever it calls itself, it is a refusal.
+            _ => StatusCode::FORBIDDEN,
+        })?;
         let is_busy = |place: &Place| busy::is_busy(&edit.view(), place);
         let waits = place.as_ref().is_some_and(is_busy);
         // While another job is on it, what the tree says now is not what this one will find.

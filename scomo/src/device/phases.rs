@@ -112,6 +112,7 @@ fn check<D: Device>(
         match scomo.device.verify(package, job) {
             Verdict::Valid => {}
             Verdict::Invalid { result, package } => {
+                let result = result.or_failure(ResultCode::PACKAGE_VALIDATION_FAILED);
                 return Phase::Done(request.failed(result, package));
             }
             Verdict::Later => return Phase::Later,

@@ -56,9 +56,9 @@ impl Request {
     }
 
     /// The outcome, for `Agent::complete`, of anything that installs nothing: a result code, good or
-    /// bad.
+    /// bad. What is no code of a result (1200 to 1599) becomes 1412.
     pub fn outcome(&self, result: ResultCode) -> Outcome {
-        Outcome::from(StatusCode::from(result))
+        Outcome::from(StatusCode::from(result.or_undefined_error()))
     }
 
     /// The outcome of an installation: these components are there now.
@@ -136,9 +136,11 @@ impl Request {
         self.operation().is_some_and(Operation::fetches)
     }
 
-    /// The outcome of a failed installation.
+    /// The outcome of a failed installation. What is no code of a result becomes 1412, and what is that of a
+    /// success 1405.
     pub fn failed(&self, result: ResultCode, package: PackageIs) -> Outcome {
-        Detail::Failed { package }.outcome(result)
+        let result = result.or_failure(ResultCode::INSTALL_FAILED);
+        Detail::Failed { package }.outcome(result.or_undefined_error())
     }
 }
 

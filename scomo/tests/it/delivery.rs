@@ -156,6 +156,22 @@ fn a_package_above_the_limit_is_413_large_or_small() -> Result {
         assert!(setup.car.sunk().is_empty());
         Ok(())
     })?;
+    // What cannot be told from the announced size, which may be that of Base64, is told from the pieces.
+    each(&config, |setup| {
+        setup.car.has_sink(u64::MAX);
+        deliver(setup, 60_001)?;
+        setup.bench.settle()?;
+        assert_eq!(setup.codes(1)?, ("refused", 413, 0));
+        assert!(setup.car.sunk().is_empty());
+        Ok(())
+    })?;
+    each(&config, |setup| {
+        setup.car.has_sink(u64::MAX);
+        deliver(setup, 60_000)?;
+        setup.bench.settle()?;
+        assert_eq!(setup.codes(1)?, ("succeeded", 0, 1200));
+        Ok(())
+    })?;
     config.max_package = Some(60);
     each(&config, |setup| {
         deliver(setup, 61)?;

@@ -7,21 +7,29 @@ use std::{
 };
 
 use bytes::Bytes;
-use dm_proto::{codec::Encoding, testing::Fault};
+use dm_proto::{
+    AlertCode,
+    auth::Side,
+    codec::Encoding,
+    message::{Command, CommandName},
+    session::Trigger,
+    testing::Fault,
+};
 use dm_tree::{
     Acl, NodeFormat, NodeUri, Right,
+    agent::AgentError,
     description::{Access, NodeDescription},
     object::{Job, ManagementObject},
     remote::{Notice, Order},
     std_objects::{DevDetail, DevInfo, DmAcc},
-    testing::{Bench, Disk},
+    testing::{Bench, BenchError, Disk},
 };
 use proptest::prelude::*;
 use scomo::{
     Branch, DeliveredStatus, DeployedStatus, DownloadStatus, ResultCode,
     device::{
-        Activation, Cause, Component, Device, Effect, FetchEffect, InstallEffect, Package,
-        PackageIs, Reporting, Scomo, Sink, Subject, Verdict,
+        Activation, Asked, Cause, Component, Consent, Device, Effect, FetchEffect, InstallEffect,
+        Package, PackageIs, Prompts, Question, Reporting, Scomo, Sink, Subject, Verdict,
     },
     server::{AnyOperation, Invoke, Vendor},
 };
@@ -40,6 +48,26 @@ struct Mood {
     keeps: bool,
     /// Puts the first phase off.
     postpones: bool,
+    /// Refuses no Exec.
+    allows: bool,
+    /// Its user wants downloads, and installations.
+    agrees: [bool; 2],
+    /// Of the components that packages bring.
+    version: u8,
+}
+
+impl Mood {
+    const GOOD: Self = Self {
+        fetches: true,
+        verifies: true,
+        installs: true,
+        does: true,
+        keeps: true,
+        postpones: false,
+        allows: true,
+        agrees: [true; 2],
+        version: 2,
+    };
 }
 
 /// A device that notes what it starts.
@@ -61,6 +89,14 @@ impl Machine {
         }
         inner.starts.push((job.id.0, phase, job.resumed));
         true
+    }
+
+    fn components(&self, package: &Package) -> Vec<Component> {
+        let version = self.mood().version.to_string();
+        let component = |part| Component::new(format!("{}.{part}", package.id));
+        ["app", "lib"]
+            .map(|part| component(part).with_version(version.clone()))
+            .to_vec()
     }
 
     fn mood(&self) -> Mood {
@@ -98,12 +134,31 @@ impl Device for Machine {
                 package: kept,
             };
         }
-        let components =
-            ["app", "lib"].map(|part| Component::new(format!("{}.{part}", package.id)));
         InstallEffect::Installed {
-            components: components.to_vec(),
+            components: self.components(package),
             package: kept,
         }
+    }
+
+    fn contents(&mut self, package: &Package, _: &Job) -> Vec<Component> {
+        self.components(package)
+    }
+
+    fn allows(&self, _: &Asked, _: &Subject) -> core::result::Result<(), dm_proto::StatusCode> {
+        match self.mood().allows {
+            true => Ok(()),
+            false => Err(dm_proto::StatusCode::FORBIDDEN),
+        }
+    }
+
+    fn confirm(&mut self, question: Question, _: &Subject, _: &Job) -> Consent {
+        let [download, install] = self.mood().agrees;
+        let agrees = match question {
+            Question::Download => download,
+            Question::Install => install,
+            Question::Vendor => true,
+        };
+        if agrees { Consent::Yes } else { Consent::No }
     }
 
     fn activate(&mut self, _: &Component, job: &Job) -> Effect {
@@ -204,13 +259,17 @@ struct Act {
     /// `a` or `b`; components are `a.app`, `a.lib`, ...
     package: &'static str,
     part: &'static str,
-    /// The second server may read and execute, and nothing else.
-    is_second: bool,
+    /// The second server may read and execute, and nothing else; the third may only read.
+    server: &'static str,
     mood: Mood,
     /// After so many exchanges.
     fault: Option<(usize, Fault)>,
     /// Before so many steps.
     cut: Option<u32>,
+    /// After so many writes one fails, and the device starts again.
+    write: Option<u32>,
+    /// Between the Exec and the report the device speaks to another server.
+    visits: bool,
 }
 
 fn act() -> impl Strategy<Value = Act> {
@@ -243,15 +302,21 @@ fn act() -> impl Strategy<Value = Act> {
         works(),
         works(),
         prop::bool::weighted(0.2),
+        prop::bool::weighted(0.9),
+        [prop::bool::weighted(0.9), prop::bool::weighted(0.9)],
+        1..4_u8,
     )
         .prop_map(
-            |(fetches, verifies, installs, does, keeps, postpones)| Mood {
+            |(fetches, verifies, installs, does, keeps, postpones, allows, agrees, version)| Mood {
                 fetches,
                 verifies,
                 installs,
                 does,
                 keeps,
                 postpones,
+                allows,
+                agrees,
+                version,
             },
         );
     let fault = prop_oneof![
@@ -263,25 +328,150 @@ fn act() -> impl Strategy<Value = Act> {
         kind,
         prop_oneof![Just("a"), Just("b")],
         prop_oneof![Just("app"), Just("lib")],
-        prop::bool::weighted(0.3),
+        prop_oneof![6 => Just("srv1"), 3 => Just("srv2"), 1 => Just("srv3")],
         mood,
         prop::option::weighted(0.4, (1..8_usize, fault)),
         prop::option::weighted(0.4, 0..24_u32),
+        prop::option::weighted(0.4, 0..24_u32),
+        prop::bool::weighted(0.3),
     )
-        .prop_map(|(kind, package, part, is_second, mood, fault, cut)| Act {
-            kind,
-            package,
-            part,
-            is_second,
-            mood,
-            fault,
-            cut,
-        })
+        .prop_map(
+            |(kind, package, part, server, mood, fault, cut, write, visits)| Act {
+                kind,
+                package,
+                part,
+                server,
+                mood,
+                fault,
+                cut,
+                write,
+                visits,
+            },
+        )
 }
 
 impl Act {
-    fn server(&self) -> &'static str {
-        if self.is_second { "srv2" } else { "srv1" }
+    fn other_server(&self) -> &'static str {
+        if self.server == "srv1" {
+            "srv2"
+        } else {
+            "srv1"
+        }
+    }
+
+    /// The node that it is about, and below which it prepares what it needs.
+    fn node(&self) -> String {
+        match self.kind {
+            Kind::Download | Kind::DownloadInstall | Kind::DownloadInstallInactive => {
+                format!("Download/{}", self.package)
+            }
+            Kind::Deliver(_) | Kind::Install | Kind::InstallInactive | Kind::RemovePackage => {
+                format!("Inventory/Delivered/{}", self.package)
+            }
+            Kind::Activate | Kind::Deactivate | Kind::RemoveComponent => {
+                format!("Inventory/Deployed/{}", self.component())
+            }
+            Kind::Scan(None) => String::new(),
+            Kind::Scan(Some(Branch::Deployed)) => {
+                format!("Inventory/Deployed/{}", self.component())
+            }
+            Kind::Scan(Some(Branch::Delivered)) => {
+                format!("Inventory/Delivered/{}", self.package)
+            }
+            Kind::Scan(_) => format!("Download/{}", self.package),
+        }
+    }
+
+    /// Whether its server writes something before it asks.
+    fn prepares(&self) -> bool {
+        self.fetches() || matches!(self.kind, Kind::Deliver(_))
+    }
+
+    fn fetches(&self) -> bool {
+        matches!(
+            self.kind,
+            Kind::Download | Kind::DownloadInstall | Kind::DownloadInstallInactive
+        )
+    }
+
+    /// The Status of each node that it changes; `None` if the node goes.
+    fn statuses_after(
+        &self,
+        states: &States,
+        ends: u16,
+        status: &'static str,
+    ) -> Vec<(String, Option<&'static str>)> {
+        let node = self.node();
+        if matches!(self.kind, Kind::Scan(_)) {
+            return Vec::new();
+        }
+        if ends != 1200 {
+            return vec![(node, Some(status))];
+        }
+        let mut changed = Vec::new();
+        if self.fetches() {
+            changed.push((node.clone(), None));
+        }
+        // Only what is there, and new or idle again: its own node, what was fetched, what was installed.
+        let is_kept = !self.fetches() || self.kind == Kind::Download || self.mood.keeps;
+        let delivered = format!("Inventory/Delivered/{}", self.package);
+        let brings_package = matches!(self.kind, Kind::Deliver(_) | Kind::Install)
+            || self.kind == Kind::InstallInactive
+            || self.fetches();
+        if brings_package && is_kept {
+            let status = states.contains_key(&delivered).then_some("10");
+            changed.push((delivered, status));
+        }
+        if brings_package && self.kind != Kind::Download {
+            for part in ["app", "lib"] {
+                let node = format!("Inventory/Deployed/{}.{part}", self.package);
+                changed.push((node, Some("10")));
+            }
+        }
+        match self.kind {
+            Kind::RemovePackage | Kind::RemoveComponent => changed.push((node, None)),
+            Kind::Activate | Kind::Deactivate => changed.push((node, Some("10"))),
+            _ => {}
+        }
+        changed
+    }
+
+    /// How it ends once it is accepted, and the Status of its node if that is there afterwards.
+    fn ends(&self, goes_back: bool) -> (u16, &'static str) {
+        let Mood { keeps, agrees, .. } = self.mood;
+        let [download, install] = agrees;
+        let phases = if self.fetches() {
+            let kept = if keeps { "60" } else { "70" };
+            let phases = [
+                (download, 1401, "20"),
+                (self.mood.fetches, 1402, "20"),
+                (self.mood.verifies, 1407, "60"),
+                (!goes_back, 1405, "60"),
+                (install, 1401, "60"),
+                (self.mood.installs, 1405, kept),
+            ];
+            let len = if self.kind == Kind::Download { 2 } else { 6 };
+            phases[..len].to_vec()
+        } else {
+            let does = self.mood.does;
+            let kept = if keeps { "50" } else { "60" };
+            match self.kind {
+                Kind::RemovePackage | Kind::RemoveComponent => vec![(does, 1408, "20")],
+                Kind::Activate => vec![(does, 1409, "40")],
+                Kind::Deactivate => vec![(does, 1410, "60")],
+                Kind::Scan(_) => vec![(does, 1450, "10")],
+                _ => vec![
+                    (self.mood.verifies, 1407, "50"),
+                    (!goes_back, 1405, "50"),
+                    (install, 1401, "50"),
+                    (self.mood.installs, 1405, kept),
+                ],
+            }
+        };
+        phases
+            .into_iter()
+            .find(|(is_well, ..)| !is_well)
+            .map_or((1200, "10"), |(_, result, status)| (result, status))
     }
 
     fn component(&self) -> String {
@@ -290,7 +480,7 @@ impl Act {
 
     fn operation(&self, id: u32) -> AnyOperation {
         let order =
-            Order::new(self.server(), format!("c{id}").as_str()).with_usual_roots([uri("./SCOMO")]);
+            Order::new(self.server, format!("c{id}").as_str()).with_usual_roots([uri("./SCOMO")]);
         let package = scomo::server::Package::new(self.package);
         if let Kind::Scan(branch) = self.kind {
             let path = "Operations/Ext/Scan";
@@ -396,30 +586,42 @@ fn progressing(branch: &str) -> Vec<&'static str> {
     }
 }
 
+const SERVERS: [&str; 3] = ["srv1", "srv2", "srv3"];
+
+const BRANCHES: [&str; 3] = ["Download", "Inventory/Delivered", "Inventory/Deployed"];
+
+/// What goes wrong with all of it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Mishap {
+    None,
+    /// A lost message ends its session.
+    Impatience,
+    /// The power is cut before this step.
+    Cut(u32),
+    /// This write fails.
+    Write(u32),
+}
+
 struct World {
     bench: Bench<AnyOperation>,
+    disk: Disk,
     machine: Machine,
 }
 
 impl World {
-    fn new(reporting: Reporting, encoding: Encoding) -> Result<Self> {
-        let mood = Mood {
-            fetches: true,
-            verifies: true,
-            installs: true,
-            does: true,
-            keeps: true,
-            postpones: false,
-        };
+    fn new(reporting: Reporting, encoding: Encoding, is_impatient: bool) -> Result<Self> {
         let machine = Machine(Arc::new(Mutex::new(Inner {
-            mood,
+            mood: Mood::GOOD,
             starts: Vec::new(),
         })));
         let device = machine.clone();
         let objects = move || -> Vec<(NodeUri, Box<dyn ManagementObject>)> {
-            let accounts = vec![account_of("srv1"), account_of("srv2")];
+            let accounts = SERVERS.map(account_of).to_vec();
             let scan = NodeDescription::leaf("Scan", NodeFormat::Null).access(Access::EXEC);
-            let mut config = config().with_reporting(reporting).with_vendor_node(scan);
+            let mut config = config()
+                .with_reporting(reporting)
+                .with_prompts(Prompts::ALL)
+                .with_vendor_node(scan);
             for branch in Branch::ALL {
                 config = config
                     .with_vendor_operation(branch, "Scan")
@@ -442,17 +644,31 @@ impl World {
             ]
         };
         let disk = Disk::default();
-        let mut bench = Bench::new(disk, account_of("srv1"), Box::new(objects), encoding)?;
+        let mut bench = Bench::new(
+            disk.clone(),
+            account_of("srv1"),
+            Box::new(objects),
+            encoding,
+        )?;
         bench.add_server(account_of("srv2"))?;
+        bench.add_server(account_of("srv3"))?;
+        if is_impatient {
+            bench.configure(|config| config.retries = 0)?;
+        }
         let mut transaction = bench.agent()?.begin(1);
         let root = transaction.view().node(&uri("./SCOMO")).expect("mounted");
         let acl = Acl::all(["srv1"])
             .grant(Right::Get, "srv2")
-            .grant(Right::Exec, "srv2");
+            .grant(Right::Exec, "srv2")
+            .grant(Right::Get, "srv3");
         let mut edit = transaction.edit(&uri("./SCOMO")).expect("mounted");
         edit.put("", root.with_acl(acl)).expect("written");
         transaction.commit().expect("committed");
-        Ok(Self { bench, machine })
+        Ok(Self {
+            bench,
+            disk,
+            machine,
+        })
     }
 
     fn names(&mut self, branch: &str) -> Result<Vec<String>> {
@@ -464,6 +680,43 @@ impl World {
             .bench
             .value(&format!("./SCOMO/{path}"))?
             .unwrap_or_default())
+    }
+
+    /// `Status` by node.
+    fn statuses(&mut self) -> Result<States> {
+        let mut statuses = States::new();
+        for branch in BRANCHES {
+            for name in self.names(branch)? {
+                let node = format!("{branch}/{name}");
+                let status = self.leaf(&format!("{node}/Status"))?;
+                statuses.insert(node, status);
+            }
+        }
+        Ok(statuses)
+    }
+
+    /// Whether a package of this act has older components than there are.
+    fn goes_back(&mut self, act: &Act) -> Result<bool> {
+        let mut goes_back = false;
+        for part in ["app", "lib"] {
+            let path = format!("Inventory/Deployed/{}.{part}/Version", act.package);
+            let version = self.leaf(&path)?;
+            goes_back |= version
+                .parse()
+                .is_ok_and(|known: u8| known > act.mood.version);
+        }
+        Ok(goes_back)
+    }
+
+    /// Does it again after a restart if the disk fails.
+    fn lasting(&mut self, what: impl Fn(&mut Bench<AnyOperation>) -> Result) -> Result {
+        match what(&mut self.bench) {
+            Err(BenchError::Agent(AgentError::Store(_))) => {
+                self.bench.power_up()?;
+                what(&mut self.bench)
+            }
+            result => result,
+        }
     }
 
     fn states(&mut self) -> Result<States> {
@@ -481,7 +734,7 @@ impl World {
     /// Everything that can be seen of packages and components.
     fn whole(&mut self) -> Result<BTreeMap<String, String>> {
         let mut leaves = BTreeMap::new();
-        for branch in ["Download", "Inventory/Delivered", "Inventory/Deployed"] {
+        for branch in BRANCHES {
             for name in self.names(branch)? {
                 let node = format!("{branch}/{name}");
                 for leaf in self.names(&node)? {
@@ -497,7 +750,7 @@ impl World {
     /// Carries an operation out, whatever happens on the way.
     fn carry_out(&mut self, id: u32, act: &Act) -> Result {
         self.machine.0.lock().unwrap().mood = act.mood;
-        self.bench.turn_to(act.server());
+        self.bench.turn_to(act.server);
         self.bench.push(id, act.operation(id))?;
         if let Some((exchange, fault)) = act.fault {
             self.bench.fault(self.bench.exchanges() + exchange, fault);
@@ -505,28 +758,56 @@ impl World {
         if let Some(step) = act.cut {
             self.bench.power_cut(self.bench.steps() + step);
         }
+        if let Some(write) = act.write {
+            self.disk.fail_at(self.disk.commits() + write);
+        }
+        if act.visits {
+            self.bench.run_session(Trigger::Server)?;
+            self.bench.turn_to(act.other_server());
+            self.bench.run_session(Trigger::Client)?;
+            self.bench.turn_to(act.server);
+        }
         self.bench.settle()?;
-        let deferred = self.bench.agent()?.deferred_jobs().map(|job| job.id).next();
-        if let Some(job) = deferred {
-            self.bench.power_up()?;
-            self.bench.agent()?.take_up(job, 1)?;
-            self.bench.settle()?;
+        for _ in 0..4 {
+            let deferred = self.bench.agent()?.deferred_jobs().map(|job| job.id).next();
+            if let Some(job) = deferred {
+                self.lasting(|bench| bench.power_up())?;
+                self.lasting(|bench| Ok(bench.agent()?.take_up(job, 1)?))?;
+                self.bench.settle()?;
+            }
+            self.bench.turn_to(act.server);
+            if self.bench.outcome(id)?.is_none() {
+                self.bench.queue(|queue| queue.session_lost())?;
+                self.bench.settle()?;
+            }
         }
-        self.bench.turn_to(act.server());
-        if self.bench.outcome(id)?.is_none() {
-            self.bench.queue(|queue| queue.session_lost())?;
-            self.bench.settle()?;
-        }
+        self.bench.turn_to(act.server);
         Ok(())
     }
 }
 
-fn hold(acts: &[Act], reporting: Reporting, encoding: Encoding) -> Result {
-    let mut world = World::new(reporting, encoding)?;
+/// The steps and the writes that it took.
+fn hold(
+    acts: &[Act],
+    reporting: Reporting,
+    encoding: Encoding,
+    mishap: Mishap,
+) -> Result<(u32, u32)> {
+    let mut world = World::new(reporting, encoding, mishap == Mishap::Impatience)?;
+    let first = (world.bench.steps(), world.disk.commits());
+    match mishap {
+        Mishap::None | Mishap::Impatience => {}
+        Mishap::Cut(step) => world.bench.power_cut(first.0 + step),
+        Mishap::Write(write) => world.disk.fail_at(first.1 + write),
+    }
     let mut known_jobs = BTreeSet::new();
-    let (mut cuts, mut resumed) = (0, 0);
+    let mut cuts = usize::from(matches!(mishap, Mishap::Cut(_) | Mishap::Write(_)));
+    let mut resumed = 0;
     for (id, act) in (1..).zip(acts) {
         let before = world.states()?;
+        let statuses_before = world.statuses()?;
+        let goes_back = world.goes_back(act)?;
+        let said = world.bench.transcript.len();
         let all_before = world.whole()?;
         world.carry_out(id, act)?;
 
@@ -556,30 +837,74 @@ fn hold(acts: &[Act], reporting: Reporting, encoding: Encoding) -> Result {
         assert!(jobs.is_disjoint(&known_jobs), "{act:?}");
         known_jobs.extend(jobs);
         // A cut may come to pass in a later operation.
-        cuts += usize::from(act.cut.is_some());
+        cuts += usize::from(act.cut.is_some()) + usize::from(act.write.is_some());
         resumed += starts.len() - fresh().count();
         assert!(resumed <= cuts, "{starts:?} {act:?}");
 
-        // States go where the table leads, and nothing is left under way.
+        // An Exec that was answered with its result has no report.
+        let messages = world.bench.transcript.get(said..).unwrap_or_default();
+        let client = messages.iter().filter(|(side, _)| *side == Side::Client);
+        let commands = || client.clone().flat_map(|(_, message)| &message.commands);
+        let has_result = commands().any(|command| match command {
+            Command::Status(status) => {
+                status.cmd == CommandName::EXEC && status.data.as_u16() >= 1200
+            }
+            _ => false,
+        });
+        let has_report = commands().any(|command| match command {
+            Command::Alert(alert) => alert.code == Some(AlertCode::GENERIC_ALERT),
+            _ => false,
+        });
+        assert!(!has_result || !has_report, "{act:?}");
+
+        // States go where the table leads, the code is that of the phase that failed, and nothing is left
+        // under way.
         let summary = world.bench.outcome(id)?.expect("finished").summary();
         let after = world.states()?;
-        match summary.state.as_str() {
-            "succeeded" => assert_eq!(after, act.succeeded(before.clone()), "{act:?}"),
-            "failed" if matches!(act.kind, Kind::Deliver(_)) => {
-                let mut delivered = before.clone();
-                let node = format!("Inventory/Delivered/{}", act.package);
-                delivered.insert(node, "10".into());
-                assert!(after == delivered || after == before, "{act:?} {after:?}");
-            }
-            _ => assert_eq!(after, before, "{act:?} {summary:?}"),
+        let result = summary.result.map(|code| code.as_u16());
+        let (ends, status) = act.ends(goes_back);
+        let mut expected = before.clone();
+        if matches!(act.kind, Kind::Deliver(_)) && result.is_some() {
+            expected.insert(act.node(), "10".into());
         }
-        let is_tried = matches!(summary.state.as_str(), "succeeded" | "failed");
-        if act.is_second && !is_tried {
+        if summary.state.as_str() == "succeeded" {
+            expected = act.succeeded(expected);
+        }
+        let mut statuses = world.statuses()?;
+        let mut statuses_expected = statuses_before;
+        let is_idle = starts.is_empty() && matches!(act.kind, Kind::Activate | Kind::Deactivate);
+        if result.is_some() && !is_idle {
+            assert_eq!(result, Some(ends), "{act:?}");
+            assert!(act.mood.allows && act.server != "srv3", "{act:?}");
+            for (node, status) in act.statuses_after(&after, ends, status) {
+                match status {
+                    Some(status) => statuses_expected.insert(node, status.into()),
+                    None => statuses_expected.remove(&node),
+                };
+            }
+        } else {
+            assert!(starts.is_empty(), "{act:?} {summary:?}");
+            if act.prepares() {
+                // What its server wrote before it was refused may be there.
+                for states in [&mut expected, &mut statuses_expected] {
+                    states.remove(&act.node());
+                }
+                statuses.remove(&act.node());
+            } else {
+                assert_eq!(world.whole()?, all_before, "{act:?} {summary:?}");
+            }
+        }
+        let mut after = after;
+        if result.is_none() && act.prepares() {
+            after.remove(&act.node());
+        }
+        assert_eq!(after, expected, "{act:?} {summary:?}");
+        assert_eq!(statuses, statuses_expected, "{act:?} {summary:?}");
+        if act.server != "srv1" && starts.is_empty() && result.is_none() {
             // What it may not prepare it need not, so that nothing at all has changed.
-            assert!(starts.is_empty(), "{act:?}");
             assert_eq!(world.whole()?, all_before, "{act:?} {summary:?}");
         }
-        for branch in ["Download", "Inventory/Delivered", "Inventory/Deployed"] {
+        for branch in BRANCHES {
             for name in world.names(branch)? {
                 let status = world.leaf(&format!("{branch}/{name}/Status"))?;
                 let known = match branch {
@@ -597,7 +922,8 @@ fn hold(acts: &[Act], reporting: Reporting, encoding: Encoding) -> Result {
             }
         }
     }
-    Ok(())
+    let writes = world.disk.commits() - first.1;
+    Ok((world.bench.steps() - first.0, writes))
 }
 
 proptest! {
@@ -616,7 +942,47 @@ proptest! {
             Just(Reporting::AfterSession),
         ],
         encoding in prop_oneof![Just(Encoding::Xml), Just(Encoding::Wbxml)],
+        mishap in prop_oneof![Just(Mishap::None), Just(Mishap::Impatience)],
     ) {
-        hold(&acts, reporting, encoding).expect("both go on");
+        hold(&acts, reporting, encoding, mishap).expect("both go on");
     }
+}
+
+#[test]
+fn a_restart_or_a_failed_write_at_every_step_changes_nothing_of_it() -> Result {
+    let act = |kind, mood| Act {
+        kind,
+        package: "a",
+        part: "app",
+        server: "srv1",
+        mood,
+        fault: None,
+        cut: None,
+        write: None,
+        visits: false,
+    };
+    let fails = Mood {
+        does: false,
+        ..Mood::GOOD
+    };
+    let acts = [
+        act(Kind::DownloadInstallInactive, Mood::GOOD),
+        act(Kind::Activate, fails),
+        act(Kind::RemoveComponent, Mood::GOOD),
+    ];
+    for reporting in [
+        Reporting::Synchronous,
+        Reporting::InSession,
+        Reporting::AfterSession,
+    ] {
+        let hold = |mishap| hold(&acts, reporting, Encoding::Wbxml, mishap);
+        let (steps, writes) = hold(Mishap::None)?;
+        for step in 0..steps {
+            hold(Mishap::Cut(step))?;
+        }
+        for write in 0..writes {
+            hold(Mishap::Write(write))?;
+        }
+    }
+    Ok(())
 }

@@ -10,6 +10,7 @@ mod life_cycle;
 mod machine;
 mod nodes;
 mod reports;
+mod results;
 mod server;
 mod server_interactions;
 mod support;

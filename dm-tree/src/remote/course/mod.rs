@@ -340,6 +340,7 @@ impl<S: Script> Course<S> {
                 Find::More(finder) => self.phase = Phase::Find(finder),
                 Find::Found(roots) => self.found(roots),
                 Find::Missing => self.end(Ended::NotFound),
+                Find::Refused(ended) => self.end(ended),
             },
             Phase::Read(reader) => match reader.answered(&self.replies) {
                 Read::More(reader) => self.phase = Phase::Read(reader),

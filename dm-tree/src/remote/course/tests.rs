@@ -918,6 +918,17 @@ fn a_device_without_structures_is_walked() {
 }
 
 #[test]
+fn who_may_not_read_the_root_of_the_tree_does_not_know_that_an_object_is_missing() {
+    let mut run = Run::new(vec![], Order::new("me", "c-1"));
+    assert_eq!(run.sent(), "Get .?list=Struct");
+    run.answered(&[(0, 0, 425)]);
+    assert_eq!(run.sent(), "Get ., Get .?prop=Type");
+    run.answered(&[(0, 0, 425), (1, 0, 425)]);
+    let refused = Ended::Refused(StatusCode::PERMISSION_DENIED);
+    assert_eq!(run.ended(), Some(refused));
+}
+
+#[test]
 fn a_tree_without_end_is_not_walked_to_its_end() {
     let mut run = Run::new(vec![], Order::new("me", "c-1"));
     assert_eq!(run.sent(), "Get .?list=Struct");

@@ -9,9 +9,10 @@ use dm_examples::device::{
     user::Script,
 };
 use dm_proto::session::Transmit;
+use lawmo::device::Unanswered;
 use serde_json::json;
 
-use super::{Lab, download_install, web};
+use super::{Lab, download_install, lawmo, web};
 
 /// Numbers that look random and are the same each time.
 struct Dice(u64);
@@ -23,6 +24,22 @@ impl Dice {
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1);
         (self.0 >> 33) % sides
+    }
+}
+
+/// A network that is gone after so many messages.
+struct Gone {
+    http: Http,
+    left: u32,
+}
+
+impl Transport for Gone {
+    fn exchange(&mut self, message: &Transmit) -> Result<Answer, TransportError> {
+        let Some(left) = self.left.checked_sub(1) else {
+            return Err(TransportError::Status(503));
+        };
+        self.left = left;
+        self.http.exchange(message)
     }
 }
 
@@ -101,4 +118,37 @@ fn whatever_the_network_does_each_operation_ends_well() {
             );
         }
     }
+}
+
+/// Whether the device is erased if its network goes after so many messages, and is gone when it is started
+/// again and again.
+fn is_erased(unanswered: Unanswered, messages: u32) -> bool {
+    let lab = Lab::new();
+    let open = |left| {
+        let mut config = lab.config();
+        config.retry_after = Duration::from_micros(100);
+        config.unanswered = unanswered;
+        let http = Http::new();
+        Device::with_transport(config, Script::default(), Gone { http, left }).unwrap()
+    };
+    drop(open(0));
+    let data = lab.root().join("home/user/Photos/mine");
+    std::fs::write(&data, "").unwrap();
+    lab.order(&lawmo("factory-reset"));
+    let _ = open(messages).run_once();
+    for _ in 0..5 {
+        let _ = open(0).run_once();
+    }
+    !data.exists()
+}
+
+#[test]
+fn a_reset_whose_server_cannot_be_told_takes_place_unless_it_is_to_be_abandoned() {
+    let erased = |unanswered| {
+        let erased = (0..5).filter(|messages| is_erased(unanswered, *messages));
+        erased.collect::<Vec<_>>()
+    };
+    // With the third answer comes the Exec; the fourth message is the device's answer to it.
+    assert_eq!(erased(Unanswered::Proceed), [2, 3, 4]);
+    assert_eq!(erased(Unanswered::Abandon), [3, 4]);
 }
