@@ -9,6 +9,7 @@ use dm_tree::{NodeUri, object::Job, remote::DeviceRequest};
 use crate::{Operation, ResultCode, device::ReportStyle, nodes};
 
 /// A package or component that is reported on.
+#[derive(PartialEq)]
 pub(crate) struct Reported {
     uri: NodeUri,
     identifier: Text,

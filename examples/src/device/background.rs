@@ -1,4 +1,4 @@
-//! [`Background`]: downloads, which go on while the device talks to its servers. One that drags on for an
+//! Downloads, which go on while the device talks to its servers. One that drags on for an
 //! hour must not keep the lock from a device that was stolen.
 
 use core::time::Duration;

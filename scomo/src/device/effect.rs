@@ -266,12 +266,16 @@ fn install(
     config: &Config,
 ) -> Result<Vec<Reported>, StatusCode> {
     let acl = inventory::acl(edit, from);
-    let mut reported = Vec::with_capacity(components.len());
+    let mut reported: Vec<Reported> = Vec::with_capacity(components.len());
     for mut component in components {
         component.pkg_id.get_or_insert_with(|| package.id.clone());
         component.env_type = component.env_type.or_else(|| package.env_type.clone());
         let place = inventory::put_component(edit, &component, active, Some(&acl), config)?;
-        reported.push(Reported::new(&place.uri, &Text::from(&component.id)));
+        let component = Reported::new(&place.uri, &Text::from(&component.id));
+        // What comes twice is the later one, and one component.
+        if !reported.contains(&component) {
+            reported.push(component);
+        }
     }
     Ok(reported)
 }

@@ -197,6 +197,22 @@ fn an_update_keeps_its_node_and_takes_away_what_is_gone() -> Result {
 }
 
 #[test]
+fn a_component_that_a_package_brings_twice_is_one_and_reported_once() -> Result {
+    each(&config(), |setup| {
+        setup.car.updates(vec![app("1"), app("2")], vec![]);
+        setup.carry_out(1, Invoke::download_install(game(), URL, order("a")))?;
+        let (state, _, result, components) = setup.summary(1)?;
+        assert_eq!((state, result), ("succeeded", 1200));
+        assert_eq!(
+            components,
+            ["game.app at ./SCOMO/Inventory/Deployed/game.app"]
+        );
+        assert_eq!(setup.value("Inventory/Deployed/game.app/Version")?, "2");
+        Ok(())
+    })
+}
+
+#[test]
 fn an_update_by_another_package_leaves_the_first_one_delivered() -> Result {
     each(&config(), |setup| {
         install(setup, 1, "1")?;
