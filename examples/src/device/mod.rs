@@ -561,6 +561,30 @@ impl Device {
                 .connect(&server_id, Trigger::Client, session_id, now())?;
             self.advance()?;
         }
+        self.tell_refused()
+    }
+
+    /// Tells the user which reports and requests their servers refused, once. What is for a server without
+    /// an account is kept: it may get one.
+    fn tell_refused(&mut self) -> Result<(), Error> {
+        let accounts = self.agent.accounts()?;
+        let refused: Vec<_> = self
+            .agent
+            .parked_reports()
+            .filter(|report| {
+                let mut of_servers = accounts.iter().map(|account| &account.server_id);
+                of_servers.any(|server_id| *server_id == report.server_id)
+            })
+            .collect();
+        for report in refused {
+            let types = report.alert.items.iter();
+            let mut types = types.filter_map(|item| item.meta.as_ref()?.type_.as_deref());
+            let what = types.next().unwrap_or("an alert");
+            let server_id = report.server_id.as_str();
+            self.user
+                .tell(&format!("The server {server_id:?} refuses {what}."));
+            self.agent.forget_report(report.id, now())?;
+        }
         Ok(())
     }
 

@@ -21,7 +21,7 @@ use std::{
 
 use dm_examples::{
     device::{Config, Device, Reporting, credentials, user::Script},
-    server::{self, Running, Server},
+    server::{self, Policy, Running, Server},
 };
 use dm_proto::{
     auth::{Account, Scheme},
@@ -45,10 +45,15 @@ impl Lab {
     }
 
     fn with_auth(auth: &str) -> Self {
+        Self::with(auth, Policy::default())
+    }
+
+    fn with(auth: &str, policy: Policy) -> Self {
         // In memory where that can be: these tests are about order, not about disks.
         let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
         let folder = folder.expect("a folder");
-        let config = server::Config::new(folder.path().join("server"));
+        let mut config = server::Config::new(folder.path().join("server"));
+        config.policy = policy;
         let server = Server::spawn(config).expect("the server starts");
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)

@@ -1,9 +1,12 @@
 //! What the REST API tells of a device: what is read, and how what does not come to a result ended.
 
-use dm_examples::device::{
-    Device,
-    package::{ManifestComponent, Sha256Digest, build},
-    user::{Heard, Script},
+use dm_examples::{
+    device::{
+        Device,
+        package::{ManifestComponent, Sha256Digest, build},
+        user::{Heard, Script},
+    },
+    server::{Answer, Policy, Rule},
 };
 use dm_proto::session::UserReply;
 use serde_json::{Value, json};
@@ -237,4 +240,23 @@ fn the_device_asks_before_a_lock_a_wipe_and_a_reset_where_it_is_told_to() {
             }
         }
     }
+}
+
+#[test]
+fn who_uses_the_device_hears_that_its_request_was_refused_and_once() {
+    let wanted = "com.example.Wanted";
+    let mut rule = Rule::default();
+    rule.alert = Some(wanted.to_owned());
+    rule.answer = Answer::Refuse;
+    let mut policy = Policy::default();
+    policy.rules = vec![rule];
+    let lab = Lab::with("md5", policy);
+    let user = Script::default();
+    let mut device = Device::open(lab.config(), user.clone()).unwrap();
+    device.request(wanted, "./SCOMO", "").unwrap();
+    device.run_once().expect("a session");
+    let told = Heard::Told(format!("The server \"s\" refuses {wanted}."));
+    assert_eq!(user.take_heard(), [told]);
+    device.run_once().expect("a session");
+    assert_eq!(user.take_heard(), []);
 }
