@@ -89,19 +89,23 @@ fn a_package_is_downloaded_and_installed_step_by_step() -> Result {
 
 #[test]
 fn one_report_tells_of_every_component_where_it_is_now() -> Result {
-    each(&config(), |setup| {
-        setup.carry_out(1, Invoke::download_install(game(), URL, order("d-1")))?;
-        let (state, _, result, components) = setup.summary(1)?;
-        assert_eq!((state, result), ("succeeded", 1200));
-        assert_eq!(
-            components,
-            [
-                "game.app at ./SCOMO/Inventory/Deployed/game.app",
-                "game.lib at ./SCOMO/Inventory/Deployed/game.lib",
-            ]
-        );
-        Ok(())
-    })
+    // A result in the Status comes without a report.
+    for reporting in [Reporting::InSession, Reporting::AfterSession] {
+        each(&config().with_reporting(reporting), |setup| {
+            setup.carry_out(1, Invoke::download_install(game(), URL, order("d-1")))?;
+            let (state, _, result, components) = setup.summary(1)?;
+            assert_eq!((state, result), ("succeeded", 1200));
+            assert_eq!(
+                components,
+                [
+                    "game.app at ./SCOMO/Inventory/Deployed/game.app",
+                    "game.lib at ./SCOMO/Inventory/Deployed/game.lib",
+                ]
+            );
+            Ok(())
+        })?;
+    }
+    Ok(())
 }
 
 #[test]
@@ -286,7 +290,7 @@ fn what_the_device_refuses_ends_refused() -> Result {
 
 #[test]
 fn a_package_for_another_environment_is_rejected_at_once() -> Result {
-    each(&config(), |setup| {
+    each_way(&config(), |setup| {
         let package = game().with_env_type("toaster");
         setup.carry_out(1, Invoke::download(package, URL, order("a")))?;
         assert_eq!(setup.codes(1)?, ("failed", 0, 1413));
@@ -392,14 +396,18 @@ fn a_late_report_comes_in_a_session_of_the_device() -> Result {
 
 #[test]
 fn the_first_failing_phase_decides() -> Result {
-    each(&config(), |setup| {
-        setup.car.fetches(ResultCode::DOWNLOAD_SERVER_UNAVAILABLE);
-        setup.carry_out(1, Invoke::download_install(game(), URL, order("a")))?;
-        assert_eq!(setup.codes(1)?, ("failed", 0, 1501));
-        assert_eq!(setup.value("Download/game/Status")?, "20");
-        assert_eq!(setup.car.done(), [format!("fetch game from {URL}")]);
-        let (_, _, _, components) = setup.summary(1)?;
-        assert_eq!(components, ["game at ./SCOMO/Download/game"]);
-        Ok(())
-    })
+    // A result in the Status comes without a report.
+    for reporting in [Reporting::InSession, Reporting::AfterSession] {
+        each(&config().with_reporting(reporting), |setup| {
+            setup.car.fetches(ResultCode::DOWNLOAD_SERVER_UNAVAILABLE);
+            setup.carry_out(1, Invoke::download_install(game(), URL, order("a")))?;
+            assert_eq!(setup.codes(1)?, ("failed", 0, 1501));
+            assert_eq!(setup.value("Download/game/Status")?, "20");
+            assert_eq!(setup.car.done(), [format!("fetch game from {URL}")]);
+            let (_, _, _, components) = setup.summary(1)?;
+            assert_eq!(components, ["game at ./SCOMO/Download/game"]);
+            Ok(())
+        })?;
+    }
+    Ok(())
 }
