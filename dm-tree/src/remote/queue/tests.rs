@@ -76,6 +76,9 @@ impl Operation for Toy {
             }
             Reply::NoStatus { command, .. } => format!("{command}: none").into(),
             Reply::NotSent { command, reason } => format!("{command}: {reason:?}").into(),
+            Reply::Unsendable { command, reason } => {
+                format!("{command} is unsendable: {reason:?}").into()
+            }
             Reply::Answered => "answered".into(),
             Reply::Alert(_) => "alert".into(),
             Reply::SessionOver => "over".into(),
