@@ -11,7 +11,7 @@ use dm_proto::{
     testing::{Fault, Manager, Server},
 };
 use dm_tree::{
-    Acl, Node, NodeUri,
+    Acl, Node, NodeUri, TreeError,
     agent::{Agent, AgentConfig, AgentError, Output},
     object::{Job, ManagementObject},
     std_objects::{DevDetail, DevInfo, DmAcc},
@@ -158,6 +158,8 @@ pub(crate) struct Rig {
     /// Jobs are left to the test, in `left`.
     pub(crate) leaves_jobs: bool,
     pub(crate) left: Vec<Job>,
+    /// What time it is.
+    pub(crate) now: u64,
     agent: Option<Agent>,
     disk: Disk,
     objects: Objects,
@@ -253,6 +255,7 @@ impl Rig {
             forgets_sessions: false,
             leaves_jobs: false,
             left: Vec::new(),
+            now: 2000,
             agent: None,
             disk: Disk::default(),
             objects: made_of(device, objects, accounts),
@@ -299,7 +302,8 @@ impl Rig {
     }
 
     pub(crate) fn value(&mut self, leaf: &str) -> Option<String> {
-        let transaction = self.agent().begin(2000);
+        let now = self.now;
+        let transaction = self.agent().begin(now);
         let text = transaction.view().text(&uri(leaf)).ok();
         text.map(|text| text.to_string())
     }
@@ -324,13 +328,14 @@ impl Rig {
 
     /// A session with a server.
     pub(crate) fn session_with(&mut self, server: usize, trigger: Trigger) {
+        let now = self.now;
         // What a cut has left open ends first.
         self.run();
         self.session += 1;
         let id = SessionId::from(self.session);
         let server = server_id(server);
         self.agent()
-            .connect(&server, trigger, id, 2000)
+            .connect(&server, trigger, id, now)
             .expect("no session is open");
         self.run();
     }
@@ -351,7 +356,7 @@ impl Rig {
     /// What comes of it, unless the disk fails: then the phone starts again.
     fn goes_on<T>(&mut self, what: impl FnOnce(&mut Agent) -> Result<T, AgentError>) -> Option<T> {
         match what(self.agent()) {
-            Err(AgentError::Store(_)) => {
+            Err(AgentError::Store(_) | AgentError::Tree(TreeError::Store(_))) => {
                 self.cut();
                 None
             }
@@ -361,19 +366,21 @@ impl Rig {
 
     /// Takes up all jobs that were put off.
     pub(crate) fn take_up(&mut self) {
+        let now = self.now;
         loop {
             let job = self.agent().deferred_jobs().map(|job| job.id).next();
             let Some(job) = job else {
                 return;
             };
-            self.goes_on(|agent| agent.take_up(job, 2000));
+            self.goes_on(|agent| agent.take_up(job, now));
             self.run();
         }
     }
 
     /// All that there is below a node, with all that is known of it.
     pub(crate) fn whole(&mut self, root: &str) -> BTreeMap<String, Node> {
-        let transaction = self.agent().begin(2000);
+        let now = self.now;
+        let transaction = self.agent().begin(now);
         let view = transaction.view();
         let mut whole = BTreeMap::new();
         let mut pending = vec![uri(root)];
@@ -387,13 +394,14 @@ impl Rig {
 
     /// Lets the phone do all that it has to do by itself.
     pub(crate) fn run(&mut self) {
+        let now = self.now;
         for _ in 0..2000 {
             self.step += 1;
             let written = self.disk.commits();
             if let Some(next) = self.failing.range(written..).next() {
                 self.disk.fail_at(*next);
             }
-            let Some(output) = self.goes_on(|agent| agent.poll(2000)) else {
+            let Some(output) = self.goes_on(|agent| agent.poll(now)) else {
                 continue;
             };
             if self.cuts.contains(&self.step) {
@@ -428,13 +436,13 @@ impl Rig {
                             self.goes_on(|agent| agent.handle(answer.body, headers, nonce));
                         }
                         None => {
-                            self.goes_on(|agent| agent.transport_failed(2000));
+                            self.goes_on(|agent| agent.transport_failed(now));
                         }
                     }
                 }
                 Output::Run(job) if self.leaves_jobs => self.left.push(job),
                 Output::Run(job) => {
-                    self.goes_on(|agent| agent.run(job.id, 2000));
+                    self.goes_on(|agent| agent.run(job.id, now));
                 }
                 Output::Closed(_) => {}
                 Output::Reset => self.resets += 1,

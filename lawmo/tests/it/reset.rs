@@ -496,6 +496,24 @@ fn what_still_goes_on_when_a_reset_is_done_ends_no_job_of_the_new_device() {
 }
 
 #[test]
+fn jobs_of_before_a_reset_have_no_namesakes_even_after_the_next_start() {
+    let phone = Phone::default();
+    let mut rig = rig(&phone, config());
+    rig.leaves_jobs = true;
+    rig.says(0, vec![vec![exec(LOCK, Some("a"))]]);
+    let old = rig.left.pop().expect("a job");
+    rig.leaves_jobs = false;
+    rig.agent().run(old.id, 3000).expect("it runs");
+    rig.says(0, vec![vec![exec(RESET, Some("b"))]]);
+    assert_eq!(rig.resets, 1);
+    rig.cut();
+    rig.leaves_jobs = true;
+    rig.says(0, vec![vec![exec(LOCK, Some("c"))]]);
+    let new = rig.left.pop().expect("a job");
+    assert!(new.id > old.id, "{:?} is used again", new.id);
+}
+
+#[test]
 fn nothing_begins_beside_a_reset_that_goes_on_elsewhere() {
     let phone = Phone::default();
     phone.is_slow();
