@@ -130,6 +130,11 @@ impl Link {
         self
     }
 
+    /// No data is split any more.
+    pub(super) fn splits_no_more(&mut self) {
+        self.splits = false;
+    }
+
     /// What `message` is to this exchange. OMA-TS-DM_Protocol fixes none of this.
     pub(super) fn disposition(&self, message: &Received) -> Disposition {
         let Some(number) = message.number() else {

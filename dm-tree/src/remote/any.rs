@@ -88,6 +88,14 @@ macro_rules! any_operation {
                 }
             }
 
+            fn takes_large_objects(&self) -> bool {
+                match self {
+                    $(Self::$name(operation) => {
+                        $crate::remote::Operation::takes_large_objects(operation)
+                    })+
+                }
+            }
+
             fn progress(&self) -> $crate::remote::Progress {
                 match self {
                     $(Self::$name(operation) => $crate::remote::Operation::progress(operation),)+

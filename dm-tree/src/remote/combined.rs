@@ -156,7 +156,7 @@ where
                     part.handle(reply);
                 }
             }
-            Reply::Answered => {
+            Reply::Answered | Reply::Unsendable { .. } => {
                 if let Some(part) = self.sender() {
                     part.handle(reply);
                 }
@@ -212,6 +212,10 @@ where
 
     fn deadline(&self) -> Option<u64> {
         self.parts.iter().filter_map(O::deadline).min()
+    }
+
+    fn takes_large_objects(&self) -> bool {
+        self.parts.iter().all(O::takes_large_objects)
     }
 
     fn progress(&self) -> Progress {

@@ -66,6 +66,14 @@ pub enum Reply<'a> {
         /// Why.
         reason: NotSent,
     },
+    /// Nothing of the last [`Step::Send`] was sent, since this command of it cannot be: the device is as it
+    /// was.
+    Unsendable {
+        /// As in [`Status`](Self::Status).
+        command: u16,
+        /// Why.
+        reason: NotSent,
+    },
     /// Every command of the last [`Step::Send`] has been answered or has no status, and the session
     /// goes on.
     Answered,
@@ -148,6 +156,12 @@ pub trait Operation: Clone + Serialize + DeserializeOwned {
         None
     }
 
+    /// Whether the device takes large objects, as far as the operation knows. If not, its commands go out
+    /// whole or not at all.
+    fn takes_large_objects(&self) -> bool {
+        true
+    }
+
     /// How far it is.
     fn progress(&self) -> Progress;
 
@@ -211,6 +225,10 @@ macro_rules! coursed {
 
             fn deadline(&self) -> Option<u64> {
                 self.course.order().deadline
+            }
+
+            fn takes_large_objects(&self) -> bool {
+                self.course.takes_large_objects()
             }
 
             fn progress(&self) -> $crate::remote::Progress {

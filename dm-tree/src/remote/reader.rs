@@ -166,7 +166,7 @@ impl Reader {
                 }
                 Some(StatusCode::NOT_FOUND) => {}
                 _ if listing => walk.push_back(uri.clone()),
-                Some(status) if self.starts.contains(uri) => {
+                Some(status) if self.starts.contains(uri) && lrg_obj().as_ref() != Some(uri) => {
                     return Read::Refused(replies.refused(command, status));
                 }
                 // A leaf that may not be read is not missed.
@@ -249,6 +249,12 @@ impl Reader {
             .min()
             .unwrap_or(DEPTH)
     }
+}
+
+/// Whether a device takes large objects. It may be read beside an object, if the device lets it be read.
+/// OMA-TS-DM_StdObj, DevDetail.
+pub(super) fn lrg_obj() -> Option<NodeUri> {
+    NodeUri::parse("./DevDetail/LrgObj").ok()
 }
 
 fn is_child(node: &NodeUri, parent: &NodeUri) -> bool {

@@ -69,7 +69,11 @@ impl Replies {
                     }
                 }
             }
-            Reply::NoStatus { .. } | Reply::Answered | Reply::Alert(_) | Reply::SessionOver => {}
+            Reply::NoStatus { .. }
+            | Reply::Unsendable { .. }
+            | Reply::Answered
+            | Reply::Alert(_)
+            | Reply::SessionOver => {}
         }
     }
 

@@ -32,6 +32,13 @@ impl Operation for AnyOperation {
         }
     }
 
+    fn takes_large_objects(&self) -> bool {
+        match self {
+            Self::Lawmo(operation) => operation.takes_large_objects(),
+            Self::Scomo(operation) => operation.takes_large_objects(),
+        }
+    }
+
     fn progress(&self) -> Progress {
         match self {
             Self::Lawmo(operation) => operation.progress(),

@@ -272,6 +272,10 @@ impl Script for Primitive {
         Some(Text::from_static(self.operation.as_str()))
     }
 
+    fn sends_large(&self) -> bool {
+        matches!(*self.subject, Subject::Deliver { .. })
+    }
+
     fn unmet_at_once(&self) -> Option<Unmet> {
         let is_missing = match &*self.subject {
             Subject::Fetch { package, url } => package.id.is_empty() || url.is_empty(),

@@ -1,14 +1,18 @@
 //! Direct delivery: large packages go past the tree, piece by piece.
 
 use bytes::Bytes;
-use dm_proto::{codec::Encoding, session::Trigger, testing::Fault};
+use dm_proto::{
+    codec::Encoding,
+    session::{NotSent, Trigger},
+    testing::Fault,
+};
 use dm_tree::testing::Disk;
 use scomo::{
     device::{Cause, Config, PackageIs},
-    server::{AnyOperation, Invoke},
+    server::{AnyOperation, AnyOutcome, Ended, Invoke, Outcome},
 };
 
-use crate::support::{Result, Setup, URL, config, each, game, order, start};
+use crate::support::{Result, Setup, URL, config, each, game, order, start, start_as};
 
 const NODE: &str = "./SCOMO/Inventory/Delivered/game";
 
@@ -179,6 +183,52 @@ fn a_package_above_the_limit_is_413_large_or_small() -> Result {
         assert_eq!(setup.codes(1)?, ("refused", 413, 0));
         Ok(())
     })
+}
+
+#[test]
+fn what_the_device_cannot_take_is_known_before_anything_is_sent() -> Result {
+    each(&config(), |setup| {
+        setup
+            .bench
+            .configure(|config| config.session.max_obj_size = 100_000)?;
+        deliver(setup, 200_000)?;
+        setup.bench.settle()?;
+        let outcome = setup.outcome(1)?;
+        assert_eq!(
+            outcome,
+            Some(AnyOutcome::Invoke(Outcome::Ended(Ended::NotSent(
+                NotSent::TooLarge
+            ))))
+        );
+        assert_eq!(setup.codes(1)?, ("failed", 413, 0));
+        assert_eq!(setup.children("Inventory/Delivered")?, [""; 0]);
+        Ok(())
+    })
+}
+
+#[test]
+fn a_device_without_large_objects_gets_what_fits_into_a_message() -> Result {
+    for encoding in [Encoding::Xml, Encoding::Wbxml] {
+        let mut setup = start_as(config(), Disk::default(), encoding, |detail| {
+            detail.lrg_obj = false;
+        })?;
+        deliver(&mut setup, 200_000)?;
+        setup.bench.settle()?;
+        let outcome = setup.outcome(1)?;
+        assert_eq!(
+            outcome,
+            Some(AnyOutcome::Invoke(Outcome::Ended(Ended::NotSent(
+                NotSent::DoesNotFit
+            ))))
+        );
+        assert_eq!(setup.children("Inventory/Delivered")?, [""; 0]);
+        setup.carry_out(
+            2,
+            Invoke::deliver_install(game(), octets(20_000), order("small")),
+        )?;
+        assert_eq!(setup.codes(2)?, ("succeeded", 0, 1200));
+    }
+    Ok(())
 }
 
 #[test]

@@ -502,18 +502,27 @@ pub(crate) fn account_of(server: &str) -> Account {
 }
 
 pub(crate) fn start(config: Config, disk: Disk, encoding: Encoding) -> Result<Setup> {
+    start_as(config, disk, encoding, |_| ())
+}
+
+/// The same with a car that describes itself in its own way.
+pub(crate) fn start_as(
+    config: Config,
+    disk: Disk,
+    encoding: Encoding,
+    describe: impl Fn(&mut DevDetail) + 'static,
+) -> Result<Setup> {
     let car = Car::default();
     let device = car.clone();
     let objects = move || -> Vec<(NodeUri, Box<dyn ManagementObject>)> {
+        let mut dev_detail = DevDetail::new("car", "Maker", "1", "1", "1");
+        describe(&mut dev_detail);
         vec![
             (
                 uri(DevInfo::ROOT),
                 Box::new(DevInfo::new("VIN:WVWZZZ1JZXW000001", "Maker", "Model")),
             ),
-            (
-                uri(DevDetail::ROOT),
-                Box::new(DevDetail::new("car", "Maker", "1", "1", "1")),
-            ),
+            (uri(DevDetail::ROOT), Box::new(dev_detail)),
             (uri(DmAcc::ROOT), Box::new(DmAcc::new(vec![account()]))),
             (
                 uri("./SCOMO"),

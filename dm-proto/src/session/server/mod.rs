@@ -10,7 +10,7 @@ use super::{
     CommandTag, Ending, SMALLEST_MESSAGE, Ticket, Transmit,
     config::ServerConfig,
     error::{Misbehaviour, Misuse, SessionError},
-    event::ServerEvent,
+    event::{NotSent, ServerEvent},
     link::{Arrival, Link, session_abort},
     object::{Incoming, Source},
     package::Parcel,
@@ -276,6 +276,26 @@ impl ServerSession {
             source: Some(source),
             ..Parcel::new(command, tag)
         });
+    }
+
+    /// Why a command cannot be sent to this device, if so: what [`ServerEvent::NotSent`] would say of it. For
+    /// who has several commands, and sends none if one of them cannot be sent.
+    ///
+    /// It knows what the device has said so far; a command that it lets pass may still end in
+    /// [`ServerEvent::NotSent`].
+    pub fn unfit(&self, command: &Command) -> Option<NotSent> {
+        let mut parcel = Parcel::from(command.clone());
+        let unfit = self
+            .state
+            .link
+            .try_out(&mut None, &mut parcel, || self.opening());
+        unfit.map(NotSent::from)
+    }
+
+    /// From now on data is not split, whatever [`ServerConfig::large_objects`] says: the device takes no large
+    /// objects (`./DevDetail/LrgObj`). OMA-TS-DM_StdObj, DevDetail.
+    pub fn splits_no_more(&mut self) {
+        self.state.link.splits_no_more();
     }
 
     /// Gives data that [`ServerEvent::NeedPayload`] asks for. Without any octet the object is given

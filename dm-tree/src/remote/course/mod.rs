@@ -13,6 +13,7 @@ pub use self::script::{Plan, Prepare, Script, Setting};
 use dm_proto::{
     StatusCode, Text,
     message::{Alert, Command},
+    session::NotSent,
 };
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +21,7 @@ use self::{consent::Consent, prepare::How};
 use super::{
     Checks, ComponentResult, Ended, Instance, Order, Progress, Reply, Snapshot, Step, command,
     finder::{Find, Finder, Wanted},
-    reader::{Read, Reader},
+    reader::{Read, Reader, lrg_obj},
     replies::Replies,
 };
 use crate::NodeUri;
@@ -214,6 +215,8 @@ impl<S: Script> Course<S> {
                 }
             }
             Reply::Answered => {}
+            Reply::Unsendable { reason, .. } if self.in_flight => self.unsendable(reason),
+            Reply::Unsendable { .. } => {}
             Reply::Status { .. }
             | Reply::Results { .. }
             | Reply::NoStatus { .. }
@@ -280,6 +283,11 @@ impl<S: Script> Course<S> {
         self.changed
     }
 
+    /// As [`Operation::takes_large_objects`](super::Operation::takes_large_objects).
+    pub fn takes_large_objects(&self) -> bool {
+        self.order.profile.large_objects
+    }
+
     /// As [`Operation::progress`](super::Operation::progress).
     pub fn progress(&self) -> Progress {
         if self.conclusion.is_some() {
@@ -332,6 +340,21 @@ impl<S: Script> Course<S> {
                 .collect(),
             Phase::Report => Vec::new(),
         }
+    }
+
+    /// What was to be sent was not.
+    fn unsendable(&mut self, reason: NotSent) {
+        let is_first = matches!(
+            self.phase,
+            Phase::Prepare {
+                index: 0,
+                how: How::Planned
+            }
+        );
+        if is_first && self.attempts == 0 && !self.acl_repaired {
+            self.changed = false;
+        }
+        self.end(Ended::NotSent(reason));
     }
 
     fn answered(&mut self) {
@@ -391,7 +414,7 @@ impl<S: Script> Course<S> {
         if is_read_first {
             paths.extend(self.script.offered_in());
         }
-        let reads: Vec<_> = self
+        let mut reads: Vec<_> = self
             .read_instances()
             .flat_map(|root| paths.iter().map(move |path| (root, *path)))
             .filter_map(|(root, path)| match path {
@@ -399,6 +422,12 @@ impl<S: Script> Course<S> {
                 path => root.join(path).ok(),
             })
             .collect();
+        let asks_for_large_objects = self.order.checks != Checks::Off
+            && self.order.profile.large_objects
+            && self.script.sends_large();
+        if asks_for_large_objects {
+            reads.extend(lrg_obj());
+        }
         if reads.is_empty() {
             self.read();
         } else {
@@ -410,6 +439,10 @@ impl<S: Script> Course<S> {
         let Some(root) = self.instances.first() else {
             return;
         };
+        let takes_large_objects = lrg_obj().and_then(|uri| truth(self.seen.text(&uri)?));
+        if takes_large_objects == Some(false) {
+            self.order.profile.large_objects = false;
+        }
         let plan = self.script.plan(root, &self.seen);
         if plan.is_some() && self.order.checks != Checks::Off {
             let exec = plan.as_ref().map(|plan| &plan.exec);
@@ -557,6 +590,17 @@ impl<S: Script> Course<S> {
         self.in_flight = false;
         self.replies.clear();
         self.conclusion.get_or_insert(conclusion);
+    }
+}
+
+/// Truth has several spellings.
+fn truth(value: &str) -> Option<bool> {
+    match value.trim() {
+        "1" => Some(true),
+        "0" => Some(false),
+        value if value.eq_ignore_ascii_case("true") => Some(true),
+        value if value.eq_ignore_ascii_case("false") => Some(false),
+        _ => None,
     }
 }
 

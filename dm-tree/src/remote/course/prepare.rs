@@ -3,7 +3,7 @@
 use dm_proto::{Data, StatusCode, message::Command, session::NotSent};
 use serde::{Deserialize, Serialize};
 
-use super::{Course, Phase, Prepare, Script, Setting};
+use super::{Course, Phase, Prepare, Script, Setting, truth};
 use crate::remote::{
     Ended, command,
     reader::{Read, Reader},
@@ -247,17 +247,8 @@ fn is_consequence(status: StatusCode) -> bool {
     )
 }
 
-/// Whether a value read is the one set; truth has several spellings.
+/// Whether a value read is the one set.
 fn is_same(read: Option<&str>, set: Option<&str>) -> bool {
-    fn truth(value: &str) -> Option<bool> {
-        match value.trim() {
-            "1" => Some(true),
-            "0" => Some(false),
-            value if value.eq_ignore_ascii_case("true") => Some(true),
-            value if value.eq_ignore_ascii_case("false") => Some(false),
-            _ => None,
-        }
-    }
     match (read, set) {
         (Some(read), Some(set)) => match (truth(read), truth(set)) {
             (Some(read), Some(set)) => read == set,

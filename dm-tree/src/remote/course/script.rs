@@ -41,6 +41,12 @@ pub trait Script: Clone + Debug + Serialize + DeserializeOwned {
         None
     }
 
+    /// Whether what it sends may be a large object. Then the device is asked whether it takes such
+    /// (`./DevDetail/LrgObj`), and if not, and it does not fit into a message, nothing is sent.
+    fn sends_large(&self) -> bool {
+        false
+    }
+
     /// What stands against it whatever the device is like.
     fn unmet_at_once(&self) -> Option<Unmet> {
         None

@@ -24,6 +24,8 @@ struct Test {
     /// Its operations can be read.
     lists: bool,
     unmet: Option<Unmet>,
+    /// What it sends may be large.
+    large: bool,
 }
 
 impl Script for Test {
@@ -55,6 +57,10 @@ impl Script for Test {
 
     fn operation(&self) -> Option<Text> {
         Some("Run".into())
+    }
+
+    fn sends_large(&self) -> bool {
+        self.large
     }
 
     fn offered_in(&self) -> Option<&'static str> {
@@ -96,6 +102,7 @@ impl Run {
             every: false,
             lists: false,
             unmet: None,
+            large: false,
         };
         Self {
             course: Course::new(script, order),
@@ -956,6 +963,7 @@ fn reading() -> Run {
         every: false,
         lists: false,
         unmet: None,
+        large: false,
     };
     let mut run = Run {
         course: Course::new(script, order()),
@@ -1219,6 +1227,7 @@ fn every_object_can_be_read_also_where_the_tree_has_to_be_walked() {
         every: true,
         lists: false,
         unmet: None,
+        large: false,
     };
     let mut run = Run {
         course: Course::new(script, order()),
@@ -1360,4 +1369,53 @@ fn a_question_is_shown_no_longer_than_it_waits() {
     ] {
         assert_eq!(question.options(), options);
     }
+}
+
+#[test]
+fn what_may_be_large_waits_until_the_device_has_said_whether_it_takes_that() {
+    const LIST: &str = "./DevDetail/LrgObj";
+    for (value, takes) in [("false", false), ("0", false), ("true", true), ("?", true)] {
+        let mut run = Run::new(Vec::new(), order());
+        run.course.script.large = true;
+        run.find();
+        assert_eq!(run.sent(), "Get ./DevDetail/LrgObj?list=StructData");
+        run.results(0, &[(LIST, "bool", value)]);
+        run.answered(&[(0, 0, 200)]);
+        assert_eq!(run.course.takes_large_objects(), takes, "{value}");
+        assert_eq!(run.sent(), "Exec ./O/Run");
+    }
+    // Not every device has it, or lets it be read.
+    let mut run = Run::new(Vec::new(), order());
+    run.course.script.large = true;
+    run.find();
+    assert_eq!(run.sent(), "Get ./DevDetail/LrgObj?list=StructData");
+    run.answered(&[(0, 0, 425)]);
+    assert_eq!(run.sent(), "Get ./DevDetail/LrgObj");
+    run.answered(&[(0, 0, 425)]);
+    assert!(run.course.takes_large_objects());
+    assert_eq!(run.sent(), "Exec ./O/Run");
+    // Who knows does not ask.
+    for order in [
+        order().with_profile(DeviceProfile::WINDOWS),
+        order().with_checks(Checks::Off),
+    ] {
+        let mut run = Run::new(Vec::new(), order);
+        run.course.script.large = true;
+        run.find();
+        assert_eq!(run.sent(), "Exec ./O/Run");
+    }
+}
+
+#[test]
+fn what_cannot_be_sent_ends_it_with_the_device_untouched() {
+    let reason = NotSent::TooLarge;
+    let mut run = Run::found(vec![two_values()], order());
+    run.sent();
+    run.course.handle(Reply::Unsendable { command: 0, reason });
+    assert!(!run.course.has_changed());
+    assert_eq!(
+        run.course.conclusion(),
+        Some(&Conclusion::Ended(Ended::NotSent(reason)))
+    );
+    assert_eq!(run.sent(), "done");
 }

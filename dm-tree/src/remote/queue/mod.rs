@@ -6,8 +6,8 @@ mod tests;
 use dm_proto::{
     AlertCode, StatusCode,
     auth::{Nonce, Side},
-    message::{Alert, Item},
-    session::{CommandTag, Ending, ServerEvent, ServerSession},
+    message::{Alert, Command, Item},
+    session::{CommandTag, Ending, NotSent, ServerEvent, ServerSession},
 };
 use serde::{Deserialize, Serialize};
 
@@ -261,6 +261,13 @@ impl<O: Operation> Queue<O> {
         self.entries.iter().any(|entry| {
             entry.open.is_none() && matches!(entry.operation.clone().step(), Step::Send(_))
         })
+    }
+
+    /// Whether the device has taken a factory reset and has opened no session since: what it knew of this
+    /// server is what its factory bootstrap says of it, the nonces included. A server that goes on with the
+    /// nonces of before is not believed, and so are its notifications, until it is challenged.
+    pub fn awaits_reset(&self) -> bool {
+        self.reset
     }
 
     /// Removes an operation. While it is in the queue, late copies of its report are known for what
@@ -561,7 +568,20 @@ impl<O: Operation> Queue<O> {
             .partition(|entry| Some(entry.id) == current);
         let waiting = first.into_iter().chain(rest);
         for entry in waiting.filter(|entry| !entry.held) {
-            if let Step::Send(commands) = entry.operation.step() {
+            let mut was_told = false;
+            while let Step::Send(commands) = entry.operation.step() {
+                if !entry.operation.takes_large_objects() {
+                    session.splits_no_more();
+                }
+                // The first of them would have changed the device before the last could not be sent.
+                if let Some((command, reason)) = unsendable(session, &commands) {
+                    if core::mem::replace(&mut was_told, true) {
+                        break;
+                    }
+                    let reply = Reply::Unsendable { command, reason };
+                    entry.operation.handle(reply);
+                    continue;
+                }
                 let mut open = Vec::with_capacity(commands.len());
                 for (index, command) in (0_u16..).zip(commands) {
                     session.send(command, tag(entry.id, index));
@@ -581,6 +601,25 @@ impl<O: Operation> Default for Queue<O> {
         Self::new()
     }
 }
+
+/// The first of several commands that cannot be sent. What is short is not looked at: it fits.
+fn unsendable(session: &ServerSession, commands: &[Command]) -> Option<(u16, NotSent)> {
+    if commands.len() < 2 {
+        return None;
+    }
+    (0_u16..)
+        .zip(commands)
+        .filter(|(_, command)| command.items().iter().any(is_long))
+        .find_map(|(index, command)| Some((index, session.unfit(command)?)))
+}
+
+fn is_long(item: &Item) -> bool {
+    let data = item.data.as_ref();
+    data.is_some_and(|data| data.as_bytes().is_none_or(|octets| octets.len() > SHORT))
+}
+
+/// Octets of data that fit into any message.
+const SHORT: usize = 64;
 
 fn tag(id: u32, command: u16) -> CommandTag {
     CommandTag((u64::from(id) << 16) | u64::from(command))
