@@ -158,7 +158,7 @@ fn read(stream: &mut TcpStream) -> Option<String> {
 }
 
 fn send(mut stream: TcpStream, answer: &Answer) -> std::io::Result<()> {
-    let length = answer.has_length.then(|| answer.body.len());
+    let length = answer.has_length.then_some(answer.body.len());
     let length = length.map(|length| format!("Content-Length: {length}\r\n"));
     write!(
         stream,
