@@ -109,6 +109,9 @@ pub enum InstallEffect {
         /// Whether the package is kept.
         package: PackageIs,
     },
+    /// It is over, with an outcome that a [`Request`] has made: one of [`Request::installed`] with the
+    /// code of a vendor's success, say.
+    Done(Outcome),
     /// It goes on elsewhere; `Agent::complete` with [`Request::installed`] or [`Request::failed`].
     Later,
     /// Not now; see [`Effect::Deferred`].
@@ -558,6 +561,7 @@ impl<D: Device> Scomo<D> {
             subject,
             idle,
             waits,
+            looked: job.deferrals,
         };
         let memo = request.to_memo().ok_or(StatusCode::COMMAND_FAILED)?;
         if operation.and_then(Operation::activates).is_some() {

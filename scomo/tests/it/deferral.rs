@@ -4,11 +4,13 @@ use dm_proto::{codec::Encoding, session::Trigger};
 use dm_tree::{object::JobId, testing::Disk};
 use scomo::{
     ResultCode,
-    device::{Cause, Component, Config, Consent, PackageIs, Prompts, Reporting, Request},
+    device::{
+        Cause, Component, Components, Config, Consent, PackageIs, Prompts, Reporting, Request,
+    },
     server::{AnyOperation, Invoke},
 };
 
-use crate::support::{Result, Setup, URL, config, each, game, order, start};
+use crate::support::{Result, Setup, URL, config, each, game, order, start, uri};
 
 const REPORTING: [Reporting; 3] = [
     Reporting::Synchronous,
@@ -380,7 +382,9 @@ fn a_version_that_goes_back_by_now_is_refused_when_the_job_is_taken_up() -> Resu
         };
         setup.carry_out(1, Invoke::download(game(), URL, order("a")))?;
         put(setup, "1")?;
-        setup.car.announces([Component::new("game.app").with_version("2")]);
+        setup
+            .car
+            .announces([Component::new("game.app").with_version("2")]);
         setup.car.user_answers([Consent::Postponed]);
         setup.carry_out(2, Invoke::install("game", order("b")))?;
         put(setup, "3")?;
