@@ -30,7 +30,7 @@ fn said(setup: &Setup) -> Vec<String> {
 /// A command in short. What serves to find the object is left out.
 fn told(command: &Command) -> Option<String> {
     let name = |item: &Item| {
-        let uri = item.target_uri().or(item.source_uri());
+        let uri = item.target_uri().or_else(|| item.source_uri());
         let uri = uri.map(|uri| uri.as_str().to_owned()).unwrap_or_default();
         let path = uri.strip_prefix("./LAWMO/").unwrap_or(&uri).to_owned();
         path.trim_start_matches("AvailableWipeList/").to_owned()

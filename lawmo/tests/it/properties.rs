@@ -323,7 +323,8 @@ fn run(
                 open.retain(|(key, ask)| {
                     // Of a reset nobody asks a second time.
                     let is_reset = ask.is_reset() && ask.refusal(resets).is_none();
-                    !(is_reset && attempt > 0) && !is_known(&rig, server, &statuses, key)
+                    let is_over = is_reset && attempt > 0;
+                    !(is_over || is_known(&rig, server, &statuses, key))
                 });
                 if open.is_empty() {
                     break;
