@@ -50,7 +50,8 @@ pub enum Disposition {
     Next,
     /// The last message again, same octets: it gets the stored answer, nothing is executed.
     Repeat,
-    /// Message 1 with other octets: a new session, which replaces the old once it has authenticated.
+    /// Message 1, and not the last one again: a new session, which replaces the old once it has
+    /// authenticated. A late copy of the first message is one, too.
     NewSession,
     /// Neither: a message out of order.
     OutOfOrder,
