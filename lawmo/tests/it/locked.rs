@@ -282,6 +282,112 @@ fn an_answer_of_the_user_can_come_later_or_another_time() {
     assert_eq!(told, [1200, 1200]);
 }
 
+/// As [`Consent::Later`] says: yes is a stage and taken up, no is a result.
+#[test]
+fn what_a_user_agrees_to_later_is_done_and_what_not_is_1401() {
+    const MEDIA: &str = "./LAWMO/AvailableWipeList/Media/ToBeWiped";
+    for reporting in [
+        Reporting::Synchronous,
+        Reporting::InSession,
+        Reporting::AfterSession,
+    ] {
+        for (node, done, code) in [(FULLY, "lock fully", 1200), (WIPE, "wipe Media", 1201)] {
+            for agrees in [true, false] {
+                let phone = Phone::default();
+                phone.user_says(Consent::Later);
+                let config = config().with_reporting(reporting);
+                let mut rig = rig(&phone, config.with_prompts(Prompts::ALL));
+                rig.leaves_jobs = true;
+                rig.says(
+                    0,
+                    vec![vec![replace(MEDIA, "bool", "true"), exec(node, Some("a"))]],
+                );
+                let job = rig.left.pop().expect("a job");
+                rig.agent().run(job.id, 3000).expect("it asks");
+                rig.run();
+                assert_eq!(rig.servers[0].manager.status_of(2), Some(202));
+                assert_eq!(phone.done().len(), 1, "only asked");
+                rig.leaves_jobs = false;
+                if agrees {
+                    let agent = rig.agent();
+                    agent.reached(job.id, AGREED, 3000).expect("agreed");
+                    agent.take_up(job.id, 3000).expect("taken up");
+                } else {
+                    let request = Request::of(&job).expect("ours");
+                    let outcome = request.outcome(ResultCode::USER_CANCELLED);
+                    let agent = rig.agent();
+                    agent.complete(job.id, outcome, 3000).expect("refused");
+                }
+                rig.settle();
+                let told = rig.servers[0].manager.told();
+                let code = if agrees { code } else { 1401 };
+                assert_eq!(told, [(Some("a".into()), node.into(), code)]);
+                assert_eq!(phone.done(), if agrees { vec![done] } else { vec![] });
+                let is_wiped = agrees && node == WIPE;
+                let mark = rig.value(MEDIA);
+                assert_eq!(
+                    mark.as_deref(),
+                    Some(if is_wiped { "false" } else { "true" })
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_device_that_cannot_tell_after_a_restart_says_1400_and_nothing_has_changed() {
+    const MEDIA: &str = "./LAWMO/AvailableWipeList/Media/ToBeWiped";
+    for reporting in [
+        Reporting::Synchronous,
+        Reporting::InSession,
+        Reporting::AfterSession,
+    ] {
+        for node in [FULLY, WIPE] {
+            let phone = Phone::default();
+            let mut rig = rig(&phone, config().with_reporting(reporting));
+            rig.leaves_jobs = true;
+            rig.says(
+                0,
+                vec![vec![replace(MEDIA, "bool", "true"), exec(node, Some("a"))]],
+            );
+            assert_eq!(rig.left.len(), 1, "it was started");
+            rig.cut();
+            phone.ends_with(ResultCode::CLIENT_ERROR);
+            rig.leaves_jobs = false;
+            rig.settle();
+            assert!(phone.done().iter().all(|done| done.ends_with(" again")));
+            let server = &rig.servers[0].manager;
+            match reporting {
+                Reporting::Synchronous => assert_eq!(server.codes(), [200, 1400]),
+                _ => assert_eq!(server.told(), [(Some("a".into()), node.into(), 1400)]),
+            }
+            assert_eq!(rig.value("./LAWMO/State").as_deref(), Some("30"));
+            assert_eq!(rig.value(MEDIA).as_deref(), Some("true"));
+        }
+    }
+}
+
+#[test]
+fn the_user_is_told_of_the_operations_behind_a_notify_user_that_a_server_sets() {
+    const NOTIFY_USER: &str = "./LAWMO/LAWMOConfig/NotifyUser";
+    let phone = Phone::default();
+    let mut rig = rig(&phone, both());
+    let set = |value| replace(NOTIFY_USER, "bool", value);
+    rig.says(
+        0,
+        vec![vec![exec(FULLY, None), set("true"), exec(UNLOCK, None)]],
+    );
+    let done = phone.done();
+    assert_eq!(done, ["lock fully", "tell the user: UnLock", "unlock"]);
+    rig.cut();
+    rig.says(
+        1,
+        vec![vec![exec(FULLY, None), set("false"), exec(UNLOCK, None)]],
+    );
+    let done = phone.done();
+    assert_eq!(done, ["tell the user: FullyLock", "lock fully", "unlock"]);
+}
+
 #[test]
 fn what_the_device_cannot_do_now_is_put_off_or_given_up() {
     let phone = Phone::default();

@@ -514,6 +514,30 @@ fn jobs_of_before_a_reset_have_no_namesakes_even_after_the_next_start() {
 }
 
 #[test]
+fn a_reset_that_goes_on_elsewhere_and_needs_no_reboot_is_taken_up_when_it_is_done() {
+    let phone = Phone::default();
+    phone.is_slow();
+    let mut rig = rig(&phone, config());
+    rig.leaves_jobs = true;
+    rig.says(0, vec![vec![exec(RESET, Some("a"))]]);
+    // Once to begin, and once it is durable that it has.
+    for _ in 0..2 {
+        let job = rig.left.pop().expect("the reset");
+        rig.agent().run(job.id, 3000).expect("it goes on");
+        rig.run();
+        if rig.left.is_empty() {
+            phone.is_slow_no_more();
+            rig.agent().take_up(job.id, 3000).expect("it is done");
+        }
+    }
+    assert_eq!((phone.done(), rig.resets), (vec!["reset".to_owned()], 0));
+    rig.leaves_jobs = false;
+    rig.run();
+    assert_eq!((phone.done(), rig.resets), (vec!["reset".to_owned()], 1));
+    assert!(rig.servers[0].manager.told().is_empty());
+}
+
+#[test]
 fn nothing_begins_beside_a_reset_that_goes_on_elsewhere() {
     let phone = Phone::default();
     phone.is_slow();
