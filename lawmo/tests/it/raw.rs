@@ -160,6 +160,8 @@ pub(crate) struct Rig {
     pub(crate) left: Vec<Job>,
     /// What time it is.
     pub(crate) now: u64,
+    /// Root, path, ACL: rights that are so before each session, also after a reset.
+    pub(crate) rights: Vec<(&'static str, &'static str, &'static str)>,
     agent: Option<Agent>,
     disk: Disk,
     objects: Objects,
@@ -256,6 +258,7 @@ impl Rig {
             leaves_jobs: false,
             left: Vec::new(),
             now: 2000,
+            rights: Vec::new(),
             agent: None,
             disk: Disk::default(),
             objects: made_of(device, objects, accounts),
@@ -320,6 +323,27 @@ impl Rig {
         transaction.commit().expect("it is stored");
     }
 
+    /// Gives each node the rights that it has here.
+    pub(crate) fn restore_rights(&mut self) {
+        for (root, path, acl) in self.rights.clone() {
+            let acl = Acl::parse(acl).expect("an ACL");
+            loop {
+                let mut transaction = self.agent().begin(1500);
+                let node = transaction.view().node(&uri(&format!("{root}/{path}")));
+                let node = node.expect("the node");
+                if node.acl == acl {
+                    break;
+                }
+                let mut edit = transaction.edit(&uri(root)).expect("the object");
+                edit.put(path, node.with_acl(acl.clone()))
+                    .expect("it is put");
+                if transaction.commit().is_err() {
+                    self.cut();
+                }
+            }
+        }
+    }
+
     /// A session in which a server says these, one list after the other.
     pub(crate) fn says(&mut self, server: usize, batches: Vec<Vec<Command>>) {
         self.servers[server].manager.batches = batches.into();
@@ -331,6 +355,7 @@ impl Rig {
         let now = self.now;
         // What a cut has left open ends first.
         self.run();
+        self.restore_rights();
         self.session += 1;
         let id = SessionId::from(self.session);
         let server = server_id(server);
@@ -442,7 +467,10 @@ impl Rig {
                 }
                 Output::Run(job) if self.leaves_jobs => self.left.push(job),
                 Output::Run(job) => {
-                    self.goes_on(|agent| agent.run(job.id, now));
+                    let was_in_session = self.agent().in_session();
+                    let has_run = self.goes_on(|agent| agent.run(job.id, now)).is_some();
+                    let is_in_session = !has_run || self.agent().in_session();
+                    assert!(!was_in_session || is_in_session, "reset in a session");
                 }
                 Output::Closed(_) => {}
                 Output::Reset => self.resets += 1,
