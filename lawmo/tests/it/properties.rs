@@ -311,10 +311,8 @@ fn run(
         .with_reporting(reporting);
     let mut rig = Rig::new(&device, &[("./LAWMO", config)], encoding);
     rig.retries = mishaps.is_impatient.then_some(0);
-    rig.rights = ["Operations/Wipe", "Operations/FactoryReset"]
-        .map(|path| ("./LAWMO", path, "Exec=srv1"))
-        .to_vec();
-    rig.restore_rights();
+    rig.keeps_acl("./LAWMO", "Operations/Wipe", "Exec=srv1");
+    rig.keeps_acl("./LAWMO", "Operations/FactoryReset", "Exec=srv1");
     rig.faults.extend(mishaps.faults);
     rig.cuts = mishaps.cuts;
     let written = rig.written();
@@ -340,7 +338,6 @@ fn run(
                     rig.settle();
                     rig.take_up();
                     rig.settle();
-                    rig.restore_rights();
                     rig.whole("./LAWMO")
                 });
             for (key, _) in &open {

@@ -15,7 +15,7 @@ use dm_tree::{
     agent::{Agent, AgentConfig, AgentError, Output},
     object::{Job, ManagementObject},
     std_objects::{DevDetail, DevInfo, DmAcc},
-    store::{Batch, Kind, Store},
+    store::{Batch, Kind, Store, StoreError},
     testing::{Disk, Objects},
 };
 use lawmo::device::{Config, Device, Lawmo};
@@ -160,8 +160,8 @@ pub(crate) struct Rig {
     pub(crate) left: Vec<Job>,
     /// What time it is.
     pub(crate) now: u64,
-    /// Root, path, ACL: rights that are so before each session, also after a reset.
-    pub(crate) rights: Vec<(&'static str, &'static str, &'static str)>,
+    /// The ACLs that the phone gives nodes of its objects, also after a reset: object, path, ACL.
+    acls: Vec<(&'static str, &'static str, &'static str)>,
     agent: Option<Agent>,
     disk: Disk,
     objects: Objects,
@@ -218,6 +218,26 @@ fn made_of<D: Device + Clone + 'static>(
     })
 }
 
+/// Gives nodes their ACLs, where they have others.
+fn keep(agent: &mut Agent, acls: &[(&str, &str, &str)]) {
+    for (root, path, acl) in acls {
+        let mut set = || set_acl(agent, root, path, acl);
+        set().or_else(|_| set()).expect("it is stored");
+    }
+}
+
+fn set_acl(agent: &mut Agent, root: &str, path: &str, acl: &str) -> Result<(), StoreError> {
+    let acl = Acl::parse(acl).expect("an ACL");
+    let mut transaction = agent.begin(1500);
+    let mut edit = transaction.edit(&uri(root)).expect("the object");
+    let node = edit.view().node(&uri(&format!("{root}/{path}")));
+    let node = node.expect("the node");
+    if node.acl != acl {
+        edit.put(path, node.with_acl(acl)).expect("it is put");
+    }
+    transaction.commit()
+}
+
 impl Rig {
     /// The same with other software.
     pub(crate) fn with<D: Device + Clone + 'static>(mut self, device: &D, config: Config) -> Self {
@@ -258,7 +278,7 @@ impl Rig {
             leaves_jobs: false,
             left: Vec::new(),
             now: 2000,
-            rights: Vec::new(),
+            acls: Vec::new(),
             agent: None,
             disk: Disk::default(),
             objects: made_of(device, objects, accounts),
@@ -274,6 +294,7 @@ impl Rig {
             objects,
             encoding,
             retries,
+            acls,
             ..
         } = self;
         agent.get_or_insert_with(|| {
@@ -282,8 +303,21 @@ impl Rig {
             config.retries = retries.unwrap_or(config.retries);
             let open = || Agent::open(Box::new(disk.clone()), objects(), config.clone(), 1000);
             // A start that cannot write is another time's.
-            open().or_else(|_| open()).expect("it starts")
+            let mut agent = open().or_else(|_| open()).expect("it starts");
+            keep(&mut agent, acls);
+            agent
         })
+    }
+
+    /// Gives a node below an object an ACL of its own, for ever.
+    pub(crate) fn keeps_acl(&mut self, root: &'static str, path: &'static str, acl: &'static str) {
+        self.acls.push((root, path, acl));
+        self.keep();
+    }
+
+    fn keep(&mut self) {
+        let acls = self.acls.clone();
+        keep(self.agent(), &acls);
     }
 
     /// How often something was written.
@@ -313,35 +347,7 @@ impl Rig {
 
     /// Gives a node below an object an ACL of its own.
     pub(crate) fn set_acl(&mut self, root: &str, path: &str, acl: &str) {
-        let mut transaction = self.agent().begin(1500);
-        let mut edit = transaction.edit(&uri(root)).expect("the object");
-        let node = edit.view().node(&uri(&format!("{root}/{path}")));
-        let node = node
-            .expect("the node")
-            .with_acl(Acl::parse(acl).expect("an ACL"));
-        edit.put(path, node).expect("it is put");
-        transaction.commit().expect("it is stored");
-    }
-
-    /// Gives each node the rights that it has here.
-    pub(crate) fn restore_rights(&mut self) {
-        for (root, path, acl) in self.rights.clone() {
-            let acl = Acl::parse(acl).expect("an ACL");
-            loop {
-                let mut transaction = self.agent().begin(1500);
-                let node = transaction.view().node(&uri(&format!("{root}/{path}")));
-                let node = node.expect("the node");
-                if node.acl == acl {
-                    break;
-                }
-                let mut edit = transaction.edit(&uri(root)).expect("the object");
-                edit.put(path, node.with_acl(acl.clone()))
-                    .expect("it is put");
-                if transaction.commit().is_err() {
-                    self.cut();
-                }
-            }
-        }
+        set_acl(self.agent(), root, path, acl).expect("it is stored");
     }
 
     /// A session in which a server says these, one list after the other.
@@ -355,7 +361,6 @@ impl Rig {
         let now = self.now;
         // What a cut has left open ends first.
         self.run();
-        self.restore_rights();
         self.session += 1;
         let id = SessionId::from(self.session);
         let server = server_id(server);
@@ -473,7 +478,10 @@ impl Rig {
                     assert!(!was_in_session || is_in_session, "reset in a session");
                 }
                 Output::Closed(_) => {}
-                Output::Reset => self.resets += 1,
+                Output::Reset => {
+                    self.resets += 1;
+                    self.keep();
+                }
                 Output::Idle => return,
                 other => panic!("{other:?}"),
             }

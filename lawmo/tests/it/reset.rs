@@ -120,6 +120,47 @@ fn a_power_cut_anywhere_in_a_confirmed_reset_ends_in_one_reset() {
     }
 }
 
+#[test]
+fn a_write_that_fails_anywhere_neither_loses_nor_doubles_a_reset() {
+    for forgets_sessions in [false, true] {
+        let start = |phone: &Phone| {
+            let mut rig = rig(phone, asking());
+            rig.forgets_sessions = forgets_sessions;
+            rig.agent();
+            rig
+        };
+        let ask = |rig: &mut Rig| {
+            rig.says(0, vec![vec![exec(RESET, Some("b"))]]);
+            rig.settle();
+        };
+        let mut whole = start(&Phone::default());
+        let first = whole.written();
+        ask(&mut whole);
+        for write in first..whole.written() {
+            let phone = Phone::default();
+            let mut rig = start(&phone);
+            rig.failing.insert(write);
+            ask(&mut rig);
+            let case = format!("write {write}, forgets sessions: {forgets_sessions}");
+            let done = phone.done();
+            let begun = done.iter().filter(|it| *it == "reset").count();
+            let codes = rig.servers[0].manager.codes();
+            // Whether or not its server has come to know of it.
+            assert!(resets(&done) > 0 || codes.is_empty(), "{case}: {done:?}");
+            // Where the storage could not be erased it is done again, and said to be.
+            assert!(begun <= 1 && resets(&done) <= 2, "{case}: {done:?}");
+            assert!(rig.servers[0].manager.told().is_empty(), "{case}");
+            // The device is as new, and can be reset again.
+            assert_eq!(rig.agent().deferred_jobs().count(), 0, "{case}");
+            rig.says(0, vec![vec![exec(RESET, Some("c"))]]);
+            let last = rig.servers[0].manager.codes().pop();
+            assert_eq!(last, Some(202), "{case}");
+            let done = phone.done();
+            assert!(done.ends_with(&["reset".to_owned()]), "{case}: {done:?}");
+        }
+    }
+}
+
 /// A phone whose reset erases all but a marker, in three steps, of which one may be the last of this boot.
 #[derive(Clone, Default)]
 struct Eraser(Arc<Mutex<Disk>>);

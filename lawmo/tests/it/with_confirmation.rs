@@ -3,7 +3,7 @@
 use dm_proto::session::{Trigger, UserReply};
 use dm_tree::remote::{Order, SummaryState};
 use lawmo::{
-    device::{Consent, Prompts, Reporting},
+    device::Reporting,
     server::{AnyOperation, AnyOutcome, Ended, FactoryReset, ResetOutcome, Wipe, WipeOutcome},
 };
 
@@ -209,61 +209,6 @@ fn in_sequence_yes_a_reset_is_accepted() -> Result {
         assert_eq!(setup.bench.agent()?.report_due()?, None);
         Ok(())
     })
-}
-
-/// The other reading of step 4: nobody asks by Alert, and the device asks its user when it has the Exec.
-#[test]
-fn a_device_asks_its_user_by_itself_and_a_no_is_1401_of_a_reset_in_the_status() -> Result {
-    for reporting in [
-        Reporting::Synchronous,
-        Reporting::InSession,
-        Reporting::AfterSession,
-    ] {
-        let config = config()
-            .with_reporting(reporting)
-            .with_prompts(Prompts::ALL);
-        each(&config, |setup| {
-            // 3: the server sends the operations, 4: the client shows its questions, and the user says no.
-            setup.phone.user_says(Consent::No);
-            let contacts = Wipe::items(["Contacts"], order("w-1"));
-            setup.bench.push(1, AnyOperation::Wipe(contacts))?;
-            setup.bench.run_session(Trigger::Server)?;
-            // 7: of a wipe that was accepted before, a report tells it.
-            let is_reported_later = reporting == Reporting::AfterSession;
-            assert_eq!(setup.outcome(1)?.is_none(), is_reported_later);
-            setup.bench.settle()?;
-            let factory_reset = FactoryReset::new(order("r-1"));
-            setup
-                .bench
-                .push(2, AnyOperation::FactoryReset(factory_reset))?;
-            // A reset has no report: the answer to its Exec tells it.
-            setup.bench.run_session(Trigger::Server)?;
-            for id in [1, 2] {
-                assert_eq!(setup.summary(id)?, ("declined", 0, 1401), "{reporting:?}");
-            }
-            assert_eq!(
-                setup.phone.done(),
-                ["ask the user: Wipe", "ask the user: FactoryReset"]
-            );
-            assert_eq!(setup.bench.resets, 0);
-            assert_eq!(setup.value("State")?, "30");
-            // Another time the user says yes.
-            setup.phone.user_says(Consent::Yes);
-            let contacts = Wipe::items(["Contacts"], order("w-2"));
-            setup.bench.push(3, AnyOperation::Wipe(contacts))?;
-            setup.bench.settle()?;
-            let factory_reset = FactoryReset::new(order("r-2"));
-            setup
-                .bench
-                .push(4, AnyOperation::FactoryReset(factory_reset))?;
-            setup.bench.settle()?;
-            assert_eq!(setup.summary(3)?, ("succeeded", 0, 1201));
-            assert_eq!(setup.summary(4)?, ("accepted", 0, 0));
-            assert_eq!(setup.bench.resets, 1);
-            Ok(())
-        })?;
-    }
-    Ok(())
 }
 
 #[test]
