@@ -47,15 +47,15 @@ pub struct Descriptor {
     pub next_url: Option<Text>,
     /// `DDVersion`, as element or attribute of the root. 1.0 if it is not given.
     pub version: Version,
-    /// `name`
+    /// `name`: of the object, for people.
     pub name: Option<Text>,
-    /// `description`
+    /// `description`: for people.
     pub description: Option<Text>,
-    /// `vendor`
+    /// `vendor`: who offers the object.
     pub vendor: Option<Text>,
-    /// `infoURL`
+    /// `infoURL`: where people can read more.
     pub info_url: Option<Text>,
-    /// `iconURI`
+    /// `iconURI`: where a picture of it is.
     pub icon_uri: Option<Text>,
     /// `installParam`. The node `InstallParams` goes before it.
     pub install_param: Option<Text>,
@@ -772,6 +772,41 @@ mod tests {
             (None, "of the descriptor"),
         ] {
             assert_eq!(descriptor.install_params(node), Some(expected));
+        }
+    }
+
+    #[test]
+    fn each_line_stands_for_a_result_code() {
+        for (status, line, code) in [
+            (InstallStatus::Success, "900 Success", 1200),
+            (
+                InstallStatus::InsufficientMemory,
+                "901 Insufficient memory",
+                1404,
+            ),
+            (InstallStatus::UserCancelled, "902 User Cancelled", 1401),
+            (InstallStatus::LossOfService, "903 Loss of Service", 1402),
+            (
+                InstallStatus::AttributeMismatch,
+                "905 Attribute mismatch",
+                1402,
+            ),
+            (
+                InstallStatus::InvalidDescriptor,
+                "906 Invalid descriptor",
+                1402,
+            ),
+            (InstallStatus::InvalidVersion, "951 Invalid DDVersion", 1402),
+            (InstallStatus::DeviceAborted, "952 Device Aborted", 1400),
+            (
+                InstallStatus::NonAcceptableContent,
+                "953 Non-Acceptable Content",
+                1402,
+            ),
+            (InstallStatus::LoaderError, "954 Loader Error", 1402),
+        ] {
+            assert_eq!(status.line(), line);
+            assert_eq!(status.result_code().as_u16(), code, "{line}");
         }
     }
 
