@@ -6,7 +6,7 @@ use dm_proto::{
     session::{Execute, Origin, Verb},
 };
 use dm_tree::{
-    Acl, Node, NodeFormat, Right, Tree,
+    Acl, Node, NodeFormat, Right, Transaction, Tree,
     description::{Access, NodeDescription},
     object::{Decision, Job, JobId, Outcome},
     store::Memory,
@@ -62,8 +62,19 @@ pub(crate) fn status(
 }
 
 pub(crate) fn job(server: &str, path: &str) -> Job {
+    job_of(1, server, path)
+}
+
+pub(crate) fn job_of(id: u64, server: &str, path: &str) -> Job {
     let node = uri(&format!("./SCOMO/{path}"));
-    Job::new(JobId(1), server, node, origin())
+    Job::new(JobId(id), server, node, origin())
+}
+
+/// The status of deleting `path` below the root.
+pub(crate) fn delete(transaction: &mut Transaction<'_>, server: &str, path: &str) -> StatusCode {
+    let item = Item::for_target(format!("./SCOMO{path}"));
+    let command = Execute::new(origin(), Verb::Delete, item);
+    transaction.execute(server, &command).status
 }
 
 /// The status with which an Exec is refused, or 202.
@@ -798,4 +809,23 @@ fn what_came_of_a_delivery_that_broke_off_goes_with_its_node_and_keeps_its_name(
     assert_eq!(car.sunk().len(), 1);
     assert_eq!(status(tree, "srv1", Verb::Delete, node, None), 200);
     assert!(car.sunk().is_empty());
+}
+
+/// The device knows by it what it has fetched.
+#[test]
+fn the_name_of_a_package_that_was_fetched_stays() -> Result {
+    each(&config(), |setup| {
+        setup.carry_out(1, Invoke::download(game(), URL, order("a")))?;
+        for (name, expected) in [("game", 200), ("other", 403)] {
+            let mut transaction = setup.bench.agent()?.begin(1);
+            let item = Item::for_target("./SCOMO/Inventory/Delivered/game/PkgID");
+            let mut command = Execute::new(origin(), Verb::Replace, item);
+            command.item.data = Some(Data::from(name));
+            let status = transaction.execute("srv1", &command).status;
+            assert_eq!(status.as_u16(), expected, "{name}");
+        }
+        setup.carry_out(2, Invoke::install("game", order("b")))?;
+        assert_eq!(setup.codes(2)?, ("succeeded", 0, 1200));
+        Ok(())
+    })
 }
