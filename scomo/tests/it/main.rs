@@ -2,6 +2,7 @@
 
 mod alternatives;
 mod checks;
+mod defaults;
 mod deferral;
 mod delivery;
 mod faults;
