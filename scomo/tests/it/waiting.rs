@@ -100,3 +100,17 @@ fn a_job_leaves_alone_what_a_server_made_where_its_node_was() {
         assert!(state.is_none_or(|state| state == "10"));
     }
 }
+
+#[test]
+fn a_job_that_a_restart_has_lost_holds_nothing_up() {
+    let tree = &mut filled(config());
+    let lost = accept(tree, 1, "Download/d/Operations/Download");
+    for (jobs, expected) in [(vec![lost], 403), (Vec::new(), 200)] {
+        let mut transaction = tree.begin(3);
+        let settled = transaction.restarted(&uri("./SCOMO"), &jobs);
+        settled.expect("settled");
+        transaction.commit().expect("committed");
+        let deleted = status(tree, "srv1", Verb::Delete, "/Download/d", None);
+        assert_eq!(deleted, expected);
+    }
+}
