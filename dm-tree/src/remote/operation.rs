@@ -147,8 +147,12 @@ pub trait Operation: Clone + Serialize + DeserializeOwned {
         false
     }
 
-    /// Ends it if the device took it and has not reported: the device has taken a reset since, and has come
-    /// back without a report.
+    /// Notes that the device comes back after it took a reset: what it had taken until then and not reported may
+    /// be gone.
+    fn doubt(&mut self) {}
+
+    /// Ends what was [in doubt](Self::doubt) and has not been reported: the device has been back for a whole
+    /// session.
     fn forget(&mut self) {}
 
     /// Its deadline, by the caller's clock.
@@ -217,6 +221,10 @@ macro_rules! coursed {
 
             fn erases(&self) -> bool {
                 self.course.erases()
+            }
+
+            fn doubt(&mut self) {
+                self.course.doubt();
             }
 
             fn forget(&mut self) {

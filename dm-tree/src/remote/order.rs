@@ -228,6 +228,9 @@ pub enum Ended {
     },
     /// The device has no such object, or the object no such component.
     NotFound,
+    /// The device has more than is read of it, and what the operation is about may be in the rest; nothing was
+    /// sent that changes it.
+    TooMuch,
     /// The device has several such objects, and the order is for the only one.
     Ambiguous,
     /// The object does not offer the operation, or such devices are known not to.
@@ -388,7 +391,7 @@ impl From<Ended> for Summary {
                 ..Self::new(SummaryState::Unconfirmed).with_result(result)
             },
             Ended::NotFound => Self::new(SummaryState::Failed).with_status(StatusCode::NOT_FOUND),
-            Ended::Ambiguous => Self::new(SummaryState::Failed),
+            Ended::Ambiguous | Ended::TooMuch => Self::new(SummaryState::Failed),
             Ended::Unmet(Unmet::AlreadySo) => Self::new(SummaryState::Succeeded),
             Ended::Unmet(Unmet::Incomplete) => {
                 Self::new(SummaryState::Failed).with_status(StatusCode::NOT_FOUND)

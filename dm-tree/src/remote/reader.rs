@@ -19,6 +19,8 @@ pub struct Snapshot {
     listed: BTreeSet<NodeUri>,
     /// Octets of values.
     octets: usize,
+    /// The device had more than is kept.
+    is_cut: bool,
 }
 
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
@@ -41,6 +43,11 @@ impl Snapshot {
         snapshot
     }
 
+    /// Whether it holds all that the device gave: 4096 nodes and 4 MiB of values at most are kept.
+    pub fn is_complete(&self) -> bool {
+        !self.is_cut
+    }
+
     /// Whether the node was there and could be read.
     pub fn exists(&self, uri: &NodeUri) -> bool {
         self.nodes.contains_key(uri)
@@ -53,14 +60,15 @@ impl Snapshot {
 
     /// The children of a node that could be read, sorted.
     pub fn children(&self, uri: &NodeUri) -> impl Iterator<Item = &NodeUri> {
-        self.nodes.keys().filter(move |node| is_child(node, uri))
+        let below = self.nodes.range(uri.clone()..).map(|(node, _)| node);
+        children(below, uri)
     }
 
     /// The children of a node by name, those too that cannot be read or were not: what can only be
     /// executed is among them.
     pub fn names(&self, uri: &NodeUri) -> impl Iterator<Item = &str> {
-        let listed = self.listed.iter().filter(|uri| !self.exists(uri));
-        let listed = listed.filter(move |node| is_child(node, uri));
+        let listed = children(self.listed.range(uri.clone()..), uri);
+        let listed = listed.filter(|uri| !self.exists(uri));
         self.children(uri).chain(listed).map(NodeUri::name)
     }
 
@@ -75,7 +83,9 @@ impl Snapshot {
 
     /// Notes a name; whether it is a new one, and not one too many.
     fn list(&mut self, uri: NodeUri) -> bool {
-        self.listed.len() < NODES && self.listed.insert(uri)
+        let is_new = !self.listed.contains(&uri);
+        self.is_cut |= is_new && self.listed.len() >= NODES;
+        is_new && !self.is_cut && self.listed.insert(uri)
     }
 
     fn put(&mut self, uri: NodeUri, seen: Seen) {
@@ -84,6 +94,8 @@ impl Snapshot {
         if self.nodes.len() < NODES && octets <= OCTETS {
             self.octets = octets;
             self.nodes.insert(uri, seen);
+        } else {
+            self.is_cut = true;
         }
     }
 }
@@ -147,8 +159,14 @@ impl Reader {
         }
     }
 
-    pub(super) fn answered(mut self, replies: &Replies) -> Read {
+    /// Takes what came back. A start node that may not be read ends it, unless it is one that may be missed.
+    pub(super) fn answered(
+        mut self,
+        replies: &Replies,
+        may_miss: impl Fn(&NodeUri) -> bool,
+    ) -> Read {
         let sent = core::mem::take(&mut self.sent);
+        self.seen.is_cut |= replies.is_cut();
         let listing = self.walk.is_none();
         let mut walk = self.walk.take().unwrap_or_default();
         for (command, uri) in (0_u16..).zip(&sent) {
@@ -166,7 +184,7 @@ impl Reader {
                 }
                 Some(StatusCode::NOT_FOUND) => {}
                 _ if listing => walk.push_back(uri.clone()),
-                Some(status) if self.starts.contains(uri) && lrg_obj().as_ref() != Some(uri) => {
+                Some(status) if self.starts.contains(uri) && !may_miss(uri) => {
                     return Read::Refused(replies.refused(command, status));
                 }
                 // A leaf that may not be read is not missed.
@@ -257,9 +275,18 @@ pub(super) fn lrg_obj() -> Option<NodeUri> {
     NodeUri::parse("./DevDetail/LrgObj").ok()
 }
 
-fn is_child(node: &NodeUri, parent: &NodeUri) -> bool {
-    node.below(parent)
-        .is_some_and(|rest| !rest.is_empty() && !rest.contains('/'))
+/// The children of a node among sorted nodes that begin with it or behind it.
+fn children<'a>(
+    nodes: impl Iterator<Item = &'a NodeUri>,
+    parent: &NodeUri,
+) -> impl Iterator<Item = &'a NodeUri> {
+    // What begins like its parent stands together, be it below that or not.
+    nodes
+        .take_while(|node| node.as_str().starts_with(parent.as_str()))
+        .filter(|node| {
+            let below = node.below(parent);
+            below.is_some_and(|rest| !rest.is_empty() && !rest.contains('/'))
+        })
 }
 
 pub(super) fn source(item: &Item) -> Option<NodeUri> {

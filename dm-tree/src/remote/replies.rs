@@ -21,6 +21,8 @@ pub(super) struct Replies {
     not_sent: Vec<(u16, NotSent)>,
     /// Octets of data kept.
     octets: usize,
+    /// Data was dropped.
+    is_cut: bool,
 }
 
 /// Statuses kept; an operation sends far fewer commands.
@@ -66,6 +68,8 @@ impl Replies {
                     if self.results.len() < ITEMS && octets <= OCTETS {
                         self.octets = octets;
                         self.results.push((command, slim(item)));
+                    } else {
+                        self.is_cut = true;
                     }
                 }
             }
@@ -75,6 +79,11 @@ impl Replies {
             | Reply::Alert(_)
             | Reply::SessionOver => {}
         }
+    }
+
+    /// Whether data was dropped, since there was too much of it.
+    pub(super) fn is_cut(&self) -> bool {
+        self.is_cut
     }
 
     /// The last status of a command, or of a part of it.
@@ -176,6 +185,7 @@ mod tests {
         assert_eq!(replies.statuses.len(), STATUSES);
         results(&mut replies, &vec![Item::for_source("./A"); 10_000]);
         assert_eq!(replies.results.len(), ITEMS);
+        assert!(replies.is_cut());
 
         let mut replies = Replies::default();
         let large = Item::for_source("./A").with_data("x".repeat(1 << 20));

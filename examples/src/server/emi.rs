@@ -389,6 +389,7 @@ async fn post_operation(
         let asked = Record::new(id.clone(), &device, number, &request, deadline, now());
         updates.add(asked);
         updates.settle(&mut row, number);
+        updates.expire(&mut row, now());
         let key = key.clone().map(|key| Key {
             key,
             digest,

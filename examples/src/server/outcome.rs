@@ -160,6 +160,7 @@ fn reason(ended: Ended) -> &'static str {
         Ended::WithoutConsent { .. } => "without-consent",
         Ended::NotFound => "not-found",
         Ended::Ambiguous => "ambiguous",
+        Ended::TooMuch => "too-much",
         Ended::Unsupported => "unsupported",
         Ended::Unmet(Unmet::AlreadySo) => "already-so",
         Ended::Unmet(_) => "incomplete",
@@ -200,7 +201,7 @@ fn tidy(value: &mut Value) {
 }
 
 /// `InstallFailed` as `install-failed`, and `UnLock` as the one word that it is in a request.
-fn kebab(name: &str) -> String {
+pub(super) fn kebab(name: &str) -> String {
     if name == "UnLock" {
         return "unlock".to_owned();
     }

@@ -410,6 +410,12 @@ impl OperationRequest {
                 let id = self.package(operation)?.bare_id(operation)?;
                 Invoke::remove_package(id, order)
             }
+            ScomoVerb::Remove if self.component.is_none() => {
+                return Err(RequestError::Missing {
+                    operation,
+                    member: "component\" or \"package",
+                });
+            }
             ScomoVerb::Remove => Invoke::remove_component(self.component(operation)?, order),
             ScomoVerb::Vendor => return self.vendor(operation, order),
         };

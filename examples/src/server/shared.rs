@@ -15,6 +15,7 @@ use super::{
     operation::{Late, Record, State},
     outcome::Outcome,
     store::{Change, Key, Store, StoreError},
+    unclaimed::Unclaimed,
 };
 use crate::printable::printable_line;
 
@@ -138,6 +139,7 @@ impl Updates {
                     self.records.push((id.to_owned(), late));
                 }
             }
+            Notice::Unclaimed(alert) => row.heard(Unclaimed::new(alert, now)),
             Notice::Requested { asked, verdict, .. } => self.asked(row, asked, verdict, now),
             _ => {}
         }

@@ -5,15 +5,16 @@ use std::sync::{Arc, Mutex};
 use dm_proto::{
     AlertCode, StatusCode,
     codec::Encoding,
-    message::{Alert, Item, Meta},
+    message::{Alert, Command, Item, Meta},
     session::{DeviceProfile, Prompt, Trigger, UserReply},
 };
 use dm_tree::{
     NodeUri,
     object::ManagementObject,
     remote::{
-        Actor, Checks, Decision, Desk, DeviceRequest, Instance, Notice, Order, Question, Refusal,
-        Request, RequestTypes, Rules, Summary, SummaryState, Understood, Unmet,
+        self, Actor, Checks, Combined, Decision, Desk, DeviceRequest, Instance, Next, Notice,
+        Operation as _, Order, Question, Refusal, Reply, Request, RequestTypes, Rules, Step,
+        Summary, SummaryState, Understood, Unmet,
     },
     std_objects::{DevDetail, DevInfo, DmAcc},
     testing::{Bench, Disk},
@@ -375,6 +376,69 @@ fn a_combined_operation_is_cancelled_as_a_whole_until_it_is_sent_and_ends_at_its
         [SummaryState::Failed, SummaryState::Cancelled]
     );
     Ok(())
+}
+
+/// Finds the object of a device that will report later, and executes.
+fn take(operation: &mut impl remote::Operation) {
+    for is_found in [false, true] {
+        let Step::Send(commands) = operation.step() else {
+            panic!("there is something to send");
+        };
+        assert_eq!(matches!(commands[..], [Command::Exec(_)]), is_found);
+        let items = [Item::for_source("./LAWMO?prop=Type").with_data(lawmo::MO_ID)];
+        let (command, part) = (0, 0);
+        operation.handle(if is_found {
+            Reply::Status {
+                command,
+                part,
+                target_ref: None,
+                status: StatusCode::ACCEPTED,
+                items: &[],
+            }
+        } else {
+            Reply::Results {
+                command,
+                part,
+                items: &items,
+            }
+        });
+        operation.handle(Reply::Answered);
+    }
+}
+
+/// The first was taken before the reset, the second was not.
+#[test]
+fn a_part_that_a_reset_made_the_device_forget_does_not_keep_the_whole_waiting() {
+    for next in [Next::OnceTaken, Next::OnceSucceeded] {
+        let whole = order("stolen");
+        let parts = [
+            AnyOperation::Lock(Lock::fully(whole.part(1))),
+            AnyOperation::Lock(Lock::partially(whole.part(2))),
+        ];
+        let mut both = Combined::new(next, parts);
+        take(&mut both);
+        assert!(both.outcome().is_none());
+        // The device takes a reset, and comes back.
+        both.handle(Reply::SessionOver);
+        both.doubt();
+        if next == Next::OnceTaken {
+            // What it takes from now on it takes after the reset.
+            take(&mut both);
+        }
+        both.handle(Reply::SessionOver);
+        both.forget();
+        let forgotten = Some(AnyOutcome::Lock(LockOutcome::Ended(Ended::Forgotten)));
+        let first = both.parts()[0].outcome();
+        assert_eq!(first, forgotten, "{next:?}");
+        let whole = both.outcome();
+        match next {
+            Next::OnceSucceeded => {
+                let whole = whole.expect("the rest is left out");
+                assert_eq!(whole.parts, [forgotten, None]);
+            }
+            _ => assert_eq!(whole, None, "the second still reports"),
+        }
+    }
 }
 
 // ---- several server processes -------------------------------------------------------------------

@@ -10,11 +10,11 @@ use crate::{
 use dm_proto::StatusCode;
 
 impl<S: Script> Course<S> {
-    /// Asks for the ACL of the node, and of those that it may inherit from.
+    /// Asks for the ACL of what is to be executed, and of the nodes that it may inherit from.
     pub(super) fn read_acl(&mut self) {
         self.acl_repaired = true;
         let plan = self.plan.as_ref();
-        let nodes = core::iter::successors(plan.map(|plan| plan.acl.clone()), NodeUri::parent);
+        let nodes = core::iter::successors(plan.map(|plan| plan.exec.clone()), NodeUri::parent);
         self.phase = Phase::ReadAcl {
             nodes: nodes.collect(),
         };
@@ -29,17 +29,31 @@ impl<S: Script> Course<S> {
                 Prepare::Replace(_) => false,
             })
         });
-        if !is_own && self.replies.items(0).next().is_none() {
+        let Some(planned) = self.plan.as_ref().map(|plan| plan.acl.clone()) else {
+            return;
+        };
+        let acl_of = |command| self.replies.items(command).next().and_then(reader::text);
+        let mut acls = (0_u16..)
+            .zip(nodes)
+            .map(|(command, node)| (node, acl_of(command)));
+        let effective =
+            acls.find(|(_, acl)| acl.as_ref().is_some_and(|acl| !acl.trim().is_empty()));
+        let (holder, acl) = effective.unzip();
+        let acl = acl.flatten().unwrap_or_default();
+        // An ACL further down hides what stands at the node that is meant.
+        let node = match holder {
+            Some(holder) if holder.below(&planned).is_some() => holder.clone(),
+            _ => planned.clone(),
+        };
+        let is_read = (0_u16..)
+            .zip(nodes)
+            .any(|(command, read)| *read == node && self.replies.items(command).next().is_some());
+        if !is_own && !is_read {
             self.end(Ended::Refused(StatusCode::PERMISSION_DENIED));
             return;
         }
-        let acl = (0_u16..)
-            .zip(nodes)
-            .filter_map(|(command, _)| self.replies.items(command).next())
-            .filter_map(reader::text)
-            .find(|acl| !acl.trim().is_empty())
-            .unwrap_or_default();
         self.phase = Phase::WriteAcl {
+            node,
             acl: with_rights(&acl, &self.order.server_id),
         };
     }

@@ -64,6 +64,8 @@ pub struct Course<S: Script> {
     changed: bool,
     /// An Exec was sent and may have arrived.
     executed: bool,
+    /// The device took it, and then a reset.
+    doubtful: bool,
     consent: Consent,
     attempts: u8,
     /// How often the device was too busy.
@@ -90,6 +92,7 @@ enum Phase {
         nodes: Vec<NodeUri>,
     },
     WriteAcl {
+        node: NodeUri,
         acl: Text,
     },
     Report,
@@ -112,6 +115,7 @@ impl<S: Script> Course<S> {
             paused: false,
             changed: false,
             executed: false,
+            doubtful: false,
             consent: match order.question {
                 Some(_) => Consent::Needed,
                 None => Consent::NotNeeded,
@@ -257,9 +261,14 @@ impl<S: Script> Course<S> {
         self.script.erases() && self.conclusion.as_ref().is_some_and(is_done)
     }
 
+    /// As [`Operation::doubt`](super::Operation::doubt).
+    pub fn doubt(&mut self) {
+        self.doubtful = self.progress() == Progress::Accepted;
+    }
+
     /// As [`Operation::forget`](super::Operation::forget).
     pub fn forget(&mut self) {
-        if self.progress() == Progress::Accepted {
+        if core::mem::take(&mut self.doubtful) && self.progress() == Progress::Accepted {
             self.end(Ended::Forgotten);
         }
     }
@@ -333,11 +342,7 @@ impl<S: Script> Course<S> {
                 .iter()
                 .map(|uri| command::get(uri, "?prop=ACL"))
                 .collect(),
-            Phase::WriteAcl { acl } => self
-                .plan
-                .iter()
-                .map(|plan| command::replace_acl(&plan.acl, acl))
-                .collect(),
+            Phase::WriteAcl { node, acl } => vec![command::replace_acl(node, acl)],
             Phase::Report => Vec::new(),
         }
     }
@@ -365,7 +370,7 @@ impl<S: Script> Course<S> {
                 Find::Missing => self.end(Ended::NotFound),
                 Find::Refused(ended) => self.end(ended),
             },
-            Phase::Read(reader) => match reader.answered(&self.replies) {
+            Phase::Read(reader) => match reader.answered(&self.replies, |uri| self.may_miss(uri)) {
                 Read::More(reader) => self.phase = Phase::Read(reader),
                 Read::Done(seen) => {
                     self.seen = seen;
@@ -435,6 +440,19 @@ impl<S: Script> Course<S> {
         }
     }
 
+    /// Whether a node is read only to find out more: what cannot be found out stops nothing.
+    fn may_miss(&self, uri: &NodeUri) -> bool {
+        let reads = self.script.reads();
+        let offered_in = self.script.offered_in();
+        let is_offer = offered_in
+            .filter(|path| !reads.contains(path))
+            .is_some_and(|path| {
+                let mut roots = self.read_instances();
+                roots.any(|root| uri.below(root) == Some(path))
+            });
+        is_offer || lrg_obj().as_ref() == Some(uri)
+    }
+
     fn read(&mut self) {
         let Some(root) = self.instances.first() else {
             return;
@@ -444,6 +462,11 @@ impl<S: Script> Course<S> {
             self.order.profile.large_objects = false;
         }
         let plan = self.script.plan(root, &self.seen);
+        // What was not seen may be what it is about.
+        let may_lack = plan.is_none() && self.script.operation().is_some();
+        if !self.seen.is_complete() && (self.script.needs_all() || may_lack) {
+            return self.end(Ended::TooMuch);
+        }
         if plan.is_some() && self.order.checks != Checks::Off {
             let exec = plan.as_ref().map(|plan| &plan.exec);
             if exec.and_then(|exec| self.seen.offers(exec)) == Some(false) {
@@ -558,11 +581,12 @@ impl<S: Script> Course<S> {
                 }
             }
             Phase::AskInSequence if self.executed && cut => {
+                let (answer, exec) = self.sequence_answers();
+                let is_refused = answer.is_some_and(|answer| answer != StatusCode::OK);
                 // What has no answer may have run.
-                if let Some(status) = self.replies.status(0, 1)
-                    && status != StatusCode::OK
-                {
+                if is_refused || exec.is_some() {
                     self.answered_in_sequence();
+                    self.session_over();
                 } else if self.script.resends(&self.order) {
                     self.try_again(Phase::AskInSequence);
                 } else {

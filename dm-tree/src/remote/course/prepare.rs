@@ -94,7 +94,7 @@ impl<S: Script> Course<S> {
                     self.prepare(next);
                 }
             }
-            How::ReadBack { settings, reader } => match reader.answered(&self.replies) {
+            How::ReadBack { settings, reader } => match reader.answered(&self.replies, |_| false) {
                 Read::More(reader) => {
                     let how = How::ReadBack { settings, reader };
                     self.phase = Phase::Prepare { index, how };

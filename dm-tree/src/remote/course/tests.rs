@@ -56,7 +56,7 @@ impl Script for Test {
     }
 
     fn operation(&self) -> Option<Text> {
-        Some("Run".into())
+        (!self.reads).then(|| "Run".into())
     }
 
     fn sends_large(&self) -> bool {
@@ -312,6 +312,32 @@ fn a_status_that_came_before_the_session_broke_off_counts() {
     run.statuses(&[(0, 0, 1200)]);
     run.course.handle(Reply::SessionOver);
     assert_eq!(run.result(), Some(1200));
+}
+
+#[test]
+fn what_a_sequence_was_answered_before_the_session_broke_off_counts() {
+    let sequence = "Sequence(Ask Some(\"Sure?\"), Exec ./O/Run)";
+    let answers: [(Statuses, _); 3] = [
+        (&[(0, 1, 200), (0, 2, 1200)], Progress::Finished),
+        (&[(0, 0, 200), (0, 1, 200), (0, 2, 202)], Progress::Accepted),
+        // The device is busy: another session begins with another question.
+        (&[(0, 1, 200), (0, 2, 503)], Progress::Sent),
+    ];
+    for (statuses, progress) in answers {
+        for resends in [true, false] {
+            let mut run = Run::new(vec![], asking_in_sequence());
+            run.course.script.resends = resends;
+            run.find();
+            assert_eq!(run.sent(), sequence);
+            run.statuses(statuses);
+            run.course.handle(Reply::SessionOver);
+            assert_eq!(run.course.progress(), progress, "{statuses:?}");
+            if progress == Progress::Sent {
+                run.find();
+                assert_eq!(run.sent(), sequence);
+            }
+        }
+    }
 }
 
 #[test]
@@ -615,10 +641,11 @@ fn a_refused_sequence_ends_as_the_user_said() {
         assert_eq!(run.sent(), "Sequence(Ask Some(\"Sure?\"), Exec ./O/Run)");
         run.answered(statuses);
         assert_eq!(run.ended(), Some(Ended::Declined(code(304))));
-        let late = alert(Some("c-1"), "./O/Run", "1200");
-        assert!(
-            !run.course.claims(&late),
-            "what comes now is an event of its own"
+        run.report(&alert(Some("c-1"), "./O/Run", "1200"));
+        assert_eq!(
+            run.ended(),
+            Some(Ended::Declined(code(304))),
+            "what comes now is too late"
         );
     }
 }
@@ -834,15 +861,36 @@ fn adds_without_a_status_are_sent_again_until_they_are_given_up() {
 
 // ---- rights -------------------------------------------------------------------------------------
 
+const ACLS: &str = "Get ./O/Run?prop=ACL, Get ./O?prop=ACL, Get .?prop=ACL";
+
+/// What the root of the object allows is hidden by an ACL below it.
+#[test]
+fn a_425_of_an_acl_further_down_is_repaired_there() {
+    let mut run = Run::found(vec![], order());
+    assert_eq!(run.sent(), "Exec ./O/Run");
+    run.answered(&[(0, 0, 425)]);
+    assert_eq!(run.sent(), ACLS);
+    run.results(0, &[("./O/Run?prop=ACL", "", "Exec=you")]);
+    run.results(1, &[("./O?prop=ACL", "", "Exec=me&Replace=me")]);
+    run.answered(&[(0, 0, 200), (1, 0, 200), (2, 0, 425)]);
+    assert_eq!(
+        run.sent(),
+        "./O/Run?prop=ACL=Add=me&Delete=me&Exec=you+me&Get=me&Replace=me"
+    );
+    run.answered(&[(0, 0, 200)]);
+    assert_eq!(run.sent(), "Exec ./O/Run");
+}
+
 #[test]
 fn a_425_is_repaired_once_keeping_the_rights_of_others() {
     let mut run = Run::found(vec![], order());
     assert_eq!(run.sent(), "Exec ./O/Run");
     run.answered(&[(0, 0, 425)]);
-    assert_eq!(run.sent(), "Get ./O?prop=ACL, Get .?prop=ACL");
-    run.results(0, &[("./O?prop=ACL", "", "")]);
-    run.results(1, &[(".?prop=ACL", "", "Add=*&Get=*&Replace=you")]);
-    run.answered(&[(0, 0, 200), (1, 0, 200)]);
+    assert_eq!(run.sent(), ACLS);
+    run.results(0, &[("./O/Run?prop=ACL", "", "")]);
+    run.results(1, &[("./O?prop=ACL", "", "")]);
+    run.results(2, &[(".?prop=ACL", "", "Add=*&Get=*&Replace=you")]);
+    run.answered(&[(0, 0, 200), (1, 0, 200), (2, 0, 200)]);
     assert_eq!(
         run.sent(),
         "./O?prop=ACL=Add=*&Delete=me&Exec=me&Get=*&Replace=you+me"
@@ -858,9 +906,9 @@ fn an_acl_that_cannot_be_read_is_not_overwritten() {
     let mut run = Run::found(vec![], order());
     assert_eq!(run.sent(), "Exec ./O/Run");
     run.answered(&[(0, 0, 425)]);
-    assert_eq!(run.sent(), "Get ./O?prop=ACL, Get .?prop=ACL");
-    run.results(1, &[(".?prop=ACL", "", "Add=*&Get=*")]);
-    run.answered(&[(0, 0, 425), (1, 0, 200)]);
+    assert_eq!(run.sent(), ACLS);
+    run.results(2, &[(".?prop=ACL", "", "Add=*&Get=*")]);
+    run.answered(&[(0, 0, 200), (1, 0, 425), (2, 0, 200)]);
     assert_eq!(run.ended(), Some(Ended::Refused(code(425))));
 }
 
@@ -1036,6 +1084,7 @@ fn a_subtree_of_a_device_that_always_has_more_is_not_read_to_its_end() {
         run.answered(&statuses);
     }
     assert_eq!(run.course.conclusion(), Some(&Conclusion::Read));
+    assert!(!run.course.snapshot().is_complete(), "and says so");
 }
 
 #[test]
@@ -1133,7 +1182,7 @@ fn a_deadline_tells_what_the_device_may_have_been_left_with() {
     let mut run = Run::found(vec![], order());
     assert_eq!(run.sent(), "Exec ./O/Run");
     run.answered(&[(0, 0, 425)]);
-    assert_eq!(run.sent(), "Get ./O?prop=ACL, Get .?prop=ACL");
+    assert_eq!(run.sent(), ACLS);
     assert_eq!(
         expired(Run {
             course: run.course.clone()
@@ -1141,8 +1190,8 @@ fn a_deadline_tells_what_the_device_may_have_been_left_with() {
         .0,
         untouched.0
     );
-    run.results(0, &[("./O?prop=ACL", "chr", "Get=*&Replace=me")]);
-    run.answered(&[(0, 0, 200), (1, 0, 404)]);
+    run.results(1, &[("./O?prop=ACL", "chr", "Get=*&Replace=me")]);
+    run.answered(&[(0, 0, 404), (1, 0, 200), (2, 0, 404)]);
     assert!(run.sent().starts_with("./O?prop=ACL="), "a Replace");
     assert_eq!(expired(run), half_done);
 }
@@ -1294,6 +1343,25 @@ fn nobody_is_asked_about_what_the_object_does_not_offer() {
         if ended.is_none() {
             assert_eq!(run.sent(), "Ask Some(\"Sure?\")");
         }
+    }
+}
+
+/// A server may have the right to execute, and none to look.
+#[test]
+fn an_object_that_does_not_let_its_offer_be_read_stops_nothing() {
+    for order in [asking(), order().with_checks(Checks::Read)] {
+        let next = match order.question {
+            Some(_) => "Ask Some(\"Sure?\")",
+            None => "Exec ./O/Run",
+        };
+        let mut run = Run::new(vec![], order);
+        run.course.script.lists = true;
+        run.find();
+        assert_eq!(run.sent(), "Get ./O?list=StructData");
+        run.answered(&[(0, 0, 425)]);
+        assert_eq!(run.sent(), "Get ./O");
+        run.answered(&[(0, 0, 425)]);
+        assert_eq!(run.sent(), next);
     }
 }
 

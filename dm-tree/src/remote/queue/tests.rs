@@ -30,6 +30,7 @@ struct Toy {
     deadline: Option<u64>,
     /// How it was ended from outside.
     ended: Option<Text>,
+    doubtful: bool,
 }
 
 impl Toy {
@@ -41,6 +42,7 @@ impl Toy {
             heard: Vec::new(),
             deadline: None,
             ended: None,
+            doubtful: false,
         }
     }
 
@@ -122,8 +124,14 @@ impl Operation for Toy {
         self.name == "reset" && self.outcome().is_some()
     }
 
+    fn doubt(&mut self) {
+        self.doubtful = self.progress() == Progress::Accepted;
+    }
+
     fn forget(&mut self) {
-        self.ended.get_or_insert_with(|| "forgotten".into());
+        if self.doubtful && self.progress() == Progress::Accepted {
+            self.ended.get_or_insert_with(|| "forgotten".into());
+        }
     }
 
     fn outcome(&self) -> Option<Vec<Text>> {
@@ -260,6 +268,23 @@ fn a_report_is_heard_once_and_its_copies_are_known() {
     assert_eq!(due.expect("storage"), None, "each was answered");
 }
 
+/// Without correlators a report looks like that of the same operation before.
+#[test]
+fn a_report_is_that_of_the_operation_that_waits_for_it() {
+    let mut bench = bench();
+    for id in [1, 2] {
+        bench.push(id, Toy::new("job", 0, 1)).expect("pushed");
+        bench.run_session(Trigger::Server).expect("a session");
+        let agent = bench.agent().expect("an agent");
+        agent.raise("srv", alert("job", "done"), 1).expect("raised");
+        bench.run_session(Trigger::Client).expect("a session");
+        assert_eq!(
+            notices(&mut bench),
+            [Notice::Sent(id), Notice::Finished(id)]
+        );
+    }
+}
+
 #[test]
 fn what_was_in_flight_is_over_when_the_device_opens_another_session() {
     let mut bench = bench();
@@ -332,7 +357,7 @@ fn a_queue_stored_in_another_form_is_refused() {
     let error = Form::try_from(7).expect_err("another form");
     assert_eq!(
         error.to_string(),
-        "a stored queue of form 0x7, where 0x51550003 is expected"
+        "a stored queue of form 0x7, where 0x51550004 is expected"
     );
 }
 
@@ -589,6 +614,7 @@ fn what_a_device_took_before_its_reset_ends_once_it_has_come_back_without_a_repo
     );
     let third = bench.queue(|queue| queue.get(3).map(Operation::progress));
     assert_eq!(third.expect("a queue"), Some(Progress::Accepted));
+    bench.queue(|queue| queue.remove(3)).expect("a queue");
     // It was not reset, or the report was on its way all the time.
     raise(&mut bench, "job", "");
     assert_eq!(

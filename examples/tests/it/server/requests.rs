@@ -334,3 +334,54 @@ fn what_a_device_took_before_its_reset_ends_unknown_once_it_has_come_back() {
     assert_eq!(operation["state"], "unknown");
     assert_eq!(operation["late"][0]["items"][0]["data"], "1200");
 }
+
+#[test]
+fn a_report_of_nobodys_operation_is_shown_with_its_device() {
+    let (server, emi) = start("unclaimed", Policy::default());
+    let mut account = phone_account(server.dm_url(), Scheme::Md5);
+    let report = |code| super::sessions::report(&"another's".into(), code);
+    let other = DeviceRequest::alert("org.test:news", "./News", "read me");
+    for (id, alert) in [
+        ("1", report("1402")),
+        ("2", other),
+        ("3", report("1200")),
+        ("4", report("1200")),
+    ] {
+        account = session_with(account, id, vec![alert], StatusCode::ACCEPTED).1;
+    }
+    let device = emi.get(&format!("/devices/{PHONE_PATH}")).1;
+    let alerts = device["alerts"].as_array().expect("alerts");
+    let shown: Vec<_> = alerts
+        .iter()
+        .map(|alert| {
+            let item = &alert["items"][0];
+            (
+                &alert["times"],
+                &alert["correlator"],
+                &item["data"],
+                &alert["report"],
+            )
+        })
+        .collect();
+    let report = |code: u16| json!({"object": "lawmo", "root": "./LAWMO", "operation": "fully-lock", "code": code});
+    let (another, nobody) = (json!("another's"), Value::Null);
+    assert_eq!(
+        shown,
+        [
+            (&json!(1), &another, &json!("1402"), &report(1402)),
+            (&json!(1), &nobody, &json!("read me"), &Value::Null),
+            (&json!(2), &another, &json!("1200"), &report(1200)),
+        ]
+    );
+}
+
+#[test]
+fn a_request_whose_message_was_challenged_is_one_request() {
+    let rule = Rule::granting(LOCK_ME, lock());
+    let (server, emi) = start("challenged", rules(vec![rule]));
+    let done = session(&server, "1", vec![ask(LOCK_ME, "./LAWMO")]);
+    assert_eq!(done, ["PartiallyLock"]);
+    let requests = emi.get(REQUESTS).1;
+    let requests = requests["requests"].as_array().expect("requests");
+    assert_eq!(requests.len(), 1, "{requests:?}");
+}

@@ -224,6 +224,10 @@ fn an_operation_that_makes_no_sense_is_refused_with_the_reason() {
         ),
         (json!({"scomo": "activate"}), "activate needs \"component\""),
         (
+            json!({"scomo": "remove"}),
+            "remove needs \"component\" or \"package\"",
+        ),
+        (
             json!({"scomo": "remove", "component": "c", "package": {"id": "p"}}),
             "remove takes no \"component\"",
         ),
@@ -367,6 +371,7 @@ fn what_was_not_sent_by_its_deadline_expires() {
     emi.register();
     let late = emi.queue(&json!({"lawmo": "fully-lock", "deadline": "2001-01-01T00:00:00Z"}));
     let open = emi.queue(&json!({"lawmo": "unlock", "deadline": "2999-01-01T00:00:00+01:00"}));
+    assert_eq!(emi.state(&late), "expired", "at once");
     assert_eq!(emi.states(&late), ["queued", "expired"]);
     assert_eq!(emi.state(&open), "queued");
 }
