@@ -26,7 +26,7 @@ use dm_tree::remote::{Notice, Queue};
 use super::{
     Direction, Traffic,
     desk::DeviceDesk,
-    device::{Row, Slot},
+    device::{Nonces, Row, Slot},
     operation::{AnyOperation, Record},
     shared::{Shared, Updates, nonce, now},
     store::StoreError,
@@ -243,7 +243,12 @@ async fn attempt(shared: &Shared, received: &Received, mut row: Row) -> Result<A
     slot.saved = session.save();
     slot.last_sent.clone_from(&transmit);
     if authenticated {
-        row.nonces = slot.nonces.clone();
+        // A device that is reset begins with the nonces that it was given with its account, and does not
+        // believe who goes on with others, nor who notifies it with them.
+        row.nonces = match row.queue.awaits_reset() {
+            true => Nonces::default(),
+            false => slot.nonces.clone(),
+        };
         row.session = Some(slot);
         row.candidate = None;
         row.seen = Some(now);

@@ -259,6 +259,13 @@ impl<O: Operation> Queue<O> {
         })
     }
 
+    /// Whether the device has taken a factory reset and has opened no session since: what it knew of this
+    /// server is what its factory bootstrap says of it, the nonces included. A server that goes on with the
+    /// nonces of before is not believed, and so are its notifications, until it is challenged.
+    pub fn awaits_reset(&self) -> bool {
+        self.reset
+    }
+
     /// Removes an operation. While it is in the queue, late copies of its report are known for what
     /// they are; keep it as long as they may come.
     pub fn remove(&mut self, id: u32) -> Option<O> {

@@ -601,12 +601,16 @@ fn what_a_device_took_before_its_reset_ends_once_it_has_come_back_without_a_repo
         (None, vec![]),
         "it may still report"
     );
+    let awaits_reset = bench.queue(|queue| queue.awaits_reset());
+    assert_eq!(awaits_reset.ok(), Some(true));
     push(&mut bench, 3, "job");
     let forgotten = Some(Text::from("forgotten"));
     assert_eq!(
         ended(&mut bench, Trigger::Client),
         (forgotten.clone(), vec!["finished"])
     );
+    let awaits_reset = bench.queue(|queue| queue.awaits_reset());
+    assert_eq!(awaits_reset.ok(), Some(false));
     // What it takes in the session in which it comes back it takes after the reset.
     assert_eq!(
         ended(&mut bench, Trigger::Client),

@@ -1,6 +1,7 @@
 //! A factory reset to an image that somebody gave.
 
-use std::{fs, path::Path, process::Command};
+use core::time::Duration;
+use std::{fs, net::UdpSocket, path::Path, process::Command};
 
 use super::{Lab, lawmo};
 
@@ -67,6 +68,28 @@ fn a_new_image_counts_from_the_next_reset_on() {
     assert!(program.output().unwrap().status.success());
     assert_eq!(lab.outcome(&operation).0, "accepted");
     assert!(same(&folder, &lab.root()));
+}
+
+#[test]
+fn a_device_that_was_reset_believes_the_next_notification() {
+    let lab = Lab::new();
+    let mut device = lab.device();
+    // The nonces of both sides move on.
+    assert_eq!(lab.run(&mut device, &lawmo("fully-lock")).1, 1200);
+    assert_eq!(lab.run(&mut device, &lawmo("factory-reset")).0, "accepted");
+    // It is there again, and nothing is to be done.
+    device.run_once().unwrap();
+
+    let phone = UdpSocket::bind("127.0.0.1:0").unwrap();
+    phone
+        .set_read_timeout(Some(Duration::from_secs(30)))
+        .unwrap();
+    lab.notify_at(&phone.local_addr().unwrap().to_string());
+    let operation = lab.order(&lawmo("fully-lock"));
+    let mut octets = [0; 512];
+    let length = phone.recv(&mut octets).unwrap();
+    assert!(device.notified(&octets[..length]).unwrap());
+    assert_eq!(lab.outcome(&operation).1, 1200);
 }
 
 #[test]
