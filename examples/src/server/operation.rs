@@ -74,6 +74,13 @@ impl Operation for AnyOperation {
         }
     }
 
+    fn doubt(&mut self) {
+        match self {
+            Self::Lawmo(operation) => operation.doubt(),
+            Self::Scomo(operation) => operation.doubt(),
+        }
+    }
+
     fn forget(&mut self) {
         match self {
             Self::Lawmo(operation) => operation.forget(),

@@ -150,10 +150,10 @@ impl Outcome {
             Conclusion::Result(code, components) => {
                 let components = components.clone();
                 // 200 is what some clients answer instead of 1200.
-                let result = if code.is_result_code() {
-                    ResultCode::from(*code)
-                } else {
+                let result = if code.is_success() && !code.is_result_code() {
                     ResultCode::SUCCESSFUL
+                } else {
+                    ResultCode::from(*code)
                 };
                 if result.is_success() {
                     Self::Succeeded { result, components }
@@ -314,6 +314,36 @@ impl Script for Primitive {
                 is_gone.then_some(Unmet::Incomplete)
             }
             _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn success_is_read_as_200_and_as_1200_and_nothing_else_is() {
+        for (code, succeeded) in [
+            (200, Some(1200)),
+            (202, Some(1200)),
+            (1200, Some(1200)),
+            (1250, Some(1250)),
+            (0, None),
+            (5, None),
+            (404, None),
+            (500, None),
+            (1405, None),
+            (2000, None),
+        ] {
+            let conclusion = Conclusion::Result(StatusCode::new(code), Vec::new());
+            let (is_success, result) = match Outcome::of(&conclusion) {
+                Outcome::Succeeded { result, .. } => (true, result),
+                Outcome::Failed { result, .. } => (false, result),
+                Outcome::Ended(ended) => panic!("{code}: {ended:?}"),
+            };
+            assert_eq!(is_success, succeeded.is_some(), "{code}");
+            assert_eq!(result, ResultCode::new(succeeded.unwrap_or(code)));
         }
     }
 }

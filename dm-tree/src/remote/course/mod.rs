@@ -69,6 +69,8 @@ pub struct Course<S: Script> {
     /// How often the device was too busy.
     busy: u8,
     acl_repaired: bool,
+    /// The device took it, and then a reset.
+    doubtful: bool,
     conclusion: Option<Conclusion>,
     /// Source and data of a report without correlator, to know its copies.
     report: Option<Alert>,
@@ -119,6 +121,7 @@ impl<S: Script> Course<S> {
             attempts: 0,
             busy: 0,
             acl_repaired: false,
+            doubtful: false,
             conclusion: None,
             report: None,
             order,
@@ -257,9 +260,15 @@ impl<S: Script> Course<S> {
         self.script.erases() && self.conclusion.as_ref().is_some_and(is_done)
     }
 
+    /// As [`Operation::doubt`](super::Operation::doubt).
+    pub fn doubt(&mut self) {
+        self.doubtful = self.progress() == Progress::Accepted;
+    }
+
     /// As [`Operation::forget`](super::Operation::forget).
     pub fn forget(&mut self) {
-        if self.progress() == Progress::Accepted {
+        let is_doubtful = core::mem::take(&mut self.doubtful);
+        if is_doubtful && self.progress() == Progress::Accepted {
             self.end(Ended::Forgotten);
         }
     }
