@@ -147,11 +147,11 @@ pub trait Operation: Clone + Serialize + DeserializeOwned {
         false
     }
 
-    /// Notes that the device comes back after it took a reset: what it had taken until then and not reported may
-    /// be gone.
+    /// Says that the device has taken a reset, and opens a session now: what it took before and does not
+    /// report in this one, it never will. What it takes from now on it takes after the reset.
     fn doubt(&mut self) {}
 
-    /// Ends what was [in doubt](Self::doubt) and has not been reported: the device has been back for a whole
+    /// Ends what was in [`doubt`](Self::doubt) and is not reported yet: the device has been back for a whole
     /// session.
     fn forget(&mut self) {}
 

@@ -1,5 +1,6 @@
 //! [`Reader`]: reads subtrees; [`Snapshot`]: what was read.
 
+use core::ops::Bound;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use dm_proto::{
@@ -60,15 +61,21 @@ impl Snapshot {
 
     /// The children of a node that could be read, sorted.
     pub fn children(&self, uri: &NodeUri) -> impl Iterator<Item = &NodeUri> {
-        let below = self.nodes.range(uri.clone()..).map(|(node, _)| node);
-        children(below, uri)
+        let behind = (Bound::Excluded(uri), Bound::Unbounded);
+        let behind = self.nodes.range::<NodeUri, _>(behind).map(|(node, _)| node);
+        behind
+            .take_while(move |node| begins_as(node, uri))
+            .filter(move |node| is_child(node, uri))
     }
 
     /// The children of a node by name, those too that cannot be read or were not: what can only be
     /// executed is among them.
     pub fn names(&self, uri: &NodeUri) -> impl Iterator<Item = &str> {
-        let listed = children(self.listed.range(uri.clone()..), uri);
-        let listed = listed.filter(|uri| !self.exists(uri));
+        let behind = (Bound::Excluded(uri), Bound::Unbounded);
+        let listed = self.listed.range::<NodeUri, _>(behind);
+        let listed = listed
+            .take_while(move |node| begins_as(node, uri))
+            .filter(move |node| is_child(node, uri) && !self.exists(node));
         self.children(uri).chain(listed).map(NodeUri::name)
     }
 
@@ -275,18 +282,15 @@ pub(super) fn lrg_obj() -> Option<NodeUri> {
     NodeUri::parse("./DevDetail/LrgObj").ok()
 }
 
-/// The children of a node among sorted nodes that begin with it or behind it.
-fn children<'a>(
-    nodes: impl Iterator<Item = &'a NodeUri>,
-    parent: &NodeUri,
-) -> impl Iterator<Item = &'a NodeUri> {
-    // What begins like its parent stands together, be it below that or not.
-    nodes
-        .take_while(|node| node.as_str().starts_with(parent.as_str()))
-        .filter(|node| {
-            let below = node.below(parent);
-            below.is_some_and(|rest| !rest.is_empty() && !rest.contains('/'))
-        })
+/// Whether a node may be below another: those that are stand together in their order, with a few whose names
+/// only begin alike.
+fn begins_as(node: &NodeUri, parent: &NodeUri) -> bool {
+    node.as_str().starts_with(parent.as_str())
+}
+
+fn is_child(node: &NodeUri, parent: &NodeUri) -> bool {
+    node.below(parent)
+        .is_some_and(|rest| !rest.is_empty() && !rest.contains('/'))
 }
 
 pub(super) fn source(item: &Item) -> Option<NodeUri> {
@@ -303,4 +307,50 @@ pub(super) fn is_interior(item: &Item) -> bool {
 pub(super) fn text(item: &Item) -> Option<Text> {
     let data = item.data.as_ref()?.as_bytes()?;
     core::str::from_utf8(data).ok().map(Text::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_children_of_a_node_are_told_from_what_only_begins_as_it_does() {
+        let uri = |text: &str| NodeUri::parse(text).expect("a uri");
+        let mut seen = Snapshot::of(
+            [
+                "./A",
+                "./A-1",
+                "./A/B",
+                "./A/B-2/C",
+                "./A/B/C",
+                "./A0",
+                "./B",
+            ]
+            .map(|node| (uri(node), None)),
+        );
+        for listed in ["./A/Z", "./A/B", "./A-1/Y", "./A/B/X"] {
+            seen.list(uri(listed));
+        }
+        let children = |node: &str| -> Vec<String> {
+            let children = uri(node);
+            let children = seen.children(&children);
+            children.map(|child| child.as_str().to_owned()).collect()
+        };
+        assert_eq!(children("."), ["./A", "./A-1", "./A0", "./B"]);
+        assert_eq!(children("./A"), ["./A/B"]);
+        assert_eq!(children("./A/B"), ["./A/B/C"]);
+        assert_eq!(
+            children("./A/B-2"),
+            ["./A/B-2/C"],
+            "though it was not read itself"
+        );
+        assert_eq!(children("./C"), [""; 0]);
+        let names = |node: &str| -> Vec<String> {
+            let node = uri(node);
+            seen.names(&node).map(str::to_owned).collect()
+        };
+        assert_eq!(names("./A"), ["B", "Z"]);
+        assert_eq!(names("./A-1"), ["Y"]);
+        assert_eq!(names("./A/B"), ["C", "X"]);
+    }
 }

@@ -86,13 +86,20 @@ impl Replies {
         self.is_cut
     }
 
-    /// The last status of a command, or of a part of it.
+    /// The status of a command, or of a part of it. Of several that contradict each other the first that is no
+    /// success counts: nothing is done that the device also says was not.
     pub(super) fn status(&self, command: u16, part: u32) -> Option<StatusCode> {
-        self.statuses
+        let statuses = || self.statuses_of(command, part);
+        let failed = statuses().find(|status| !status.is_success());
+        failed.or_else(|| statuses().last())
+    }
+
+    fn statuses_of(&self, command: u16, part: u32) -> impl Iterator<Item = StatusCode> {
+        let of = self
+            .statuses
             .iter()
-            .rev()
-            .find(|(c, p, _)| (*c, *p) == (command, part))
-            .map(|(_, _, status)| *status)
+            .filter(move |(c, p, _)| (*c, *p) == (command, part));
+        of.map(|(_, _, status)| *status)
     }
 
     /// Why a command was not sent, if it was not.
@@ -133,9 +140,13 @@ impl Replies {
             .map(|(_, item)| item)
     }
 
-    /// How a Get went: its status, or 200 if results came without one.
+    /// How a Get went: its status, or 200 if results came without one. A part of what was asked for is
+    /// better than nothing.
     pub(super) fn get_status(&self, command: u16) -> Option<StatusCode> {
-        self.status(command, 0)
+        let took = self
+            .statuses_of(command, 0)
+            .find(|status| status.is_success());
+        took.or_else(|| self.status(command, 0))
             .or_else(|| self.items(command).next().map(|_| StatusCode::OK))
     }
 }
@@ -193,6 +204,31 @@ mod tests {
             results(&mut replies, core::slice::from_ref(&large));
         }
         assert_eq!(replies.results.len(), 4);
+    }
+
+    #[test]
+    fn what_a_device_takes_back_was_not_done() {
+        for (statuses, command, get) in [
+            (vec![1402, 200], 1402, 200),
+            (vec![200, 1402], 1402, 200),
+            (vec![304, 200], 304, 200),
+            (vec![101, 202, 200], 200, 202),
+            (vec![404, 425], 404, 404),
+        ] {
+            let mut replies = Replies::default();
+            for status in &statuses {
+                replies.take(Reply::Status {
+                    command: 0,
+                    part: 0,
+                    target_ref: None,
+                    status: StatusCode::new(*status),
+                    items: &[],
+                });
+            }
+            let found = (replies.status(0, 0), replies.get_status(0));
+            let expected = [command, get].map(|code| Some(StatusCode::new(code)));
+            assert_eq!(found, expected.into(), "{statuses:?}");
+        }
     }
 
     #[test]

@@ -64,13 +64,13 @@ pub struct Course<S: Script> {
     changed: bool,
     /// An Exec was sent and may have arrived.
     executed: bool,
-    /// The device took it, and then a reset.
-    doubtful: bool,
     consent: Consent,
     attempts: u8,
     /// How often the device was too busy.
     busy: u8,
     acl_repaired: bool,
+    /// The device took it, and then a reset.
+    doubtful: bool,
     conclusion: Option<Conclusion>,
     /// Source and data of a report without correlator, to know its copies.
     report: Option<Alert>,
@@ -115,7 +115,6 @@ impl<S: Script> Course<S> {
             paused: false,
             changed: false,
             executed: false,
-            doubtful: false,
             consent: match order.question {
                 Some(_) => Consent::Needed,
                 None => Consent::NotNeeded,
@@ -123,6 +122,7 @@ impl<S: Script> Course<S> {
             attempts: 0,
             busy: 0,
             acl_repaired: false,
+            doubtful: false,
             conclusion: None,
             report: None,
             order,
@@ -268,7 +268,8 @@ impl<S: Script> Course<S> {
 
     /// As [`Operation::forget`](super::Operation::forget).
     pub fn forget(&mut self) {
-        if core::mem::take(&mut self.doubtful) && self.progress() == Progress::Accepted {
+        let is_doubtful = core::mem::take(&mut self.doubtful);
+        if is_doubtful && self.progress() == Progress::Accepted {
             self.end(Ended::Forgotten);
         }
     }

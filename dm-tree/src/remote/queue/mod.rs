@@ -71,6 +71,8 @@ struct Entry<O> {
     finished: bool,
     /// Waits for the next session.
     held: bool,
+    /// The device took a reset by it: known once.
+    erased: bool,
     /// What the device said, if it asked for it.
     asked: Option<DeviceRequest>,
 }
@@ -175,6 +177,7 @@ impl<O: Operation> Queue<O> {
             accepted: false,
             finished: false,
             held: false,
+            erased: false,
             asked: None,
         });
     }
@@ -444,6 +447,11 @@ impl<O: Operation> Queue<O> {
             notices.push(Notice::Sent(id));
         }
         for entry in &mut self.entries {
+            // Of several that are combined, others may not be over.
+            if !entry.erased && entry.operation.erases() {
+                entry.erased = true;
+                self.reset = true;
+            }
             match entry.operation.progress() {
                 Progress::Accepted if !entry.accepted => {
                     entry.accepted = true;
@@ -451,7 +459,6 @@ impl<O: Operation> Queue<O> {
                 }
                 Progress::Finished if !entry.finished => {
                     entry.finished = true;
-                    self.reset |= entry.operation.erases();
                     notices.push(Notice::Finished(entry.id));
                 }
                 _ => {}

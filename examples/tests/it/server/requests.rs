@@ -10,6 +10,7 @@ use dm_proto::{
     message::Alert,
 };
 use dm_tree::remote::DeviceRequest;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Emi, PHONE, PHONE_PATH, Phone, converse, folder, md5_session, phone_account};
@@ -180,14 +181,21 @@ fn a_request_that_comes_again_while_it_is_worked_on_adds_nothing() {
     // Its report has not come.
     let (done, _) = session_with(account, "2", asks(), accepted);
     assert_eq!(done, [""; 0]);
-    let expected = [
-        request(LOCK_ME, "granted", 200, 1),
-        request(LOCK_ME, "again", 202, 1),
-    ];
-    assert_eq!(requests(&emi), expected);
+    assert_eq!(requests(&emi), [request(LOCK_ME, "granted", 200, 1)]);
     let (_, view) = emi.get(REQUESTS);
-    let operations = |number: usize| view["requests"][number]["operations"].clone();
-    assert_eq!(operations(0), operations(1), "the same does it");
+    let asked = &view["requests"][0];
+    assert_eq!(asked["times"], 2, "{view}");
+    let at = |member: &str| asked[member].as_str().unwrap().parse::<Timestamp>();
+    assert!(at("last").unwrap() > at("at").unwrap(), "{view}");
+}
+
+#[test]
+fn a_request_that_is_sent_twice_in_a_session_is_listed_once() {
+    let (server, emi) = start("twice", rules(vec![Rule::granting(LOCK_ME, lock())]));
+    let asks = vec![ask(LOCK_ME, "./Ext"), ask(LOCK_ME, "./Ext")];
+    assert_eq!(session(&server, "1", asks), ["PartiallyLock"]);
+    assert_eq!(requests(&emi), [request(LOCK_ME, "granted", 200, 1)]);
+    assert_eq!(emi.get(REQUESTS).1["requests"][0]["times"], 2);
 }
 
 #[test]
@@ -214,6 +222,7 @@ fn a_session_that_the_device_opens_gets_what_the_operator_has_for_it() {
         (&requests[0]["by"], &requests[0]["status"]),
         (&json!("session"), &json!(null))
     );
+    assert_eq!(requests[0]["times"], 2, "{view}");
 }
 
 #[test]
