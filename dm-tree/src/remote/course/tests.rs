@@ -949,6 +949,30 @@ fn an_object_is_found_in_the_structure_of_the_whole_tree() {
 }
 
 #[test]
+fn an_object_may_stand_in_the_part_of_a_large_tree_that_was_not_kept() {
+    let mut run = Run::new(vec![], Order::new("me", "c-1"));
+    assert_eq!(run.sent(), "Get .?list=Struct");
+    let item = |number| Item::for_source(format!("./V/N{number}")).with_meta(Meta::format("node"));
+    let items: Vec<Item> = (0..10_000).map(item).collect();
+    run.course.handle(Reply::Results {
+        command: 0,
+        part: 0,
+        items: &items,
+    });
+    run.answered(&[(0, 0, 200)]);
+    assert_eq!(run.sent(), "Get ., Get .?prop=Type");
+    run.results(0, &[(".", "node", "V/O")]);
+    run.answered(&[(0, 0, 200), (1, 0, 406)]);
+    assert_eq!(
+        run.sent(),
+        "Get ./V, Get ./V?prop=Type, Get ./O, Get ./O?prop=Type"
+    );
+    run.results(3, &[("./O?prop=Type", "", TYPE)]);
+    run.answered(&[(0, 0, 404), (3, 0, 200)]);
+    assert_eq!(run.sent(), "Exec ./O/Run");
+}
+
+#[test]
 fn a_device_without_structures_is_walked() {
     let mut run = Run::new(vec![], Order::new("me", "c-1"));
     assert_eq!(run.sent(), "Get .?list=Struct");

@@ -358,7 +358,7 @@ fn a_report_of_nobodys_operation_is_shown_with_its_device() {
     ] {
         account = session_with(account, id, vec![alert], StatusCode::ACCEPTED).1;
     }
-    let device = emi.get(&format!("/devices/{PHONE_PATH}")).1;
+    let device = emi.get(PHONE_PATH).1;
     let alerts = device["alerts"].as_array().expect("alerts");
     let shown: Vec<_> = alerts
         .iter()

@@ -24,6 +24,7 @@ fn a_device_is_made_shown_and_listed_without_its_passwords() {
         "operations": [],
         "last_seen": null,
         "dev_info": {},
+        "alerts": [],
     });
     assert_eq!(emi.put(PHONE_PATH, &account()), (201, shown.clone()));
     assert_eq!(emi.put(PHONE_PATH, &account()), (200, shown.clone()));
