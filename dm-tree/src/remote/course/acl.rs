@@ -1,4 +1,4 @@
-//! Repairing an ACL that refuses an Exec to the server that may change it.
+//! Repairing an ACL that refuses an Exec, or what prepares it, to the server that may change it.
 
 use dm_proto::Text;
 
@@ -10,22 +10,30 @@ use crate::{
 use dm_proto::StatusCode;
 
 impl<S: Script> Course<S> {
+    /// Whether a status is one that another ACL may change.
+    pub(super) fn may_repair_acl(&self, status: StatusCode) -> bool {
+        let may = self.order.profile.acl && self.order.repairs_acl && !self.acl_repaired;
+        may && status == StatusCode::PERMISSION_DENIED
+    }
+
     /// Asks for the ACL of the node, and of those that it may inherit from.
-    pub(super) fn read_acl(&mut self) {
+    pub(super) fn read_acl(&mut self, node: Option<NodeUri>, again: Phase) {
         self.acl_repaired = true;
-        let plan = self.plan.as_ref();
-        let nodes = core::iter::successors(plan.map(|plan| plan.acl.clone()), NodeUri::parent);
         self.phase = Phase::ReadAcl {
-            nodes: nodes.collect(),
+            nodes: core::iter::successors(node, NodeUri::parent).collect(),
+            again: Box::new(again),
         };
     }
 
     /// Decides what to write. What cannot be read is not overwritten, but on a node of our own: the
     /// automatic ACL of its creator may not even let it read that.
-    pub(super) fn acl_read(&mut self, nodes: &[NodeUri]) {
+    pub(super) fn acl_read(&mut self, nodes: &[NodeUri], again: Box<Phase>) {
+        let Some(node) = nodes.first() else {
+            return self.end(Ended::Refused(StatusCode::PERMISSION_DENIED));
+        };
         let is_own = self.plan.as_ref().is_some_and(|plan| {
             plan.prepare.iter().any(|prepare| match prepare {
-                Prepare::Add(settings) => settings.iter().any(|added| added.uri == plan.acl),
+                Prepare::Add(settings) => settings.iter().any(|added| added.uri == *node),
                 Prepare::Replace(_) => false,
             })
         });
@@ -40,7 +48,9 @@ impl<S: Script> Course<S> {
             .find(|acl| !acl.trim().is_empty())
             .unwrap_or_default();
         self.phase = Phase::WriteAcl {
+            node: node.clone(),
             acl: with_rights(&acl, &self.order.server_id),
+            again,
         };
     }
 }

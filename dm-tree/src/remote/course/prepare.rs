@@ -4,9 +4,12 @@ use dm_proto::{Data, StatusCode, message::Command, session::NotSent};
 use serde::{Deserialize, Serialize};
 
 use super::{Course, Phase, Prepare, Script, Setting, truth};
-use crate::remote::{
-    Ended, command,
-    reader::{Read, Reader},
+use crate::{
+    NodeUri,
+    remote::{
+        Ended, command,
+        reader::{Read, Reader},
+    },
 };
 
 /// How the changes of one [`Prepare`] are made.
@@ -81,10 +84,18 @@ impl<S: Script> Course<S> {
                     match self.replies.status(command, 0) {
                         Some(status) if status.is_success() => {}
                         _ if !setting.required => {}
-                        Some(status) => return self.not_taken(0, command, status),
-                        None => {
-                            let how = How::OneByOne { settings, check };
-                            return self.try_again(Phase::Prepare { index, how });
+                        status => {
+                            let how = How::OneByOne {
+                                settings: settings.clone(),
+                                check,
+                            };
+                            let again = Phase::Prepare { index, how };
+                            return match status {
+                                Some(status) => {
+                                    self.not_taken((0, command), setting, status, again)
+                                }
+                                None => self.try_again(again),
+                            };
                         }
                     }
                 }
@@ -141,10 +152,13 @@ impl<S: Script> Course<S> {
                     there.extend(setting.value.is_some().then(|| setting.clone()));
                 }
                 _ if !setting.required => {}
-                Some(status) => return self.not_taken(first, command, status),
-                None => {
+                status => {
                     let how = How::Planned;
-                    return self.try_again(Phase::Prepare { index, how });
+                    let again = Phase::Prepare { index, how };
+                    return match status {
+                        Some(status) => self.not_taken((first, command), setting, status, again),
+                        None => self.try_again(again),
+                    };
                 }
             }
         }
@@ -199,6 +213,11 @@ impl<S: Script> Course<S> {
             self.end(match self.replies.not_sent(0) {
                 Some(reason) => Ended::NotSent(reason),
                 None if took_some && !is_undone => Ended::HalfDone(failure),
+                None if self.may_repair_acl(failure) => {
+                    let how = How::Planned;
+                    let again = Phase::Prepare { index, how };
+                    return self.read_acl(self.root().cloned(), again);
+                }
                 None => refused(failure),
             });
         } else if atomic.is_some() {
@@ -210,14 +229,34 @@ impl<S: Script> Course<S> {
     }
 
     /// A command that prepares the operation has this status, and did not succeed.
-    /// Of those from the `first` on others may have.
-    fn not_taken(&mut self, first: u16, command: u16, status: StatusCode) {
+    /// Of those from the `first` on others may have. If none has, they may be sent `again` with another ACL.
+    fn not_taken(
+        &mut self,
+        (first, command): (u16, u16),
+        setting: &Setting,
+        status: StatusCode,
+        again: Phase,
+    ) {
         self.end(match self.replies.not_sent(command) {
             Some(reason) => Ended::NotSent(reason),
             None if status == StatusCode::NOT_FOUND => refused(status),
             None if self.replies.any_success(first) => Ended::HalfDone(status),
+            None if self.may_repair_acl(status) => {
+                return self.read_acl(self.acl_above(setting), again);
+            }
             None => refused(status),
         });
+    }
+
+    /// The node whose ACL is to let the server set this: one that is added is below the object, and what
+    /// belongs to it below that.
+    fn acl_above(&self, setting: &Setting) -> Option<NodeUri> {
+        let own = self.plan.as_ref().map(|plan| &plan.acl);
+        let own = own.filter(|own| {
+            let below = setting.uri.below(own);
+            below.is_some_and(|below| !below.is_empty())
+        });
+        own.or(self.root()).cloned()
     }
 
     fn read_back(&mut self, index: usize, settings: Vec<Setting>) {
