@@ -299,6 +299,14 @@ pub trait ManagementObject: Send {
         Decision::Refuse(StatusCode::COMMAND_NOT_ALLOWED)
     }
 
+    /// Called inside the transaction when an Exec is told to repeat the one that a job was made of, and is
+    /// answered without the object. Who repeats does not know what has arrived, and may have prepared
+    /// again what was prepared before: that belongs to this job too. `job.memo` may be changed. `result` is
+    /// the code of a job that is over.
+    fn repeated(&self, edit: &mut Edit<'_>, job: &mut Job, result: Option<StatusCode>) {
+        let _ = (edit, job, result);
+    }
+
     /// 2. Outside any transaction, once the job is durable. Called again after a restart
     ///    ([`Job::resumed`]), after [`Progress::Stage`], and when a job is taken up again that was
     ///    [put off](Progress::Deferred).

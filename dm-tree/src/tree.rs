@@ -317,6 +317,16 @@ impl<'t> Transaction<'t> {
         }
     }
 
+    /// Lets the object of a job hear that its Exec was repeated; as [`finish`](Self::finish).
+    pub fn repeated(&mut self, job: &mut Job, result: Option<StatusCode>) {
+        if let Some(mount) = self.mount_of(&job.node) {
+            self.whole(|transaction| {
+                let mut edit = transaction.edit_of(mount);
+                mount.object.repeated(&mut edit, job, result);
+            });
+        }
+    }
+
     /// Runs what cannot fail, in a savepoint of its own.
     fn whole<T>(&mut self, run: impl FnOnce(&mut Self) -> T) -> T {
         self.savepoint();

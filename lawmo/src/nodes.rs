@@ -25,6 +25,8 @@ pub const LOCKED_BY: &str = "LockedBy";
 
 /// Where [`LOCKED_BY`] is.
 pub(crate) const LOCKED_BY_PATH: &str = "Ext/LockedBy";
+/// Where operations of vendors are.
+pub(crate) const OPERATIONS_EXT: &str = "Operations/Ext";
 /// How truth values are written.
 pub(crate) const TRUE: &str = "true";
 /// How truth values are written.

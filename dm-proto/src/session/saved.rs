@@ -50,7 +50,9 @@ pub enum Disposition {
     Next,
     /// The last message again, same octets: it gets the stored answer, nothing is executed.
     Repeat,
-    /// Message 1 with other octets: a new session, which replaces the old once it has authenticated.
+    /// Message 1 with other octets, or while the session is further on: a new session, which replaces the old
+    /// once it has authenticated. It may be a late copy of the first message, which nothing tells from the
+    /// restart of a client that numbers all its sessions alike.
     NewSession,
     /// Neither: a message out of order.
     OutOfOrder,

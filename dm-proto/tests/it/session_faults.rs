@@ -219,6 +219,9 @@ fn a_message_is_told_apart_from_those_before() {
     }
     let repeat = read(&first, &DecodeOptions::default()).expect("a message");
     assert_eq!(saved.disposition(&repeat), Disposition::Repeat);
+    pair.server.exchange(&next).expect("package 4");
+    let further_on = pair.server.session.as_ref().expect("session").save();
+    assert_eq!(further_on.disposition(&repeat), Disposition::NewSession);
 }
 
 #[test]

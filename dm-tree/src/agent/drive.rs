@@ -373,7 +373,16 @@ fn exec(
     // Before existence and rights: what was executed may be gone by now.
     let correlator = command.correlator.as_ref();
     match ledger.repeat(server, &address, correlator, &command.origin) {
-        Some(Repeat::Answer(status)) => return Execed::Answer(status),
+        Some(Repeat::Answer(id, status)) => {
+            if let Some(entry) = ledger.job_mut(id.0) {
+                let result = match entry.state {
+                    State::Finished(code) => Some(code),
+                    State::Waiting | State::Started | State::Deferred => None,
+                };
+                transaction.repeated(&mut entry.job, result);
+            }
+            return Execed::Answer(status);
+        }
         Some(Repeat::TakeUp(id)) => return Execed::Run(id),
         None => {}
     }

@@ -127,7 +127,7 @@ pub(super) struct Report {
 /// What a repeated Exec is answered.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) enum Repeat {
-    Answer(StatusCode),
+    Answer(JobId, StatusCode),
     /// The very Exec whose job was going to run before its answer: it takes it up again.
     TakeUp(JobId),
 }
@@ -181,6 +181,7 @@ impl Ledger {
     pub(super) fn anew(&self) -> Self {
         Self {
             next: self.next,
+            changed: [(Kind::Agent, COUNTER)].into(),
             ..Self::default()
         }
     }
@@ -359,7 +360,7 @@ impl Ledger {
         entry.asked = Some(origin.clone());
         entry.sent = None;
         entry.has_arrived = false;
-        Some(Repeat::Answer(answer))
+        Some(Repeat::Answer(JobId(id), answer))
     }
 
     /// The job that is next, if it may start or go on. One at a time, in the order they were accepted;

@@ -521,9 +521,13 @@ impl Agent {
     ///
     /// # Errors
     ///
-    /// If the job is not open or the storage fails.
+    /// If the job is not open, or goes on elsewhere since it was run, or the storage fails.
     pub fn run(&mut self, job: JobId, now: u64) -> Result<(), AgentError> {
-        let running = self.running(job)?.job.clone();
+        let running = self.running(job)?;
+        if running.is_elsewhere {
+            return Err(AgentError::UnknownJob(job));
+        }
+        let running = running.job.clone();
         let object = self
             .tree
             .object_mut(&running.node)

@@ -51,6 +51,49 @@ pub(super) struct Deb {
     pub(super) name: String,
     pub(super) version: String,
     pub(super) description: Option<String>,
+    /// What it takes the place of, in part or as a whole.
+    pub(super) replaces: Vec<Relation>,
+}
+
+/// A package that another names, maybe of some versions only.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Relation {
+    name: String,
+    /// How the version is compared, as `dpkg --compare-versions` takes it, and with what.
+    version: Option<(String, String)>,
+}
+
+impl Relation {
+    /// The relations of a field of a control file.
+    fn parse(field: &str) -> Vec<Self> {
+        let relations = field.split([',', '|']).map(|relation| {
+            let (name, version) = match relation.split_once('(') {
+                Some((name, version)) => (name, version.split(')').next()),
+                None => (relation, None),
+            };
+            let version = version.map(str::trim).map(|version| {
+                let is_of_operator = |c| matches!(c, '<' | '=' | '>');
+                let end = version.find(|c| !is_of_operator(c));
+                let (operator, version) = version.split_at(end.unwrap_or(version.len()));
+                (operator.to_owned(), version.trim().to_owned())
+            });
+            Self {
+                name: name.split(':').next().unwrap_or_default().trim().to_owned(),
+                version,
+            }
+        });
+        relations
+            .filter(|relation| !relation.name.is_empty())
+            .collect()
+    }
+}
+
+/// A package in the books of a root.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Known {
+    pub(super) name: String,
+    version: String,
+    provides: Vec<Relation>,
 }
 
 /// What is in a `.deb`.
@@ -116,13 +159,16 @@ impl Dpkg {
             Ok(())
         })?;
         let control = control.ok_or_else(|| PackageError::malformed("no control file"))?;
+        // A field goes on in lines that begin with a space; all but descriptions are one list.
+        let unfolded = control.replace("\n ", "\0").replace("\n\t", "\0");
         let field = |name: &str| {
-            control.lines().find_map(|line| {
+            unfolded.lines().find_map(|line| {
                 let (found, value) = line.split_once(':')?;
                 let value = value.trim();
                 (found.eq_ignore_ascii_case(name) && !value.is_empty()).then(|| value.to_owned())
             })
         };
+        let first_line = |text: String| text.split('\0').next().unwrap_or_default().to_owned();
         let needed = |name| {
             let missing = || PackageError::malformed(format!("no {name} in its control file"));
             field(name).ok_or_else(missing)
@@ -130,7 +176,8 @@ impl Dpkg {
         Ok(Deb {
             name: needed("Package")?,
             version: needed("Version")?,
-            description: field("Description"),
+            description: field("Description").map(first_line),
+            replaces: Relation::parse(&field("Replaces").unwrap_or_default().replace('\0', " ")),
         })
     }
 
@@ -219,11 +266,71 @@ impl Dpkg {
             .map(|(status, version)| (version.to_owned(), status == "installed")))
     }
 
+    /// The packages in the books of a root.
+    fn known(&self, root: &Root) -> io::Result<Vec<Known>> {
+        let output = self
+            .on(root, "dpkg-query")
+            .args([
+                "--show",
+                "--showformat=${Package}\t${Version}\t${Provides}\n",
+            ])
+            .stdout(Stdio::piped())
+            .output()?;
+        // It fails where there is none, too.
+        let text = String::from_utf8_lossy(&output.stdout);
+        let known = text.lines().filter_map(|line| {
+            let mut fields = line.split('\t');
+            let name = fields.next()?.to_owned();
+            let version = fields.next()?.to_owned();
+            let provides = Relation::parse(fields.next()?);
+            Some(Known {
+                name,
+                version,
+                provides,
+            })
+        });
+        Ok(known.collect())
+    }
+
+    /// Another package of a root that one would take the place of: dpkg removes such a package, or gives its
+    /// files to the new one, which then cannot be undone.
+    pub(super) fn replaced_by(&self, root: &Root, deb: &Deb) -> io::Result<Option<Known>> {
+        if deb.replaces.is_empty() {
+            return Ok(None);
+        }
+        for known in self.known(root)? {
+            for replaced in &deb.replaces {
+                let is_meant = if known.name == deb.name {
+                    false
+                } else if known.name == replaced.name {
+                    match &replaced.version {
+                        Some((operator, version)) => {
+                            self.compare(&known.version, operator, version)?
+                        }
+                        None => true,
+                    }
+                } else {
+                    let mut provided = known.provides.iter();
+                    provided.any(|provided| provided.name == replaced.name)
+                };
+                if is_meant {
+                    return Ok(Some(known));
+                }
+            }
+        }
+        Ok(None)
+    }
+
     /// Whether one version is earlier than another, as Debian compares them.
     pub(super) fn is_earlier(&self, one: &str, other: &str) -> io::Result<bool> {
+        self.compare(one, "lt", other)
+    }
+
+    /// Whether one version is to another as `operator` says.
+    fn compare(&self, one: &str, operator: &str, other: &str) -> io::Result<bool> {
         let status = self
             .command("dpkg")
-            .args(["--compare-versions", one, "lt", other])
+            .args(["--compare-versions", one, operator, other])
             .status()?;
         Ok(status.success())
     }

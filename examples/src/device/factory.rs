@@ -19,6 +19,9 @@ const IMAGE: &str = "factory.tar";
 /// The tree of a device, with its jobs and reports.
 pub(super) const TREE: &str = "device.redb";
 
+/// The note of the account that was given last: it is there as soon as the tree is in use.
+pub(super) const GIVEN: &str = "account";
+
 /// The mark of a reset that has begun and is not finished.
 const RESET: &str = "reset";
 
@@ -33,13 +36,30 @@ const LOCK: &str = "lock";
 pub struct Factory {
     root: Root,
     state: PathBuf,
-    /// Held as long as the device is open: two processes would take each other's work for interrupted.
-    _lock: Arc<Lock>,
+    /// Held as long as the device is open, of state and root: two processes would take each other's work for
+    /// interrupted.
+    _locks: Arc<[Lock; 2]>,
 }
 
-/// A locked file.
+/// A locked file or folder.
 #[derive(Debug)]
 struct Lock(fs::File);
+
+impl Lock {
+    /// Locks what is open, of what is at `path`.
+    fn new(file: io::Result<fs::File>, path: &Path) -> Result<Self, RootError> {
+        let error = |source| RootError::Io {
+            path: path.to_owned(),
+            source,
+        };
+        let file = file.map_err(error)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self(file)),
+            Err(fs::TryLockError::WouldBlock) => Err(RootError::InUse(path.to_owned())),
+            Err(fs::TryLockError::Error(source)) => Err(error(source)),
+        }
+    }
+}
 
 impl Drop for Lock {
     fn drop(&mut self) {
@@ -89,16 +109,14 @@ impl Factory {
         if state.starts_with(root.path()) || root.path().starts_with(&state) {
             return Err(RootError::Nested);
         }
-        let lock = fs::File::create(state.join(LOCK)).map_err(error_at(&state))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(fs::TryLockError::WouldBlock) => return Err(RootError::InUse(state)),
-            Err(fs::TryLockError::Error(error)) => return Err(error_at(&state)(error)),
-        }
+        let locks = [
+            Lock::new(fs::File::create(state.join(LOCK)), &state)?,
+            Lock::new(fs::File::open(root.path()), root.path())?,
+        ];
         let factory = Self {
             root,
             state,
-            _lock: Arc::new(Lock(lock)),
+            _locks: Arc::new(locks),
         };
         if let Some(image) = image {
             let canonical = image.canonicalize().map_err(error_at(image))?;
@@ -138,6 +156,14 @@ impl Factory {
             }
             self.put(IMAGE, |file| image::take(self.root.dir(), file))?;
         }
+        // A new tree would say that the device is unlocked and has no software, whatever its root says.
+        let is_gone = || fs::metadata(self.path(TREE)).map_or(true, |found| found.len() == 0);
+        if self.note(GIVEN)?.is_some() && is_gone() {
+            return Err(io::Error::other(format!(
+                "the tree of this device in use, {}, is gone: put it back, or begin with another root and state",
+                self.path(TREE).display()
+            )));
+        }
         Ok(Found::AsLeft)
     }
 
@@ -176,15 +202,20 @@ impl Factory {
     /// If the image cannot be read.
     pub fn files(&self, wanted: impl Fn(&str) -> bool) -> io::Result<Vec<(String, Vec<u8>)>> {
         let mut files = Vec::new();
-        for entry in tar::Archive::new(fs::File::open(self.path(IMAGE))?).entries_with_seek()? {
-            let mut entry = entry?;
-            let path = entry_path(&entry)?;
-            if entry.header().entry_type().is_file() && entry.size() <= 64 << 10 && wanted(&path) {
-                let mut content = Vec::new();
-                entry.read_to_end(&mut content)?;
-                files.push((path, content));
+        let mut read = || {
+            for entry in tar::Archive::new(fs::File::open(self.path(IMAGE))?).entries_with_seek()? {
+                let mut entry = entry.map_err(image::damaged)?;
+                let path = entry_path(&entry)?;
+                let is_file = entry.header().entry_type().is_file();
+                if is_file && entry.size() <= 64 << 10 && wanted(&path) {
+                    let mut content = Vec::new();
+                    entry.read_to_end(&mut content)?;
+                    files.push((path, content));
+                }
             }
-        }
+            Ok(())
+        };
+        read().map_err(|error| self.of_image(error))?;
         Ok(files)
     }
 
@@ -193,10 +224,17 @@ impl Factory {
         self.put(name, |mut file| file.write_all(note.as_bytes()))
     }
 
-    /// The note of this name; `None` if there is none.
+    /// The note of this name; `None` if there is none, or nothing that was ever noted.
     pub(super) fn note(&self, name: &str) -> io::Result<Option<String>> {
         match fs::read_to_string(self.path(name)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::InvalidData
+                ) =>
+            {
+                Ok(None)
+            }
             note => note.map(Some),
         }
     }
@@ -218,7 +256,17 @@ impl Factory {
     }
 
     fn restore(&self) -> io::Result<()> {
-        image::restore(&self.root, fs::File::open(self.path(IMAGE))?)
+        let restore = || image::restore(&self.root, fs::File::open(self.path(IMAGE))?);
+        restore().map_err(|error| self.of_image(error))
+    }
+
+    /// An error, with the image if it is about that and not about the root.
+    fn of_image(&self, error: io::Error) -> io::Error {
+        if error.kind() != io::ErrorKind::InvalidData {
+            return error;
+        }
+        let image = self.path(IMAGE);
+        io::Error::new(error.kind(), format!("{}: {error}", image.display()))
     }
 }
 
@@ -272,6 +320,40 @@ mod tests {
         let image = tempfile::tempdir().unwrap();
         let (_, _, found) = Factory::prepare(&root, &state, Some(image.path())).unwrap();
         assert_eq!(found, Found::AsLeft);
+    }
+
+    #[test]
+    fn a_root_in_use_gets_no_new_tree_for_the_one_that_is_gone() {
+        let (_dir, root, state) = folders();
+        let (_, factory, _) = Factory::prepare(&root, &state, None).unwrap();
+        factory.done().unwrap();
+        drop(factory);
+        // Nothing was begun yet: a start that was cut goes on.
+        let (_, factory, _) = Factory::prepare(&root, &state, None).unwrap();
+        factory.keep_note(GIVEN, "digest").unwrap();
+        drop(factory);
+        for damage in [fs::remove_file, |tree: PathBuf| fs::write(tree, "")] {
+            fs::write(state.join(TREE), "a tree").unwrap();
+            assert!(Factory::prepare(&root, &state, None).is_ok());
+            damage(state.join(TREE)).unwrap();
+            let error = Factory::prepare(&root, &state, None).unwrap_err();
+            assert!(error.to_string().contains(TREE), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_an_image_is_said_with_its_path_and_without_its_octets() {
+        let (_dir, root, state) = folders();
+        let (_, factory, _) = Factory::prepare(&root, &state, None).unwrap();
+        fs::write(state.join(IMAGE), [7; 2048]).unwrap();
+        let expected = format!(
+            "{}: it is no plain .tar, or damaged",
+            state.canonicalize().unwrap().join(IMAGE).display()
+        );
+        let error = factory.reset().unwrap_err();
+        assert_eq!(error.to_string(), expected);
+        let error = factory.files(|_| true).unwrap_err();
+        assert_eq!(error.to_string(), expected);
     }
 
     #[test]
@@ -336,6 +418,20 @@ mod tests {
         assert!(matches!(refused, RootError::InUse(_)), "{refused}");
         drop(factory);
         assert!(Factory::prepare(&root, &state, None).is_ok());
+    }
+
+    #[test]
+    fn of_two_who_open_a_root_one_is_refused_whatever_its_state_is() {
+        let (_dir, root, state) = folders();
+        let (_, factory, _) = Factory::prepare(&root, &state, None).unwrap();
+        let other = state.with_extension("other");
+        let refused = Factory::prepare(&root, &other, None).unwrap_err();
+        assert!(
+            matches!(&refused, RootError::InUse(path) if *path == root),
+            "{refused}"
+        );
+        drop(factory);
+        assert!(Factory::prepare(&root, &other, None).is_ok());
     }
 
     #[test]

@@ -22,6 +22,9 @@ use super::{
     root::{self, MARKER, Root},
 };
 
+/// What the parts of a `.tar` begin at a multiple of.
+const BLOCK: u64 = 512;
+
 /// What a folder of ours that was empty is filled with.
 const BUILT_IN: [(&str, &str); 6] = [
     (
@@ -59,19 +62,22 @@ pub(super) fn import(from: &Path, mut to: &fs::File) -> io::Result<()> {
     let length = to.seek(SeekFrom::End(0))?;
     to.seek(SeekFrom::Start(0))?;
     let mut rehearsal = Rehearsal::new();
-    let mut is_empty = true;
+    let mut end = 0;
     for entry in tar::Archive::new(to).entries_with_seek()? {
-        // The library would quote the octets.
-        let entry = entry.map_err(|_| bad("it is no plain .tar, or damaged"))?;
-        is_empty = false;
+        let entry = entry.map_err(damaged)?;
         let found = Entry::read(&entry)?;
-        if entry.raw_file_position().saturating_add(entry.size()) > length {
+        end = entry.raw_file_position().saturating_add(entry.size());
+        if end > length {
             return Err(bad(&format!("it ends in the middle of {}", found.path)));
         }
         rehearsal.lay(&found)?;
     }
-    if is_empty {
+    if end == 0 {
         return Err(bad("there is nothing in it"));
+    }
+    // An archive ends with blocks of zeros: what was cut off between two entries does not.
+    if end.next_multiple_of(BLOCK).saturating_add(BLOCK) > length {
+        return Err(bad("it was cut off: an archive ends with zeros"));
     }
     Ok(())
 }
@@ -163,7 +169,7 @@ pub(super) fn restore(root: &Root, image: fs::File) -> io::Result<()> {
     // The rights and times of folders come last: they may forbid, and are changed by, what is put in.
     let mut folders = Vec::new();
     for entry in tar::Archive::new(image).entries()? {
-        let mut entry = entry?;
+        let mut entry = entry.map_err(damaged)?;
         let found = Entry::read(&entry)?;
         // A device that leaves the factory is not locked.
         if found.path.is_empty() || [MARKER, FULLY_LOCKED, PARTIALLY_LOCKED].contains(&&*found.path)
@@ -308,6 +314,11 @@ fn header_of(kind: tar::EntryType, metadata: &Metadata, size: u64) -> tar::Heade
 
 fn bad(reason: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, reason)
+}
+
+/// What the library says of a file that is no archive would quote its octets.
+pub(super) fn damaged(_: io::Error) -> io::Error {
+    bad("it is no plain .tar, or damaged")
 }
 
 fn neither(path: &str) -> io::Error {
@@ -457,6 +468,12 @@ mod tests {
                 "a folder, then a file",
                 both(one(file, "a/b", ""), one(file, "a", "")),
             ),
+            ("cut between two files", {
+                let mut cut = both(one(file, "a", ""), one(file, "b", ""));
+                // The header of the first.
+                cut.truncate(512);
+                cut
+            }),
             ("cut", {
                 let mut cut = firmware();
                 let end = cut.windows(2).rposition(|octets| octets == b"#!").unwrap();

@@ -57,7 +57,7 @@ use self::{
     background::{Background, Ended},
     bootstrap::Bootstrap,
     download::Downloader,
-    factory::{Factory, Found},
+    factory::{Factory, Found, GIVEN},
     locks::{Category, Locked, Locks},
     package::Sha256Digest,
     packages::{PackageLimits, Packages},
@@ -696,9 +696,6 @@ const DELIVERIES: u32 = 4;
 
 /// How often a user may put off a download or an installation before it counts as refused.
 const DEFERRALS: u32 = 3;
-
-/// The note of the account that was given last.
-const GIVEN: &str = "account";
 
 /// Brings the account in the tree in line with the one that is given, if that is not the one that was
 /// given last: what its server changed in the tree stays until somebody says otherwise here.

@@ -84,17 +84,25 @@ impl fmt::Debug for OnProgress {
     }
 }
 
-/// A bar for something of `length` octets, `from` of which were there before.
+/// A bar for something of `length` octets, `from` of which were there before. It is one line, however long
+/// its name and narrow the terminal is.
 pub(super) fn bar(what: &str, length: Option<u64>, from: u64) -> ProgressBar {
     if !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
+    // A terminal that does not say how wide it is says 0.
+    let width = rustix::termios::tcgetwinsize(io::stderr()).map_or(0, |size| size.ws_col);
+    let is_wide = width == 0 || width >= WIDE;
     let (bar, template) = match length {
-        Some(length) => (
+        Some(length) if is_wide => (
             ProgressBar::new(length),
-            "{msg} {bar:30} {bytes}/{total_bytes} {eta}",
+            "{wide_msg} {bar:20} {bytes:>10}/{total_bytes:10} {eta:3}",
         ),
-        None => (ProgressBar::new_spinner(), "{msg} {spinner} {bytes}"),
+        Some(length) => (ProgressBar::new(length), "{wide_msg} {percent:>3}%"),
+        None => (
+            ProgressBar::new_spinner(),
+            "{wide_msg} {spinner} {bytes:>10}",
+        ),
     };
     let bar = BARS.add(styled(bar, template));
     let bar = bar.with_message(printable_line(what)).with_position(from);
@@ -103,6 +111,9 @@ pub(super) fn bar(what: &str, length: Option<u64>, from: u64) -> ProgressBar {
     bar.tick();
     bar
 }
+
+/// The narrowest terminal that has room for a bar and a name, in columns.
+const WIDE: u16 = 60;
 
 /// Something of which nobody knows how long it takes. Names in `what` may be a peer's.
 pub(super) fn spinner(what: &str) -> ProgressBar {

@@ -31,7 +31,7 @@ pub enum RootError {
     /// Of state, root and factory image two are one, or one is inside the other.
     #[error("the folders of root, state and factory image must not contain each other")]
     Nested,
-    /// Another process has this state open.
+    /// Another process has this state or root open.
     #[error("{0} is in use by another process")]
     InUse(PathBuf),
     /// It cannot be read.

@@ -3,8 +3,8 @@
 use core::time::Duration;
 use std::{
     collections::VecDeque,
-    io::{self, BufRead, Write},
-    sync::{Arc, Mutex, PoisonError, mpsc},
+    io::{self, BufRead, Read as _, Write},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
     time::Instant,
 };
@@ -66,14 +66,85 @@ impl SharedUser {
     }
 }
 
+/// The longest line that can be an answer, in octets.
+const LONGEST_LINE: u64 = 4096;
+
+/// The most lines that wait to be looked at.
+const MOST_LINES: usize = 64;
+
 /// The user at the terminal.
 ///
 /// A question that its server gives no time (`MAXDT`) waits a minute. What was typed before the question
 /// stood there is no answer to it; at the end of input, nobody is there. To a question of yes or no, an empty
 /// line is a no, whatever its server preselects (`DR`); to the others it is what is preselected, if anything.
+/// What is no text, or too long, is no answer, and asked for again.
 #[derive(Debug)]
 pub struct Terminal {
-    lines: mpsc::Receiver<String>,
+    typed: Arc<Typed>,
+}
+
+/// What was typed and not looked at. While nobody is asked, what is typed is forgotten.
+#[derive(Debug, Default)]
+struct Typed {
+    state: Mutex<TypedState>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct TypedState {
+    is_asked: bool,
+    is_over: bool,
+    lines: VecDeque<Line>,
+}
+
+#[derive(Debug, Eq, PartialEq)]
+enum Line {
+    Text(String),
+    /// No text, or too long.
+    Unreadable,
+}
+
+impl Typed {
+    fn state(&self) -> MutexGuard<'_, TypedState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps a line for a question that waits for one; if none does, it is forgotten.
+    fn line(&self, line: Line) {
+        let mut state = self.state();
+        if state.is_asked && state.lines.len() < MOST_LINES {
+            state.lines.push_back(line);
+            self.changed.notify_all();
+        }
+    }
+
+    fn end(&self) {
+        self.state().is_over = true;
+        self.changed.notify_all();
+    }
+
+    /// From here on, or no more, lines are answers.
+    fn ask(&self, is_asked: bool) {
+        let mut state = self.state();
+        state.is_asked = is_asked;
+        state.lines.clear();
+    }
+
+    /// The next line, if one comes in time.
+    fn take(&self, deadline: Instant) -> Option<Line> {
+        let mut state = self.state();
+        loop {
+            if let Some(line) = state.lines.pop_front() {
+                return Some(line);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if state.is_over || left.is_zero() {
+                return None;
+            }
+            let waited = self.changed.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
 }
 
 impl Terminal {
@@ -84,22 +155,17 @@ impl Terminal {
 
     /// A user who types what is read here.
     pub fn reading(input: impl BufRead + Send + 'static) -> Self {
-        let (sender, lines) = mpsc::channel();
+        let typed = Arc::new(Typed::default());
+        let to = Arc::clone(&typed);
         // A read cannot be given up, so a thread of its own waits for it. It ends with the process.
         thread::spawn(move || {
-            for line in input.lines() {
-                let Ok(line) = line else { break };
-                if sender.send(line).is_err() {
-                    break;
-                }
+            let mut input = input;
+            while let Ok(Some(line)) = read_line(&mut input) {
+                to.line(line);
             }
+            to.end();
         });
-        Self { lines }
-    }
-
-    fn line(&self, deadline: Instant) -> Option<String> {
-        let left = deadline.saturating_duration_since(Instant::now());
-        self.lines.recv_timeout(left).ok()
+        Self { typed }
     }
 
     /// Asks until there is an answer that `read` understands, or the time is over.
@@ -109,24 +175,45 @@ impl Terminal {
         hint: &str,
         read: impl Fn(&str) -> Option<UserReply>,
     ) -> UserReply {
-        loop {
+        self.typed.ask(true);
+        let reply = loop {
             show(&format!("{hint} "));
-            match self.line(deadline) {
-                None => {
-                    show("\nno answer\n");
-                    return UserReply::TimedOut;
-                }
-                Some(line) => match line.trim() {
-                    "c" | "cancel" => return UserReply::Cancelled,
-                    line => {
-                        if let Some(reply) = read(line) {
-                            return reply;
-                        }
-                    }
-                },
+            let Some(line) = self.typed.take(deadline) else {
+                show("\nno answer\n");
+                break UserReply::TimedOut;
+            };
+            let Line::Text(line) = line else { continue };
+            let line = line.trim();
+            if is_one_of(line, &["c", "cancel"]) {
+                break UserReply::Cancelled;
             }
-        }
+            if let Some(reply) = read(line) {
+                break reply;
+            }
+        };
+        self.typed.ask(false);
+        reply
     }
+}
+
+/// The next line of an input; `None` at its end.
+fn read_line(input: &mut impl BufRead) -> io::Result<Option<Line>> {
+    let mut line = Vec::new();
+    let read = input.take(LONGEST_LINE).read_until(b'\n', &mut line)?;
+    if read == 0 {
+        return Ok(None);
+    }
+    if read as u64 == LONGEST_LINE && !line.ends_with(b"\n") {
+        input.skip_until(b'\n')?;
+        return Ok(Some(Line::Unreadable));
+    }
+    let text = String::from_utf8(line);
+    Ok(Some(text.map_or(Line::Unreadable, Line::Text)))
+}
+
+/// Whether a line is one of these words, in any case.
+fn is_one_of(line: &str, words: &[&str]) -> bool {
+    words.iter().any(|word| line.eq_ignore_ascii_case(word))
 }
 
 impl Default for Terminal {
@@ -137,7 +224,6 @@ impl Default for Terminal {
 
 impl User for Terminal {
     fn ask(&mut self, prompt: &Prompt) -> UserReply {
-        while self.lines.try_recv().is_ok() {}
         let patience = prompt
             .max_display
             .map_or(PATIENCE, |seconds| Duration::from_secs(seconds.into()));
@@ -197,12 +283,13 @@ impl User for Terminal {
     }
 
     fn confirm(&mut self, question: &str) -> UserReply {
-        while self.lines.try_recv().is_ok() {}
         show(&format!("\n{}\n", printable(question)));
         let hint = format!("[yes, NO, later; {} s]", PATIENCE.as_secs());
-        self.answer(Instant::now() + PATIENCE, &hint, |line| match line {
-            "l" | "later" => Some(UserReply::Cancelled),
-            line => yes_or_no(line),
+        self.answer(Instant::now() + PATIENCE, &hint, |line| {
+            if is_one_of(line, &["l", "later"]) {
+                return Some(UserReply::Cancelled);
+            }
+            yes_or_no(line)
         })
     }
 
@@ -212,10 +299,12 @@ impl User for Terminal {
 }
 
 fn yes_or_no(line: &str) -> Option<UserReply> {
-    match line {
-        "y" | "yes" => Some(UserReply::Yes),
-        "" | "n" | "no" => Some(UserReply::No),
-        _ => None,
+    if is_one_of(line, &["y", "yes"]) {
+        Some(UserReply::Yes)
+    } else if is_one_of(line, &["", "n", "no"]) {
+        Some(UserReply::No)
+    } else {
+        None
     }
 }
 
@@ -348,15 +437,66 @@ mod tests {
 
     #[test]
     fn silence_is_no_consent_whatever_is_preselected() {
-        let (_sender, lines) = mpsc::channel();
-        assert_eq!(Terminal { lines }.ask(&question()), UserReply::TimedOut);
+        let typed = Arc::default();
+        assert_eq!(Terminal { typed }.ask(&question()), UserReply::TimedOut);
     }
 
     #[test]
     fn what_was_typed_before_the_question_is_no_answer_to_it() {
-        let (sender, lines) = mpsc::channel();
-        sender.send("yes".to_owned()).unwrap();
-        assert_eq!(Terminal { lines }.ask(&question()), UserReply::TimedOut);
+        let typed = Typed::default();
+        let text = |text: &str| Line::Text(text.to_owned());
+        typed.line(text("before any question"));
+        typed.ask(true);
+        assert_eq!(typed.take(Instant::now()), None);
+        for line in ["first", "too much"] {
+            typed.line(text(line));
+        }
+        assert_eq!(typed.take(Instant::now()), Some(text("first")));
+        typed.ask(false);
+        typed.line(text("between two questions"));
+        typed.ask(true);
+        assert_eq!(typed.take(Instant::now()), None);
+    }
+
+    #[test]
+    fn of_a_flood_of_lines_a_few_are_kept() {
+        let typed = Typed::default();
+        typed.ask(true);
+        for _ in 0..10 * MOST_LINES {
+            typed.line(Line::Unreadable);
+        }
+        assert_eq!(typed.state().lines.len(), MOST_LINES);
+    }
+
+    #[test]
+    fn what_is_no_text_or_too_long_is_no_answer_and_the_next_line_is() {
+        let long = vec![b'y'; 100_000];
+        for odd in [&b"\xff\xfe"[..], b"y\xc3", &long, &[0xff; 9000]] {
+            let octets = [odd, b"\nno\nyes"].concat();
+            let mut input = octets.as_slice();
+            let lines: Vec<_> = core::iter::from_fn(|| read_line(&mut input).unwrap()).collect();
+            let text = |text: &str| Line::Text(text.to_owned());
+            assert_eq!(lines, [Line::Unreadable, text("no\n"), text("yes")]);
+        }
+        // The octets of a line come one after the other here.
+        struct Odd(Vec<&'static [u8]>);
+        let mut prompt = question();
+        prompt.max_display = Some(3600);
+        impl io::Read for Odd {
+            fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+                thread::sleep(Duration::from_millis(50));
+                let line = if self.0.is_empty() {
+                    &[][..]
+                } else {
+                    self.0.remove(0)
+                };
+                to[..line.len()].copy_from_slice(line);
+                Ok(line.len())
+            }
+        }
+        let odd = Odd(vec![b"\xff\xfe\n", b"yes\n"]);
+        let mut user = Terminal::reading(io::BufReader::new(odd));
+        assert_eq!(user.ask(&prompt), UserReply::Yes);
     }
 
     #[test]
@@ -393,8 +533,10 @@ mod tests {
     #[test]
     fn an_empty_line_is_a_no_whatever_is_preselected() {
         assert_eq!(typed(question(), &["perhaps\n", "\n"]), UserReply::No);
-        assert_eq!(typed(question(), &[" YES \n", "yes\n"]), UserReply::Yes);
         assert_eq!(typed(question(), &["c\n"]), UserReply::Cancelled);
+        // As the hint has it.
+        assert_eq!(typed(question(), &["NO\n"]), UserReply::No);
+        assert_eq!(typed(question(), &[" Yes \n"]), UserReply::Yes);
     }
 
     #[test]

@@ -109,13 +109,17 @@ impl Default for ReportStyle {
 #[non_exhaustive]
 pub struct Config {
     /// The ServerIDs that may use the object: the ACL of its root names them, Exec and Replace
-    /// included. Nobody else may.
+    /// included. Nobody else may. Read when the object is mounted first, and after a factory reset; from then
+    /// on the ACL counts, which these servers may change. An integrator does so with `Agent::begin`: what is
+    /// put at the root of the object by `Transaction::edit` may have another ACL.
     pub servers: Vec<Text>,
-    /// What is offered. Default all. A lock brings `UnLock` with it.
+    /// What is offered. Default all. A lock brings `UnLock` with it. What an update of the device takes out
+    /// leaves the tree at the next start.
     pub operations: Vec<Operation>,
     /// What can be wiped when the object is mounted first; `None` for no `AvailableWipeList`. From then on
     /// the list is what [`WipeList`](super::WipeList) and [`Device::wipe_list`](super::Device::wipe_list)
-    /// make of it. Default `None`.
+    /// make of it: one that an update of the device brings is empty at first. Default `None`, which also takes
+    /// away the list that there was.
     pub wipe_list: Option<Vec<WipeItem>>,
     /// Whether a Wipe without an `AvailableWipeList` erases everything. Default no: it gets 1406.
     pub wipe_all: bool,

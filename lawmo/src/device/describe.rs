@@ -1,7 +1,8 @@
-//! The description of the object's nodes.
+//! The description of the object's nodes, and what comes of those that are in it no more.
 
+use dm_proto::StatusCode;
 use dm_tree::{
-    NodeFormat,
+    Edit, NodeFormat,
     description::{Access, NodeDescription, Occurrence},
 };
 
@@ -53,6 +54,37 @@ pub(super) fn describe(config: &Config) -> NodeDescription {
         root = root.child(with_children(optional(nodes::EXT), ext));
     }
     root
+}
+
+/// Removes what was offered before an update of the device and is not any more: operations, and the wipe
+/// list with its marks. What else vendors had is theirs.
+pub(super) fn withdraw(edit: &mut Edit<'_>, root: &NodeDescription) -> Result<(), StatusCode> {
+    let is_offered = |path: &str| {
+        let mut described = Some(root);
+        for name in path.split('/') {
+            let mut children = described.into_iter().flat_map(NodeDescription::children);
+            described = children.find(|child| child.name() == Some(name));
+        }
+        described.is_some()
+    };
+    if !is_offered(nodes::AVAILABLE_WIPE_LIST) {
+        edit.remove(nodes::AVAILABLE_WIPE_LIST)?;
+    }
+    for parent in [nodes::OPERATIONS, nodes::OPERATIONS_EXT] {
+        let uri = edit.root().join(parent);
+        let uri = uri.map_err(|error| StatusCode::from(&error))?;
+        let names = match edit.view().children(&uri) {
+            Err(StatusCode::NOT_FOUND) => continue,
+            names => names?,
+        };
+        for name in names {
+            let path = format!("{parent}/{name}");
+            if !is_offered(&path) {
+                edit.remove(&path)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// An item of the wipe list.

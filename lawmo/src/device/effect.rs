@@ -6,7 +6,7 @@ use dm_tree::{
     object::{Job, Outcome},
 };
 
-use super::{Asked, Config, Request, asked, wipe_list};
+use super::{Asked, Config, ItemOutcome, Request, asked, wipe_list};
 use crate::{Operation, ResultCode, State, alert, nodes};
 
 /// Writes down what came of a job. The report, if there is one: of a factory reset never.
@@ -49,10 +49,39 @@ fn take_effect(
     // Each for itself: what is erased is erased, whatever came of the others.
     let outcomes = request.items_of(outcome);
     for (index, (item, outcome)) in request.items.iter().zip(outcomes).enumerate() {
-        let mark = request.marks.get(index).copied();
-        wipe_list::settle(edit, item, mark, outcome)?;
+        let is_its =
+            wipe_list::mark_of(edit, item).is_none_or(|mark| request.has_mark(index, mark));
+        wipe_list::settle(edit, item, outcome, is_its)?;
     }
     Ok(())
+}
+
+/// A server that asks for a wipe again may have marked its items again: such marks are those of the wipe.
+/// What the job is from now on, if that is another than before.
+pub(super) fn repeated(
+    edit: &mut Edit<'_>,
+    request: &Request,
+    result: Option<StatusCode>,
+) -> Option<Vec<u8>> {
+    if request.items.is_empty() {
+        return None;
+    }
+    let Some(code) = result else {
+        let marked = request.with_marks(|item| wipe_list::mark_of(edit, item));
+        return (marked != *request).then(|| marked.to_memo()).flatten();
+    };
+    // What was not erased stays marked.
+    if ResultCode::from(code).is_success() {
+        let marked = wipe_list::items(edit).unwrap_or_default();
+        let marked = marked.into_iter().filter(|(_, is_marked)| *is_marked);
+        for (item, _) in marked {
+            if request.items.iter().any(|wiped| wiped.node == item.node) {
+                // Where the storage fails, nothing of this message is kept.
+                let _ = wipe_list::settle(edit, &item, ItemOutcome::Erased, true);
+            }
+        }
+    }
+    None
 }
 
 /// Enters a state, if it is another than before; and notes which server brought it about.

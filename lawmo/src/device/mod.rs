@@ -229,6 +229,7 @@ impl<D: Device> ManagementObject for Lawmo<D> {
     }
 
     fn restarted(&self, edit: &mut Edit<'_>, _: &[Job]) -> Result<(), StatusCode> {
+        describe::withdraw(edit, &self.description)?;
         if self.config.wipe_list.is_some()
             && let Some(items) = self.device.wipe_list()
         {
@@ -286,6 +287,14 @@ impl<D: Device> ManagementObject for Lawmo<D> {
                 }
             }
             Err(status) => Decision::Refuse(status),
+        }
+    }
+
+    fn repeated(&self, edit: &mut Edit<'_>, job: &mut Job, result: Option<StatusCode>) {
+        if let Some(request) = Request::of(job)
+            && let Some(memo) = effect::repeated(edit, &request, result)
+        {
+            job.memo = memo;
         }
     }
 
@@ -376,15 +385,16 @@ impl<D: Device> Lawmo<D> {
             .ok()
             .and_then(|leaf| edit.view().text(&leaf).ok())
             .and_then(|value| nodes::truth(&value));
-        let marks = items.iter().map(|item| wipe_list::mark_of(edit, item));
-        Ok(Request {
+        let request = Request {
             asked,
-            marks: marks.map(Option::unwrap_or_default).collect(),
             items,
             outcomes: Vec::new(),
             notify_user: notify_user == Some(true),
             confirm,
-        })
+            marks: Vec::new(),
+            marked_at: Vec::new(),
+        };
+        Ok(request.with_marks(|item| wipe_list::mark_of(edit, item)))
     }
 
     /// The marked items; none if everything is meant.

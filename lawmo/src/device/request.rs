@@ -33,13 +33,15 @@ pub struct Request {
     pub confirm: bool,
     /// The marks of the items, to be told from those that are set later.
     pub(super) marks: Vec<u16>,
+    /// When these were set.
+    pub(super) marked_at: Vec<u64>,
 }
 
 impl Request {
     /// The request behind a job; `None` if the job is another object's.
     pub fn of(job: &Job) -> Option<Self> {
-        // Those of before there were marks end before them, which are none then.
-        let memo = [job.memo.as_slice(), &[0]].concat();
+        // Those of before there were marks, or their times, end before them, which are none then.
+        let memo = [job.memo.as_slice(), &[0, 0]].concat();
         let request: Self = postcard::from_bytes(&memo).ok()?;
         let path = match &request.asked {
             Asked::Operation(operation) => {
@@ -123,6 +125,23 @@ impl Request {
         items_of(outcome)
     }
 
+    /// The same with the marks that its items have now: how often each was set, and when.
+    pub(super) fn with_marks(&self, mark_of: impl Fn(&WipeItem) -> Option<(u16, u64)>) -> Self {
+        let marks = self.items.iter().map(mark_of);
+        let (marks, marked_at) = marks.map(Option::unwrap_or_default).unzip();
+        Self {
+            marks,
+            marked_at,
+            ..self.clone()
+        }
+    }
+
+    /// Whether a mark is the one that the item at this place had when it was asked for, as far as that was noted.
+    pub(super) fn has_mark(&self, index: usize, (count, at): (u16, u64)) -> bool {
+        self.marks.get(index).is_none_or(|known| *known == count)
+            && self.marked_at.get(index).is_none_or(|known| *known == at)
+    }
+
     /// The same once the user was told.
     pub(super) fn told(&self) -> Self {
         Self {
@@ -169,6 +188,7 @@ mod tests {
             notify_user: false,
             confirm: false,
             marks: Vec::new(),
+            marked_at: Vec::new(),
         }
     }
 
@@ -201,6 +221,35 @@ mod tests {
             (standard, "./LAWMO/Operations/FullyLock", false),
         ] {
             assert_eq!(of(asked.clone(), node), is_its, "{asked:?} at {node}");
+        }
+    }
+
+    #[test]
+    fn a_memo_of_before_there_were_marks_or_their_times_is_read_and_any_mark_is_its() {
+        let origin = Origin {
+            session_id: "1".into(),
+            msg_id: "1".into(),
+            cmd_id: "1".into(),
+            item: 0,
+        };
+        let node = NodeUri::parse("./LAWMO/Operations/Wipe").expect("a uri");
+        let mut job = Job::new(JobId(1), "srv1", node, origin);
+        let now = wipe(&["A", "B"]).with_marks(|_| Some((3, 2000)));
+        let memo = now.to_memo().expect("it is written");
+        // At the end, a length and two numbers of one octet, then a length and two of two.
+        let marks = &memo[..memo.len() - 5];
+        let none = &marks[..marks.len() - 3];
+        for (memo, another, later) in [
+            (&memo[..], false, false),
+            (marks, false, true),
+            (none, true, true),
+        ] {
+            job.memo = memo.to_vec();
+            let request = Request::of(&job).expect("it is read");
+            assert_eq!(request.items, now.items);
+            assert!(request.has_mark(1, (3, 2000)));
+            assert_eq!(request.has_mark(1, (4, 2000)), another);
+            assert_eq!(request.has_mark(1, (3, 2001)), later);
         }
     }
 

@@ -230,33 +230,34 @@ pub(super) fn set(edit: &mut Edit<'_>, items: &[WipeItem]) -> Result<(), StatusC
         .try_for_each(|item| put(edit, item))
 }
 
-/// How often the mark of an item was set: it tells a mark from one that is set later.
-pub(super) fn mark_of(edit: &Edit<'_>, item: &WipeItem) -> Option<u16> {
+/// How often the mark of an item was set, and when: it tells a mark from one that is set later, also of an
+/// item that was removed meanwhile and is there again.
+pub(super) fn mark_of(edit: &Edit<'_>, item: &WipeItem) -> Option<(u16, u64)> {
     let mark = edit.root().join(&path(&item.node)).ok()?;
     let mark = mark.join(nodes::TO_BE_WIPED).ok()?;
-    Some(edit.view().node(&mark).ok()?.ver_no)
+    let mark = edit.view().node(&mark).ok()?;
+    Some((mark.ver_no, mark.tstamp))
 }
 
-/// Writes down what came of an item. `mark` is its mark that the wipe was about, if that is known.
+/// Writes down what came of an item. `is_its` says whether its mark is the one that the wipe was about.
 pub(super) fn settle(
     edit: &mut Edit<'_>,
     item: &WipeItem,
-    mark: Option<u16>,
     outcome: ItemOutcome,
+    is_its: bool,
 ) -> Result<(), StatusCode> {
     let path = path(&item.node);
     match outcome {
         ItemOutcome::Gone => edit.remove(&path),
-        // Set again since: for the next wipe.
-        ItemOutcome::Erased if mark.is_some() && mark_of(edit, item) != mark => Ok(()),
-        ItemOutcome::Erased => {
+        ItemOutcome::Erased if is_its => {
             match edit.set(&format!("{path}/{}", nodes::TO_BE_WIPED), nodes::FALSE) {
                 // It has left the list meanwhile.
                 Err(StatusCode::NOT_FOUND) => Ok(()),
                 done => done,
             }
         }
-        ItemOutcome::Failed | ItemOutcome::NotPerformed => Ok(()),
+        // Set again since: for the next wipe.
+        ItemOutcome::Erased | ItemOutcome::Failed | ItemOutcome::NotPerformed => Ok(()),
     }
 }
 

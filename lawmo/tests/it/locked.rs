@@ -3,7 +3,7 @@
 use dm_proto::codec::Encoding;
 use lawmo::{
     ResultCode, State,
-    device::{Config, Consent, Prompts, Reporting, Request, Sessions, Standing, UsePolicy},
+    device::{AGREED, Config, Consent, Prompts, Reporting, Request, Sessions, Standing, UsePolicy},
 };
 
 use crate::{
@@ -360,4 +360,54 @@ fn what_the_device_does_to_its_lock_by_itself_is_in_the_tree_too() {
     assert_eq!(standing(&mut rig), (Unlocked, None));
     let elsewhere = uri("./Elsewhere");
     assert!(!Standing::change(rig.agent(), &elsewhere, Unlocked, 3000).expect("nothing"));
+}
+
+#[test]
+fn servers_say_by_notify_user_whether_the_user_is_told_until_they_say_otherwise() {
+    let phone = Phone::default();
+    let mut rig = rig(&phone, both());
+    let notify_user = |value| replace("./LAWMO/LAWMOConfig/NotifyUser", "bool", value);
+    rig.says(0, vec![vec![exec(FULLY, None)]]);
+    assert_eq!(phone.done(), ["lock fully"]);
+    rig.says(0, vec![vec![notify_user("1")], vec![exec(FULLY, None)]]);
+    assert_eq!(phone.done(), ["tell the user: FullyLock", "lock fully"]);
+    // Over a restart, and of another server's operations too.
+    rig.cut();
+    rig.says(1, vec![vec![exec(UNLOCK, None)]]);
+    assert_eq!(phone.done(), ["tell the user: UnLock", "unlock"]);
+    rig.says(1, vec![vec![notify_user("false"), exec(FULLY, None)]]);
+    assert_eq!(phone.done(), ["lock fully"]);
+}
+
+#[test]
+fn an_answer_that_comes_later_lets_the_job_go_on_or_ends_it() {
+    for (agrees, code, done) in [(true, 1200, &["lock fully"][..]), (false, 1401, &[])] {
+        for reporting in [Reporting::Synchronous, Reporting::InSession] {
+            let phone = Phone::default();
+            phone.user_says(Consent::Later);
+            let config = both().with_reporting(reporting);
+            let mut rig = rig(&phone, config.with_prompts(Prompts::ALL));
+            rig.leaves_jobs = true;
+            rig.says(0, vec![vec![exec(FULLY, Some("a"))]]);
+            let job = rig.left.pop().expect("a job");
+            rig.agent().run(job.id, 3000).expect("it asks");
+            rig.run();
+            assert_eq!(rig.servers[0].manager.codes(), [202]);
+            assert_eq!(phone.done(), ["ask the user: FullyLock"]);
+            rig.leaves_jobs = false;
+            let agent = rig.agent();
+            if agrees {
+                agent.reached(job.id, AGREED, 3000).expect("noted");
+                agent.take_up(job.id, 3000).expect("taken up");
+            } else {
+                let request = Request::of(&job).expect("ours");
+                let outcome = request.outcome(ResultCode::USER_CANCELLED);
+                agent.complete(job.id, outcome, 3000).expect("over");
+            }
+            rig.settle();
+            assert_eq!(phone.done(), done, "{reporting:?}");
+            let told = rig.servers[0].manager.told();
+            assert_eq!(told, [(Some("a".into()), FULLY.into(), code)]);
+        }
+    }
 }

@@ -3,6 +3,7 @@
 mod accounts;
 mod defaults;
 mod faults;
+mod flows;
 mod locked;
 mod nodes;
 mod object;

@@ -145,3 +145,56 @@ fn what_is_not_offered_is_not_there_and_a_lock_brings_its_unlock() {
         assert_eq!(view.exists(&ext), there.contains(&"UnLock"));
     }
 }
+
+#[test]
+fn what_an_update_does_not_offer_any_more_is_not_there_any_more() {
+    let phone = Phone::default();
+    let (wipe, beep) = ("./LAWMO/Operations/Wipe", "./LAWMO/Operations/Ext/Beep");
+    let contacts = "./LAWMO/AvailableWipeList/Contacts";
+    let before = config()
+        .with_vendor_operation("Beep")
+        .with_vendor_operation("Blink");
+    let mut rig = Rig::new(&phone, &[("./LAWMO", before)], Encoding::Wbxml);
+    let mark = replace(&format!("{contacts}/ToBeWiped"), "bool", "true");
+    rig.says(
+        0,
+        vec![vec![mark, exec("./LAWMO/Operations/FullyLock", None)]],
+    );
+    phone.done();
+    let after = Config::new(["srv1"])
+        .offering([Operation::FullyLock, Operation::Wipe])
+        .with_vendor_operation("Blink");
+    let mut rig = rig.with(&phone, after);
+    let get = |node: &str| -> Command {
+        Get {
+            items: vec![Item::for_target(node)],
+            ..Get::default()
+        }
+        .into()
+    };
+    rig.says(
+        0,
+        vec![vec![
+            get("./LAWMO/Operations"),
+            get("./LAWMO/Operations/Ext"),
+            get(contacts),
+            exec("./LAWMO/Operations/FactoryReset", None),
+            exec(beep, None),
+            // What was marked before is not wiped by it.
+            exec(wipe, None),
+        ]],
+    );
+    let server = &rig.servers[0].manager;
+    assert_eq!(server.codes().split_off(2), [200, 200, 404, 404, 404, 1406]);
+    assert_eq!(server.results, ["Ext/FullyLock/UnLock/Wipe", "Blink"]);
+    assert!(phone.done().is_empty());
+    assert_eq!(rig.value("./LAWMO/State").as_deref(), Some("10"), "kept");
+    // With none of a vendor's left, their parent goes too.
+    let mut rig = rig.with(&phone, Config::new(["srv1"]).offering([]));
+    rig.says(0, vec![vec![get("./LAWMO/Operations/Ext")]]);
+    assert_eq!(rig.servers[0].manager.codes().pop(), Some(404));
+    // What comes back is as at first.
+    let mut rig = rig.with(&phone, config());
+    rig.says(0, vec![vec![exec(wipe, None)]]);
+    assert_eq!(rig.servers[0].manager.codes().pop(), Some(1406));
+}

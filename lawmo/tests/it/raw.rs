@@ -11,11 +11,11 @@ use dm_proto::{
     testing::{Fault, Manager, Server},
 };
 use dm_tree::{
-    Acl, Node, NodeUri,
+    Acl, Node, NodeUri, TreeError,
     agent::{Agent, AgentConfig, AgentError, Output},
     object::{Job, ManagementObject},
     std_objects::{DevDetail, DevInfo, DmAcc},
-    store::{Batch, Kind, Store},
+    store::{Batch, Kind, Store, StoreError},
     testing::{Disk, Objects},
 };
 use lawmo::device::{Config, Device, Lawmo};
@@ -158,6 +158,10 @@ pub(crate) struct Rig {
     /// Jobs are left to the test, in `left`.
     pub(crate) leaves_jobs: bool,
     pub(crate) left: Vec<Job>,
+    /// What time it is.
+    pub(crate) now: u64,
+    /// The ACLs that the phone gives nodes of its objects, also after a reset: object, path, ACL.
+    acls: Vec<(&'static str, &'static str, &'static str)>,
     agent: Option<Agent>,
     disk: Disk,
     objects: Objects,
@@ -214,6 +218,26 @@ fn made_of<D: Device + Clone + 'static>(
     })
 }
 
+/// Gives nodes their ACLs, where they have others.
+fn keep(agent: &mut Agent, acls: &[(&str, &str, &str)]) {
+    for (root, path, acl) in acls {
+        let mut set = || set_acl(agent, root, path, acl);
+        set().or_else(|_| set()).expect("it is stored");
+    }
+}
+
+fn set_acl(agent: &mut Agent, root: &str, path: &str, acl: &str) -> Result<(), StoreError> {
+    let acl = Acl::parse(acl).expect("an ACL");
+    let mut transaction = agent.begin(1500);
+    let mut edit = transaction.edit(&uri(root)).expect("the object");
+    let node = edit.view().node(&uri(&format!("{root}/{path}")));
+    let node = node.expect("the node");
+    if node.acl != acl {
+        edit.put(path, node.with_acl(acl)).expect("it is put");
+    }
+    transaction.commit()
+}
+
 impl Rig {
     /// The same with other software.
     pub(crate) fn with<D: Device + Clone + 'static>(mut self, device: &D, config: Config) -> Self {
@@ -253,6 +277,8 @@ impl Rig {
             forgets_sessions: false,
             leaves_jobs: false,
             left: Vec::new(),
+            now: 2000,
+            acls: Vec::new(),
             agent: None,
             disk: Disk::default(),
             objects: made_of(device, objects, accounts),
@@ -268,6 +294,7 @@ impl Rig {
             objects,
             encoding,
             retries,
+            acls,
             ..
         } = self;
         agent.get_or_insert_with(|| {
@@ -276,8 +303,21 @@ impl Rig {
             config.retries = retries.unwrap_or(config.retries);
             let open = || Agent::open(Box::new(disk.clone()), objects(), config.clone(), 1000);
             // A start that cannot write is another time's.
-            open().or_else(|_| open()).expect("it starts")
+            let mut agent = open().or_else(|_| open()).expect("it starts");
+            keep(&mut agent, acls);
+            agent
         })
+    }
+
+    /// Gives a node below an object an ACL of its own, for ever.
+    pub(crate) fn keeps_acl(&mut self, root: &'static str, path: &'static str, acl: &'static str) {
+        self.acls.push((root, path, acl));
+        self.keep();
+    }
+
+    fn keep(&mut self) {
+        let acls = self.acls.clone();
+        keep(self.agent(), &acls);
     }
 
     /// How often something was written.
@@ -299,21 +339,15 @@ impl Rig {
     }
 
     pub(crate) fn value(&mut self, leaf: &str) -> Option<String> {
-        let transaction = self.agent().begin(2000);
+        let now = self.now;
+        let transaction = self.agent().begin(now);
         let text = transaction.view().text(&uri(leaf)).ok();
         text.map(|text| text.to_string())
     }
 
     /// Gives a node below an object an ACL of its own.
     pub(crate) fn set_acl(&mut self, root: &str, path: &str, acl: &str) {
-        let mut transaction = self.agent().begin(1500);
-        let mut edit = transaction.edit(&uri(root)).expect("the object");
-        let node = edit.view().node(&uri(&format!("{root}/{path}")));
-        let node = node
-            .expect("the node")
-            .with_acl(Acl::parse(acl).expect("an ACL"));
-        edit.put(path, node).expect("it is put");
-        transaction.commit().expect("it is stored");
+        set_acl(self.agent(), root, path, acl).expect("it is stored");
     }
 
     /// A session in which a server says these, one list after the other.
@@ -324,13 +358,14 @@ impl Rig {
 
     /// A session with a server.
     pub(crate) fn session_with(&mut self, server: usize, trigger: Trigger) {
+        let now = self.now;
         // What a cut has left open ends first.
         self.run();
         self.session += 1;
         let id = SessionId::from(self.session);
         let server = server_id(server);
         self.agent()
-            .connect(&server, trigger, id, 2000)
+            .connect(&server, trigger, id, now)
             .expect("no session is open");
         self.run();
     }
@@ -351,7 +386,7 @@ impl Rig {
     /// What comes of it, unless the disk fails: then the phone starts again.
     fn goes_on<T>(&mut self, what: impl FnOnce(&mut Agent) -> Result<T, AgentError>) -> Option<T> {
         match what(self.agent()) {
-            Err(AgentError::Store(_)) => {
+            Err(AgentError::Store(_) | AgentError::Tree(TreeError::Store(_))) => {
                 self.cut();
                 None
             }
@@ -361,19 +396,21 @@ impl Rig {
 
     /// Takes up all jobs that were put off.
     pub(crate) fn take_up(&mut self) {
+        let now = self.now;
         loop {
             let job = self.agent().deferred_jobs().map(|job| job.id).next();
             let Some(job) = job else {
                 return;
             };
-            self.goes_on(|agent| agent.take_up(job, 2000));
+            self.goes_on(|agent| agent.take_up(job, now));
             self.run();
         }
     }
 
     /// All that there is below a node, with all that is known of it.
     pub(crate) fn whole(&mut self, root: &str) -> BTreeMap<String, Node> {
-        let transaction = self.agent().begin(2000);
+        let now = self.now;
+        let transaction = self.agent().begin(now);
         let view = transaction.view();
         let mut whole = BTreeMap::new();
         let mut pending = vec![uri(root)];
@@ -387,13 +424,14 @@ impl Rig {
 
     /// Lets the phone do all that it has to do by itself.
     pub(crate) fn run(&mut self) {
+        let now = self.now;
         for _ in 0..2000 {
             self.step += 1;
             let written = self.disk.commits();
             if let Some(next) = self.failing.range(written..).next() {
                 self.disk.fail_at(*next);
             }
-            let Some(output) = self.goes_on(|agent| agent.poll(2000)) else {
+            let Some(output) = self.goes_on(|agent| agent.poll(now)) else {
                 continue;
             };
             if self.cuts.contains(&self.step) {
@@ -428,16 +466,19 @@ impl Rig {
                             self.goes_on(|agent| agent.handle(answer.body, headers, nonce));
                         }
                         None => {
-                            self.goes_on(|agent| agent.transport_failed(2000));
+                            self.goes_on(|agent| agent.transport_failed(now));
                         }
                     }
                 }
                 Output::Run(job) if self.leaves_jobs => self.left.push(job),
                 Output::Run(job) => {
-                    self.goes_on(|agent| agent.run(job.id, 2000));
+                    self.goes_on(|agent| agent.run(job.id, now));
                 }
                 Output::Closed(_) => {}
-                Output::Reset => self.resets += 1,
+                Output::Reset => {
+                    self.resets += 1;
+                    self.keep();
+                }
                 Output::Idle => return,
                 other => panic!("{other:?}"),
             }

@@ -120,6 +120,46 @@ fn a_power_cut_anywhere_in_a_confirmed_reset_ends_in_one_reset() {
     }
 }
 
+#[test]
+fn a_write_that_fails_anywhere_neither_loses_nor_doubles_a_reset() {
+    for forgets_sessions in [false, true] {
+        let start = |phone: &Phone| {
+            let mut rig = rig(phone, asking());
+            rig.forgets_sessions = forgets_sessions;
+            rig.agent();
+            rig
+        };
+        let ask = |rig: &mut Rig| {
+            rig.says(0, vec![vec![exec(RESET, Some("b"))]]);
+            rig.settle();
+        };
+        let mut whole = start(&Phone::default());
+        let first = whole.written();
+        ask(&mut whole);
+        for write in first..whole.written() {
+            let phone = Phone::default();
+            let mut rig = start(&phone);
+            rig.failing.insert(write);
+            ask(&mut rig);
+            let case = format!("write {write}, forgets sessions: {forgets_sessions}");
+            let done = phone.done();
+            let resets = done.iter().filter(|it| it.starts_with("reset")).count();
+            let codes = rig.servers[0].manager.codes();
+            // Whether or not its server has come to know of it.
+            assert!(resets == 1 || codes.is_empty(), "{case}: {done:?}");
+            assert!(resets <= 1, "{case}: {done:?}");
+            assert!(rig.servers[0].manager.told().is_empty(), "{case}");
+            // The device is as new, and can be reset again.
+            assert_eq!(rig.agent().deferred_jobs().count(), 0, "{case}");
+            rig.says(0, vec![vec![exec(RESET, Some("c"))]]);
+            let last = rig.servers[0].manager.codes().pop();
+            assert_eq!(last, Some(202), "{case}");
+            let done = phone.done();
+            assert!(done.ends_with(&["reset".to_owned()]), "{case}: {done:?}");
+        }
+    }
+}
+
 /// A phone whose reset erases all but a marker, in three steps, of which one may be the last of this boot.
 #[derive(Clone, Default)]
 struct Eraser(Arc<Mutex<Disk>>);
@@ -493,6 +533,24 @@ fn what_still_goes_on_when_a_reset_is_done_ends_no_job_of_the_new_device() {
     let late = rig.agent().complete(old.id, done, 3000);
     assert!(late.is_err(), "there is no such job any more");
     assert_eq!(rig.value("./Guest/LAWMO/State").as_deref(), Some("30"));
+}
+
+#[test]
+fn jobs_of_before_a_reset_have_no_namesakes_even_after_the_next_start() {
+    let phone = Phone::default();
+    let mut rig = rig(&phone, config());
+    rig.leaves_jobs = true;
+    rig.says(0, vec![vec![exec(LOCK, Some("a"))]]);
+    let old = rig.left.pop().expect("a job");
+    rig.leaves_jobs = false;
+    rig.agent().run(old.id, 3000).expect("it runs");
+    rig.says(0, vec![vec![exec(RESET, Some("b"))]]);
+    assert_eq!(rig.resets, 1);
+    rig.cut();
+    rig.leaves_jobs = true;
+    rig.says(0, vec![vec![exec(LOCK, Some("c"))]]);
+    let new = rig.left.pop().expect("a job");
+    assert!(new.id > old.id, "{:?} is used again", new.id);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The wipe list while the device runs, and wipes item by item.
 
-use dm_proto::{StatusCode, codec::Encoding};
+use dm_proto::{StatusCode, codec::Encoding, testing::Fault};
 use dm_tree::{object::Outcome, testing::Disk};
 use lawmo::{
     ResultCode,
@@ -382,4 +382,90 @@ fn the_integrator_may_say_of_the_whole_wipe_what_came_of_it() {
     assert_eq!(complete(|_| StatusCode::new(1201).into()), (1201, 0, 3));
     assert_eq!(complete(|_| StatusCode::new(1202).into()), (1202, 0, 1));
     assert_eq!(complete(|_| StatusCode::new(1405).into()), (1405, 2, 1));
+}
+
+#[test]
+fn an_item_that_goes_and_comes_back_during_a_wipe_keeps_the_mark_that_it_gets_then() {
+    let phone = Phone::default();
+    let mut rig = rig(&phone, config().with_reporting(Reporting::AfterSession));
+    rig.leaves_jobs = true;
+    rig.says(0, vec![vec![mark("Contacts"), exec(WIPE, Some("w"))]]);
+    let job = rig.left.pop().expect("a job");
+    list()
+        .remove(rig.agent(), "Contacts", 3000)
+        .expect("removed");
+    list()
+        .add(rig.agent(), &WipeItem::new("Contacts"), 3000)
+        .expect("added");
+    rig.now = 3000;
+    rig.says(0, vec![vec![mark("Contacts")]]);
+    rig.leaves_jobs = false;
+    rig.agent().run(job.id, 3000).expect("it runs");
+    assert_eq!(phone.done(), ["wipe Contacts"]);
+    let contacts = names(&mut rig).into_iter().nth(1);
+    assert_eq!(contacts, Some(("Contacts: Contacts".to_owned(), true)));
+}
+
+/// A server that has lost its session says everything again, since it does not know what has arrived.
+#[test]
+fn the_marks_that_come_with_a_repeat_are_those_of_the_wipe_that_it_repeats() {
+    // Done and answered; not done; done, and its report not taken.
+    for (reporting, leaves_jobs, code) in [
+        (Reporting::Synchronous, false, 1201),
+        (Reporting::InSession, true, 202),
+        (Reporting::AfterSession, true, 202),
+        (Reporting::InSession, false, 202),
+        (Reporting::AfterSession, false, 202),
+    ] {
+        let phone = Phone::default();
+        let mut rig = rig(&phone, config().with_reporting(reporting));
+        let all = || {
+            vec![
+                vec![mark("Contacts"), mark("Media")],
+                vec![exec(WIPE, Some("w"))],
+            ]
+        };
+        // Package 1, the marks, and the message with what the Exec is answered.
+        rig.retries = Some(0);
+        rig.faults.insert(3, Fault::LoseRequest);
+        rig.servers[0].manager.fails = true;
+        rig.leaves_jobs = leaves_jobs;
+        rig.says(0, all());
+        rig.says(0, all());
+        rig.leaves_jobs = false;
+        if let Some(job) = rig.left.pop() {
+            rig.agent().run(job.id, 3000).expect("it runs");
+        }
+        rig.servers[0].manager.fails = false;
+        rig.settle();
+        let case = format!("{reporting:?}, leaves jobs: {leaves_jobs}");
+        assert_eq!(phone.done(), ["wipe Contacts+Media"], "{case}");
+        let server = &rig.servers[0].manager;
+        assert_eq!(server.status_of(server.sent()), Some(code), "{case}");
+        let marked = names(&mut rig).into_iter().filter(|(_, marked)| *marked);
+        assert_eq!(marked.count(), 0, "{case}");
+    }
+}
+
+#[test]
+fn what_a_repeat_of_a_failed_wipe_has_marked_stays_marked() {
+    let phone = Phone::default();
+    phone.item_ends_with("Media", ItemOutcome::Failed);
+    let mut rig = rig(&phone, config().with_reporting(Reporting::Synchronous));
+    rig.retries = Some(0);
+    rig.faults.insert(3, Fault::LoseRequest);
+    for _ in 0..2 {
+        rig.says(
+            0,
+            vec![
+                vec![mark("Contacts"), mark("Media")],
+                vec![exec(WIPE, Some("w"))],
+            ],
+        );
+    }
+    assert_eq!(phone.done(), ["wipe Contacts+Media"]);
+    let server = &rig.servers[0].manager;
+    assert_eq!(server.status_of(server.sent()), Some(1405));
+    let media = names(&mut rig).pop();
+    assert_eq!(media, Some(("Media: Photos and films".to_owned(), true)));
 }

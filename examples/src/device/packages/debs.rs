@@ -166,6 +166,10 @@ impl Packages {
                 return Err(PackageError::malformed(reason));
             }
         }
+        if let Some(replaced) = dpkg.replaced_by(&self.root, deb)? {
+            let reason = format!("it replaces {}, which is there", replaced.name);
+            return Err(PackageError::malformed(reason));
+        }
         let installed = dpkg.status(&self.root, name)?;
         match (self.deb(name)?, installed) {
             (Some(_), Some((installed, true))) => {

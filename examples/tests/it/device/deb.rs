@@ -273,6 +273,78 @@ fn a_deb_that_fails_leaves_everything_as_it_was() {
 }
 
 #[test]
+fn a_deb_that_takes_the_place_of_another_is_refused_until_that_is_removed() {
+    if !is_there("dpkg-deb", "dpkg") {
+        return;
+    }
+    let lab = Lab::new();
+    let mut device = lab.device();
+    assert_eq!(
+        lab.run(&mut device, &install(tool("1.0"), None)),
+        succeeded()
+    );
+    let extra = Recipe {
+        name: "extra",
+        version: "1.0",
+        fields: "Provides: editor (= 2), viewer\n",
+        files: &[("srv/extra", "")],
+        ..Recipe::default()
+    };
+    assert_eq!(
+        lab.run(&mut device, &install(extra.build(), None)),
+        succeeded()
+    );
+    let heir = |fields, files| Recipe {
+        name: "heir",
+        version: "1.0",
+        fields,
+        files,
+        ..Recipe::default()
+    };
+    let before = (snapshot(&lab.root()), books(&lab.root()));
+    let other: &[_] = &[("srv/heir", "")];
+    let same: &[_] = &[("usr/bin/tool", "heir"), ("usr/share/tool/data", "2")];
+    for (fields, files) in [
+        // dpkg would remove it.
+        ("Replaces: tool\nConflicts: tool\n", other),
+        (
+            "Conflicts: tool (<< 2)\nReplaces: nothing,\n tool (<< 2)\n",
+            other,
+        ),
+        ("Replaces: viewer\nConflicts: viewer\n", other),
+        // All its files are another's: it would disappear.
+        ("Replaces: tool\n", same),
+        ("replaces: tool:any\n", same),
+    ] {
+        let (state, code) = lab.run(&mut device, &install(heir(fields, files).build(), None));
+        assert_eq!(code, 1405, "{fields}: {state}");
+        let after = (snapshot(&lab.root()), books(&lab.root()));
+        assert_eq!(after, before, "{fields}");
+    }
+    // What it would replace is not there, or is not there in that version.
+    for fields in [
+        "Replaces: nothing, tool (<< 1.0), heir\n",
+        "Replaces: tool (>> 1.0~), tool-data\n",
+    ] {
+        let is_refused = fields.contains(">>");
+        let (state, code) = lab.run(&mut device, &install(heir(fields, other).build(), None));
+        let expected = if is_refused { 1405 } else { 1200 };
+        assert_eq!(code, expected, "{fields}: {state}");
+    }
+    assert_eq!(
+        books(&lab.root()),
+        "extra 1.0 installed\nheir 1.0 installed\ntool 1.0 installed\n"
+    );
+    assert_eq!(
+        lab.run(
+            &mut device,
+            &json!({"scomo": "remove", "component": "tool"})
+        ),
+        succeeded()
+    );
+}
+
+#[test]
 fn a_deb_never_lies_inactive() {
     if !is_there("dpkg-deb", "dpkg") {
         return;

@@ -34,6 +34,8 @@ pub(super) struct Answer {
     body: Vec<u8>,
     /// The octets of the body that leave before the connection breaks.
     cut: Option<usize>,
+    /// Whether it says how long it is, or ends with its connection.
+    has_length: bool,
 }
 
 impl Answer {
@@ -43,6 +45,7 @@ impl Answer {
             headers: format!("ETag: {etag}\r\n"),
             body,
             cut: None,
+            has_length: true,
         }
     }
 
@@ -62,6 +65,7 @@ impl Answer {
                 ),
                 body: body[from..].to_vec(),
                 cut: None,
+                has_length: true,
             },
             _ => Self::of(body.to_vec(), etag),
         }
@@ -69,6 +73,11 @@ impl Answer {
 
     pub(super) fn cut(mut self, after: usize) -> Self {
         self.cut = Some(after);
+        self
+    }
+
+    fn without_length(mut self) -> Self {
+        self.has_length = false;
         self
     }
 
@@ -149,12 +158,14 @@ fn read(stream: &mut TcpStream) -> Option<String> {
 }
 
 fn send(mut stream: TcpStream, answer: &Answer) -> std::io::Result<()> {
+    let length = answer.has_length.then_some(answer.body.len());
+    let length = length.map(|length| format!("Content-Length: {length}\r\n"));
     write!(
         stream,
-        "HTTP/1.1 {}\r\n{}Content-Length: {}\r\nConnection: close\r\n\r\n",
+        "HTTP/1.1 {}\r\n{}{}Connection: close\r\n\r\n",
         answer.status,
         answer.headers,
-        answer.body.len()
+        length.unwrap_or_default()
     )?;
     let sent = answer.cut.unwrap_or(answer.body.len());
     stream.write_all(&answer.body[..sent])
@@ -302,7 +313,14 @@ fn described(
                 Answer::of(xml.into_bytes(), "\"dd\"")
                     .typed("application/vnd.oma.dd+xml; charset=utf-8")
             }
-            "/package" => Answer::ranged(request, &package, "\"v1\"").typed(media_type),
+            "/package" => {
+                let answer = Answer::ranged(request, &package, "\"v1\"").typed(media_type);
+                if size == Some(package.len() + 1) {
+                    answer.without_length()
+                } else {
+                    answer
+                }
+            }
             _ => Answer::of(Vec::new(), "\"n\""),
         }
     });
@@ -363,8 +381,11 @@ fn a_descriptor_that_cannot_be_taken_is_refused_before_anything_is_fetched() {
 
 #[test]
 fn what_is_not_as_described_is_not_installed() {
+    // The digest is right in each.
+    let one_more = large().0.len() + 1;
     for (name, size, media_type) in [
         ("size", Some(5), "application/x-tar"),
+        ("size, seen at the end", Some(one_more), "application/x-tar"),
         ("type", None, "text/html"),
     ] {
         let lab = Lab::new();
@@ -379,6 +400,9 @@ fn what_is_not_as_described_is_not_installed() {
             "{name}"
         );
         assert!(!lab.root().join("opt/maps").exists(), "{name}");
+        let kept = lab.root().join("var/cache/dm");
+        let kept = std::fs::read_dir(kept).map_or(0, Iterator::count);
+        assert_eq!(kept, 0, "{name}");
     }
 }
 

@@ -1,6 +1,7 @@
 //! A factory reset to an image that somebody gave.
 
-use std::{fs, net::UdpSocket, path::Path, process::Command, time::Duration};
+use core::time::Duration;
+use std::{fs, net::UdpSocket, path::Path, process::Command};
 
 use super::{Lab, lawmo};
 

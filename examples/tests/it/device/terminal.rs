@@ -15,6 +15,11 @@ use crate::tools::is_there;
 
 /// The program at a terminal.
 fn at_a_terminal(lab: &Lab) -> Command {
+    at_a_terminal_of(lab, 80)
+}
+
+/// The same, with so many columns.
+fn at_a_terminal_of(lab: &Lab, columns: u16) -> Command {
     let program = lab.program();
     let words = core::iter::once(program.get_program()).chain(program.get_args());
     // No word of these has a quote in it.
@@ -24,7 +29,7 @@ fn at_a_terminal(lab: &Lab) -> Command {
     let mut command = Command::new("script");
     command
         .args(["--quiet", "--return", "--command"])
-        .arg(words.join(" "))
+        .arg(format!("stty cols {columns}; {}", words.join(" ")))
         .arg("/dev/null")
         .env("TERM", "xterm")
         .stdin(Stdio::piped())
@@ -102,4 +107,29 @@ fn bars_show_how_far_it_is_and_go_on_after_a_cut_where_it_was() {
     let first = rest.split("downloading p").next().unwrap_or_default();
     assert!(first.contains(" 244.14 KiB/491.00 KiB "), "{shown}");
     assert!(rest.contains("installing"), "{shown}");
+}
+
+#[test]
+fn a_bar_is_one_line_whatever_its_name_and_the_terminal_are() {
+    if !is_there("script", "bsdutils") {
+        return;
+    }
+    let (package, params) = large();
+    let content = Content::new(move |_, request| Answer::ranged(request, &package, "\"1\""));
+    for (columns, shown_as) in [(80, "/491.00 KiB"), (20, "100%")] {
+        let lab = Lab::new();
+        let mut request = download_install(&content.url("maps.tar"), &params);
+        // Each of these takes two columns.
+        request["package"]["id"] = "地図".repeat(20).into();
+        let operation = lab.order(&request);
+        let output = at_a_terminal_of(&lab, columns).output().unwrap();
+        let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{shown}");
+        assert_eq!(lab.outcome(&operation), ("succeeded".to_owned(), 1200));
+        assert!(shown.contains("downloading 地") || columns == 20, "{shown}");
+        assert!(shown.contains(shown_as), "{shown}");
+        // What takes more lines than one is drawn again after a move upwards.
+        let upwards = ["\x1b[1A", "\x1b[2A", "\x1b[3A", "\x1b[4A"];
+        assert!(!upwards.iter().any(|up| shown.contains(up)), "{shown:?}");
+    }
 }
