@@ -28,30 +28,63 @@ impl<S: Script> Course<S> {
     /// Decides what to write. What cannot be read is not overwritten, but on a node of our own: the
     /// automatic ACL of its creator may not even let it read that.
     pub(super) fn acl_read(&mut self, nodes: &[NodeUri], again: Box<Phase>) {
-        let Some(node) = nodes.first() else {
-            return self.end(Ended::Refused(StatusCode::PERMISSION_DENIED));
+        let repair = match *again {
+            Phase::Exec => self.for_exec(nodes),
+            _ => self.for_preparation(nodes),
         };
-        let is_own = self.plan.as_ref().is_some_and(|plan| {
-            plan.prepare.iter().any(|prepare| match prepare {
-                Prepare::Add(settings) => settings.iter().any(|added| added.uri == *node),
-                Prepare::Replace(_) => false,
-            })
-        });
-        if !is_own && self.replies.items(0).next().is_none() {
-            self.end(Ended::Refused(StatusCode::PERMISSION_DENIED));
-            return;
+        match repair {
+            Some((node, acl)) => {
+                let acl = with_rights(&acl, &self.order.server_id);
+                self.phase = Phase::WriteAcl { node, acl, again };
+            }
+            None => self.end(Ended::Refused(StatusCode::PERMISSION_DENIED)),
         }
-        let acl = (0_u16..)
+    }
+
+    /// The first of the nodes gets an ACL, with the entries that it has or inherits.
+    fn for_exec(&self, nodes: &[NodeUri]) -> Option<(NodeUri, Text)> {
+        let node = nodes.first()?;
+        if !self.is_own(node) && self.replies.items(0).next().is_none() {
+            return None;
+        }
+        let mut acls = (0_u16..)
             .zip(nodes)
-            .filter_map(|(command, _)| self.replies.items(command).next())
-            .filter_map(reader::text)
-            .find(|acl| !acl.trim().is_empty())
-            .unwrap_or_default();
-        self.phase = Phase::WriteAcl {
-            node: node.clone(),
-            acl: with_rights(&acl, &self.order.server_id),
-            again,
-        };
+            .filter_map(|(command, _)| self.acl_of(command));
+        let acl = acls.find(|acl| !acl.trim().is_empty());
+        Some((node.clone(), acl.unwrap_or_default()))
+    }
+
+    /// The node whose ACL holds for the first of them gets another; the root of the object, if that is a node
+    /// above it.
+    fn for_preparation(&self, nodes: &[NodeUri]) -> Option<(NodeUri, Text)> {
+        let root = self.root()?;
+        for (command, node) in (0_u16..).zip(nodes) {
+            let acl = match self.acl_of(command) {
+                Some(acl) if acl.trim().is_empty() => continue,
+                Some(acl) => acl,
+                // It is yet to be added.
+                None if self.replies.status(command, 0) == Some(StatusCode::NOT_FOUND) => continue,
+                None if self.is_own(node) => Text::default(),
+                None => return None,
+            };
+            let is_within = node.below(root).is_some();
+            let node = if is_within { node } else { root };
+            return Some((node.clone(), acl));
+        }
+        None
+    }
+
+    fn acl_of(&self, command: u16) -> Option<Text> {
+        let item = self.replies.items(command).next()?;
+        Some(reader::text(item).unwrap_or_default())
+    }
+
+    fn is_own(&self, node: &NodeUri) -> bool {
+        let prepares = self.plan.iter().flat_map(|plan| &plan.prepare);
+        prepares.into_iter().any(|prepare| match prepare {
+            Prepare::Add(settings) => settings.iter().any(|added| added.uri == *node),
+            Prepare::Replace(_) => false,
+        })
     }
 }
 

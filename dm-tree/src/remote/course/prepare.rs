@@ -4,12 +4,9 @@ use dm_proto::{Data, StatusCode, message::Command, session::NotSent};
 use serde::{Deserialize, Serialize};
 
 use super::{Course, Phase, Prepare, Script, Setting, truth};
-use crate::{
-    NodeUri,
-    remote::{
-        Ended, command,
-        reader::{Read, Reader},
-    },
+use crate::remote::{
+    Ended, command,
+    reader::{Read, Reader},
 };
 
 /// How the changes of one [`Prepare`] are made.
@@ -216,7 +213,9 @@ impl<S: Script> Course<S> {
                 None if self.may_repair_acl(failure) => {
                     let how = How::Planned;
                     let again = Phase::Prepare { index, how };
-                    return self.read_acl(self.root().cloned(), again);
+                    let refused = parts.iter().position(|part| *part == Some(failure));
+                    let setting = settings.get(refused.unwrap_or_default());
+                    return self.read_acl(setting.map(|setting| setting.uri.clone()), again);
                 }
                 None => refused(failure),
             });
@@ -242,21 +241,10 @@ impl<S: Script> Course<S> {
             None if status == StatusCode::NOT_FOUND => refused(status),
             None if self.replies.any_success(first) => Ended::HalfDone(status),
             None if self.may_repair_acl(status) => {
-                return self.read_acl(self.acl_above(setting), again);
+                return self.read_acl(Some(setting.uri.clone()), again);
             }
             None => refused(status),
         });
-    }
-
-    /// The node whose ACL is to let the server set this: one that is added is below the object, and what
-    /// belongs to it below that.
-    fn acl_above(&self, setting: &Setting) -> Option<NodeUri> {
-        let own = self.plan.as_ref().map(|plan| &plan.acl);
-        let own = own.filter(|own| {
-            let below = setting.uri.below(own);
-            below.is_some_and(|below| !below.is_empty())
-        });
-        own.or(self.root()).cloned()
     }
 
     fn read_back(&mut self, index: usize, settings: Vec<Setting>) {
