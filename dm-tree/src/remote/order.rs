@@ -34,8 +34,8 @@ pub struct Order {
     /// operation that is not among them ends as [`Ended::Unsupported`] without a message. `None` if that
     /// is not known.
     pub offers: Option<Vec<Text>>,
-    /// An Exec that gets 425 is tried once more with an ACL that lets this server, if it may change that
-    /// ([`DeviceProfile::acl`] says whether the device has ACLs at all).
+    /// An Exec that gets 425, or what prepares it, is tried once more with an ACL that lets this server, if it
+    /// may change that ([`DeviceProfile::acl`] says whether the device has ACLs at all).
     pub repairs_acl: bool,
     /// Types of alerts that are reports too, beside those of the standard: a vendor's spelling.
     pub report_types: Vec<Text>,

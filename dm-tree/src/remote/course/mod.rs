@@ -88,14 +88,30 @@ enum Phase {
         how: How,
     },
     Exec,
+    /// The ACLs of a node and of those that it may inherit from; then what was refused is tried again.
     ReadAcl {
         nodes: Vec<NodeUri>,
+        again: Box<Phase>,
     },
     WriteAcl {
         node: NodeUri,
         acl: Text,
+        again: Box<Phase>,
     },
     Report,
+}
+
+impl Phase {
+    /// Whether nothing but the Exec is left, or the ACL that keeps it from being executed.
+    fn is_about_exec(&self) -> bool {
+        match self {
+            Self::Exec => true,
+            Self::ReadAcl { again, .. } | Self::WriteAcl { again, .. } => {
+                matches!(**again, Self::Exec)
+            }
+            _ => false,
+        }
+    }
 }
 
 /// How often a message without an answer is sent again before the operation gives up.
@@ -339,11 +355,11 @@ impl<S: Script> Course<S> {
                     .map(|plan| command::exec(&plan.exec, &self.order.correlator))
                     .collect()
             }
-            Phase::ReadAcl { nodes } => nodes
+            Phase::ReadAcl { nodes, .. } => nodes
                 .iter()
                 .map(|uri| command::get(uri, "?prop=ACL"))
                 .collect(),
-            Phase::WriteAcl { node, acl } => vec![command::replace_acl(node, acl)],
+            Phase::WriteAcl { node, acl, .. } => vec![command::replace_acl(node, acl)],
             Phase::Report => Vec::new(),
         }
     }
@@ -396,9 +412,9 @@ impl<S: Script> Course<S> {
                 Some(status) => self.exec_answered(status),
                 None => self.exec_lost(),
             },
-            Phase::ReadAcl { nodes } => self.acl_read(&nodes),
-            Phase::WriteAcl { .. } => match self.replies.status(0, 0) {
-                Some(status) if status.is_success() => self.phase = Phase::Exec,
+            Phase::ReadAcl { nodes, again } => self.acl_read(&nodes, again),
+            Phase::WriteAcl { again, .. } => match self.replies.status(0, 0) {
+                Some(status) if status.is_success() => self.phase = *again,
                 _ => self.end(Ended::Refused(StatusCode::PERMISSION_DENIED)),
             },
             Phase::Report => {}
@@ -510,11 +526,10 @@ impl<S: Script> Course<S> {
                 self.phase = Phase::Exec;
                 self.not_executed();
             }
-            StatusCode::PERMISSION_DENIED
-                if self.order.profile.acl && self.order.repairs_acl && !self.acl_repaired =>
-            {
+            status if self.may_repair_acl(status) => {
                 self.not_executed();
-                self.read_acl();
+                let node = self.plan.as_ref().map(|plan| plan.exec.clone());
+                self.read_acl(node, Phase::Exec);
             }
             StatusCode::NOT_MODIFIED
             | StatusCode::OPERATION_CANCELLED
@@ -573,13 +588,10 @@ impl<S: Script> Course<S> {
         }
         match &self.phase {
             Phase::Report => {}
-            Phase::Exec | Phase::ReadAcl { .. } | Phase::WriteAcl { .. } if self.executed => {
-                if cut && matches!(self.phase, Phase::Exec) {
-                    self.exec_lost();
-                } else {
-                    self.acl_repaired = false;
-                    self.phase = Phase::Exec;
-                }
+            Phase::Exec if self.executed && cut => self.exec_lost(),
+            phase if self.executed && phase.is_about_exec() => {
+                self.acl_repaired = false;
+                self.phase = Phase::Exec;
             }
             Phase::AskInSequence if self.executed && cut => {
                 let (answer, exec) = self.sequence_answers();

@@ -732,7 +732,7 @@ fn a_failed_atomic_ends_with_the_failure_that_caused_it() {
         (&[(0, 0, 516), (0, 1, 516), (0, 2, 500)], half_done(500)),
     ];
     for (statuses, ended) in answers {
-        let mut run = Run::found(vec![two_values()], order());
+        let mut run = Run::found(vec![two_values()], order().without_acl_repair());
         assert_eq!(run.sent(), "Atomic(./O/A=true, ./O/B=false)");
         run.answered(statuses);
         assert_eq!(run.ended(), Some(ended));
@@ -842,7 +842,7 @@ fn what_an_earlier_operation_left_in_a_node_that_is_there_is_emptied() {
     assert_eq!(run.sent(), "Exec ./O/Run", "nothing can be left in it");
 
     // That it could be looked at is no part of the operation that was done.
-    let mut run = Run::found(vec![add], order());
+    let mut run = Run::found(vec![add], order().without_acl_repair());
     assert_eq!(run.sent(), sent);
     run.answered(&[(0, 0, 200), (1, 0, 418), (2, 0, 425)]);
     assert_eq!(run.ended(), Some(Ended::Refused(code(425))));
@@ -899,6 +899,114 @@ fn a_425_is_repaired_once_keeping_the_rights_of_others() {
     assert_eq!(run.sent(), "Exec ./O/Run");
     run.answered(&[(0, 0, 425)]);
     assert_eq!(run.ended(), Some(Ended::Refused(code(425))));
+}
+
+/// OMA-TS-DM_TND, access control: who may replace the parent of an interior node may set the ACL of that.
+#[test]
+fn a_425_of_what_prepares_an_operation_is_repaired_once_too() {
+    let mut one_by_one = DeviceProfile::STANDARD;
+    one_by_one.atomic = false;
+    let add = Prepare::Add(vec![
+        Setting::interior(uri("./O/X")),
+        Setting::leaf(uri("./O/X/ID"), "chr", "id"),
+    ]);
+    let standard = DeviceProfile::STANDARD;
+    let rows: [(_, _, _, Statuses, _); 3] = [
+        (
+            standard.clone(),
+            two_values(),
+            "Atomic(./O/A=true, ./O/B=false)",
+            &[(0, 0, 507), (0, 1, 425), (0, 2, 215)],
+            "Get ./O/A?prop=ACL, Get ./O?prop=ACL, Get .?prop=ACL",
+        ),
+        (
+            one_by_one.clone(),
+            two_values(),
+            "./O/A=true, ./O/B=false",
+            &[(0, 0, 425), (1, 0, 425)],
+            "Get ./O/A?prop=ACL, Get ./O?prop=ACL, Get .?prop=ACL",
+        ),
+        (
+            standard,
+            add,
+            "Add ./O/X, Add ./O/X/ID",
+            &[(0, 0, 425), (1, 0, 404)],
+            "Get ./O/X?prop=ACL, Get ./O?prop=ACL, Get .?prop=ACL",
+        ),
+    ];
+    for (profile, prepare, sent, refused, asked) in rows {
+        let begin = || {
+            let order = order().with_profile(profile.clone());
+            let mut run = Run::found(vec![prepare.clone()], order);
+            assert_eq!(run.sent(), sent);
+            run.answered(refused);
+            assert_eq!(run.sent(), asked);
+            run.results(1, &[("./O?prop=ACL", "", "Exec=me&Get=*")]);
+            run.answered(&[(0, 0, 404), (1, 0, 200), (2, 0, 425)]);
+            let acl = "./O?prop=ACL=Add=me&Delete=me&Exec=me&Get=*&Replace=me";
+            assert_eq!(run.sent(), acl);
+            run
+        };
+        let mut run = begin();
+        run.answered(&[(0, 0, 200)]);
+        assert_eq!(run.sent(), sent, "once more");
+        run.answered(refused);
+        assert_eq!(run.ended(), Some(Ended::Refused(code(425))), "not twice");
+        let mut run = begin();
+        run.answered(&[(0, 0, 425)]);
+        assert_eq!(run.ended(), Some(Ended::Refused(code(425))));
+        let mut run = begin();
+        run.course.handle(Reply::SessionOver);
+        assert_eq!(run.sent(), "Get ./O?prop=Type", "everything begins anew");
+    }
+
+    let order = order().with_profile(one_by_one);
+    let mut run = Run::found(vec![two_values()], order);
+    assert_eq!(run.sent(), "./O/A=true, ./O/B=false");
+    run.answered(&[(0, 0, 200), (1, 0, 425)]);
+    let half_done = Ended::HalfDone(code(425));
+    assert_eq!(
+        run.ended(),
+        Some(half_done),
+        "the object lets it, a value does not"
+    );
+}
+
+#[test]
+fn what_is_repaired_is_the_acl_that_holds_and_none_above_the_object() {
+    // The ACLs of ./O/A, ./O and . as they are read; what is written.
+    for (acls, written) in [
+        (
+            [Some("Get=*"), Some("Get=*&Replace=me"), Some("Add=*")],
+            Some("./O/A?prop=ACL=Add=me&Delete=me&Exec=me&Get=*&Replace=me"),
+        ),
+        (
+            [Some(""), Some(""), Some("Get=*")],
+            Some("./O?prop=ACL=Add=me&Delete=me&Exec=me&Get=*&Replace=me"),
+        ),
+        ([Some(""), None, Some("Get=*")], None),
+        ([None, Some("Get=*"), Some("Get=*")], None),
+    ] {
+        let mut run = Run::found(vec![two_values()], order());
+        assert_eq!(run.sent(), "Atomic(./O/A=true, ./O/B=false)");
+        run.answered(&[(0, 0, 507), (0, 1, 425), (0, 2, 215)]);
+        let asked = "Get ./O/A?prop=ACL, Get ./O?prop=ACL, Get .?prop=ACL";
+        assert_eq!(run.sent(), asked);
+        for (command, acl) in (0..).zip(acls) {
+            match acl {
+                Some(acl) => {
+                    run.results(command, &[("./x", "", acl)]);
+                    run.statuses(&[(command, 0, 200)]);
+                }
+                None => run.statuses(&[(command, 0, 425)]),
+            }
+        }
+        run.answered(&[]);
+        match written {
+            Some(written) => assert_eq!(run.sent(), written),
+            None => assert_eq!(run.ended(), Some(Ended::Refused(code(425))), "{acls:?}"),
+        }
+    }
 }
 
 #[test]
