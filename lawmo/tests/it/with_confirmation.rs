@@ -195,6 +195,23 @@ fn in_sequence_yes_question_list_and_exec_are_one_message() -> Result {
 }
 
 #[test]
+fn in_sequence_yes_a_reset_is_accepted() -> Result {
+    each(&config(), |setup| {
+        setup.bench.push(1, reset(order_in_sequence("r-1")))?;
+        setup.bench.settle()?;
+        assert_eq!(
+            setup.server_sent(),
+            ["Get, Get", "Get", "Sequence(Alert, Exec)", ""],
+            "the question and, guarded by it, the reset"
+        );
+        assert_eq!(setup.summary(1)?, ("accepted", 0, 0));
+        assert_eq!(setup.bench.resets, 1);
+        assert_eq!(setup.bench.agent()?.report_due()?, None);
+        Ok(())
+    })
+}
+
+#[test]
 fn in_sequence_no_skips_everything_behind_the_question() -> Result {
     for (reply, status, state) in NO {
         each(&config(), |setup| {
