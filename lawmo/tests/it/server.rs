@@ -9,7 +9,7 @@ use dm_proto::{
     session::{DeviceProfile, Prompt, Trigger, UserReply},
 };
 use dm_tree::{
-    NodeUri,
+    Acl, NodeUri, Right,
     object::ManagementObject,
     remote::{
         self, Actor, Checks, Combined, Decision, Desk, DeviceRequest, Instance, Next, Notice,
@@ -621,6 +621,38 @@ fn an_unsolicited_report_is_an_event_that_can_be_read() -> Result {
     Ok(())
 }
 
+#[test]
+fn a_wipe_list_that_the_server_may_not_mark_is_made_so_that_it_may() -> Result {
+    each(&config(), |setup| {
+        // The server may replace what is above, and so the ACL of this.
+        let root = uri("./LAWMO");
+        let list = uri("./LAWMO/AvailableWipeList");
+        let mut transaction = setup.bench.agent()?.begin(1);
+        let node = transaction.view().node(&list).expect("a wipe list");
+        let node = node.with_acl(Acl::default().grant(Right::Get, "*"));
+        let mut edit = transaction.edit(&root).expect("mounted");
+        edit.put("AvailableWipeList", node).expect("written");
+        transaction.commit().expect("committed");
+
+        setup.bench.push(
+            1,
+            Wipe::everything(order("w-1").without_acl_repair()).into(),
+        )?;
+        setup.bench.settle()?;
+        assert_eq!(setup.summary(1)?, ("refused", 425, 0));
+        assert!(setup.phone.done().is_empty());
+
+        setup.bench.push(2, Wipe::everything(order("w-2")).into())?;
+        setup.bench.settle()?;
+        assert_eq!(setup.summary(2)?, ("succeeded", 0, 1201));
+        let transaction = setup.bench.agent()?.begin(1);
+        let node = transaction.view().node(&list).expect("a wipe list");
+        let acl = node.acl.to_string();
+        assert_eq!(acl, "Add=srv1&Delete=srv1&Exec=srv1&Get=*&Replace=srv1");
+        Ok(())
+    })
+}
+
 /// Every form of the final report that is in the field, `lawmo-scomo` section 3.8.
 #[test]
 fn a_report_is_understood_in_every_form_that_is_in_the_field() -> Result {
@@ -641,6 +673,7 @@ fn a_report_is_understood_in_every_form_that_is_in_the_field() -> Result {
             ),
             (type_, "int", "1401", ("declined", 0, 1401)),
             (type_, "int", "1599", ("failed", 0, 1599)),
+            (type_, "int", "404", ("failed", 0, 404)),
             (type_, "chr", "well", ("unknown", 0, 0)),
         ] {
             let mut setup = start(config(), Disk::default(), encoding)?;
