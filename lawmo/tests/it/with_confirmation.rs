@@ -1,4 +1,4 @@
-//! LAWMO AD 5.4.2: operations with user confirmation (`lawmo-scomo` flow 8.2).
+//! LAWMO AD 5.4.2: operations with user confirmation.
 
 use dm_proto::session::{Trigger, UserReply};
 use dm_tree::remote::{Order, SummaryState};

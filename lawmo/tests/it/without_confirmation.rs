@@ -1,4 +1,4 @@
-//! LAWMO AD 5.4.1: operations without user confirmation (`lawmo-scomo` flow 8.1).
+//! LAWMO AD 5.4.1: operations without user confirmation.
 
 use dm_proto::{AlertCode, message::Command, session::Trigger};
 use dm_tree::remote::{Checks, Notice, Summary};

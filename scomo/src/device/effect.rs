@@ -132,7 +132,6 @@ fn downloaded(
         }
         let state = DeliveredState::Delivered;
         let to = inventory::put_delivered(edit, &package, place, state, sink, config)?;
-        inventory::leave_download(edit, place, config)?;
         return Ok(vec![Reported::new(&to.uri, &package.id)]);
     };
     let Installed {

@@ -1,4 +1,4 @@
-//! SCOMO AD 5.4.3, normal flow: server interactions (`lawmo-scomo` flow 8.3).
+//! SCOMO AD 5.4.3, normal flow: server interactions.
 
 use bytes::Bytes;
 use dm_proto::{
