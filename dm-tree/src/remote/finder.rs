@@ -145,7 +145,8 @@ impl Finder {
                 found.sort_by_key(NodeUri::depth);
                 // Of a tree that is too large others may stand in the rest of it.
                 let is_cut = replies.is_cut();
-                if !found.is_empty() && !(is_cut && matches!(wanted, Wanted::Every)) {
+                let may_be_more = is_cut && matches!(wanted, Wanted::Every);
+                if !found.is_empty() && !may_be_more {
                     return Find::Found(found);
                 }
                 // A list that holds more than the root itself was a list, and complete.
