@@ -68,6 +68,12 @@ impl Job {
             unanswered: false,
         }
     }
+
+    /// The correlator by which a repeat is recognised; a blank one tells nothing apart.
+    pub(crate) fn key(&self) -> Option<&Correlator> {
+        let correlator = self.correlator.as_ref()?;
+        (!correlator.as_str().trim().is_empty()).then_some(correlator)
+    }
 }
 
 /// The object's answer to an Exec.

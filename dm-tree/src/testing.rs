@@ -50,18 +50,31 @@ impl Disk {
         })))
     }
 
-    /// How often something was written.
+    /// How often something was written, or all of it removed.
     pub fn commits(&self) -> u32 {
         self.platter().commits
     }
 
-    /// Lets the `commit`-th commit (from 0) fail, once: nothing of it is written.
+    /// Lets the `commit`-th write (from 0) fail, once: nothing of it is written, or removed.
     pub fn fail_at(&self, commit: u32) {
         self.platter().failing = Some(commit);
     }
 
     fn platter(&self) -> MutexGuard<'_, Platter> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Platter {
+    /// Counts a write, which may be the one that fails.
+    fn written(&mut self) -> Result<(), StoreError> {
+        let commit = self.commits;
+        self.commits = commit.saturating_add(1);
+        if self.failing == Some(commit) {
+            self.failing = None;
+            return Err(StoreError::new(StoreErrorKind::Io));
+        }
+        Ok(())
     }
 }
 
@@ -96,17 +109,14 @@ impl Store for Disk {
 
     fn commit(&mut self, batch: Batch) -> Result<(), StoreError> {
         let mut platter = self.platter();
-        let commit = platter.commits;
-        platter.commits = commit.saturating_add(1);
-        if platter.failing == Some(commit) {
-            platter.failing = None;
-            return Err(StoreError::new(StoreErrorKind::Io));
-        }
+        platter.written()?;
         platter.store.commit(batch)
     }
 
     fn clear(&mut self) -> Result<(), StoreError> {
-        self.platter().store.clear()
+        let mut platter = self.platter();
+        platter.written()?;
+        platter.store.clear()
     }
 }
 

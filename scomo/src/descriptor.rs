@@ -5,8 +5,8 @@
 //! descriptor, all else the package. It reads the descriptor, refuses what it cannot take
 //! ([`Descriptor::check`]), asks its user with the texts of the descriptor where it asks at all, fetches
 //! [`Descriptor::object_uri`], compares size and type ([`Descriptor::check_object`]), and posts
-//! [`InstallStatus::line`] to [`Descriptor::install_notify_uri`], whatever came of it. That goes to the
-//! content server; the DM server gets the result code in the report on the operation, as always.
+//! [`InstallStatus::line`] to [`Descriptor::install_notify_uri`], whatever came of it; of a descriptor
+//! that cannot be read, to [`install_notify_uri_of`]. That goes to the content server; the DM server gets the result code in the report on the operation, as always.
 
 use core::fmt;
 
@@ -39,7 +39,8 @@ pub struct Descriptor {
     pub types: Vec<Text>,
     /// `size`: octets of the object.
     pub size: u64,
-    /// `objectURI`: where the object is. May be relative to the descriptor's own address.
+    /// `objectURI`: where the object is, as it stands there. Whether one that is relative to the descriptor's
+    /// own address is taken is the device's to say.
     pub object_uri: Text,
     /// `installNotifyURI`: where [`InstallStatus::line`] is posted to.
     pub install_notify_uri: Option<Text>,
@@ -47,15 +48,15 @@ pub struct Descriptor {
     pub next_url: Option<Text>,
     /// `DDVersion`, as element or attribute of the root. 1.0 if it is not given.
     pub version: Version,
-    /// `name`
+    /// `name`: of the object, for people.
     pub name: Option<Text>,
-    /// `description`
+    /// `description`: for people.
     pub description: Option<Text>,
-    /// `vendor`
+    /// `vendor`: who offers the object.
     pub vendor: Option<Text>,
-    /// `infoURL`
+    /// `infoURL`: where people can read more.
     pub info_url: Option<Text>,
-    /// `iconURI`
+    /// `iconURI`: where a picture of it is.
     pub icon_uri: Option<Text>,
     /// `installParam`. The node `InstallParams` goes before it.
     pub install_param: Option<Text>,
@@ -139,6 +140,22 @@ impl DescriptorError {
     pub const fn result_code(&self) -> ResultCode {
         self.install_status().result_code()
     }
+}
+
+/// Where the server of a descriptor that [`Descriptor::parse`] refuses is told so: its `installNotifyURI`,
+/// if that can be read. Nothing behind what is no XML, or comes twice, can be.
+pub fn install_notify_uri_of(xml: &[u8]) -> Option<Text> {
+    if xml.len() > MAX_SIZE {
+        return None;
+    }
+    let text = match core::str::from_utf8(xml) {
+        Ok(text) => text,
+        Err(error) => core::str::from_utf8(xml.get(..error.valid_up_to())?).ok()?,
+    };
+    let mut fields = Fields::default();
+    // Why it is refused is known already.
+    let _ = read(text.strip_prefix('\u{feff}').unwrap_or(text), &mut fields);
+    fields.text("installNotifyURI")
 }
 
 impl Descriptor {
@@ -723,6 +740,36 @@ mod tests {
     }
 
     #[test]
+    fn who_wants_to_hear_of_a_descriptor_that_is_refused_can_be_told() {
+        let notify = "<installNotifyURI>http://n</installNotifyURI>";
+        let media = "<media xmlns=\"http://www.openmobilealliance.org/xmlns/dd\">";
+        for (xml, is_told) in [
+            (format!("{media}{notify}</media>"), true),
+            (format!("<media DDVersion=\"2.0\">{notify}</media>"), true),
+            (
+                format!("<media>{notify}<size>1</size><size>2</size></media>"),
+                true,
+            ),
+            (format!("<media>{notify}<name>"), true),
+            (format!("<media><name>&x;</name>{notify}</media>"), false),
+            (format!("<html>{notify}</html>"), false),
+            (format!("<media><x>{notify}</x></media>"), false),
+            ("<media><installNotifyURI/></media>".to_owned(), false),
+            (
+                format!("<media>{notify}{}</media>", " ".repeat(MAX_SIZE)),
+                false,
+            ),
+        ] {
+            assert!(Descriptor::parse(xml.as_bytes()).is_err(), "{xml}");
+            let uri = install_notify_uri_of(xml.as_bytes());
+            assert_eq!(uri.as_deref(), is_told.then_some("http://n"), "{xml}");
+        }
+        let mut xml = format!("<media>{notify}").into_bytes();
+        xml.extend(b"<name>\xff</name></media>");
+        assert!(install_notify_uri_of(&xml).is_some());
+    }
+
+    #[test]
     fn what_does_not_fit_or_is_not_accepted_is_refused_before_it_is_fetched() {
         let descriptor = with("<type>text/x-second</type>").unwrap();
         assert_eq!(descriptor.check(|_| true, 100), Ok(()));
@@ -772,6 +819,41 @@ mod tests {
             (None, "of the descriptor"),
         ] {
             assert_eq!(descriptor.install_params(node), Some(expected));
+        }
+    }
+
+    #[test]
+    fn each_line_stands_for_a_result_code() {
+        for (status, line, code) in [
+            (InstallStatus::Success, "900 Success", 1200),
+            (
+                InstallStatus::InsufficientMemory,
+                "901 Insufficient memory",
+                1404,
+            ),
+            (InstallStatus::UserCancelled, "902 User Cancelled", 1401),
+            (InstallStatus::LossOfService, "903 Loss of Service", 1402),
+            (
+                InstallStatus::AttributeMismatch,
+                "905 Attribute mismatch",
+                1402,
+            ),
+            (
+                InstallStatus::InvalidDescriptor,
+                "906 Invalid descriptor",
+                1402,
+            ),
+            (InstallStatus::InvalidVersion, "951 Invalid DDVersion", 1402),
+            (InstallStatus::DeviceAborted, "952 Device Aborted", 1400),
+            (
+                InstallStatus::NonAcceptableContent,
+                "953 Non-Acceptable Content",
+                1402,
+            ),
+            (InstallStatus::LoaderError, "954 Loader Error", 1402),
+        ] {
+            assert_eq!(status.line(), line);
+            assert_eq!(status.result_code().as_u16(), code, "{line}");
         }
     }
 

@@ -188,7 +188,7 @@
 //!
 //! use bytes::Bytes;
 //! use dm_proto::{
-//!     auth::{Account, Nonce},
+//!     auth::{Account, Nonce, Side},
 //!     codec::DecodeOptions,
 //!     session::{Disposition, Headers, Received, Saved, ServerConfig, ServerSession, Transmit},
 //! };
@@ -228,6 +228,7 @@
 //!                 let last_sent = self.last_sent.clone();
 //!                 ServerSession::restore(saved.clone(), last_sent, config, &self.account)?
 //!             }
+//!             // Where strangers can send messages: beside the old one, until it has authenticated.
 //!             _ => ServerSession::accept(&received, config, &self.account)?,
 //!         };
 //!         session.handle(received, random)?;
@@ -235,8 +236,12 @@
 //!         let answer = session.poll_transmit();
 //!         notices.extend(self.queue.drive(&mut session));
 //!         for notice in notices {
-//!             if let Notice::Finished(id) = notice {
-//!                 self.tell(id);
+//!             match notice {
+//!                 Notice::Finished(id) => self.tell(id),
+//!                 // For the next digest, in this session or a notification.
+//!                 Notice::NonceChanged { side: Side::Client, nonce } => self.account.client.nonce = nonce,
+//!                 Notice::NonceChanged { side: Side::Server, nonce } => self.account.server.nonce = nonce,
+//!                 _ => {} // sent, accepted, reports that belong to nothing ...
 //!             }
 //!         }
 //!         // Store the row, and only then answer.
@@ -277,8 +282,8 @@
 //! #         server_id: "dm.example.com".into(),
 //! #         server_uri: "https://dm.example.com/dm".into(),
 //! #         device_uri: "VIN:1".into(),
-//! #         client: Credentials::basic("car", "secret"),
-//! #         server: Credentials::basic("dm.example.com", "secret too"),
+//! #         client: Credentials::md5("car", "secret", Nonce::default()),
+//! #         server: Credentials::md5("dm.example.com", "secret too", Nonce::default()),
 //! #     };
 //! #     let mut row = Row { account: account.clone(), session: None, last_sent: None, queue: Queue::new() };
 //! #     row.install(1, "com.example.maps", "https://example.com/maps");
@@ -303,6 +308,7 @@
 //! #     }
 //! #     let outcome = row.queue.get(1).and_then(Operation::outcome);
 //! #     assert!(matches!(outcome, Some(AnyOutcome::Invoke(Outcome::Succeeded { .. }))), "{outcome:?}");
+//! #     assert!(row.account.client.nonce == random() && row.account.server.nonce == random());
 //! #     Ok(())
 //! # }
 //! ```

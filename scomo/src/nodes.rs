@@ -2,38 +2,52 @@
 
 use dm_proto::Text;
 
-macro_rules! names {
-    ($($name:ident $text:literal;)+) => {$(
-        #[doc = concat!("`", $text, "`")]
-        pub const $name: &str = $text;
-    )+};
-}
-
-names! {
-    DOWNLOAD "Download";
-    INVENTORY "Inventory";
-    DELIVERED "Delivered";
-    DEPLOYED "Deployed";
-    OPERATIONS "Operations";
-    PKG_ID "PkgID";
-    PKG_ID_REF "PkgIDRef";
-    PKG_URL "PkgURL";
-    PKG_TYPE "PkgType";
-    ID "ID";
-    NAME "Name";
-    DESCRIPTION "Description";
-    VERSION "Version";
-    ENV_TYPE "EnvType";
-    INSTALL_PARAMS "InstallParams";
-    REBOOT "Reboot";
-    DATA "Data";
-    STATUS "Status";
-    STATE "State";
-    EXT "Ext";
-    CONTENT "Content";
-    FACTS "Facts";
-    JOBS "Jobs";
-}
+/// `Download`: packages that are to be fetched.
+pub const DOWNLOAD: &str = "Download";
+/// `Inventory`: what is on the device.
+pub const INVENTORY: &str = "Inventory";
+/// `Inventory/Delivered`: packages that are on the device.
+pub const DELIVERED: &str = "Delivered";
+/// `Inventory/Deployed`: components, which only the device makes.
+pub const DEPLOYED: &str = "Deployed";
+/// `Operations`: parent of what can be executed on a package or component.
+pub const OPERATIONS: &str = "Operations";
+/// `PkgID`: the identifier of a package, given by the server.
+pub const PKG_ID: &str = "PkgID";
+/// `PkgIDRef`: the `PkgID` of the package that a component came from.
+pub const PKG_ID_REF: &str = "PkgIDRef";
+/// `PkgURL`: where a package, or its download descriptor, is fetched from.
+pub const PKG_URL: &str = "PkgURL";
+/// `PkgType`: the media type of a package.
+pub const PKG_TYPE: &str = "PkgType";
+/// `ID`: the identifier of a component, unique on the device, and no `PkgID`.
+pub const ID: &str = "ID";
+/// `Name`: a name for people.
+pub const NAME: &str = "Name";
+/// `Description`: a description for people.
+pub const DESCRIPTION: &str = "Description";
+/// `Version`: the version of a component; packages have none.
+pub const VERSION: &str = "Version";
+/// `EnvType`: the execution environment that a package or component is for.
+pub const ENV_TYPE: &str = "EnvType";
+/// `InstallParams`: parameters of the installation, opaque.
+pub const INSTALL_PARAMS: &str = "InstallParams";
+/// `Reboot` (1.1): whether and when the device restarts for the installation, opaque.
+pub const REBOOT: &str = "Reboot";
+/// `Inventory/Delivered/<X>/Data`: the content of a delivered package; nobody reads it.
+pub const DATA: &str = "Data";
+/// `Status`: how far an operation is, or how it failed.
+pub const STATUS: &str = "Status";
+/// `State`: what a package or component is when nothing goes on.
+pub const STATE: &str = "State";
+/// `Ext` and `Operations/Ext`: what vendors add.
+pub const EXT: &str = "Ext";
+/// `Ext/Content`: where the content of a delivered package is, if not in `Data`. An addition of this crate.
+pub const CONTENT: &str = "Content";
+/// `Ext/Facts`: what is known of content that was fetched. An addition of this crate.
+pub const FACTS: &str = "Facts";
+/// `Ext/Jobs`: the jobs that are on a package or component. An addition of this crate.
+pub const JOBS: &str = "Jobs";
 
 /// Where the object is found in the field.
 pub const USUAL_ROOTS: [&str; 2] = ["./SCOMO", "./SCM"];

@@ -20,9 +20,9 @@ pub enum Operation {
     InstallInactive,
     /// `Inventory/Delivered/<X>/Operations/Remove`: delete the package.
     RemovePackage,
-    /// `Inventory/Deployed/<X>/Operations/Activate`
+    /// `Inventory/Deployed/<X>/Operations/Activate`: put an inactive component to use.
     Activate,
-    /// `Inventory/Deployed/<X>/Operations/Deactivate`
+    /// `Inventory/Deployed/<X>/Operations/Deactivate`: leave an active component installed, out of use.
     Deactivate,
     /// `Inventory/Deployed/<X>/Operations/Remove`: uninstall the component.
     RemoveComponent,

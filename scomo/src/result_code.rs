@@ -74,6 +74,12 @@ impl ResultCode {
         self.0
     }
 
+    /// Whether the code is one that vendors give a meaning: 1250 to 1299 for success, 1450 to 1499 for
+    /// failure, 1550 to 1599 for that of a download server.
+    pub const fn is_vendor(self) -> bool {
+        matches!(self.0, 1250..=1299 | 1450..=1499 | 1550..=1599)
+    }
+
     /// The code, if it is that of a result; else [`UNDEFINED_ERROR`](Self::UNDEFINED_ERROR): a 202, say,
     /// would tell a server to wait for what never comes.
     pub(crate) const fn or_undefined_error(self) -> Self {
@@ -151,5 +157,13 @@ mod tests {
             assert_eq!(ResultCode::new(number).is_success(), is_success, "{number}");
         }
         assert_eq!(format!("{:?}", ResultCode::new(1250)), "1250");
+    }
+
+    #[test]
+    fn vendors_have_fifty_codes_for_success_and_fifty_for_each_kind_of_failure() {
+        for number in 0..2000 {
+            let is_vendors = [12, 14, 15].contains(&(number / 100)) && number % 100 >= 50;
+            assert_eq!(ResultCode::new(number).is_vendor(), is_vendors, "{number}");
+        }
     }
 }

@@ -41,67 +41,70 @@ macro_rules! values {
 }
 
 values! {
-    /// `Inventory/Delivered/<X>/State`
+    /// `Inventory/Delivered/<X>/State`: whether a package on the device is installed.
     DeliveredState {
-        /// There, not installed.
+        /// 10: there, not installed.
         Delivered 10,
-        /// Installed, and kept.
+        /// 20: installed, and kept.
         Installed 20,
     }
-    /// `Inventory/Deployed/<X>/State`
+    /// `Inventory/Deployed/<X>/State`: whether a component is in use.
     DeployedState {
-        /// Installed, not in use.
+        /// 10: installed, not in use.
         Inactive 10,
-        /// In use.
+        /// 20: in use.
         Active 20,
     }
-    /// `Download/<X>/Status`
+    /// `Download/<X>/Status`: how far the fetching of a package is, and its installation after it. After a
+    /// success it is 10 again, where the node stays.
     DownloadStatus {
-        /// No data, about to start.
+        /// 10: no data, about to start.
         Idle 10,
-        /// Download failed, no data.
+        /// 20: the download failed, no data.
         DownloadFailed 20,
-        /// Downloading.
+        /// 30: downloading.
         Downloading 30,
-        /// Downloaded.
+        /// 40: downloaded.
         Downloaded 40,
-        /// Installing.
+        /// 50: installing.
         Installing 50,
-        /// Install failed, the package is still there.
+        /// 60: install failed, the package is still there.
         InstallFailed 60,
-        /// Install failed, the package is gone.
+        /// 70: install failed, the package is gone.
         InstallFailedDeleted 70,
     }
-    /// `Inventory/Delivered/<X>/Status`
+    /// `Inventory/Delivered/<X>/Status`: what goes on with a package on the device, or failed last. After a
+    /// success it is 10 again.
     DeliveredStatus {
-        /// Nothing going on.
+        /// 10: nothing going on.
         Idle 10,
-        /// Remove failed, still there.
+        /// 20: remove failed, still there.
         RemoveFailed 20,
-        /// Removing.
+        /// 30: removing.
         Removing 30,
-        /// Installing.
+        /// 40: installing.
         Installing 40,
-        /// Install failed, the package is still there.
+        /// 50: install failed, the package is still there.
         InstallFailed 50,
-        /// Install failed, the package is gone.
+        /// 60: install failed, the package is gone.
         InstallFailedDeleted 60,
     }
-    /// `Inventory/Deployed/<X>/Status`
+    /// `Inventory/Deployed/<X>/Status`: what goes on with a component, or failed last. After a success it is
+    /// 10 again.
     DeployedStatus {
-        /// Nothing going on.
+        /// 10: nothing going on.
         Idle 10,
-        /// Remove failed, still there.
+        /// 20: remove failed, still there.
         RemoveFailed 20,
-        /// Removing.
+        /// 30: removing.
         Removing 30,
-        /// Activate failed, still inactive.
+        /// 40: activate failed, still inactive.
         ActivateFailed 40,
-        /// Activating.
+        /// 50: activating.
         Activating 50,
-        /// Deactivate failed, still active.
+        /// 60: deactivate failed, still active.
         DeactivateFailed 60,
-        /// Deactivating.
+        /// 70: deactivating.
         Deactivating 70,
     }
 }

@@ -319,7 +319,8 @@ impl Ledger {
     /// What an Exec gets that asks for a job that is known.
     ///
     /// The key is (server, node, correlator); without a correlator only the same Exec of the same
-    /// message, which a restored session repeats, is the same.
+    /// message, which a restored session repeats, is the same. A blank one tells nothing apart: it is echoed,
+    /// and is none otherwise.
     pub(super) fn repeat(
         &mut self,
         server: &str,
@@ -329,7 +330,7 @@ impl Ledger {
     ) -> Option<Repeat> {
         let is_same = |entry: &Entry| {
             let by_correlator = correlator
-                .zip(entry.job.correlator.as_ref())
+                .zip(entry.job.key())
                 .is_some_and(|(asked, known)| asked.is_same(known));
             entry.job.server == server
                 && entry.job.node == *node
@@ -582,7 +583,7 @@ impl Ledger {
             let was_asked = entry.asked.take().is_some();
             entry.sent = None;
             // Without a correlator nobody can ask for the result again.
-            if entry.is_told() && entry.job.correlator.is_none() {
+            if entry.is_told() && entry.job.key().is_none() {
                 Settled::Forgotten
             } else if !entry.has_arrived && entry.state == State::Waiting {
                 entry.has_arrived = true;

@@ -574,7 +574,7 @@ impl Agent {
                 agent
                     .ledger
                     .report(finished.server.clone(), alert, Some(job.0));
-            } else if finished.correlator.is_some() {
+            } else if finished.key().is_some() {
                 // Nobody will be told, but who asks again for the same must not have it done again.
                 agent.ledger.finish(job.0, outcome.code, Reply::Result);
             } else {

@@ -63,7 +63,7 @@ pub enum ResetEffect {
     /// Everything is as it left the factory; the agent sets the tree up anew.
     Erased,
     /// It goes on elsewhere, over a reboot perhaps: a job that is found at the next start is handed out
-    /// again, as resumed.
+    /// again, as resumed. Without a reboot `Agent::take_up` has it handed out again, to say how it ended.
     Later,
     /// Not now; see [`Effect::Deferred`].
     Deferred,
@@ -233,7 +233,8 @@ impl<D: Device> ManagementObject for Lawmo<D> {
         if self.config.wipe_list.is_some()
             && let Some(items) = self.device.wipe_list()
         {
-            wipe_list::set(edit, &wipe_list::possible(items))?;
+            let possible = wipe_list::possible(edit.root(), items);
+            wipe_list::set(edit, &possible)?;
         }
         self.device
             .started(&Standing::read(&edit.view(), &edit.root().clone()));
@@ -312,7 +313,7 @@ impl<D: Device> ManagementObject for Lawmo<D> {
         }
         if request.notify_user && job.stage < PERFORMING {
             self.device.notify_user(&request.asked);
-            // Once, whatever comes in between.
+            // Durable before it begins: once, unless the storage fails just now.
             if let Some(memo) = request.told().to_memo() {
                 let stage = job.stage;
                 return Progress::Noted { stage, memo };

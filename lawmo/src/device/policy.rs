@@ -40,7 +40,8 @@ pub enum Sessions {
     #[default]
     Entitled,
     /// Only the one that locked it, as long as it may execute something: else the device would stay locked
-    /// for ever.
+    /// for ever. Accounts are not looked at: `Transaction::revoke` takes the rights of a server whose account
+    /// goes.
     LockingServer,
 }
 

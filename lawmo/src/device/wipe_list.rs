@@ -92,7 +92,7 @@ pub enum WipeListError {
     /// ([`Config::with_wipe_list`](super::Config::with_wipe_list)).
     #[error("no wipe list at {0}")]
     NoList(NodeUri),
-    /// This cannot be the name of a node.
+    /// This cannot be the name of a node, or is too long for one at this place.
     #[error("{0:?} cannot be the name of a node")]
     Name(Text),
     /// The storage failed.
@@ -121,7 +121,7 @@ impl WipeList {
     ///
     /// If there is no list, its name is none, or the storage fails.
     pub fn add(&self, agent: &mut Agent, item: &WipeItem, now: u64) -> Result<(), WipeListError> {
-        checked(item)?;
+        checked(&self.root, item)?;
         self.edit(agent, now, true, |edit| put(edit, item))
     }
 
@@ -151,7 +151,8 @@ impl WipeList {
         items: &[WipeItem],
         now: u64,
     ) -> Result<(), WipeListError> {
-        items.iter().try_for_each(checked)?;
+        let mut all = items.iter();
+        all.try_for_each(|item| checked(&self.root, item))?;
         self.edit(agent, now, true, |edit| set(edit, items))
     }
 
@@ -266,15 +267,20 @@ fn path(node: &str) -> String {
 }
 
 /// What cannot be in the list is not in it.
-pub(super) fn possible(mut items: Vec<WipeItem>) -> Vec<WipeItem> {
-    items.retain(|item| checked(item).is_ok());
+pub(super) fn possible(root: &NodeUri, mut items: Vec<WipeItem>) -> Vec<WipeItem> {
+    items.retain(|item| checked(root, item).is_ok());
     items
 }
 
-fn checked(item: &WipeItem) -> Result<(), WipeListError> {
-    match NodeUri::ROOT.join(&item.node) {
-        Ok(uri) if uri.name() == item.node.as_str() => Ok(()),
-        _ => Err(WipeListError::Name(item.node.clone())),
+/// A name is one segment, and leaves room for the nodes below it.
+fn checked(root: &NodeUri, item: &WipeItem) -> Result<(), WipeListError> {
+    let name = NodeUri::ROOT.join(&item.node);
+    let is_name = name.is_ok_and(|uri| uri.name() == item.node.as_str());
+    let path = format!("{}/{}", path(&item.node), nodes::LIST_ITEM_NAME);
+    if is_name && root.join(&path).is_ok() {
+        Ok(())
+    } else {
+        Err(WipeListError::Name(item.node.clone()))
     }
 }
 
@@ -305,14 +311,15 @@ mod tests {
 
     #[test]
     fn what_is_no_single_segment_is_no_name() {
+        let root = NodeUri::parse("./LAWMO").expect("a uri");
         for name in ["", "a/b", "..", ".", "a/"] {
             let item = WipeItem::new(name);
-            let refused = checked(&item).expect_err("no name");
+            let refused = checked(&root, &item).expect_err("no name");
             assert_eq!(
                 refused.to_string(),
                 format!("{name:?} cannot be the name of a node")
             );
         }
-        assert!(checked(&WipeItem::new("CallLogs")).is_ok());
+        assert!(checked(&root, &WipeItem::new("CallLogs")).is_ok());
     }
 }

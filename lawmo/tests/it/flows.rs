@@ -1,4 +1,4 @@
-//! The numbered steps of LAWMO AD 5.4.1 and 5.4.2 (`lawmo-scomo` flows 8.1, 8.2), message by message, both
+//! The numbered steps of LAWMO AD 5.4.1 and 5.4.2, message by message, both
 //! sides, in both encodings and on both stores.
 
 use dm_proto::{
@@ -176,7 +176,7 @@ fn flow(
 }
 
 #[test]
-fn flow_8_1_a_lock_is_asked_for_performed_and_reported() -> Result {
+fn flow_5_4_1_a_lock_is_asked_for_performed_and_reported() -> Result {
     for reporting in REPORTING {
         for (lock, operation, done) in [
             (Lock::fully(order("c")), "FullyLock", "lock fully"),
@@ -200,7 +200,7 @@ fn flow_8_1_a_lock_is_asked_for_performed_and_reported() -> Result {
 }
 
 #[test]
-fn flow_8_1_a_wipe_sets_the_list_and_is_asked_for_one_message_later() -> Result {
+fn flow_5_4_1_a_wipe_sets_the_list_and_is_asked_for_one_message_later() -> Result {
     for reporting in REPORTING {
         flow(
             &config().with_reporting(reporting),
@@ -214,7 +214,7 @@ fn flow_8_1_a_wipe_sets_the_list_and_is_asked_for_one_message_later() -> Result 
 }
 
 #[test]
-fn flow_8_1_a_factory_reset_stops_after_its_status() -> Result {
+fn flow_5_4_1_a_factory_reset_stops_after_its_status() -> Result {
     for reporting in REPORTING {
         flow(
             &config().with_reporting(reporting),
@@ -236,7 +236,7 @@ fn asked(status: u16) -> [String; 2] {
 }
 
 #[test]
-fn flow_8_2_the_question_goes_alone_and_on_yes_the_operation_follows() -> Result {
+fn flow_5_4_2_the_question_goes_alone_and_on_yes_the_operation_follows() -> Result {
     for reporting in REPORTING {
         let config = config().with_reporting(reporting);
         flow(
@@ -277,7 +277,7 @@ const NO: [(Reply, u16); 4] = [
 ];
 
 #[test]
-fn flow_8_2_on_anything_else_nothing_follows() -> Result {
+fn flow_5_4_2_on_anything_else_nothing_follows() -> Result {
     for (reply, status) in NO {
         for operation in [wipe(asking(order("c"))), reset(asking(order("c")))] {
             flow(
@@ -293,7 +293,7 @@ fn flow_8_2_on_anything_else_nothing_follows() -> Result {
 }
 
 #[test]
-fn flow_8_2_in_a_sequence_question_list_and_exec_are_one_message() -> Result {
+fn flow_5_4_2_in_a_sequence_question_list_and_exec_are_one_message() -> Result {
     let wipe = wipe(asking(order_in_sequence("c")));
     let exec = "Exec Operations/Wipe [c]";
     let sequence = format!("server: Sequence(Alert 1101, {MARKS}, {exec})");
@@ -327,7 +327,7 @@ fn flow_8_2_in_a_sequence_question_list_and_exec_are_one_message() -> Result {
 
 /// The alternative reading of step 4.
 #[test]
-fn flow_8_2_a_device_that_asks_by_itself_says_so_in_the_report_and_of_a_reset_in_the_status()
+fn flow_5_4_2_a_device_that_asks_by_itself_says_so_in_the_report_and_of_a_reset_in_the_status()
 -> Result {
     for reporting in REPORTING {
         let config = config()

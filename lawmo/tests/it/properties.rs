@@ -9,7 +9,10 @@ use dm_proto::{codec::Encoding, message::Command, testing::Fault};
 use dm_tree::object::Job;
 use lawmo::{
     Operation, ResultCode,
-    device::{Config, Device, Effect, ItemOutcome, Reporting, ResetEffect, WipeEffect, WipeItem},
+    device::{
+        Config, Consent, Device, Effect, ItemOutcome, Prompts, Reporting, Request, ResetEffect,
+        WipeEffect, WipeItem,
+    },
 };
 use proptest::prelude::*;
 
@@ -23,6 +26,8 @@ struct Ask {
     fails: bool,
     /// It is put off when it is started first.
     waits: bool,
+    /// The user of the device, if asked, does not want it.
+    is_unwanted: bool,
 }
 
 /// The state that an operation leads to. By the table, not by the crate's own words.
@@ -57,23 +62,25 @@ impl Ask {
         matches!(self.what, What::Operation(Operation::FactoryReset))
     }
 
-    /// The status with which it is refused, if it is. The second server may neither wipe nor reset; some
-    /// devices refuse every reset.
-    fn refusal(self, resets: bool) -> Option<u16> {
+    /// The status with which it is refused, if it is. The second server may neither wipe nor reset, and a
+    /// reset that the user does not want is refused.
+    fn refusal(self) -> Option<u16> {
         match self.what {
             What::Missing => Some(404),
             What::NotExecutable => Some(405),
             What::Operation(Operation::FactoryReset | Operation::Wipe) if self.server == 1 => {
                 Some(425)
             }
-            What::Operation(Operation::FactoryReset) if !resets => Some(1400),
+            What::Operation(Operation::FactoryReset) if self.is_unwanted => Some(1401),
             What::Operation(_) | What::Vendor => None,
         }
     }
 
-    /// The code in which it ends if it is not refused.
+    /// The code in which it ends if it is not refused. A reset has one only if it failed, for who asks again.
     fn result(self) -> u16 {
         match (self.what, self.fails) {
+            _ if self.is_unwanted => 1401,
+            (What::Operation(Operation::FactoryReset), true) => 1400,
             (What::Operation(Operation::Wipe), false) => 1201,
             (What::Operation(Operation::Wipe), true) => 1405,
             (What::Vendor, false) => 1250,
@@ -86,7 +93,7 @@ impl Ask {
         let leaf = "./LAWMO/AvailableWipeList/Media/ToBeWiped";
         let is_wipe = matches!(self.what, What::Operation(Operation::Wipe));
         // Who is refused leaves the list alone, so that nothing at all may have changed.
-        let mark = (is_wipe && self.refusal(true).is_none()).then(|| replace(leaf, "bool", "true"));
+        let mark = (is_wipe && self.refusal().is_none()).then(|| replace(leaf, "bool", "true"));
         let exec = exec(&self.node(), Some(correlator));
         mark.into_iter().chain([exec]).collect()
     }
@@ -101,18 +108,29 @@ type Key = (String, String);
 
 #[derive(Default)]
 struct Notes {
-    /// What was started, and whether it was said to be resumed; by a device that was reset so often.
-    starts: Vec<(Key, bool, u32)>,
-    /// The jobs that were started, in this order, likewise.
-    jobs: Vec<(u32, u64)>,
+    /// What was started.
+    starts: Vec<Start>,
     asks: BTreeMap<Key, Ask>,
-    /// Whether it may be reset.
-    resets: bool,
-    /// How often it was.
-    was_reset: u32,
-    /// The same when something was asked for last.
-    asked: BTreeMap<Key, u32>,
     put_off: BTreeSet<Key>,
+    /// How often everything was erased: whatever the device knew it knows no more.
+    erased: u32,
+}
+
+struct Start {
+    key: Key,
+    /// Whether it was said to be.
+    is_resumed: bool,
+    /// After how many resets, and as which job.
+    at: (u32, u64),
+}
+
+impl Notes {
+    fn asked(&self, job: &Job) -> (Key, Ask) {
+        let correlator = job.correlator.as_ref().expect("a correlator");
+        let key = (job.server.to_string(), correlator.as_str().to_owned());
+        let ask = *self.asks.get(&key).expect("somebody asked");
+        (key, ask)
+    }
 }
 
 impl Noting {
@@ -123,15 +141,16 @@ impl Noting {
     /// What comes of it; `None` if it is put off, and nothing was begun.
     fn start(&self, job: &Job) -> Option<ResultCode> {
         let mut notes = self.notes();
-        let correlator = job.correlator.as_ref().expect("a correlator");
-        let key = (job.server.to_string(), correlator.as_str().to_owned());
-        let ask = *notes.asks.get(&key).expect("somebody asked");
+        let (key, ask) = notes.asked(job);
         if ask.waits && notes.put_off.insert(key.clone()) {
             return None;
         }
-        let was_reset = notes.was_reset;
-        notes.starts.push((key, job.resumed, was_reset));
-        notes.jobs.push((was_reset, job.id.0));
+        let at = (notes.erased, job.id.0);
+        notes.starts.push(Start {
+            key,
+            is_resumed: job.resumed,
+            at,
+        });
         Some(ResultCode::new(ask.result()))
     }
 
@@ -142,10 +161,10 @@ impl Noting {
     /// The states that the device may be in: after all that was started, or all but the last.
     fn states(&self) -> [&'static str; 2] {
         let notes = self.notes();
-        let after = |starts: &[(Key, bool, u32)]| {
+        let after = |starts: &[Start]| {
             starts
                 .iter()
-                .fold("30", |state, (key, ..)| match notes.asks.get(key) {
+                .fold("30", |state, start| match notes.asks.get(&start.key) {
                     Some(Ask {
                         what: What::Operation(operation),
                         fails: false,
@@ -185,24 +204,23 @@ impl Device for Noting {
     fn factory_reset(&mut self, job: &Job) -> ResetEffect {
         match self.start(job) {
             None => ResetEffect::Deferred,
-            Some(result) if result.is_success() => {
-                self.notes().was_reset += 1;
+            Some(_) if self.notes().asked(job).1.fails => ResetEffect::Failed,
+            Some(_) => {
+                self.notes().erased += 1;
                 ResetEffect::Erased
             }
-            Some(_) => ResetEffect::Failed,
+        }
+    }
+
+    fn confirm(&mut self, _: &Request, job: &Job) -> Consent {
+        match self.notes().asked(job).1.is_unwanted {
+            true => Consent::No,
+            false => Consent::Yes,
         }
     }
 
     fn vendor(&mut self, _: &str, job: &Job) -> Effect {
         self.effect(job)
-    }
-
-    fn allows(&self, asked: &lawmo::device::Asked) -> Result<(), ResultCode> {
-        let reset = lawmo::device::Asked::Operation(Operation::FactoryReset);
-        if *asked == reset && !self.notes().resets {
-            return Err(ResultCode::CLIENT_ERROR);
-        }
-        Ok(())
     }
 }
 
@@ -216,14 +234,15 @@ fn what() -> impl Strategy<Value = What> {
 }
 
 fn ask() -> impl Strategy<Value = Ask> {
-    let ask = |(server, what, fails, waits)| Ask {
+    let ask = |(server, what, fails, waits, is_unwanted)| Ask {
         server,
         what,
         fails,
         waits,
+        is_unwanted,
     };
     let rarely = || prop::bool::weighted(0.25);
-    (0..2_usize, what(), rarely(), rarely()).prop_map(ask)
+    (0..2_usize, what(), rarely(), rarely(), rarely()).prop_map(ask)
 }
 
 fn mishaps() -> impl Strategy<Value = Mishaps> {
@@ -271,19 +290,24 @@ struct Mishaps {
 }
 
 /// Every server gets every outcome of what it asked for, sessions that broke off, power cuts and writes
-/// that failed or not; but what a reset came after may have none. The steps that it took, and the writes.
+/// that failed or not. The steps that it took, and the writes.
 fn run(
     rounds: &[Vec<Ask>],
-    resets: bool,
     reporting: Reporting,
     encoding: Encoding,
     mishaps: Mishaps,
 ) -> Result<(u32, u32), TestCaseError> {
+    // Whether the device asks its user: else nobody objects.
+    let asks_user = rounds.iter().flatten().any(|ask| ask.is_unwanted);
     let device = Noting::default();
-    device.notes().resets = resets;
     let config = Config::new(["srv1", "srv2"])
         .with_wipe_list([WipeItem::new("Media")])
         .with_vendor_operation("Beep")
+        .with_prompts(if asks_user {
+            Prompts::ALL
+        } else {
+            Prompts::default()
+        })
         .with_reporting(reporting);
     let mut rig = Rig::new(&device, &[("./LAWMO", config)], encoding);
     rig.retries = mishaps.is_impatient.then_some(0);
@@ -296,6 +320,8 @@ fn run(
     // What the servers know: the status of each ask, once there is one.
     let mut statuses: BTreeMap<Key, Vec<u16>> = BTreeMap::new();
     let mut asks: Vec<(Key, Ask)> = Vec::new();
+    // How often the device had been erased when it was asked.
+    let mut erased: BTreeMap<Key, u32> = BTreeMap::new();
     for (round, batch) in rounds.iter().enumerate() {
         for server in 0..2 {
             let mine = batch.iter().filter(|ask| ask.server == server);
@@ -307,25 +333,23 @@ fn run(
             device.notes().asks.extend(open.iter().cloned());
             let before = open
                 .iter()
-                .all(|(_, ask)| ask.refusal(resets).is_some())
+                .all(|(_, ask)| ask.refusal().is_some())
                 .then(|| {
                     rig.settle();
                     rig.take_up();
                     rig.settle();
                     rig.whole("./LAWMO")
                 });
+            for (key, _) in &open {
+                erased.insert(key.clone(), device.notes().erased);
+            }
             // Until all are answered it asks again, with the same correlators, once it has heard all
             // that the device has to say.
             for attempt in 0.. {
                 if attempt > 0 {
                     rig.settle();
                 }
-                open.retain(|(key, ask)| {
-                    // Of a reset nobody asks a second time.
-                    let is_reset = ask.is_reset() && ask.refusal(resets).is_none();
-                    let is_over = is_reset && attempt > 0;
-                    !(is_over || is_known(&rig, server, &statuses, key))
-                });
+                open.retain(|(key, _)| !is_known(&rig, server, &statuses, key));
                 if open.is_empty() {
                     break;
                 }
@@ -339,9 +363,6 @@ fn run(
                     tags.push(tag);
                     commands.extend(more);
                 }
-                let was_reset = device.notes().was_reset;
-                let asked = open.iter().map(|(key, _)| (key.clone(), was_reset));
-                device.notes().asked.extend(asked);
                 rig.says(server, vec![commands]);
                 for ((key, _), tag) in open.iter().zip(tags) {
                     let status = rig.servers[server].manager.status_of(tag);
@@ -361,48 +382,51 @@ fn run(
     rig.settle();
     let state = rig.value("./LAWMO/State");
     prop_assert_eq!(state.as_deref(), Some(device.states()[0]));
-    prop_assert!(device.notes().jobs.is_sorted(), "out of turn");
+    let is_in_turn = device.notes().starts.is_sorted_by_key(|start| start.at);
+    prop_assert!(is_in_turn, "out of turn");
     for (key, ask) in &asks {
         let notes = device.notes();
-        let starts = notes.starts.iter().filter(|start| start.0 == *key);
-        let starts: Vec<(bool, u32)> = starts.map(|start| (start.1, start.2)).collect();
+        let starts = notes.starts.iter().filter(|start| start.key == *key);
+        let starts: Vec<(u32, bool)> = starts.map(|it| (it.at.0, it.is_resumed)).collect();
         let statuses = statuses.get(key).map(Vec::as_slice).unwrap_or_default();
         let reports = reports(&rig, ask.server, &key.1);
+        let case = format!("{key:?} {ask:?}: {statuses:?}, {reports:?}, {starts:?}");
         let mut outcomes: Vec<u16> = statuses
             .iter()
             .copied()
             .filter(|code| *code != 202)
             .collect();
-        let case = format!("{key:?} {ask:?}: {statuses:?}, {reports:?}, {starts:?}");
         // What was told in the answer is not told again.
-        prop_assert!(outcomes.is_empty() || reports.is_empty(), "{}", case);
-        prop_assert!(
-            reports.iter().all(|report| report.1 == ask.node()),
-            "{}",
-            case
-        );
+        prop_assert!(outcomes.is_empty() || reports.is_empty(), "{case}");
         outcomes.extend(reports.iter().map(|report| report.2));
         outcomes.dedup();
-        for was_reset in 0..=notes.was_reset {
-            let fresh = starts.iter().filter(|start| **start == (false, was_reset));
-            prop_assert!(fresh.count() <= 1, "{}", case);
+        let expected = ask.refusal().unwrap_or_else(|| ask.result());
+        prop_assert!(outcomes.iter().all(|it| *it == expected), "{case}");
+        prop_assert!(outcomes.len() <= 1, "{case}");
+        prop_assert!(
+            reports.iter().all(|report| report.1 == ask.node()),
+            "{case}"
+        );
+        // A reset forgets what was asked for before it.
+        let was_erased = erased.get(key) != Some(&notes.erased);
+        if ask.refusal().is_some() {
+            prop_assert!(outcomes.len() == 1 && reports.is_empty(), "{case}");
+            prop_assert!(starts.is_empty(), "{case}");
+            continue;
         }
-        let refusal = ask.refusal(resets);
-        if refusal.is_none() && ask.is_reset() {
-            prop_assert!(outcomes.is_empty(), "a reset has no report: {}", case);
-        } else if refusal.is_some() || notes.asked.get(key) == Some(&notes.was_reset) {
-            let expected = refusal.unwrap_or_else(|| ask.result());
-            prop_assert_eq!(&outcomes, &[expected], "{}", case);
+        for (at, _) in &starts {
+            let fresh = starts.iter().filter(|start| *start == &(*at, false));
+            prop_assert!(fresh.count() <= 1, "{case}");
+        }
+        if ask.is_reset() {
+            prop_assert!(reports.is_empty(), "{case}");
+            prop_assert!(was_erased || ask.fails, "{case}");
         } else {
-            // A reset came after it.
-            outcomes.retain(|code| *code != ask.result());
-            prop_assert!(outcomes.is_empty(), "{}", case);
+            prop_assert!(was_erased || outcomes.len() == 1, "{case}");
         }
-        if refusal.is_some() {
-            prop_assert!(starts.is_empty() && reports.is_empty(), "{}", case);
-        } else if statuses.contains(&202) && notes.asked.get(key) == Some(&notes.was_reset) {
-            prop_assert!(!starts.is_empty(), "{}", case);
-        }
+        let is_started = !starts.is_empty();
+        prop_assert!(is_started || ask.is_unwanted || was_erased, "{case}");
+        prop_assert!(!(is_started && ask.is_unwanted), "{case}");
     }
     for server in 0..2 {
         for report in &rig.servers[server].manager.reports {
@@ -441,47 +465,18 @@ proptest! {
         encoding in prop_oneof![Just(Encoding::Xml), Just(Encoding::Wbxml)],
         mishaps in mishaps(),
     ) {
-        run(&rounds, false, reporting, encoding, mishaps)?;
-    }
-
-    #[test]
-    fn a_device_that_is_reset_time_and_again_keeps_to_all_of_it(
-        rounds in prop::collection::vec(prop::collection::vec(ask(), 1..4), 1..4),
-        reporting in reporting(),
-        encoding in prop_oneof![Just(Encoding::Xml), Just(Encoding::Wbxml)],
-        mishaps in mishaps(),
-    ) {
-        run(&rounds, true, reporting, encoding, mishaps)?;
+        run(&rounds, reporting, encoding, mishaps)?;
     }
 }
 
-#[test]
-fn a_restart_or_a_failed_write_at_every_step_changes_nothing_of_it() -> Result<(), TestCaseError> {
-    let ask = |server, what, fails, waits| Ask {
-        server,
-        what,
-        fails,
-        waits,
-    };
-    let rounds = [
-        vec![
-            ask(0, What::Operation(Operation::FullyLock), false, false),
-            ask(0, What::Operation(Operation::Wipe), false, true),
-            ask(1, What::Operation(Operation::PartiallyLock), false, false),
-            ask(1, What::Operation(Operation::Wipe), false, false),
-        ],
-        vec![
-            ask(1, What::Operation(Operation::UnLock), true, false),
-            ask(0, What::Vendor, false, false),
-            ask(0, What::Missing, false, false),
-        ],
-    ];
+/// Three ways to report, without mishaps, then with a restart at each step, then with each write failing.
+fn run_all(rounds: &[Vec<Ask>]) -> Result<(), TestCaseError> {
     for reporting in [
         Reporting::Synchronous,
         Reporting::InSession,
         Reporting::AfterSession,
     ] {
-        let run = |mishaps| run(&rounds, false, reporting, Encoding::Wbxml, mishaps);
+        let run = |mishaps| run(rounds, reporting, Encoding::Wbxml, mishaps);
         let (steps, writes) = run(Mishaps::default())?;
         for cut in 1..=steps {
             run(Mishaps {
@@ -497,4 +492,83 @@ fn a_restart_or_a_failed_write_at_every_step_changes_nothing_of_it() -> Result<(
         }
     }
     Ok(())
+}
+
+fn asked(server: usize, what: What) -> Ask {
+    Ask {
+        server,
+        what,
+        fails: false,
+        waits: false,
+        is_unwanted: false,
+    }
+}
+
+fn asked_for(server: usize, operation: Operation) -> Ask {
+    asked(server, What::Operation(operation))
+}
+
+fn failing(ask: Ask) -> Ask {
+    Ask { fails: true, ..ask }
+}
+
+fn waiting(ask: Ask) -> Ask {
+    Ask { waits: true, ..ask }
+}
+
+fn unwanted(ask: Ask) -> Ask {
+    Ask {
+        is_unwanted: true,
+        ..ask
+    }
+}
+
+#[test]
+fn a_restart_or_a_failed_write_at_every_step_changes_nothing_of_it() -> Result<(), TestCaseError> {
+    run_all(&[
+        vec![
+            asked_for(0, Operation::FullyLock),
+            waiting(asked_for(0, Operation::Wipe)),
+            asked_for(1, Operation::PartiallyLock),
+            asked_for(1, Operation::Wipe),
+        ],
+        vec![
+            failing(asked_for(1, Operation::UnLock)),
+            asked(0, What::Vendor),
+            asked(0, What::Missing),
+        ],
+    ])
+}
+
+#[test]
+fn a_restart_or_a_failed_write_at_every_step_of_a_reset_leaves_a_new_device_or_the_old_one()
+-> Result<(), TestCaseError> {
+    run_all(&[
+        vec![
+            asked_for(0, Operation::FullyLock),
+            failing(asked_for(0, Operation::FactoryReset)),
+            asked_for(1, Operation::FactoryReset),
+        ],
+        vec![
+            asked_for(0, Operation::PartiallyLock),
+            waiting(asked_for(0, Operation::FactoryReset)),
+            asked_for(1, Operation::FullyLock),
+        ],
+    ])
+}
+
+#[test]
+fn a_restart_or_a_failed_write_at_every_step_of_a_question_to_the_user_is_not_a_yes()
+-> Result<(), TestCaseError> {
+    run_all(&[
+        vec![
+            unwanted(asked_for(0, Operation::FullyLock)),
+            unwanted(asked_for(0, Operation::FactoryReset)),
+            unwanted(asked_for(0, Operation::Wipe)),
+        ],
+        vec![
+            asked_for(1, Operation::PartiallyLock),
+            asked_for(0, Operation::FactoryReset),
+        ],
+    ])
 }

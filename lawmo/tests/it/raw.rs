@@ -472,7 +472,10 @@ impl Rig {
                 }
                 Output::Run(job) if self.leaves_jobs => self.left.push(job),
                 Output::Run(job) => {
-                    self.goes_on(|agent| agent.run(job.id, now));
+                    let was_in_session = self.agent().in_session();
+                    let has_run = self.goes_on(|agent| agent.run(job.id, now)).is_some();
+                    let is_in_session = !has_run || self.agent().in_session();
+                    assert!(!was_in_session || is_in_session, "reset in a session");
                 }
                 Output::Closed(_) => {}
                 Output::Reset => {

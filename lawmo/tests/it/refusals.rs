@@ -72,6 +72,23 @@ fn a_repeat_is_202_while_its_report_is_not_taken() {
 }
 
 #[test]
+fn a_blank_correlator_makes_nothing_a_repeat_and_is_echoed() {
+    for blank in ["", " \n"] {
+        let phone = Phone::default();
+        let mut rig = rig(&phone, config());
+        // None of the reports is taken, so that whatever has a key is remembered.
+        rig.servers[0].manager.fails = true;
+        for operation in [LOCK, UNLOCK, LOCK] {
+            rig.says(0, vec![vec![exec(operation, Some(blank))]]);
+        }
+        assert_eq!(phone.done(), ["lock fully", "unlock", "lock fully"]);
+        assert_eq!(rig.value("./LAWMO/State").as_deref(), Some("10"));
+        let told = rig.servers[0].manager.told();
+        assert!(told.iter().all(|told| told.0.as_deref() == Some(blank)));
+    }
+}
+
+#[test]
 fn what_is_accepted_and_reported_later_is_202() {
     let config = config().with_reporting(Reporting::AfterSession);
     let (codes, done) = answered(config, vec![exec(LOCK, Some("a"))]);

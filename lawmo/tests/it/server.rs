@@ -253,7 +253,7 @@ fn a_question_comes_to_the_user_with_its_times_and_no_answer_in_advance() -> Res
 
 // ---- combined operations ------------------------------------------------------------------------
 
-/// LAWMO AD 5.4.1, a phone that was stolen: full lock and wipe, `lawmo-scomo` flow 8.1.
+/// LAWMO AD 5.4.1, a phone that was stolen: full lock and wipe
 #[test]
 fn a_stolen_phone_is_locked_and_wiped_by_one_request_with_one_outcome() -> Result {
     for reporting in [
@@ -570,7 +570,10 @@ fn a_wipe_list_that_the_server_may_not_mark_is_made_so_that_it_may() -> Result {
         edit.put("AvailableWipeList", node).expect("written");
         transaction.commit().expect("committed");
 
-        setup.bench.push(1, Wipe::everything(order("w-1").without_acl_repair()).into())?;
+        setup.bench.push(
+            1,
+            Wipe::everything(order("w-1").without_acl_repair()).into(),
+        )?;
         setup.bench.settle()?;
         assert_eq!(setup.summary(1)?, ("refused", 425, 0));
         assert!(setup.phone.done().is_empty());
@@ -586,7 +589,7 @@ fn a_wipe_list_that_the_server_may_not_mark_is_made_so_that_it_may() -> Result {
     })
 }
 
-/// Every form of the final report that is in the field, `lawmo-scomo` section 3.8.
+/// Every form of the final report that is in the field
 #[test]
 fn a_report_is_understood_in_every_form_that_is_in_the_field() -> Result {
     let type_ = lawmo::OPERATION_COMPLETE;

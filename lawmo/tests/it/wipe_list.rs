@@ -329,10 +329,20 @@ fn a_start_leaves_out_what_cannot_be_in_the_list() {
     let phone = Phone::default();
     let mut rig = rig(&phone, config());
     rig.says(0, vec![vec![mark("Media")]]);
+    // The last is a name, but not below this root.
+    let too_long = "x".repeat(2030);
     phone.can_wipe(
-        ["Media", "a/b", "", "..", "Notes", "Notes"]
-            .map(WipeItem::new)
-            .to_vec(),
+        [
+            "Media",
+            "a/b",
+            "",
+            "..",
+            "Notes",
+            "Notes",
+            too_long.as_str(),
+        ]
+        .map(|name| WipeItem::new(name.to_owned()))
+        .to_vec(),
     );
     rig.cut();
     assert_eq!(
@@ -342,6 +352,8 @@ fn a_start_leaves_out_what_cannot_be_in_the_list() {
             ("Notes: Notes".to_owned(), false)
         ]
     );
+    let refused = list().add(rig.agent(), &WipeItem::new(too_long), 3000);
+    assert!(matches!(refused, Err(WipeListError::Name(_))));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! LAWMO AD 5.4.2: operations with user confirmation (`lawmo-scomo` flow 8.2).
+//! LAWMO AD 5.4.2: operations with user confirmation.
 
 use dm_proto::session::{Trigger, UserReply};
 use dm_tree::remote::{Order, SummaryState};
@@ -192,6 +192,23 @@ fn in_sequence_yes_question_list_and_exec_are_one_message() -> Result {
         })?;
     }
     Ok(())
+}
+
+#[test]
+fn in_sequence_yes_a_reset_is_accepted() -> Result {
+    each(&config(), |setup| {
+        setup.bench.push(1, reset(order_in_sequence("r-1")))?;
+        setup.bench.settle()?;
+        assert_eq!(
+            setup.server_sent(),
+            ["Get, Get", "Get", "Sequence(Alert, Exec)", ""],
+            "the question and, guarded by it, the reset"
+        );
+        assert_eq!(setup.summary(1)?, ("accepted", 0, 0));
+        assert_eq!(setup.bench.resets, 1);
+        assert_eq!(setup.bench.agent()?.report_due()?, None);
+        Ok(())
+    })
 }
 
 #[test]

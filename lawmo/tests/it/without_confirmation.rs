@@ -1,6 +1,6 @@
-//! LAWMO AD 5.4.1: operations without user confirmation (`lawmo-scomo` flow 8.1).
+//! LAWMO AD 5.4.1: operations without user confirmation.
 
-use dm_proto::{AlertCode, session::Trigger};
+use dm_proto::{AlertCode, message::Command, session::Trigger};
 use dm_tree::remote::{Checks, Notice, Summary};
 use lawmo::{
     Operation, ResultCode, State,
@@ -283,6 +283,13 @@ fn a_factory_reset_that_fails_is_not_reported_either() -> Result {
         assert_eq!(setup.summary(1)?, ("accepted", 0, 0));
         assert_eq!(setup.bench.resets, 0);
         assert_eq!(setup.bench.agent()?.report_due()?, None);
+        let said = setup.bench.transcript.iter();
+        let mut said = said.flat_map(|(_, message)| &message.commands);
+        let is_report = |command: &Command| match command {
+            Command::Alert(alert) => alert.code == Some(AlertCode::GENERIC_ALERT),
+            _ => false,
+        };
+        assert!(!said.any(is_report), "nor was it, in any session");
         Ok(())
     })
 }

@@ -18,6 +18,12 @@ pub(super) fn is_busy(view: &View<'_>, place: &Place) -> bool {
     place::text(view, place, nodes::JOBS_PATH).is_some() || place::is_progressing(view, place)
 }
 
+/// Whether what is at a place is what the job was accepted for: a job before it may have taken that away,
+/// and a server made something else there.
+pub(super) fn is_on(view: &View<'_>, place: &Place, job: JobId) -> bool {
+    jobs(view, place).contains(&job.0)
+}
+
 /// A job was accepted.
 pub(super) fn enter(
     edit: &mut Edit<'_>,
@@ -37,24 +43,26 @@ pub(super) fn leave(
     job: JobId,
     config: &Config,
 ) -> Result<bool, StatusCode> {
+    if place.is_lost {
+        return Ok(true);
+    }
     let mut jobs = jobs(&edit.view(), place);
     jobs.retain(|id| *id != job.0);
     put(edit, place, &jobs, config)?;
     Ok(!jobs.is_empty())
 }
 
-/// After a restart: of all jobs, those that are on it.
+/// After a restart: of the jobs that were on it, those that are still open. Whether there are any.
 pub(super) fn settle(
     edit: &mut Edit<'_>,
     place: &Place,
     open: &[Job],
     config: &Config,
 ) -> Result<bool, StatusCode> {
-    let on_it = open
-        .iter()
-        .filter(|job| job.node.below(&place.uri).is_some());
-    let on_it: Vec<u64> = on_it.map(|job| job.id.0).collect();
-    if on_it != jobs(&edit.view(), place) {
+    let known = jobs(&edit.view(), place);
+    let is_open = |id: &u64| open.iter().any(|job| job.id.0 == *id);
+    let on_it: Vec<u64> = known.iter().copied().filter(is_open).collect();
+    if on_it != known {
         put(edit, place, &on_it, config)?;
     }
     Ok(!on_it.is_empty())

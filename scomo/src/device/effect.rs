@@ -40,9 +40,10 @@ pub(super) fn finish(
         None => ResultCode::UNDEFINED_ERROR,
     };
     let style = &context.config.report;
-    let Some(place) = place else {
+    let Some(mut place) = place else {
         return Some(alert::operation_complete(job, result, &[], style));
     };
+    place.is_lost = !busy::is_on(&edit.view(), &place, job.id);
     let was_fetched_anew = place::content(&edit.view(), &place) == Content::FetchedAnew;
     let done = match (request, asked) {
         (None, _) => inventory::left_behind(edit, &place).map(|()| Vec::new()),
@@ -131,7 +132,6 @@ fn downloaded(
         }
         let state = DeliveredState::Delivered;
         let to = inventory::put_delivered(edit, &package, place, state, sink, config)?;
-        inventory::leave_download(edit, place, config)?;
         return Ok(vec![Reported::new(&to.uri, &package.id)]);
     };
     let Installed {
@@ -171,7 +171,7 @@ fn delivered(
     let this = Reported::new(&place.uri, &package.id);
     let Some(active) = operation.activates() else {
         if result.is_success() {
-            edit.remove(&place.path)?;
+            place::remove(edit, place)?;
         } else {
             place::set_status(edit, place, DeliveredStatus::RemoveFailed.as_str())?;
         }
@@ -203,12 +203,12 @@ fn delivered(
     inventory::uninstalled(edit, &origins)?;
     match kept {
         // A node that a server has taken away meanwhile makes nothing of the installation undone.
-        PackageIs::Kept if edit.view().node(&place.uri) == Err(StatusCode::NOT_FOUND) => {}
+        PackageIs::Kept if place::is_gone(&edit.view(), place) => {}
         PackageIs::Kept => {
             place::set_state(edit, place, DeliveredState::Installed.as_str())?;
             place::set_status(edit, place, DeliveredStatus::Idle.as_str())?;
         }
-        PackageIs::Deleted => edit.remove(&place.path)?,
+        PackageIs::Deleted => place::remove(edit, place)?,
     }
     if reported.is_empty() {
         reported.push(this);
@@ -238,7 +238,7 @@ fn deployed(
         place::set_state(edit, place, state.as_str())?;
         place::set_status(edit, place, DeployedStatus::Idle.as_str())?;
     } else {
-        edit.remove(&place.path)?;
+        place::remove(edit, place)?;
         inventory::uninstalled(edit, component.pkg_id.as_slice())?;
     }
     Ok(vec![Reported::new(&place.uri, &component.id)])

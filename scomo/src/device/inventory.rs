@@ -12,7 +12,9 @@ use dm_tree::{
 use super::{
     Asked, Component, Config, FETCHED, INSTALLING, Package, STARTED, Sink, VERIFIED, busy,
     delivery, facts,
-    place::{Content, Place, content, is_progressing, set_content, set_state, set_status, text},
+    place::{
+        self, Content, Place, content, is_progressing, set_content, set_state, set_status, text,
+    },
     vendor,
 };
 use crate::{
@@ -118,6 +120,9 @@ pub(super) fn reached(edit: &mut Edit<'_>, job: &Job) {
     let Some((Some(place), Asked::Operation(operation))) = executed else {
         return;
     };
+    if !busy::is_on(&edit.view(), &place, job.id) {
+        return;
+    }
     // The node may have been removed: then there is nothing to mark.
     let _ = match (place.branch, job.stage) {
         (Branch::Download, STARTED) => {
@@ -134,7 +139,8 @@ pub(super) fn reached(edit: &mut Edit<'_>, job: &Job) {
     };
 }
 
-/// After a restart: what nobody works on any more has failed, and what vendors add now is there.
+/// After a restart: what nobody works on any more has failed, and what is offered and what vendors add now
+/// is there.
 pub(super) fn settle(
     edit: &mut Edit<'_>,
     jobs: &[Job],
@@ -147,6 +153,7 @@ pub(super) fn settle(
             if busy::settle(edit, &place, jobs, config)? {
                 continue;
             }
+            offer(edit, &place, config)?;
             if content(&edit.view(), &place) == Content::FetchedAnew {
                 delivery::released(edit, &place, sink, config)?;
             }
@@ -183,8 +190,16 @@ pub(super) fn check(
     }
     let is_delivered = place.branch == Branch::Delivered;
     match (change, part) {
-        // The device and its sink know the content by this node.
+        // The device and its sink know the content by this node, and what was fetched by its PkgID.
         (Change::Rename(..), "") if content(view, place) != Content::InTree => {
+            Err(StatusCode::FORBIDDEN)
+        }
+        (Change::Replace(_, node), nodes::PKG_ID)
+            if matches!(
+                content(view, place),
+                Content::Fetched | Content::FetchedAnew
+            ) && text(view, place, part).is_none_or(|known| node.as_str() != Some(&*known)) =>
+        {
             Err(StatusCode::FORBIDDEN)
         }
         (Change::Delete(_), "")
@@ -248,19 +263,22 @@ pub(super) fn is_being_fetched(edit: &Edit<'_>, id: &str) -> bool {
 
 /// The object that a node belongs to. Its root, which is not known here, is the uppermost node with the
 /// identifier of the object.
-pub(super) fn root_above(view: &View<'_>, uri: &NodeUri, config: &Config) -> Option<NodeUri> {
+pub(super) fn root_above(
+    view: &View<'_>,
+    uri: &NodeUri,
+    config: &Config,
+) -> Result<Option<NodeUri>, StatusCode> {
     let mut root = None;
     let mut above = uri.parent();
     while let Some(node) = above {
         above = node.parent();
-        if view
-            .node(&node)
-            .is_ok_and(|found| found.type_ == config.mo_id)
-        {
-            root = Some(node);
+        match view.node(&node) {
+            Ok(found) if found.type_ == config.mo_id => root = Some(node),
+            Ok(_) | Err(StatusCode::NOT_FOUND) => {}
+            Err(status) => return Err(status),
         }
     }
-    root
+    Ok(root)
 }
 
 /// New content is not what was installed.
@@ -269,52 +287,51 @@ pub(super) fn redelivered(edit: &mut Edit<'_>, place: &Place) -> Result<(), Stat
     set_state(edit, place, DeliveredState::Delivered.as_str())
 }
 
-/// Adds what the device keeps below a node: Status, State and the primitives that are offered.
+/// Adds what the device keeps below a node, or sets it back: Status, State and the primitives that are
+/// offered.
 pub(super) fn complete(
     edit: &mut Edit<'_>,
     place: &Place,
     config: &Config,
 ) -> Result<(), StatusCode> {
+    let (status, state) = match place.branch {
+        Branch::Download => (DownloadStatus::Idle.as_str(), None),
+        Branch::Delivered => (
+            DeliveredStatus::Idle.as_str(),
+            Some(DeliveredState::Delivered.as_str()),
+        ),
+        Branch::Deployed => (
+            DeployedStatus::Idle.as_str(),
+            Some(DeployedState::Inactive.as_str()),
+        ),
+    };
     let int = |value: &'static str| Node::leaf(NodeFormat::Int, value);
-    match place.branch {
-        Branch::Download => {
-            edit.put(
-                &place.leaf(nodes::STATUS),
-                int(DownloadStatus::Idle.as_str()),
-            )?;
-        }
-        Branch::Delivered => {
-            edit.put(
-                &place.leaf(nodes::STATUS),
-                int(DeliveredStatus::Idle.as_str()),
-            )?;
-            edit.put(
-                &place.leaf(nodes::STATE),
-                int(DeliveredState::Delivered.as_str()),
-            )?;
-        }
-        Branch::Deployed => {
-            edit.put(
-                &place.leaf(nodes::STATUS),
-                int(DeployedStatus::Idle.as_str()),
-            )?;
-            edit.put(
-                &place.leaf(nodes::STATE),
-                int(DeployedState::Inactive.as_str()),
-            )?;
-        }
+    place::put(edit, &place.leaf(nodes::STATUS), int(status))?;
+    if let Some(state) = state {
+        place::put(edit, &place.leaf(nodes::STATE), int(state))?;
     }
-    let operations = place.leaf(nodes::OPERATIONS);
-    edit.put(&operations, Node::interior(""))?;
-    for operation in &config.operations {
-        if operation.branch() == place.branch {
-            edit.put(
-                &format!("{operations}/{}", operation.node_name()),
-                Node::leaf(NodeFormat::Null, Bytes::new()),
-            )?;
-        }
-    }
+    offer(edit, place, config)?;
     vendor::grow(edit, place, config)
+}
+
+/// Adds the primitives that are offered, where they are missing, and removes the others.
+fn offer(edit: &mut Edit<'_>, place: &Place, config: &Config) -> Result<(), StatusCode> {
+    let operations = place.leaf(nodes::OPERATIONS);
+    if place::find(edit, &operations)?.is_none() {
+        edit.put(&operations, Node::interior(""))?;
+    }
+    for operation in Operation::ALL {
+        if operation.branch() != place.branch {
+            continue;
+        }
+        let path = format!("{operations}/{}", operation.node_name());
+        if !config.operations.contains(&operation) {
+            edit.remove(&path)?;
+        } else if place::find(edit, &path)?.is_none() {
+            edit.put(&path, Node::leaf(NodeFormat::Null, Bytes::new()))?;
+        }
+    }
+    Ok(())
 }
 
 fn put_text(
@@ -325,7 +342,7 @@ fn put_text(
 ) -> Result<(), StatusCode> {
     let path = place.leaf(name);
     match value {
-        Some(value) => edit.put(&path, Node::leaf(NodeFormat::Chr, value.to_string())),
+        Some(value) => place::put(edit, &path, Node::leaf(NodeFormat::Chr, value.to_string())),
         None => edit.remove(&path),
     }
 }
@@ -452,7 +469,8 @@ pub(super) fn put_delivered(
         put_text(edit, &place, name, value)?;
     }
     // The content is the device's: the leaf stands for it, and is empty.
-    edit.put(
+    place::put(
+        edit,
         &place.leaf(nodes::DATA),
         Node::leaf(NodeFormat::Bin, Bytes::new()),
     )?;
@@ -469,6 +487,9 @@ pub(super) fn leave_download(
     place: &Place,
     config: &Config,
 ) -> Result<(), StatusCode> {
+    if place.is_lost {
+        return Ok(());
+    }
     if config
         .permanent_downloads
         .iter()
@@ -486,12 +507,18 @@ pub(super) fn drop_data(
     place: &Place,
     config: &Config,
 ) -> Result<(), StatusCode> {
+    if place.is_lost {
+        return Ok(());
+    }
     set_content(edit, place, Content::InTree, config)?;
     edit.remove(&place.leaf(nodes::DATA))
 }
 
 /// The ACL of a place; empty if it inherits.
 pub(super) fn acl(edit: &Edit<'_>, place: &Place) -> Acl {
+    if place.is_lost {
+        return Acl::default();
+    }
     edit.view()
         .node(&place.uri)
         .map(|node| node.acl)

@@ -109,6 +109,9 @@ pub enum InstallEffect {
         /// Whether the package is kept.
         package: PackageIs,
     },
+    /// It is over, with an outcome that a [`Request`] has made: one of [`Request::installed`] with the
+    /// code of a vendor's success, say.
+    Done(Outcome),
     /// It goes on elsewhere; `Agent::complete` with [`Request::installed`] or [`Request::failed`].
     Later,
     /// Not now; see [`Effect::Deferred`].
@@ -376,6 +379,12 @@ impl<D: Device> ManagementObject for Scomo<D> {
 
     fn restarted(&self, edit: &mut Edit<'_>, jobs: &[Job]) -> Result<(), StatusCode> {
         self.note_versions(edit);
+        let mut root = edit.view().node(&edit.root().clone())?;
+        if root.type_ != self.config.mo_id {
+            // The software of before was of another version of the object.
+            root.type_ = self.config.mo_id.clone();
+            edit.put("", root)?;
+        }
         inventory::settle(edit, jobs, self.device.sink(), &self.config)
     }
 
@@ -385,7 +394,7 @@ impl<D: Device> ManagementObject for Scomo<D> {
         | Change::Replace(uri, _)
         | Change::Delete(uri)
         | Change::Rename(uri, _)) = change;
-        let Some(root) = inventory::root_above(view, uri, &self.config) else {
+        let Some(root) = inventory::root_above(view, uri, &self.config)? else {
             return Ok(());
         };
         let path = uri.below(&root).unwrap_or_default();
@@ -480,6 +489,7 @@ impl<D: Device> ManagementObject for Scomo<D> {
 
     fn stage(&self, edit: &mut Edit<'_>, job: &Job) {
         inventory::reached(edit, job);
+        self.note_versions(edit);
     }
 
     fn finish(&self, edit: &mut Edit<'_>, job: &Job, outcome: &Outcome) -> Option<Alert> {
@@ -551,6 +561,7 @@ impl<D: Device> Scomo<D> {
             subject,
             idle,
             waits,
+            looked: job.deferrals,
         };
         let memo = request.to_memo().ok_or(StatusCode::COMMAND_FAILED)?;
         if operation.and_then(Operation::activates).is_some() {

@@ -108,6 +108,13 @@ fn check<D: Device>(
     request: &Request,
     job: &Job,
 ) -> Phase {
+    if !scomo.config.downgrades && request.looked < job.deferrals {
+        // Meanwhile the device may have got others from elsewhere; they are looked at with each stage.
+        return match request.looked(job) {
+            Some(memo) => Phase::Noted(job.stage, memo),
+            None => Phase::Done(request.outcome(ResultCode::UNDEFINED_ERROR)),
+        };
+    }
     if job.stage < VERIFIED {
         match scomo.device.verify(package, job) {
             Verdict::Valid => {}
@@ -170,6 +177,10 @@ fn install(effect: InstallEffect, request: &Request) -> Phase {
             package,
         } => request.updated(components, removed, package),
         InstallEffect::Failed { result, package } => request.failed(result, package),
+        InstallEffect::Done(outcome) => {
+            let code = ResultCode::from(outcome.code).or_undefined_error().into();
+            Outcome { code, ..outcome }
+        }
         InstallEffect::Later => return Phase::Later,
         InstallEffect::Deferred(cause) => return Phase::Deferred(cause),
     })

@@ -13,6 +13,8 @@ pub(super) struct Place {
     pub(super) uri: NodeUri,
     /// Relative to the root of the object.
     pub(super) path: String,
+    /// What was there for the job in question is gone, and what may be there now is another's.
+    pub(super) is_lost: bool,
 }
 
 /// Where the content of a delivered package is.
@@ -115,7 +117,12 @@ impl Place {
     pub(super) fn new(root: &NodeUri, branch: Branch, name: &str) -> Option<Self> {
         let path = format!("{}/{name}", branch.path());
         let uri = root.join(&path).ok()?;
-        Some(Self { branch, uri, path })
+        Some(Self {
+            branch,
+            uri,
+            path,
+            is_lost: false,
+        })
     }
 
     /// The place that a node belongs to, and what it is there: `""` for the place itself.
@@ -154,6 +161,9 @@ impl Place {
 
 /// The value of a leaf; `None` if it is missing or empty.
 pub(super) fn text(view: &View<'_>, place: &Place, name: &str) -> Option<Text> {
+    if place.is_lost {
+        return None;
+    }
     let value = view.text(&place.uri.join(name).ok()?).ok()?;
     (!value.is_empty()).then_some(value)
 }
@@ -163,7 +173,7 @@ pub(super) fn set_status(
     place: &Place,
     status: &'static str,
 ) -> Result<(), StatusCode> {
-    edit.set(&place.leaf(nodes::STATUS), status)
+    set(edit, place, nodes::STATUS, status)
 }
 
 pub(super) fn set_state(
@@ -171,7 +181,53 @@ pub(super) fn set_state(
     place: &Place,
     state: &'static str,
 ) -> Result<(), StatusCode> {
-    edit.set(&place.leaf(nodes::STATE), state)
+    set(edit, place, nodes::STATE, state)
+}
+
+fn set(
+    edit: &mut Edit<'_>,
+    place: &Place,
+    name: &str,
+    value: &'static str,
+) -> Result<(), StatusCode> {
+    if place.is_lost {
+        return Err(StatusCode::NOT_FOUND);
+    }
+    edit.set(&place.leaf(name), value)
+}
+
+/// Removes a place with all that is below it.
+pub(super) fn remove(edit: &mut Edit<'_>, place: &Place) -> Result<(), StatusCode> {
+    if place.is_lost {
+        return Ok(());
+    }
+    edit.remove(&place.path)
+}
+
+/// Whether there is nothing of it any more.
+pub(super) fn is_gone(view: &View<'_>, place: &Place) -> bool {
+    place.is_lost || view.node(&place.uri) == Err(StatusCode::NOT_FOUND)
+}
+
+/// Makes a node or, where it is already, makes it this one: the rights that servers have given there and
+/// its title stay.
+pub(super) fn put(edit: &mut Edit<'_>, path: &str, mut node: Node) -> Result<(), StatusCode> {
+    if let Some(known) = find(edit, path)? {
+        node.acl = known.acl;
+        node.title = known.title;
+    }
+    edit.put(path, node)
+}
+
+/// The node at a path below the root, if it is there.
+pub(super) fn find(edit: &Edit<'_>, path: &str) -> Result<Option<Node>, StatusCode> {
+    let uri = edit.root().join(path);
+    let uri = uri.map_err(|error| StatusCode::from(&error))?;
+    match edit.view().node(&uri) {
+        Ok(node) => Ok(Some(node)),
+        Err(StatusCode::NOT_FOUND) => Ok(None),
+        Err(status) => Err(status),
+    }
 }
 
 pub(super) fn is_progressing(view: &View<'_>, place: &Place) -> bool {

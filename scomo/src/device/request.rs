@@ -30,6 +30,8 @@ pub struct Request {
     pub(super) idle: bool,
     /// Whether another job was on its node when it was accepted: its Status is set when it starts.
     pub(super) waits: bool,
+    /// How often it had been put off when the versions that are there were last looked at.
+    pub(super) looked: u32,
 }
 
 impl Request {
@@ -61,7 +63,8 @@ impl Request {
         Outcome::from(StatusCode::from(result.or_undefined_error()))
     }
 
-    /// The outcome of an installation: these components are there now.
+    /// The outcome of an installation: these components are there now. Its code may be made that of a
+    /// vendor's success, 1250 to 1299.
     pub fn installed(&self, components: Vec<Component>, package: PackageIs) -> Outcome {
         self.updated(components, Vec::new(), package)
     }
@@ -124,6 +127,13 @@ impl Request {
         if let Subject::Package(package) = &mut request.subject {
             package.facts = facts;
         }
+        request.to_memo()
+    }
+
+    /// What is kept once the versions that are there were looked at for a job that was put off.
+    pub(super) fn looked(&self, job: &Job) -> Option<Vec<u8>> {
+        let mut request = self.clone();
+        request.looked = job.deferrals;
         request.to_memo()
     }
 

@@ -13,13 +13,13 @@ use super::Facts;
 pub struct Package {
     /// Its node: `Download/<X>` or `Inventory/Delivered/<X>`.
     pub uri: NodeUri,
-    /// `PkgID`
+    /// `PkgID`: the identifier that a server gave it.
     pub id: Text,
     /// `PkgURL`: where the package or its download descriptor is. `None` for a delivered package.
     pub url: Option<Text>,
-    /// `Name`
+    /// `Name`: a name for people.
     pub name: Option<Text>,
-    /// `Description`
+    /// `Description`: for people.
     pub description: Option<Text>,
     /// `InstallParams`: opaque.
     pub install_params: Option<Text>,
@@ -46,13 +46,13 @@ pub struct Component {
     pub id: Text,
     /// `PkgIDRef`: the package it came from.
     pub pkg_id: Option<Text>,
-    /// `Name`
+    /// `Name`: a name for people.
     pub name: Option<Text>,
-    /// `Description`
+    /// `Description`: for people.
     pub description: Option<Text>,
-    /// `Version`
+    /// `Version`: as its maker writes it.
     pub version: Option<Text>,
-    /// `EnvType`
+    /// `EnvType`: the execution environment it is for.
     pub env_type: Option<Text>,
     /// Whether it is active.
     pub active: bool,

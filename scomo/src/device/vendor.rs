@@ -2,11 +2,14 @@
 
 use dm_proto::StatusCode;
 use dm_tree::{
-    Edit, NodeUri,
+    Edit,
     description::{NodeDescription, Scope},
 };
 
-use super::{Config, place::Place};
+use super::{
+    Config,
+    place::{self, Place},
+};
 use crate::nodes;
 
 /// Makes what is permanent of a vendor's and not there yet: with a new node, and at a start with the
@@ -30,7 +33,7 @@ pub(super) fn grow(edit: &mut Edit<'_>, place: &Place, config: &Config) -> Resul
         }
     }
     while let Some((path, description)) = pending.pop() {
-        if find(edit, &path)?.is_none() {
+        if place::find(edit, &path)?.is_none() {
             edit.put(&path, description.initial())?;
         }
         for child in description.children() {
@@ -53,6 +56,9 @@ pub(super) fn carry(
     config: &Config,
 ) -> Result<(), StatusCode> {
     let mut pending = Vec::new();
+    if from.is_lost {
+        return Ok(());
+    }
     for description in config.node_ext_of(from.branch) {
         let is_alike = config
             .node_ext_of(to.branch)
@@ -60,14 +66,16 @@ pub(super) fn carry(
         if let Some(name) = description.name().filter(|_| is_alike) {
             let path = format!("{}/{name}", nodes::EXT);
             let (from, to) = (from.leaf(&path), to.leaf(&path));
-            if let Some(uri) = find(edit, &from)? {
+            if place::find(edit, &from)?.is_some() {
+                let uri = edit.root().join(&from);
+                let uri = uri.map_err(|error| StatusCode::from(&error))?;
                 pending.push((uri, to, Some(description)));
             }
         }
     }
     while let Some((uri, to, description)) = pending.pop() {
         let node = edit.view().node(&uri)?;
-        let is_there = find(edit, &to)?.is_some();
+        let is_there = place::find(edit, &to)?.is_some();
         let is_untouched = description.is_some_and(|description| {
             let default = description.default_of();
             description.scope() == Scope::Permanent
@@ -84,19 +92,8 @@ pub(super) fn carry(
             }
         }
         if !is_there || !(node.is_interior() || is_untouched) {
-            edit.put(&to, node)?;
+            place::put(edit, &to, node)?;
         }
     }
     Ok(())
-}
-
-/// The node at a path below the root, if it is there.
-fn find(edit: &Edit<'_>, path: &str) -> Result<Option<NodeUri>, StatusCode> {
-    let uri = edit.root().join(path);
-    let uri = uri.map_err(|error| StatusCode::from(&error))?;
-    match edit.view().node(&uri) {
-        Ok(_) => Ok(Some(uri)),
-        Err(StatusCode::NOT_FOUND) => Ok(None),
-        Err(status) => Err(status),
-    }
 }

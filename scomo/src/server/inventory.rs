@@ -33,9 +33,9 @@ pub struct Inventories {
 pub struct Download {
     /// The name of its node.
     pub node: Text,
-    /// `PkgID`
+    /// `PkgID`: the identifier that a server gave it.
     pub pkg_id: Text,
-    /// `Name`
+    /// `Name`: a name for people.
     pub name: Option<Text>,
     /// `PkgURL`: of the package or of its descriptor.
     pub pkg_url: Option<Text>,
@@ -43,11 +43,11 @@ pub struct Download {
     pub install_params: Option<Text>,
     /// `Reboot` (1.1): opaque.
     pub reboot: Option<Text>,
-    /// `Description`
+    /// `Description`: for people.
     pub description: Option<Text>,
-    /// `EnvType`
+    /// `EnvType`: the execution environment it is for.
     pub env_type: Option<Text>,
-    /// `PkgType`
+    /// `PkgType`: its media type.
     pub pkg_type: Option<Text>,
     /// `Status`; `None` if it is none of the standard's.
     pub status: Option<DownloadStatus>,
@@ -66,19 +66,19 @@ pub struct Download {
 pub struct Delivered {
     /// The name of its node.
     pub node: Text,
-    /// `PkgID`
+    /// `PkgID`: the identifier that a server gave it.
     pub pkg_id: Text,
-    /// `Name`
+    /// `Name`: a name for people.
     pub name: Option<Text>,
     /// `InstallParams`: opaque.
     pub install_params: Option<Text>,
     /// `Reboot` (1.1): opaque.
     pub reboot: Option<Text>,
-    /// `Description`
+    /// `Description`: for people.
     pub description: Option<Text>,
-    /// `EnvType`
+    /// `EnvType`: the execution environment it is for.
     pub env_type: Option<Text>,
-    /// `PkgType`
+    /// `PkgType`: its media type.
     pub pkg_type: Option<Text>,
     /// `State`; `None` if it is none of the standard's.
     pub state: Option<DeliveredState>,
@@ -99,17 +99,17 @@ pub struct Delivered {
 pub struct Deployed {
     /// The name of its node.
     pub node: Text,
-    /// `ID`
+    /// `ID`: unique on the device.
     pub id: Text,
-    /// `PkgIDRef`
+    /// `PkgIDRef`: the package it came from.
     pub pkg_id: Option<Text>,
-    /// `Name`
+    /// `Name`: a name for people.
     pub name: Option<Text>,
-    /// `Description`
+    /// `Description`: for people.
     pub description: Option<Text>,
-    /// `Version`
+    /// `Version`: as its maker writes it.
     pub version: Option<Text>,
-    /// `EnvType`
+    /// `EnvType`: the execution environment it is for.
     pub env_type: Option<Text>,
     /// `State`; `None` if it is none of the standard's.
     pub state: Option<DeployedState>,

@@ -70,14 +70,14 @@ impl Invoke {
         Self::new(Operation::DownloadInstallInactive, subject, order)
     }
 
-    /// Delivers a package in the tree, and has it installed and left active.
+    /// Delivers a package in the session, and has it installed and left active.
     pub fn deliver_install(package: Package, data: Bytes, order: Order) -> Self {
         let data = Data::binary(data);
         let subject = Subject::Deliver { package, data };
         Self::new(Operation::Install, subject, order)
     }
 
-    /// Delivers a package in the tree, and has it installed and left inactive.
+    /// Delivers a package in the session, and has it installed and left inactive.
     pub fn deliver_install_inactive(package: Package, data: Bytes, order: Order) -> Self {
         let data = Data::binary(data);
         let subject = Subject::Deliver { package, data };

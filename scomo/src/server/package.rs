@@ -14,15 +14,15 @@ pub struct Package {
     pub node: Option<Text>,
     /// `PkgID`: the server's own identifier of it.
     pub id: Text,
-    /// `Name`
+    /// `Name`: a name for people.
     pub name: Option<Text>,
-    /// `Description`
+    /// `Description`: for people.
     pub description: Option<Text>,
     /// `InstallParams`: opaque.
     pub install_params: Option<Text>,
-    /// `EnvType`
+    /// `EnvType`: the execution environment it is for.
     pub env_type: Option<Text>,
-    /// `PkgType`
+    /// `PkgType`: its media type.
     pub pkg_type: Option<Text>,
     /// `Reboot` (1.1): opaque. Left out for a device that has no such leaf.
     pub reboot: Option<Text>,

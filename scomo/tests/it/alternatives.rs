@@ -1,4 +1,4 @@
-//! SCOMO AD 5.4.3, alternative flows (`lawmo-scomo` flow 8.4).
+//! SCOMO AD 5.4.3, alternative flows.
 
 use dm_proto::{
     AlertCode,

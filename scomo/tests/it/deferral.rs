@@ -4,11 +4,13 @@ use dm_proto::{codec::Encoding, session::Trigger};
 use dm_tree::{object::JobId, testing::Disk};
 use scomo::{
     ResultCode,
-    device::{Cause, Component, Config, Consent, PackageIs, Prompts, Reporting, Request},
+    device::{
+        Cause, Component, Components, Config, Consent, PackageIs, Prompts, Reporting, Request,
+    },
     server::{AnyOperation, Invoke},
 };
 
-use crate::support::{Result, Setup, URL, config, each, game, order, start};
+use crate::support::{Result, Setup, URL, config, each, game, order, start, uri};
 
 const REPORTING: [Reporting; 3] = [
     Reporting::Synchronous,
@@ -362,6 +364,35 @@ fn a_package_that_is_kept_is_not_asked_for_when_it_is_removed() -> Result {
         setup.car.done();
         setup.carry_out(2, Invoke::remove_package("game", order("b")))?;
         assert_eq!(setup.car.done(), ["remove package game"]);
+        Ok(())
+    })
+}
+
+/// While the job was put off the device has got a newer version from elsewhere.
+#[test]
+fn a_version_that_goes_back_by_now_is_refused_when_the_job_is_taken_up() -> Result {
+    let config = asking();
+    each(&config, |setup| {
+        let put = |setup: &mut Setup, version: &str| -> Result {
+            let component = Component::new("game.app").with_version(version);
+            let components = Components::of(uri("./SCOMO"), config.clone());
+            let put = components.put(setup.bench.agent()?, &component, 2);
+            put.expect("nothing is on it");
+            Ok(())
+        };
+        setup.carry_out(1, Invoke::download(game(), URL, order("a")))?;
+        put(setup, "1")?;
+        setup
+            .car
+            .announces([Component::new("game.app").with_version("2")]);
+        setup.car.user_answers([Consent::Postponed]);
+        setup.carry_out(2, Invoke::install("game", order("b")))?;
+        put(setup, "3")?;
+        setup.car.done();
+        take_up(setup)?;
+        assert_eq!(setup.codes(2)?.2, 1405);
+        assert_eq!(setup.car.done(), [""; 0]);
+        assert_eq!(setup.value("Inventory/Deployed/game.app/Version")?, "3");
         Ok(())
     })
 }

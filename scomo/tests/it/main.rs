@@ -2,6 +2,7 @@
 
 mod alternatives;
 mod checks;
+mod defaults;
 mod deferral;
 mod delivery;
 mod faults;
@@ -11,7 +12,10 @@ mod machine;
 mod nodes;
 mod reports;
 mod results;
+mod rights;
 mod server;
 mod server_interactions;
 mod support;
+mod updates;
 mod vendor;
+mod waiting;

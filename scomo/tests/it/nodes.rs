@@ -6,7 +6,7 @@ use dm_proto::{
     session::{Execute, Origin, Verb},
 };
 use dm_tree::{
-    Acl, Node, NodeFormat, Right, Tree,
+    Acl, Node, NodeFormat, Right, Transaction, Tree,
     description::{Access, NodeDescription},
     object::{Decision, Job, JobId, Outcome},
     store::Memory,
@@ -62,8 +62,19 @@ pub(crate) fn status(
 }
 
 pub(crate) fn job(server: &str, path: &str) -> Job {
+    job_of(1, server, path)
+}
+
+pub(crate) fn job_of(id: u64, server: &str, path: &str) -> Job {
     let node = uri(&format!("./SCOMO/{path}"));
-    Job::new(JobId(1), server, node, origin())
+    Job::new(JobId(id), server, node, origin())
+}
+
+/// The status of deleting `path` below the root.
+pub(crate) fn delete(transaction: &mut Transaction<'_>, server: &str, path: &str) -> StatusCode {
+    let item = Item::for_target(format!("./SCOMO{path}"));
+    let command = Execute::new(origin(), Verb::Delete, item);
+    transaction.execute(server, &command).status
 }
 
 /// The status with which an Exec is refused, or 202.
@@ -91,7 +102,11 @@ pub(crate) fn children(tree: &Tree, path: &str) -> Vec<String> {
 
 /// A tree in which servers have added a package to each branch, and the device a component.
 pub(crate) fn filled(config: Config) -> Tree {
-    let mut tree = tree(&config.with_components([Component::new("c").with_version("1")]));
+    filled_with(config, Component::new("c").with_version("1"))
+}
+
+fn filled_with(config: Config, component: Component) -> Tree {
+    let mut tree = tree(&config.with_components([component]));
     for (path, data) in [
         ("/Download/d", None),
         ("/Download/d/PkgID", Some("d")),
@@ -118,67 +133,151 @@ pub(crate) fn filled(config: Config) -> Tree {
 
 #[test]
 fn each_node_supports_the_commands_of_its_table_and_no_others() {
-    // Path; Get, Replace, Delete.
+    use NodeFormat::{Bin, Chr, Int, Node, Null};
+    // Path and format; Get, Replace, Delete, Exec.
     let rows = [
-        ("", 200, 405, 405),
-        ("/Download", 200, 405, 405),
-        ("/Download/d", 200, 405, 200),
-        ("/Download/d/PkgID", 200, 200, 405),
-        ("/Download/d/Name", 200, 200, 405),
-        ("/Download/d/PkgURL", 200, 200, 405),
-        ("/Download/d/InstallParams", 200, 200, 405),
-        ("/Download/d/Description", 200, 200, 405),
-        ("/Download/d/Status", 200, 405, 405),
-        ("/Download/d/EnvType", 200, 200, 405),
-        ("/Download/d/PkgType", 200, 200, 405),
-        ("/Download/d/Operations", 200, 405, 405),
-        ("/Download/d/Operations/Download", 200, 405, 405),
-        ("/Download/d/Operations/DownloadInstall", 200, 405, 405),
+        ("", Node, 200, 405, 405, 405),
+        ("/Download", Node, 200, 405, 405, 405),
+        ("/Download/d", Node, 200, 405, 200, 405),
+        ("/Download/d/PkgID", Chr, 200, 200, 405, 405),
+        ("/Download/d/Name", Chr, 200, 200, 405, 405),
+        ("/Download/d/PkgURL", Chr, 200, 200, 405, 405),
+        ("/Download/d/InstallParams", Chr, 200, 200, 405, 405),
+        ("/Download/d/Description", Chr, 200, 200, 405, 405),
+        ("/Download/d/Status", Int, 200, 405, 405, 405),
+        ("/Download/d/EnvType", Chr, 200, 200, 405, 405),
+        ("/Download/d/PkgType", Chr, 200, 200, 405, 405),
+        ("/Download/d/Operations", Node, 200, 405, 405, 405),
+        ("/Download/d/Operations/Download", Null, 200, 405, 405, 202),
+        (
+            "/Download/d/Operations/DownloadInstall",
+            Null,
+            200,
+            405,
+            405,
+            202,
+        ),
         (
             "/Download/d/Operations/DownloadInstallInactive",
+            Null,
+            200,
+            405,
+            405,
+            202,
+        ),
+        ("/Inventory", Node, 200, 405, 405, 405),
+        ("/Inventory/Delivered", Node, 200, 405, 405, 405),
+        ("/Inventory/Delivered/p", Node, 200, 405, 200, 405),
+        ("/Inventory/Delivered/p/PkgID", Chr, 200, 200, 405, 405),
+        ("/Inventory/Delivered/p/Data", Bin, 405, 200, 405, 405),
+        ("/Inventory/Delivered/p/Name", Chr, 200, 200, 405, 405),
+        (
+            "/Inventory/Delivered/p/InstallParams",
+            Chr,
+            200,
             200,
             405,
             405,
         ),
-        ("/Inventory", 200, 405, 405),
-        ("/Inventory/Delivered", 200, 405, 405),
-        ("/Inventory/Delivered/p", 200, 405, 200),
-        ("/Inventory/Delivered/p/PkgID", 200, 200, 405),
-        ("/Inventory/Delivered/p/Data", 405, 200, 405),
-        ("/Inventory/Delivered/p/Name", 200, 200, 405),
-        ("/Inventory/Delivered/p/InstallParams", 200, 200, 405),
-        ("/Inventory/Delivered/p/Description", 200, 200, 405),
-        ("/Inventory/Delivered/p/Status", 200, 405, 405),
-        ("/Inventory/Delivered/p/EnvType", 200, 200, 405),
-        ("/Inventory/Delivered/p/PkgType", 200, 200, 405),
-        ("/Inventory/Delivered/p/State", 200, 405, 405),
-        ("/Inventory/Delivered/p/Operations", 200, 405, 405),
-        ("/Inventory/Delivered/p/Operations/Install", 200, 405, 405),
+        (
+            "/Inventory/Delivered/p/Description",
+            Chr,
+            200,
+            200,
+            405,
+            405,
+        ),
+        ("/Inventory/Delivered/p/Status", Int, 200, 405, 405, 405),
+        ("/Inventory/Delivered/p/EnvType", Chr, 200, 200, 405, 405),
+        ("/Inventory/Delivered/p/PkgType", Chr, 200, 200, 405, 405),
+        ("/Inventory/Delivered/p/State", Int, 200, 405, 405, 405),
+        (
+            "/Inventory/Delivered/p/Operations",
+            Node,
+            200,
+            405,
+            405,
+            405,
+        ),
+        (
+            "/Inventory/Delivered/p/Operations/Install",
+            Null,
+            200,
+            405,
+            405,
+            202,
+        ),
         (
             "/Inventory/Delivered/p/Operations/InstallInactive",
+            Null,
             200,
             405,
             405,
+            202,
         ),
-        ("/Inventory/Delivered/p/Operations/Remove", 200, 405, 405),
-        ("/Inventory/Deployed", 200, 405, 405),
-        ("/Inventory/Deployed/c", 200, 405, 405),
-        ("/Inventory/Deployed/c/ID", 200, 405, 405),
-        ("/Inventory/Deployed/c/Version", 200, 405, 405),
-        ("/Inventory/Deployed/c/Status", 200, 405, 405),
-        ("/Inventory/Deployed/c/State", 200, 405, 405),
-        ("/Inventory/Deployed/c/Operations", 200, 405, 405),
-        ("/Inventory/Deployed/c/Operations/Activate", 200, 405, 405),
-        ("/Inventory/Deployed/c/Operations/Deactivate", 200, 405, 405),
-        ("/Inventory/Deployed/c/Operations/Remove", 200, 405, 405),
+        (
+            "/Inventory/Delivered/p/Operations/Remove",
+            Null,
+            200,
+            405,
+            405,
+            202,
+        ),
+        ("/Inventory/Deployed", Node, 200, 405, 405, 405),
+        ("/Inventory/Deployed/c", Node, 200, 405, 405, 405),
+        ("/Inventory/Deployed/c/ID", Chr, 200, 405, 405, 405),
+        ("/Inventory/Deployed/c/PkgIDRef", Chr, 200, 405, 405, 405),
+        ("/Inventory/Deployed/c/Name", Chr, 200, 405, 405, 405),
+        ("/Inventory/Deployed/c/Description", Chr, 200, 405, 405, 405),
+        ("/Inventory/Deployed/c/Version", Chr, 200, 405, 405, 405),
+        ("/Inventory/Deployed/c/EnvType", Chr, 200, 405, 405, 405),
+        ("/Inventory/Deployed/c/Status", Int, 200, 405, 405, 405),
+        ("/Inventory/Deployed/c/State", Int, 200, 405, 405, 405),
+        ("/Inventory/Deployed/c/Operations", Node, 200, 405, 405, 405),
+        (
+            "/Inventory/Deployed/c/Operations/Activate",
+            Null,
+            200,
+            405,
+            405,
+            202,
+        ),
+        (
+            "/Inventory/Deployed/c/Operations/Deactivate",
+            Null,
+            200,
+            405,
+            405,
+            202,
+        ),
+        (
+            "/Inventory/Deployed/c/Operations/Remove",
+            Null,
+            200,
+            405,
+            405,
+            202,
+        ),
     ];
-    for (path, get, replace, delete) in rows {
-        let tree = &mut filled(config());
+    let mut component = Component::new("c").named("x").with_version("1");
+    component.pkg_id = Some("x".into());
+    component.description = Some("x".into());
+    component.env_type = Some("x".into());
+    for (path, format, get, replace, delete, executed) in rows {
+        let tree = &mut filled_with(config(), component.clone());
+        let node = tree.view().node(&uri(&format!("./SCOMO{path}"))).unwrap();
+        assert_eq!(node.format, format, "{path}");
+        if matches!(format, Chr | Int) {
+            assert_eq!(node.type_, "text/plain", "{path}");
+        }
         assert_eq!(
             status(tree, "srv1", Verb::Get, path, None),
             get,
             "Get {path}"
         );
+        if let Some(path) = path.strip_prefix('/') {
+            assert_eq!(exec(tree, "srv1", path), executed, "Exec {path}");
+        }
         let replaced = status(tree, "srv1", Verb::Replace, path, Some("10"));
         assert_eq!(replaced, replace, "Replace {path}");
         let deleted = status(tree, "srv1", Verb::Delete, path, None);
@@ -187,33 +286,9 @@ fn each_node_supports_the_commands_of_its_table_and_no_others() {
 }
 
 #[test]
-fn the_object_tells_its_identifier_and_its_leaves_their_formats() {
-    let tree = filled(config());
-    let format = |path: &str| {
-        let node = tree.view().node(&uri(&format!("./SCOMO{path}"))).unwrap();
-        (node.format, node.type_.to_string())
-    };
-    let text = || "text/plain".to_owned();
-    assert_eq!(format(""), (NodeFormat::Node, scomo::MO_ID.into()));
-    for path in [
-        "/Download/d/PkgID",
-        "/Download/d/PkgURL",
-        "/Inventory/Deployed/c/ID",
-    ] {
-        assert_eq!(format(path), (NodeFormat::Chr, text()), "{path}");
-    }
-    for path in [
-        "/Download/d/Status",
-        "/Inventory/Delivered/p/Status",
-        "/Inventory/Delivered/p/State",
-        "/Inventory/Deployed/c/Status",
-        "/Inventory/Deployed/c/State",
-    ] {
-        assert_eq!(format(path).0, NodeFormat::Int, "{path}");
-    }
-    assert_eq!(format("/Inventory/Delivered/p/Data").0, NodeFormat::Bin);
-    let primitive = "/Inventory/Deployed/c/Operations/Remove";
-    assert_eq!(format(primitive).0, NodeFormat::Null);
+fn the_object_tells_its_identifier() {
+    let root = filled(config()).view().node(&uri("./SCOMO")).unwrap();
+    assert_eq!(root.type_, scomo::MO_ID);
 }
 
 #[test]
@@ -734,4 +809,23 @@ fn what_came_of_a_delivery_that_broke_off_goes_with_its_node_and_keeps_its_name(
     assert_eq!(car.sunk().len(), 1);
     assert_eq!(status(tree, "srv1", Verb::Delete, node, None), 200);
     assert!(car.sunk().is_empty());
+}
+
+/// The device knows by it what it has fetched.
+#[test]
+fn the_name_of_a_package_that_was_fetched_stays() -> Result {
+    each(&config(), |setup| {
+        setup.carry_out(1, Invoke::download(game(), URL, order("a")))?;
+        for (name, expected) in [("game", 200), ("other", 403)] {
+            let mut transaction = setup.bench.agent()?.begin(1);
+            let item = Item::for_target("./SCOMO/Inventory/Delivered/game/PkgID");
+            let mut command = Execute::new(origin(), Verb::Replace, item);
+            command.item.data = Some(Data::from(name));
+            let status = transaction.execute("srv1", &command).status;
+            assert_eq!(status.as_u16(), expected, "{name}");
+        }
+        setup.carry_out(2, Invoke::install("game", order("b")))?;
+        assert_eq!(setup.codes(2)?, ("succeeded", 0, 1200));
+        Ok(())
+    })
 }

@@ -202,3 +202,19 @@ fn a_veto_that_calls_itself_a_success_is_a_veto_all_the_same() -> Result {
     }
     Ok(())
 }
+
+#[test]
+fn an_installation_may_end_with_a_success_of_the_vendors() -> Result {
+    each(|setup| {
+        setup.car.installs_with(ResultCode::new(1251));
+        setup.carry_out(2, Invoke::download_install(game(), URL, order("a")))?;
+        assert_eq!(setup.codes(2)?, ("succeeded", 0, 1251));
+        setup.carry_out(3, Invoke::install("game", order("b")))?;
+        assert_eq!(setup.codes(3)?, ("succeeded", 0, 1251));
+        assert_eq!(
+            setup.children("Inventory/Deployed")?,
+            ["game.app", "game.lib", "nav", "run"]
+        );
+        Ok(())
+    })
+}

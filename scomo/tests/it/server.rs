@@ -334,7 +334,7 @@ fn a_power_cut_at_any_step_of_a_combined_operation_doubles_nothing() -> Result {
 
 // ---- what devices say ---------------------------------------------------------------------------
 
-/// Every form of the final report that is in the field, `lawmo-scomo` section 4.7.
+/// Every form of the final report that is in the field
 #[test]
 fn a_report_is_understood_in_every_form_that_is_in_the_field() -> Result {
     let plain = "<ResultCode>1200</ResultCode><Identifier>x</Identifier>";

@@ -1,4 +1,4 @@
-//! SCOMO AD 5.4.3, normal flow: server interactions (`lawmo-scomo` flow 8.3).
+//! SCOMO AD 5.4.3, normal flow: server interactions.
 
 use bytes::Bytes;
 use dm_proto::{
@@ -26,13 +26,15 @@ fn a_package_is_downloaded_and_installed_step_by_step() -> Result {
     for reporting in REPORTING {
         each(&config().with_reporting(reporting), |setup| {
             // 1: the server starts a session. 2: it adds the package, and asks for the download.
-            let package = game().with_install_params("7");
+            let mut package = game().with_install_params("7").with_env_type("car");
+            package.description = Some("A game".into());
+            package.pkg_type = Some("application/zip".into());
             let download = Invoke::download(package, URL, order("d-1"));
             setup.bench.push(1, AnyOperation::Invoke(download))?;
             setup.bench.run_session(Trigger::Server)?;
             assert_eq!(
                 setup.server_sent().get(..3).unwrap_or_default(),
-                ["Get", "Get, Add, Add, Add, Add, Add", "Exec"]
+                ["Get", "Get, Add, Add, Add, Add, Add, Add, Add, Add", "Exec"]
             );
             // 3, 4: the device performs it and reports.
             setup.bench.settle()?;
@@ -42,13 +44,25 @@ fn a_package_is_downloaded_and_installed_step_by_step() -> Result {
             assert_eq!(setup.children("Inventory/Delivered")?, ["game"]);
             assert_eq!(setup.value("Inventory/Delivered/game/State")?, "10");
             assert_eq!(setup.value("Inventory/Delivered/game/Status")?, "10");
-            assert_eq!(setup.value("Inventory/Delivered/game/PkgID")?, "game");
-            assert_eq!(setup.value("Inventory/Delivered/game/Name")?, "The game");
+            for (leaf, value) in [
+                ("PkgID", "game"),
+                ("Name", "The game"),
+                ("Description", "A game"),
+                ("InstallParams", "7"),
+                ("EnvType", "car"),
+                ("PkgType", "application/zip"),
+            ] {
+                let leaf = format!("Inventory/Delivered/game/{leaf}");
+                assert_eq!(setup.value(&leaf)?, value, "{leaf}");
+            }
 
             setup.carry_out(2, Invoke::install_inactive("game", order("i-1")))?;
             assert_eq!(setup.car.done(), ["install game Inactive"]);
             assert_eq!(setup.codes(2)?, ("succeeded", 0, 1200));
             assert_eq!(setup.value("Inventory/Delivered/game/State")?, "20");
+            // A component that does not say what it runs on runs on what its package does.
+            assert_eq!(setup.value("Inventory/Deployed/game.app/EnvType")?, "car");
+            assert_eq!(setup.value("Inventory/Deployed/game.app/Name")?, "app");
 
             setup.carry_out(3, Inventory::new(order("inv")))?;
             let Some(AnyOutcome::Inventory(Ok(contents))) = setup.outcome(3)? else {
@@ -292,9 +306,15 @@ fn what_the_device_refuses_ends_refused() -> Result {
 fn a_package_for_another_environment_is_rejected_at_once() -> Result {
     each_way(&config(), |setup| {
         let package = game().with_env_type("toaster");
-        setup.carry_out(1, Invoke::download(package, URL, order("a")))?;
+        setup.carry_out(1, Invoke::download(package.clone(), URL, order("a")))?;
         assert_eq!(setup.codes(1)?, ("failed", 0, 1413));
+        let data = Bytes::from_static(b"package");
+        setup.carry_out(2, Invoke::deliver_install(package, data, order("b")))?;
+        assert_eq!(setup.codes(2)?, ("failed", 0, 1413));
         assert!(setup.car.done().is_empty());
+        // To get rid of it nothing is needed.
+        setup.carry_out(3, Invoke::remove_package("game", order("c")))?;
+        assert_eq!(setup.codes(3)?, ("succeeded", 0, 1200));
         Ok(())
     })
 }

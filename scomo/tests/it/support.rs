@@ -12,7 +12,7 @@ use dm_proto::{
 };
 use dm_tree::{
     NodeUri,
-    object::{Change, Job, ManagementObject},
+    object::{Change, Job, ManagementObject, Outcome},
     remote::{Notice, Order},
     std_objects::{DevDetail, DevInfo, DmAcc},
     store::Redb,
@@ -22,7 +22,8 @@ use scomo::{
     ResultCode,
     device::{
         Activation, Asked, Cause, Component, Config, Consent, Device, Effect, Facts, FetchEffect,
-        InstallEffect, Package, PackageIs, Question, Reporting, Scomo, Sink, Subject, Verdict,
+        InstallEffect, Package, PackageIs, Question, Reporting, Request, Scomo, Sink, Subject,
+        Verdict,
     },
     server::{AnyOperation, AnyOutcome},
 };
@@ -51,6 +52,8 @@ struct Inner {
     contents: Vec<Component>,
     /// What an installation brings instead of the usual, and takes.
     update: Option<(Vec<Component>, Vec<Text>)>,
+    /// The code of a good installation, if it is a vendor's.
+    installed: Option<ResultCode>,
     /// Which phases are put off: one after the other, those with a cause.
     deferrals: VecDeque<Option<Cause>>,
     /// What is found out about what is fetched.
@@ -74,6 +77,7 @@ impl Default for Inner {
             verdict: Verdict::Valid,
             contents: Vec::new(),
             update: None,
+            installed: None,
             deferrals: VecDeque::new(),
             facts: None,
             verified: Vec::new(),
@@ -99,6 +103,11 @@ impl Car {
     /// Installing succeeds, and this becomes of the package.
     pub(crate) fn installs(&self, package: PackageIs) {
         self.inner().install = Ok(package);
+    }
+
+    /// Installing succeeds with the code of a vendor.
+    pub(crate) fn installs_with(&self, result: ResultCode) {
+        self.inner().installed = Some(result);
     }
 
     /// Installing fails.
@@ -241,6 +250,14 @@ impl Device for Car {
                 .named(part)
                 .with_version(package.install_params.as_deref().unwrap_or("1"))
         });
+        if let Some(result) = self.inner().installed {
+            let request = Request::of(job).expect("it is ours");
+            let outcome = request.installed(components.to_vec(), PackageIs::Kept);
+            return InstallEffect::Done(Outcome {
+                code: result.into(),
+                ..outcome
+            });
+        }
         match self.inner().install {
             Ok(package) => InstallEffect::Installed {
                 components: components.to_vec(),

@@ -193,12 +193,18 @@ impl Downloader {
         let Came::Descriptor(xml) = self.transfer(url, &wanted)? else {
             return Ok(Facts::default());
         };
-        let descriptor = Descriptor::parse(&xml)?;
-        let fetched = self.fetch_described(&descriptor, wanted, &tell);
+        let (notify, fetched) = match Descriptor::parse(&xml) {
+            Ok(descriptor) => {
+                let fetched = self.fetch_described(&descriptor, wanted, &tell);
+                let fetched = fetched.map(|()| Facts::from(&descriptor));
+                (descriptor.install_notify_uri, fetched)
+            }
+            Err(error) => (descriptor::install_notify_uri_of(&xml), Err(error.into())),
+        };
         drop(gate.enter()?);
-        if let Some(notify) = &descriptor.install_notify_uri {
+        if let Some(notify) = notify {
             let status = match &fetched {
-                Ok(()) => InstallStatus::Success,
+                Ok(_) => InstallStatus::Success,
                 Err(error) => error.install_status(),
             };
             // The content server's books are not the device's business: the DM server gets the result.
@@ -208,7 +214,7 @@ impl Downloader {
                 ));
             }
         }
-        fetched.map(|()| Facts::from(&descriptor))
+        fetched
     }
 
     /// Forgets what is here of a package that will not be fetched any more.

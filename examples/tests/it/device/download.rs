@@ -425,6 +425,25 @@ fn a_broken_descriptor_fails_the_download() {
     }
 }
 
+#[test]
+fn the_server_of_a_descriptor_that_is_refused_is_told_why() {
+    for (more, line) in [
+        ("<DDVersion>2.0</DDVersion>", "951 Invalid DDVersion"),
+        ("<size>1</size>", "906 Invalid descriptor"),
+    ] {
+        let lab = Lab::new();
+        let (content, params) = described(more, None, "application/x-tar");
+        let outcome = lab.run(
+            &mut lab.device(),
+            &download_install(&content.url("dd"), &params),
+        );
+        assert_eq!(outcome, ("failed".to_owned(), 1402), "{line}");
+        let (paths, notified) = asked(&content);
+        assert_eq!(paths, ["/dd", "/notify?id=1&of=2"], "{line}");
+        assert_eq!(notified.as_deref(), Some(line));
+    }
+}
+
 /// A content server that gives the package once it is told to, and the one who tells it.
 fn waiting(package: Vec<u8>) -> (Content, mpsc::Sender<()>) {
     let (go, going) = mpsc::channel();
