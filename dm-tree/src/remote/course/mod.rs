@@ -91,12 +91,12 @@ enum Phase {
     /// The ACLs of a node and of those that it may inherit from; then what was refused is tried again.
     ReadAcl {
         nodes: Vec<NodeUri>,
-        again: Box<Phase>,
+        again: Box<Self>,
     },
     WriteAcl {
         node: NodeUri,
         acl: Text,
-        again: Box<Phase>,
+        again: Box<Self>,
     },
     Report,
 }
