@@ -161,7 +161,9 @@ impl Transaction<'_> {
                         is_unknown
                     }
                     Some(path) => {
-                        let path = path.trim().trim_start_matches('.').trim_matches('/');
+                        let path = path.trim();
+                        // A name may begin with a dot.
+                        let path = path.strip_prefix("./").unwrap_or(path).trim_matches('/');
                         let first = path.split('/').next().unwrap_or_default();
                         left_out.contains(&first)
                     }

@@ -224,6 +224,11 @@ fn objects_of_unknown_kinds_are_passed_over_with_all_that_is_theirs() {
         TndsNode::interior(0, "new", "urn:x:unknown:2.0"),
         chr(1, "a", "b"),
         chr(0, "c", "d").with_path("new"),
+        chr(0, "c", "d").with_path("./new/e"),
+        // A dot may begin a name.
+        TndsNode::interior(0, ".dot", "urn:x:unknown:3.0"),
+        chr(0, "c", "d").with_path(".dot"),
+        chr(0, "c", "d").with_path("./.dot/"),
     ];
     let items = vec![
         carrying("./Inbox", [unknown, account("acc", "s")].concat()),
@@ -239,7 +244,7 @@ fn objects_of_unknown_kinds_are_passed_over_with_all_that_is_theirs() {
     transaction.commit().unwrap();
     let done = done.unwrap();
     assert_eq!(done.servers, ["s"]);
-    assert_eq!(done.ignored, ["urn:x:unknown:2.0"]);
+    assert_eq!(done.ignored, ["urn:x:unknown:2.0", "urn:x:unknown:3.0"]);
     assert_eq!(names(&tree, "./Con"), ["l"]);
 }
 

@@ -1,5 +1,7 @@
 //! The flows of the LAWMO and SCOMO architecture documents, and what else must hold.
 
+use core::sync::atomic::Ordering;
+
 use dm_proto::session::UserReply;
 
 use super::{
@@ -113,12 +115,28 @@ fn locks(show: &mut Show<'_>) -> Result<(), DemoError> {
 
 /// The result in the answer itself, in the same session, and in a later one.
 fn answers(show: &mut Show<'_>) -> Result<(), DemoError> {
-    for (title, reporting) in [
-        ("Lock, the result in the Status", Reporting::Synchronous),
-        ("Lock, the report in the same session", Reporting::InSession),
+    // What the device says: the status of the Exec, how many reports, in how many further sessions.
+    for (title, reporting, status, reports, sessions) in [
+        (
+            "Lock, the result in the Status",
+            Reporting::Synchronous,
+            "Status of Exec: 1200",
+            0,
+            0,
+        ),
+        (
+            "Lock, the report in the same session",
+            Reporting::InSession,
+            "Status of Exec: 202",
+            1,
+            0,
+        ),
         (
             "Lock, the report in a later session",
             Reporting::AfterSession,
+            "Status of Exec: 202",
+            1,
+            1,
         ),
     ] {
         let mut device = show.stage.device(Kind {
@@ -127,9 +145,15 @@ fn answers(show: &mut Show<'_>) -> Result<(), DemoError> {
         })?;
         show.flow(title, |stage| {
             let shown = run(stage, &mut device, &lawmo(LawmoVerb::FullyLock))?;
+            let said = |what| stage.trace.said(Actor::Device, what);
+            let is_so = said(status) == 1
+                && said("Alert 1226") == reports
+                && said("Alert 1201") == sessions
+                && said("Alert 1200") == 1;
             Ok(Check::default()
                 .operation(&shown, "succeeded", 1200)
-                .fact("locked", device.locked()? == Locked::Fully))
+                .fact("locked", device.locked()? == Locked::Fully)
+                .fact("reported like this", is_so))
         });
     }
     Ok(())
@@ -170,7 +194,7 @@ fn confirmations(show: &mut Show<'_>, sequence: bool) -> Result<(), DemoError> {
                 let request = confirmed(wipe(&["Contacts"]), "Erase all contacts?");
                 let shown = run(stage, &mut device, &request)?;
                 let erased = device.is_empty("home/user/Contacts")?;
-                Ok(if status == 0 {
+                let check = if status == 0 {
                     Check::default()
                         .operation(&shown, "succeeded", 1201)
                         .fact("contacts erased", erased)
@@ -178,7 +202,8 @@ fn confirmations(show: &mut Show<'_>, sequence: bool) -> Result<(), DemoError> {
                     Check::default()
                         .operation(&shown, "declined", status)
                         .fact("nothing erased", !erased)
-                })
+                };
+                Ok(check.fact("asked like this", is_asked_so(stage, sequence)))
             },
         );
         let mut device = show.stage.device(kind)?;
@@ -187,7 +212,7 @@ fn confirmations(show: &mut Show<'_>, sequence: bool) -> Result<(), DemoError> {
         show.flow(&format!("Factory reset, asked {how}: {answer}"), |stage| {
             let request = confirmed(lawmo(LawmoVerb::FactoryReset), "Reset this device?");
             let shown = run(stage, &mut device, &request)?;
-            Ok(if status == 0 {
+            let check = if status == 0 {
                 Check::default()
                     .operation(&shown, "accepted", 0)
                     .fact("as it left the factory", !change.exists())
@@ -195,10 +220,17 @@ fn confirmations(show: &mut Show<'_>, sequence: bool) -> Result<(), DemoError> {
                 Check::default()
                     .operation(&shown, "declined", status)
                     .fact("nothing reset", change.exists())
-            })
+            };
+            Ok(check.fact("asked like this", is_asked_so(stage, sequence)))
         });
     }
     Ok(())
+}
+
+/// Whether the question of this flow was asked once, together with the Exec or before it.
+fn is_asked_so(stage: &Stage, sequence: bool) -> bool {
+    let said = |what| stage.trace.said(Actor::Server, what);
+    said("Alert 1101") == 1 && said("Sequence") == usize::from(sequence)
 }
 
 pub(super) const GAME: &str = "org.example.game";
@@ -296,6 +328,15 @@ fn combined(show: &mut Show<'_>) -> Result<(), DemoError> {
                 .fact(&describe(&components), found == components))
         });
     }
+    let described = show.stage.descriptor("game-2.0.tar");
+    show.flow("A package that a download descriptor leads to", |stage| {
+        let request = download(ScomoVerb::Download, "game-2.0", &described);
+        let shown = run(stage, &mut device, &request)?;
+        let is_told = stage.trace.said(Actor::Device, ": 900 Success") == 1;
+        Ok(Check::default()
+            .operation(&shown, "succeeded", 1200)
+            .fact("its server is told", is_told))
+    });
     show.flow("A package that is not what was announced", |stage| {
         let mut other = old.clone();
         other.url.clone_from(&new.url);
@@ -386,11 +427,16 @@ fn device_initiated(show: &mut Show<'_>) -> Result<(), DemoError> {
         },
     );
     let mut device = show.stage.device(silent())?;
-    show.flow("A device asks the server for software", |_| {
+    show.flow("A device asks the server for software", |stage| {
         device.want_software()?;
         device.device()?.run_once()?;
         let found = device.components()?;
-        Ok(Check::default().fact("the game is installed", found.len() == 1))
+        let request = stage.last_request(&device)?;
+        let operation = request["operations"][0].as_str().unwrap_or_default();
+        Ok(Check::default()
+            .fact("granted", request["answer"] == "granted")
+            .operation(&stage.outcome_of(operation)?, "succeeded", 1200)
+            .fact("the game is installed", found.len() == 1))
     });
     Ok(())
 }
@@ -400,10 +446,14 @@ fn faults(show: &mut Show<'_>) -> Result<(), DemoError> {
     let mut device = show.stage.device(Kind::default())?;
     show.flow("Lock, every other answer of the server lost", |stage| {
         device.lose_answers();
+        let runs = device.count_runs()?;
         let shown = run(stage, &mut device, &lawmo(LawmoVerb::FullyLock))?;
+        let is_said_again = stage.trace.said(Actor::Server, "Exec ") > 1;
         Ok(Check::default()
             .operation(&shown, "succeeded", 1200)
-            .fact("locked", device.locked()? == Locked::Fully))
+            .fact("locked", device.locked()? == Locked::Fully)
+            .fact("the answer with the Exec came again", is_said_again)
+            .fact("locked once", runs.load(Ordering::SeqCst) == 1))
     });
     for (title, moment) in [
         ("Install, the power fails before it runs", Moment::Running),
@@ -427,19 +477,34 @@ fn faults(show: &mut Show<'_>) -> Result<(), DemoError> {
                 .fact("the game is installed", found.len() == 1))
         });
     }
-    let mut device = show.stage.device(Kind::default())?;
-    let change = device.path("home/user/Messages/second.txt");
-    std::fs::write(&change, "Hello.\n")?;
-    show.flow("Factory reset, the power fails before it begins", |stage| {
-        let operation = stage.order(&device, &lawmo(LawmoVerb::FactoryReset))?;
-        stop_at(&mut device, Moment::Running, 1)?;
-        device.cut();
-        device.start()?;
-        device.device()?.resume()?;
-        Ok(Check::default()
-            .operation(&stage.outcome(&operation)?, "accepted", 0)
-            .fact("as it left the factory", !change.exists()))
-    });
+    for (title, moment) in [
+        (
+            "Factory reset, the power fails before it begins",
+            Moment::Running,
+        ),
+        (
+            "Factory reset, the power fails before the server hears of the device again",
+            Moment::Reset,
+        ),
+    ] {
+        let mut device = show.stage.device(Kind::default())?;
+        let change = device.path("home/user/Messages/second.txt");
+        std::fs::write(&change, "Hello.\n")?;
+        show.flow(title, |stage| {
+            let operation = stage.order(&device, &lawmo(LawmoVerb::FactoryReset))?;
+            stop_at(&mut device, moment, 1)?;
+            device.cut();
+            let is_changed = change.exists();
+            device.start()?;
+            device.device()?.resume()?;
+            let lock = run(stage, &mut device, &lawmo(LawmoVerb::FullyLock))?;
+            Ok(Check::default()
+                .operation(&stage.outcome(&operation)?, "accepted", 0)
+                .fact("not before", is_changed == (moment == Moment::Running))
+                .fact("as it left the factory", !change.exists())
+                .operation(&lock, "succeeded", 1200))
+        });
+    }
     Ok(())
 }
 
@@ -454,7 +519,7 @@ pub(super) fn stop_at(device: &mut Puppet, moment: Moment, n: u32) -> Result<(),
     });
     match device.obey() {
         Err(DemoError::Device(DeviceError::Stopped)) => Ok(()),
-        other => other,
+        other => other.and(Err(DemoError::NotCut)),
     }
 }
 

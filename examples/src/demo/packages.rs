@@ -12,8 +12,10 @@ use axum::{
     extract::{Path, State},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{get, post},
 };
+
+use scomo::descriptor::MEDIA_TYPE;
 
 use super::trace::{Actor, Trace};
 use crate::device::package::{ManifestComponent, Sha256Digest, build};
@@ -55,6 +57,8 @@ impl PackageServer {
             let serve = async move {
                 let router = Router::new()
                     .route("/{name}", get(package))
+                    .route("/described/{name}", get(descriptor))
+                    .route("/notified/{name}", post(notified))
                     .with_state(shared);
                 let bound = tokio::net::TcpListener::bind("127.0.0.1:0").await;
                 let listener = match bound.and_then(|found| Ok((found.local_addr()?, found))) {
@@ -100,6 +104,16 @@ impl PackageServer {
         Served {
             url: format!("{}/{name}", self.base),
             params: format!("sha256={}", Sha256Digest::of(content)),
+        }
+    }
+}
+
+impl PackageServer {
+    /// The descriptor of a package, by the name of its file.
+    pub(super) fn descriptor(&self, name: &str) -> Served {
+        Served {
+            url: format!("{}/described/{name}", self.base),
+            ..self.package(name)
         }
     }
 }
@@ -157,6 +171,46 @@ async fn package(
             (headers, content.to_vec()).into_response()
         }
     }
+}
+
+/// A descriptor that says where a package is, how large, and who wants to be told what came of it.
+async fn descriptor(
+    State(shared): State<Arc<Shared>>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    let (device, server) = (Actor::Device, Actor::Packages);
+    let asked = format!("GET /described/{name}");
+    shared.trace.arrow(device, server, asked);
+    let host = headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok());
+    let (Some(content), Some(host)) = (shared.packages.get(&name), host) else {
+        shared.trace.arrow(server, device, "404");
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    shared
+        .trace
+        .arrow(server, device, "200, a download descriptor");
+    let xml = format!(
+        "<media xmlns=\"http://www.openmobilealliance.org/xmlns/dd\"><type>application/x-tar</type>\
+         <size>{}</size><name>Game</name><vendor>Example</vendor>\
+         <objectURI>http://{host}/{name}</objectURI>\
+         <installNotifyURI>http://{host}/notified/{name}</installNotifyURI></media>",
+        content.len()
+    );
+    ([(header::CONTENT_TYPE, MEDIA_TYPE)], xml).into_response()
+}
+
+/// Is told what came of a package.
+async fn notified(
+    State(shared): State<Arc<Shared>>,
+    Path(name): Path<String>,
+    status: String,
+) -> StatusCode {
+    let title = format!("POST /notified/{name}: {status}");
+    shared.trace.arrow(Actor::Device, Actor::Packages, title);
+    StatusCode::OK
 }
 
 fn packages() -> io::Result<BTreeMap<String, Arc<[u8]>>> {

@@ -6,7 +6,8 @@ use dm_proto::session::UserReply;
 use super::{
     Show,
     flows::{Check, GAME, run, stop_at},
-    stage::{DemoError, Kind, Puppet, download, lawmo, on_component, wipe},
+    stage::{DemoError, Kind, NOT_GRANTED, Puppet, download, lawmo, on_component, wipe},
+    trace::Actor,
 };
 use crate::{
     device::{Moment, Reporting, locks::Locked},
@@ -133,6 +134,76 @@ fn refused_locks(show: &mut Show<'_>) -> Result<(), DemoError> {
             .operation(&shown, "refused", 425)
             .fact("not locked", device.locked()? == Locked::No))
     });
+    let mut device = show.stage.device(Kind::default())?;
+    device.lend_exec()?;
+    show.flow("Lock by a server that gives itself the right to", |stage| {
+        let shown = run(stage, &mut device, &lawmo(LawmoVerb::FullyLock))?;
+        let is_refused_first = stage.trace.said(Actor::Device, "Status of Exec: 425") == 1;
+        Ok(Check::default()
+            .operation(&shown, "succeeded", 1200)
+            .fact("refused at first", is_refused_first)
+            .fact("locked", device.locked()? == Locked::Fully))
+    });
+    let mut device = show.stage.device(Kind::default())?;
+    let folder = device.path("home/user/Messages");
+    std::fs::remove_dir_all(&folder)?;
+    std::os::unix::fs::symlink("Photos", &folder)?;
+    show.flow("Wipe, one of two folders being a link", |stage| {
+        let shown = run(stage, &mut device, &wipe(&["Contacts", "Messages"]))?;
+        Ok(Check::default()
+            .operation(&shown, "failed", 1405)
+            .fact("contacts erased", device.is_empty("home/user/Contacts")?)
+            .fact("photos kept", !device.is_empty("home/user/Photos")?))
+    });
+    for (title, request, path) in [
+        (
+            "The device asks its user before a wipe: no",
+            wipe(&["Contacts"]),
+            "home/user/Contacts/readme.vcf",
+        ),
+        (
+            "The device asks its user before a factory reset: no",
+            lawmo(LawmoVerb::FactoryReset),
+            "home/user/Messages/second.txt",
+        ),
+    ] {
+        let mut device = show.stage.device(Kind {
+            asks: true,
+            replies: vec![UserReply::No],
+            ..Kind::default()
+        })?;
+        let kept = device.path(path);
+        std::fs::write(&kept, "Hello.\n")?;
+        let is_reset = request.lawmo == Some(LawmoVerb::FactoryReset);
+        show.flow(title, |stage| {
+            let shown = run(stage, &mut device, &request)?;
+            // Of a reset nothing is ever reported: its refusal stands in the status.
+            let in_status = stage.trace.said(Actor::Device, "Status of Exec: 1401") == 1;
+            let reports = stage.trace.said(Actor::Device, "Alert 1226");
+            Ok(Check::default()
+                .operation(&shown, "declined", 1401)
+                .fact("nothing erased", kept.exists())
+                .fact(
+                    "said where it must be",
+                    in_status == is_reset && reports == usize::from(!is_reset),
+                ))
+        });
+    }
+    let mut device = show.stage.device(Kind {
+        sequence: true,
+        heedless: true,
+        replies: vec![UserReply::No],
+        ..Kind::default()
+    })?;
+    show.flow("Lock, done although its user said no", |stage| {
+        let mut request = lawmo(LawmoVerb::FullyLock);
+        request.confirm = Some("Lock this device?".to_owned());
+        let shown = run(stage, &mut device, &request)?;
+        Ok(Check::default()
+            .operation(&shown, "unconfirmed", 0)
+            .fact("that is no success", shown.reason() == "without-consent")
+            .fact("locked", device.locked()? == Locked::Fully))
+    });
     let device = show.stage.device(Kind {
         blind: true,
         ..Kind::default()
@@ -239,13 +310,22 @@ fn unasked(show: &mut Show<'_>) -> Result<(), DemoError> {
         silent: true,
         ..Kind::default()
     })?;
-    show.flow("A device asks for what its server does not grant", |_| {
-        device
-            .device()?
-            .request("org.example.demo.Toys", "./SCOMO", "all")?;
-        device.device()?.run_once()?;
-        Ok(Check::default().fact("nothing installed", device.components()?.is_empty()))
-    });
+    show.flow(
+        "A device asks for what its server does not grant",
+        |stage| {
+            device.device()?.request(NOT_GRANTED, "./SCOMO", "all")?;
+            device.device()?.run_once()?;
+            let request = stage.last_request(&device)?;
+            let is_told = stage.trace.said(Actor::Device, "refuses") == 1;
+            Ok(Check::default()
+                .fact(
+                    "refused 403",
+                    request["answer"] == "refused" && request["status"] == 403,
+                )
+                .fact("the user is told", is_told)
+                .fact("nothing installed", device.components()?.is_empty()))
+        },
+    );
     Ok(())
 }
 
@@ -285,9 +365,17 @@ fn cuts(show: &mut Show<'_>) -> Result<(), DemoError> {
             let nothing = !device.path("opt/org.example.game").exists();
             restart(&mut device)?;
             let found = device.components()?;
+            // Of a download the rest is asked for; what is there as a whole is not asked for again.
+            let asked = |what| stage.trace.said(Actor::Device, what);
+            let is_gone_on_with = if during == "download" {
+                asked("from octet") == 1
+            } else {
+                asked("GET /") == 1
+            };
             Ok(Check::default()
                 .operation(&stage.outcome(&operation)?, "succeeded", 1200)
                 .fact("nothing installed before", nothing)
+                .fact("nothing fetched twice", is_gone_on_with)
                 .fact("the game is installed", found.len() == 1))
         });
     }

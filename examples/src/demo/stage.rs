@@ -2,7 +2,7 @@
 
 use core::{
     panic::AssertUnwindSafe,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     time::Duration,
 };
 use std::{
@@ -15,8 +15,10 @@ use std::{
 };
 
 use dm_proto::{
+    StatusCode,
     auth::{Account, Scheme},
-    codec::{DecodeOptions, Encoding, decode},
+    codec::{DecodeOptions, Encoding, decode, encode},
+    message::Command,
     session::{Prompt, Transmit, UserReply},
 };
 use dm_tree::{Acl, NodeUri};
@@ -29,7 +31,7 @@ use super::{
 };
 use crate::{
     device::{
-        self, Config, Device, Reporting, credentials,
+        self, Config, Device, Moment, Reporting, credentials,
         locks::Locked,
         packages::{PackageLimits, Packages},
         progress::{OnProgress, Work},
@@ -61,10 +63,16 @@ pub enum DemoError {
     /// No notification came.
     #[error("no notification came for {0}")]
     NotNotified(String),
+    /// What was to be cut went on to its end.
+    #[error("the power did not fail")]
+    NotCut,
 }
 
 /// The alert by which a device asks for software. Our own: SCOMO 1.0 registers none.
 const WANTED: &str = "org.example.demo.SoftwareWanted";
+
+/// Another, for what this server does not grant.
+pub(super) const NOT_GRANTED: &str = "org.example.demo.ToysWanted";
 
 const SERVER_ID: &str = "demo";
 
@@ -90,12 +98,14 @@ pub(super) struct Kind {
     pub(super) replies: Vec<UserReply>,
     /// Whether the server trusts its Sequence to hold an Exec back.
     pub(super) sequence: bool,
-    /// Whether it asks its user by itself before it fetches and installs.
+    /// Whether it asks its user by itself before it fetches and installs, locks, wipes and resets.
     pub(super) asks: bool,
     /// Whether it cannot ask its user, as the server knows.
     pub(super) blind: bool,
     /// Whether it has no list of what can be wiped.
     pub(super) nothing_to_wipe: bool,
+    /// Whether it tells the server that its user said no, and does it all the same: devices in the field do.
+    pub(super) heedless: bool,
     /// The largest message that it takes, if that is not as usual.
     pub(super) max_msg_size: Option<u64>,
     /// Whether its user sees to it that the server does not notify: it comes by itself.
@@ -198,7 +208,11 @@ impl Stage {
         }));
         let game = packages.package("game-1.0.tar");
         let wanted = download(ScomoVerb::DownloadInstall, "game-1.0", &game);
-        config.policy.rules = vec![server::Rule::granting(WANTED, wanted)];
+        let mut refused = server::Rule::granting(NOT_GRANTED, wanted.clone());
+        refused.answer = server::Answer::Refuse;
+        refused.operation = None;
+        let granted = server::Rule::granting(WANTED, wanted);
+        config.policy.rules = vec![granted, refused];
         let server = Server::spawn(config)?;
         let http = ureq::Agent::config_builder()
             .timeout_global(Some(Duration::from_secs(30)))
@@ -268,6 +282,9 @@ impl Stage {
         }
         if kind.asks {
             config.prompts = Prompts::ALL;
+            config.lock_prompts.lock = true;
+            config.lock_prompts.wipe = true;
+            config.lock_prompts.factory_reset = true;
         }
         if let Some(size) = kind.max_msg_size {
             config.max_msg_size = size;
@@ -292,6 +309,7 @@ impl Stage {
         let user = DemoUser {
             trace: self.trace.clone(),
             replies: Arc::new(Mutex::new(kind.replies)),
+            is_heeded: !kind.heedless,
         };
         let mut puppet = Puppet {
             id,
@@ -341,6 +359,11 @@ impl Stage {
         Ok(shown)
     }
 
+    /// The download descriptor that leads to a package of the demo.
+    pub(super) fn descriptor(&self, name: &str) -> Served {
+        self.packages.descriptor(name)
+    }
+
     /// What is in a package of the demo.
     pub(super) fn content(&self, name: &str) -> &[u8] {
         self.packages.content(name)
@@ -364,6 +387,29 @@ impl Stage {
         let shown = Shown(self.call(self.http.get(&url).call())?);
         self.trace.arrow(server, emi, format!("200 {shown}"));
         Ok(shown)
+    }
+
+    /// How the server answered what a device asked for by itself, and what it did: the last of it.
+    pub(super) fn last_request(&self, device: &Puppet) -> Result<Value, DemoError> {
+        let (emi, server) = (Actor::Emi, Actor::Server);
+        let url = format!(
+            "{}/devices/{}/requests",
+            self.server.emi_url(),
+            escape(&device.id)
+        );
+        self.trace.arrow(emi, server, "GET requests");
+        let shown = self.call(self.http.get(&url).call())?;
+        let requests = shown["requests"].as_array();
+        let last = requests.and_then(|requests| requests.last());
+        let last = last.cloned().unwrap_or_default();
+        let answer = last["answer"].as_str().unwrap_or("nothing");
+        self.trace.arrow(server, emi, format!("200 {answer}"));
+        Ok(last)
+    }
+
+    /// Asks what became of the operation with an identifier.
+    pub(super) fn outcome_of(&self, id: &str) -> Result<Shown, DemoError> {
+        self.outcome(&Shown(json!({ "id": id })))
     }
 
     /// The JSON of an answer.
@@ -391,6 +437,7 @@ impl Puppet {
             http: Http::new(),
             lossy: Arc::clone(&self.lossy),
             lost_last: false,
+            is_heedless: !self.user.is_heeded,
             trace: self.trace.clone(),
         };
         let device = Device::with_transport(self.config.clone(), self.user.clone(), transport)?;
@@ -431,7 +478,7 @@ impl Puppet {
     pub(super) fn cut_during(&mut self, what: &'static str) -> Result<(), DemoError> {
         *self.armed.lock().unwrap_or_else(PoisonError::into_inner) = Some(what);
         match catch_unwind(AssertUnwindSafe(|| self.obey())) {
-            Ok(obeyed) => obeyed,
+            Ok(obeyed) => obeyed.and(Err(DemoError::NotCut)),
             Err(cut) if cut.is::<PowerCut>() => {
                 self.trace
                     .note(Actor::Device, format!("in the middle of the {what}"));
@@ -465,9 +512,31 @@ impl Puppet {
 
     /// Leaves the demo's server the right to read the lock state, and all others to another server.
     pub(super) fn lend(&mut self) -> Result<(), DemoError> {
-        let acl = Acl::parse("Get=*&Exec=another&Replace=another").map_err(io::Error::other)?;
+        self.entitle("Get=*&Exec=another&Replace=another")
+    }
+
+    /// Leaves the demo's server the right to say who has which rights, and Exec to another server.
+    pub(super) fn lend_exec(&mut self) -> Result<(), DemoError> {
+        self.entitle(&format!("Get=*&Exec=another&Replace={SERVER_ID}"))
+    }
+
+    fn entitle(&mut self, acl: &str) -> Result<(), DemoError> {
+        let acl = Acl::parse(acl).map_err(io::Error::other)?;
         let lock = NodeUri::parse("./LAWMO").map_err(io::Error::other)?;
         Ok(self.device()?.entitle(&lock, acl)?)
+    }
+
+    /// Counts how often it runs a job from here on.
+    pub(super) fn count_runs(&mut self) -> Result<Arc<AtomicUsize>, DemoError> {
+        let runs = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&runs);
+        self.device()?.watch(move |moment| {
+            if moment == Moment::Running {
+                counted.fetch_add(1, Ordering::SeqCst);
+            }
+            true
+        });
+        Ok(runs)
     }
 
     /// How far it is locked.
@@ -506,11 +575,18 @@ struct Lossy {
     http: Http,
     lossy: Arc<AtomicBool>,
     lost_last: bool,
+    /// Whether the server hears a no where the device heard a yes.
+    is_heedless: bool,
     trace: Trace,
 }
 
 impl Transport for Lossy {
     fn exchange(&mut self, message: &Transmit) -> Result<Answer, TransportError> {
+        let message = if self.is_heedless {
+            &unconsented(message)
+        } else {
+            message
+        };
         let answer = self.http.exchange(message)?;
         self.lost_last = self.lossy.load(Ordering::SeqCst) && !self.lost_last;
         if self.lost_last {
@@ -522,11 +598,33 @@ impl Transport for Lossy {
     }
 }
 
+/// The message with a no in place of a yes.
+fn unconsented(message: &Transmit) -> Transmit {
+    let mut changed = message.clone();
+    let read = decode(message.encoding, &message.body, &DecodeOptions::default());
+    if let Ok(mut decoded) = read {
+        for command in &mut decoded.message.commands {
+            if let Command::Status(status) = command
+                && status.cmd.as_str() == "Alert"
+                && status.data == StatusCode::OK
+            {
+                status.data = StatusCode::NOT_MODIFIED;
+            }
+        }
+        // What was read can be written.
+        if let Ok(body) = encode(message.encoding, &decoded.message) {
+            changed.body = body;
+        }
+    }
+    changed
+}
+
 /// A user who answers from a list, and then not at all.
 #[derive(Clone)]
 struct DemoUser {
     trace: Trace,
     replies: Arc<Mutex<Vec<UserReply>>>,
+    is_heeded: bool,
 }
 
 impl User for DemoUser {
@@ -550,7 +648,11 @@ impl User for DemoUser {
             UserReply::TimedOut => self.trace.note(user, "says nothing"),
             other => self.trace.arrow(user, device, format!("{other:?}")),
         }
-        reply
+        if self.is_heeded {
+            reply
+        } else {
+            UserReply::Yes
+        }
     }
 
     fn tell(&mut self, message: &str) {

@@ -114,6 +114,23 @@ impl Trace {
         lines
     }
 
+    /// How often one said this since the lines were taken, by itself or in a message.
+    pub fn said(&self, by: Actor, what: &str) -> usize {
+        let mut times = 0;
+        self.see(|seen| {
+            let lines = seen.lines.iter();
+            times = lines
+                .filter_map(|line| match line {
+                    Line::Arrow(arrow) if arrow.from == by => Some(arrow),
+                    Line::Arrow(_) | Line::Note(..) => None,
+                })
+                .flat_map(|arrow| core::iter::once(&arrow.title).chain(&arrow.details))
+                .filter(|line| line.contains(what))
+                .count();
+        });
+        times
+    }
+
     /// All messages since the beginning.
     pub fn messages(&self) -> Vec<Sent> {
         let mut messages = Vec::new();

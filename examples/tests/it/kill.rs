@@ -6,6 +6,7 @@
 
 use core::time::Duration;
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fs,
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{TcpListener, TcpStream},
@@ -16,7 +17,11 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use dm_examples::device::package::{ManifestComponent, Sha256Digest, build};
+use dm_examples::device::{
+    package::{ManifestComponent, Sha256Digest, build},
+    packages::{PackageLimits, Packages},
+    root::Root,
+};
 use serde_json::{Value, json};
 
 use crate::tools::is_there;
@@ -75,6 +80,9 @@ impl Kind {
         matches!(self, Self::Deb | Self::DebUpdate | Self::DebRemove)
     }
 }
+
+/// What is wiped, of a kind that shows how far that is.
+const PHOTO_FOLDERS: usize = 50;
 
 /// The server's program and the packages of a content server.
 struct Stage {
@@ -284,7 +292,7 @@ impl<'a> Puppet<'a> {
         stage.call(request.send(account.to_string()));
         let folder = stage.folder.path().join(&id);
         let firmware = folder.join("firmware");
-        for n in 0..80 {
+        for n in 0..250 {
             let path = firmware.join(format!("usr/share/{}/{n}", n % 7));
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, vec![b'f'; 5000]).unwrap();
@@ -373,8 +381,10 @@ impl<'a> Puppet<'a> {
         match kind {
             Kind::Lock => json!({"lawmo": "fully-lock"}),
             Kind::Wipe => {
-                for n in 0..200 {
-                    let path = self.root.join(format!("home/user/Photos/{}", n % 9));
+                for n in 0..20 * PHOTO_FOLDERS {
+                    let path = self
+                        .root
+                        .join(format!("home/user/Photos/{}", n % PHOTO_FOLDERS));
                     fs::create_dir_all(&path).unwrap();
                     fs::write(path.join(n.to_string()), "photo").unwrap();
                 }
@@ -494,8 +504,111 @@ impl<'a> Puppet<'a> {
                 self.stage.maps[0].request("download-install", "maps")
             }
         };
+        self.check_views();
         assert_eq!(self.done(&next), succeeded(), "{next}");
+        self.check_views();
         self.check_events(operation);
+    }
+
+    /// In the middle of what it was cut, if its files show that.
+    fn cut_in(&self, kind: Kind) -> Option<&'static str> {
+        let names = |path: &str| -> Vec<String> {
+            let entries = fs::read_dir(self.root.join(path)).into_iter().flatten();
+            let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+            names.collect()
+        };
+        let is_part = |name: &String| name.ends_with(".part");
+        if self.state.join("reset").exists() {
+            Some("factory reset")
+        } else if !names("opt/.stage").is_empty() {
+            Some("installation")
+        } else if names("var/cache/dm").iter().any(is_part) {
+            Some("download")
+        } else if kind == Kind::Wipe
+            && (1..PHOTO_FOLDERS).contains(&names("home/user/Photos").len())
+        {
+            Some("wipe")
+        } else {
+            None
+        }
+    }
+
+    /// What the server reads of the device is what the device's files say.
+    fn check_views(&self) {
+        let state = self.order(&json!({"lawmo": "state"}));
+        let inventory = self.order(&json!({"scomo": "inventory"}));
+        let output = self.run();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{errors}");
+        let read = |operation: &str| {
+            let shown = self.shown(operation);
+            assert_eq!(shown["state"], "succeeded", "{shown}");
+            shown["contents"][0].clone()
+        };
+        let locked = |path: &str| self.root.join(path).exists();
+        let expected = match (locked("etc/nologin"), locked("etc/dm/partially-locked")) {
+            (true, _) => "fully-locked",
+            (false, true) => "partially-locked",
+            (false, false) => "unlocked",
+        };
+        let lawmo = read(&state);
+        assert_eq!(lawmo["state"], expected, "{lawmo}");
+        let marked = |item: &Value| item["to_be_wiped"] == true;
+        assert!(!lawmo["wipe_list"].as_array().unwrap().iter().any(marked));
+
+        let scomo = read(&inventory);
+        let list = |name: &str| scomo[name].as_array().unwrap().clone();
+        let busy = |node: &&Value| node["status"] != "idle";
+        let nodes = ["downloads", "delivered", "deployed"].map(list).concat();
+        assert_eq!(nodes.iter().find(busy), None);
+        assert_eq!(list("downloads"), Vec::<Value>::new());
+        let kept = fs::read_dir(self.root.join("var/cache/dm"));
+        let kept = kept.map_or(0, Iterator::count);
+        assert_eq!(list("delivered").len(), kept, "{scomo}");
+        let root = Root::open(&self.root).unwrap();
+        let packages = Packages::open(root, PackageLimits::default()).unwrap();
+        let installed = packages.installed().unwrap();
+        let installed: BTreeSet<_> = installed
+            .iter()
+            .map(|found| {
+                let state = if found.active { "active" } else { "inactive" };
+                let component = &found.component;
+                let version = component.version.clone().unwrap_or_default();
+                (component.id.clone(), version, state.to_owned())
+            })
+            .collect();
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let deployed: BTreeSet<_> = list("deployed")
+            .iter()
+            .map(|node| {
+                (
+                    text(&node["id"]),
+                    text(&node["version"]),
+                    text(&node["state"]),
+                )
+            })
+            .collect();
+        assert_eq!(deployed, installed);
+        if self.stage.debs.is_some() {
+            let in_books = self.in_books_of_dpkg();
+            let debs = installed.iter().filter(|(id, ..)| packages.is_deb(id));
+            let debs: BTreeSet<_> = debs
+                .map(|(id, version, _)| format!("{id} {version}"))
+                .collect();
+            assert_eq!(in_books, debs);
+        }
+    }
+
+    /// The packages that dpkg has installed as a whole in the root, with their versions.
+    fn in_books_of_dpkg(&self) -> BTreeSet<String> {
+        let listed = Command::new("dpkg-query")
+            .arg("--admindir")
+            .arg(self.root.join("var/lib/dpkg"))
+            .args(["--show", "--showformat=${Package} ${Version}\n"])
+            .output()
+            .unwrap();
+        let listed = String::from_utf8(listed.stdout).unwrap();
+        listed.lines().map(str::to_owned).collect()
     }
 
     /// An operation that is over came to one end, on its way forward only.
@@ -531,24 +644,40 @@ fn assert_same(image: &Path, root: &Path) {
     assert!(diff.status.success(), "{said}");
 }
 
-/// A round: prepared, ordered, cut, and gone on with until the outcome is known. How often it was cut.
-fn round(stage: &Stage, number: u64, kind: Kind, dice: &mut Dice) -> u64 {
+/// How often the device was cut, and how often in the middle of what.
+#[derive(Default)]
+struct Cuts {
+    all: u64,
+    amid: BTreeMap<&'static str, u64>,
+}
+
+/// A round: prepared, ordered, cut, and gone on with until the outcome is known.
+fn round(stage: &Stage, number: u64, kind: Kind, dice: &mut Dice, cuts: &mut Cuts) {
     let device = Puppet::new(stage, number);
     let request = device.prepare(kind);
     let operation = device.order(&request);
-    let mut cuts = 0;
     for _ in 0..2 + dice.below(5) {
-        let longest = [5_000, 15_000, 50_000, 150_000][dice.below(4) as usize];
-        let moment = Duration::from_micros(dice.below(longest));
         let mut program = device.program();
         let mut child = program.stderr(Stdio::null()).spawn().unwrap();
-        thread::sleep(moment);
+        // At any moment; or soon after something was begun that takes a while, which few moments hit.
+        let longest = if dice.below(3) == 0 {
+            [5_000, 15_000, 50_000, 150_000][dice.below(4) as usize]
+        } else {
+            while device.cut_in(kind).is_none() && child.try_wait().unwrap().is_none() {
+                thread::yield_now();
+            }
+            [50, 500, 2_000, 10_000][dice.below(4) as usize]
+        };
+        thread::sleep(Duration::from_micros(dice.below(longest)));
         if child.try_wait().unwrap().is_none() {
-            cuts += 1;
+            cuts.all += 1;
         }
         // SIGKILL.
         child.kill().unwrap();
         child.wait().unwrap();
+        if let Some(what) = device.cut_in(kind) {
+            *cuts.amid.entry(what).or_default() += 1;
+        }
     }
     let mut said = String::new();
     for _ in 0..5 {
@@ -571,7 +700,6 @@ fn round(stage: &Stage, number: u64, kind: Kind, dice: &mut Dice) -> u64 {
         std::panic::resume_unwind(panic);
     }
     fs::remove_dir_all(device.root.parent().unwrap()).unwrap();
-    cuts
 }
 
 #[test]
@@ -604,14 +732,15 @@ fn killed_at_any_moment_the_device_and_its_server_agree_in_the_end() {
         .into_iter()
         .filter(|kind| stage.debs.is_some() || !kind.is_of_dpkg())
         .collect();
-    let mut cuts = 0;
+    let mut cuts = Cuts::default();
     for n in 0..rounds {
         let kind = kinds[n as usize % kinds.len()];
         println!("round {n}: {kind:?}, DM_KILL_SEED={seed}");
         // Each round has dice of its own, so that one can be told from its number.
         let mut dice = Dice(seed.wrapping_add(n.wrapping_mul(0x1_0001)));
-        cuts += round(&stage, n, kind, &mut dice);
+        round(&stage, n, kind, &mut dice, &mut cuts);
     }
-    println!("{rounds} rounds, {cuts} cuts, seed {seed}: one outcome each");
-    assert!(cuts >= rounds / 2, "it was cut {cuts} times only");
+    let Cuts { all, amid } = cuts;
+    println!("{rounds} rounds, {all} cuts, in the middle: {amid:?}, seed {seed}: one outcome each");
+    assert!(all >= rounds / 2, "it was cut {all} times only");
 }
