@@ -48,6 +48,7 @@ pub(super) struct Fetcher {
 
 impl Fetcher {
     fn fetch(&self, package: &Package, job: &Job, gate: &Gate) -> Result<Facts, ResultCode> {
+        let tell = |message: &str| self.user.tell(message);
         // Kept means checked: an interrupted download leaves nothing that could be taken for a package.
         // Only a resumed job may take it for its own, and only if it is what was announced.
         if job.resumed && job.stage >= STARTED {
@@ -55,7 +56,10 @@ impl Fetcher {
             let checked = Sha256Digest::in_params(params)
                 .and_then(|digest| self.packages.check(&package.id, digest));
             if checked.is_ok() {
-                return Ok(Facts::default());
+                let fetched =
+                    self.downloader
+                        .fetched_before(&package.id, &self.packages, gate, tell);
+                return fetched.map_err(|error| error.result_code());
             }
         }
         self.fetch_package(package, gate).map_err(|error| {

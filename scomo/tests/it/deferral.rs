@@ -1,7 +1,7 @@
 //! Jobs that are put off, and questions to the user.
 
 use dm_proto::{codec::Encoding, session::Trigger};
-use dm_tree::{object::JobId, testing::Disk};
+use dm_tree::{object::JobId, remote::Checks, testing::Disk};
 use scomo::{
     ResultCode,
     device::{
@@ -190,6 +190,24 @@ fn a_job_behind_another_on_its_node_marks_the_node_when_it_starts() -> Result {
         take_up(setup)?;
         assert_eq!(setup.codes(2)?, ("succeeded", 0, 1200));
         assert_eq!(setup.children("Inventory/Deployed")?, [""; 0]);
+        Ok(())
+    })
+}
+
+/// What is so already when an Exec comes is not so any more when the job before it is through.
+#[test]
+fn what_waits_behind_another_job_is_done_even_if_it_is_so_now() -> Result {
+    let config = config().with_components([Component::new("nav")]);
+    each(&config, |setup| {
+        setup.car.puts_off([Cause::Battery]);
+        setup.carry_out(1, Invoke::activate("nav", order("a")))?;
+        let unchecked = order("b").with_checks(Checks::Off);
+        setup.carry_out(2, Invoke::deactivate("nav", unchecked))?;
+        setup.car.done();
+        take_up(setup)?;
+        assert_eq!(setup.car.done(), ["activate nav", "deactivate nav"]);
+        assert_eq!(setup.codes(2)?, ("succeeded", 0, 1200));
+        assert_eq!(setup.value("Inventory/Deployed/nav/State")?, "10");
         Ok(())
     })
 }

@@ -374,6 +374,15 @@ fn an_exec_is_refused_in_the_order_missing_forbidden_not_executable_incomplete()
     assert_eq!(status(tree, "srv1", Verb::Add, path, None), 200);
     let path = "/Inventory/Delivered/nodata/PkgID";
     assert_eq!(status(tree, "srv1", Verb::Add, path, Some("n")), 200);
+    for (below, data) in [
+        ("", None),
+        ("/PkgID", Some("t")),
+        ("/Data", Some("t")),
+        ("/EnvType", Some("toaster")),
+    ] {
+        let path = format!("/Inventory/Delivered/toaster{below}");
+        assert_eq!(status(tree, "srv1", Verb::Add, &path, data), 200);
+    }
     for (server, path, expected) in [
         ("srv1", "Download/none/Operations/Download", 404),
         ("srv2", "Download/none/Operations/Download", 404),
@@ -388,6 +397,13 @@ fn an_exec_is_refused_in_the_order_missing_forbidden_not_executable_incomplete()
         ("srv1", "Download/slot/Operations/Download", 404),
         ("srv1", "Inventory/Delivered/nodata/Operations/Install", 404),
         ("srv1", "Inventory/Delivered/nodata/Operations/Remove", 202),
+        // For whatever it was made, it can be removed.
+        (
+            "srv1",
+            "Inventory/Delivered/toaster/Operations/Install",
+            1413,
+        ),
+        ("srv1", "Inventory/Delivered/toaster/Operations/Remove", 202),
         ("srv1", "Download/d/Operations/Download", 202),
         (
             "srv1",
@@ -811,18 +827,22 @@ fn what_came_of_a_delivery_that_broke_off_goes_with_its_node_and_keeps_its_name(
     assert!(car.sunk().is_empty());
 }
 
-/// The device knows by it what it has fetched.
+/// The device knows by them what it has fetched.
 #[test]
-fn the_name_of_a_package_that_was_fetched_stays() -> Result {
+fn the_names_of_a_package_that_was_fetched_stay() -> Result {
     each(&config(), |setup| {
         setup.carry_out(1, Invoke::download(game(), URL, order("a")))?;
-        for (name, expected) in [("game", 200), ("other", 403)] {
+        for (path, name, expected) in [
+            ("game/PkgID", "game", 200),
+            ("game/PkgID", "other", 403),
+            ("game?prop=Name", "other", 403),
+        ] {
             let mut transaction = setup.bench.agent()?.begin(1);
-            let item = Item::for_target("./SCOMO/Inventory/Delivered/game/PkgID");
+            let item = Item::for_target(format!("./SCOMO/Inventory/Delivered/{path}"));
             let mut command = Execute::new(origin(), Verb::Replace, item);
             command.item.data = Some(Data::from(name));
             let status = transaction.execute("srv1", &command).status;
-            assert_eq!(status.as_u16(), expected, "{name}");
+            assert_eq!(status.as_u16(), expected, "{path} {name}");
         }
         setup.carry_out(2, Invoke::install("game", order("b")))?;
         assert_eq!(setup.codes(2)?, ("succeeded", 0, 1200));

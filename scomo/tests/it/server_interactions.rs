@@ -319,6 +319,22 @@ fn a_package_for_another_environment_is_rejected_at_once() -> Result {
     })
 }
 
+/// Unless the device says otherwise, a component is of the environment of its package.
+#[test]
+fn a_component_tells_its_package_and_its_environment() -> Result {
+    each(&config(), |setup| {
+        let mut package = game();
+        package.env_type = Some("linux".into());
+        setup.carry_out(1, Invoke::download_install(package, URL, order("a")))?;
+        for leaf in ["PkgIDRef", "EnvType"] {
+            let expected = if leaf == "EnvType" { "linux" } else { "game" };
+            let path = format!("Inventory/Deployed/game.app/{leaf}");
+            assert_eq!(setup.value(&path)?, expected);
+        }
+        Ok(())
+    })
+}
+
 #[test]
 fn a_primitive_that_is_not_offered_is_unsupported() -> Result {
     let config = config().offering([Operation::Download]);

@@ -1,6 +1,7 @@
 //! [`Downloader`]: packages over HTTP, by their address or that of a download descriptor, resumed where
 //! they broke off, each checked against its digest before it is kept.
 
+mod owed;
 mod partial;
 
 use core::time::Duration;
@@ -11,6 +12,7 @@ use std::{
 };
 
 use cap_std::fs::File;
+use dm_proto::Text;
 use scomo::{
     ResultCode,
     descriptor::{self, Descriptor, DescriptorError, InstallStatus},
@@ -18,7 +20,10 @@ use scomo::{
 };
 use sha2::{Digest, Sha256};
 
-use self::partial::{Origin, Partial};
+use self::{
+    owed::Owed,
+    partial::{Origin, Partial},
+};
 use super::{
     background::{Closed, Gate},
     package::{PackageError, Sha256Digest, essence, is_out_of_room, is_package_type},
@@ -190,31 +195,83 @@ impl Downloader {
             gate,
             descriptor: None,
         };
+        let (root, (part, _)) = (packages.root(), packages.paths(package_id));
         let Came::Descriptor(xml) = self.transfer(url, &wanted)? else {
+            let _entered = gate.enter()?;
+            // Of an attempt at which there was a descriptor still.
+            let _ = Owed::forget(root, &part);
             return Ok(Facts::default());
         };
         let (notify, fetched) = match Descriptor::parse(&xml) {
             Ok(descriptor) => {
-                let fetched = self.fetch_described(&descriptor, wanted, &tell);
-                let fetched = fetched.map(|()| Facts::from(&descriptor));
-                (descriptor.install_notify_uri, fetched)
+                let owed = Owed {
+                    notify: descriptor.install_notify_uri.as_ref().map(Text::to_string),
+                    facts: Facts::from(&descriptor),
+                };
+                let entered = gate.enter()?;
+                let noted = owed.note(root, &part).map_err(DownloadError::from);
+                drop(entered);
+                let fetched = noted.and_then(|()| self.fetch_described(&descriptor, wanted, &tell));
+                (owed.notify, fetched.map(|()| owed.facts))
             }
-            Err(error) => (descriptor::install_notify_uri_of(&xml), Err(error.into())),
+            Err(error) => {
+                let notify = descriptor::install_notify_uri_of(&xml);
+                (notify.map(|uri| uri.to_string()), Err(error.into()))
+            }
         };
-        drop(gate.enter()?);
-        if let Some(notify) = notify {
-            let status = match &fetched {
-                Ok(_) => InstallStatus::Success,
-                Err(error) => error.install_status(),
-            };
-            // The content server's books are not the device's business: the DM server gets the result.
-            if let Err(error) = self.agent.post(notify.as_str()).send(status.line()) {
-                tell(&format!(
-                    "the content server was not told {status}: {error}"
-                ));
-            }
-        }
+        let status = match &fetched {
+            Ok(_) => InstallStatus::Success,
+            Err(error) => error.install_status(),
+        };
+        self.settle(notify.as_deref(), status, &part, packages, gate, tell)?;
         fetched
+    }
+
+    /// What is known from its descriptor of a package that was here as a whole when a restart came. The
+    /// server of the descriptor is told now, if it was not before.
+    ///
+    /// # Errors
+    ///
+    /// If the gate is closed.
+    pub(super) fn fetched_before(
+        &self,
+        package_id: &str,
+        packages: &Packages,
+        gate: &Gate,
+        tell: impl Fn(&str),
+    ) -> Result<Facts, DownloadError> {
+        let (part, _) = packages.paths(package_id);
+        let Some(owed) = Owed::of(packages.root(), &part) else {
+            return Ok(Facts::default());
+        };
+        let (notify, status) = (owed.notify.as_deref(), InstallStatus::Success);
+        self.settle(notify, status, &part, packages, gate, tell)?;
+        Ok(owed.facts)
+    }
+
+    /// Tells the server of a descriptor what came of it, once.
+    fn settle(
+        &self,
+        notify: Option<&str>,
+        status: InstallStatus,
+        part: &str,
+        packages: &Packages,
+        gate: &Gate,
+        tell: impl Fn(&str),
+    ) -> Result<(), Closed> {
+        drop(gate.enter()?);
+        // The content server's books are not the device's business: the DM server gets the result.
+        if let Some(notify) = notify
+            && let Err(error) = self.agent.post(notify).send(status.line())
+        {
+            tell(&format!(
+                "the content server was not told {status}: {error}"
+            ));
+        }
+        let _entered = gate.enter()?;
+        // What stays of it is overwritten by the next.
+        let _ = Owed::forget(packages.root(), part);
+        Ok(())
     }
 
     /// Forgets what is here of a package that will not be fetched any more.
@@ -224,7 +281,7 @@ impl Downloader {
     /// If it cannot be deleted.
     pub(super) fn forget(&self, package_id: &str, packages: &Packages) -> io::Result<()> {
         let (path, _) = packages.paths(package_id);
-        Partial::new(packages.root(), path).discard()
+        Partial::new(packages.root(), path).forget()
     }
 
     fn fetch_described(
@@ -530,6 +587,44 @@ mod tests {
         packages::PackageLimits,
         root::{MARKER, Root},
     };
+
+    #[test]
+    fn who_was_not_told_before_a_restart_is_told_after_it_once() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let (tell, told) = std::sync::mpsc::channel();
+        thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                let mut request = Vec::new();
+                let mut buffer = [0; 1024];
+                while !request.ends_with(b"900 Success") {
+                    let read = stream.read(&mut buffer).unwrap();
+                    request.extend_from_slice(&buffer[..read]);
+                }
+                let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+                stream.write_all(answer).unwrap();
+                tell.send(()).unwrap();
+            }
+        });
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join(MARKER), "").unwrap();
+        let root = Root::open(dir.path()).unwrap();
+        let packages = Packages::open(root, PackageLimits::default()).unwrap();
+        let owed = Owed {
+            notify: Some(url),
+            facts: Facts::default().with_size(7),
+        };
+        let (part, _) = packages.paths("p");
+        owed.note(packages.root(), &part).unwrap();
+        let downloader = Downloader::new();
+        let gate = Gate::default();
+        for expected in [Some(7), None] {
+            let facts = downloader.fetched_before("p", &packages, &gate, |_| ());
+            assert_eq!(facts.unwrap().size, expected);
+        }
+        assert_eq!(told.iter().take(1).count(), 1);
+        assert!(told.try_recv().is_err());
+    }
 
     #[test]
     fn what_comes_too_slowly_breaks_off() {

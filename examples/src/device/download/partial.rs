@@ -5,9 +5,12 @@ use std::io::{self, Seek, SeekFrom};
 use cap_std::fs::File;
 use serde::{Deserialize, Serialize};
 
-use super::super::{
-    package::Sha256Digest,
-    root::{self, Root},
+use super::{
+    super::{
+        package::Sha256Digest,
+        root::{self, Root},
+    },
+    owed::Owed,
 };
 
 /// The longest record that is read.
@@ -96,7 +99,7 @@ impl<'a> Partial<'a> {
         begun.sort();
         let superfluous = (begun.len() + 1).saturating_sub(MOST);
         for (_, path) in begun.into_iter().take(superfluous) {
-            Partial::new(self.root, path).discard()?;
+            Partial::new(self.root, path).forget()?;
         }
         Ok(())
     }
@@ -106,6 +109,12 @@ impl<'a> Partial<'a> {
         file.sync_all()?;
         self.root.remove_file(&self.record())?;
         self.root.rename(&self.path, to)
+    }
+
+    /// Forgets what is here, and that anybody is to be told of it.
+    pub(super) fn forget(&self) -> io::Result<()> {
+        Owed::forget(self.root, &self.path)?;
+        self.discard()
     }
 
     /// Forgets what is here.

@@ -425,6 +425,51 @@ fn a_broken_descriptor_fails_the_download() {
     }
 }
 
+/// Whoever is to be told, and what was described, is durable before the package is here, and forgotten
+/// afterwards.
+#[test]
+fn what_a_descriptor_said_is_kept_until_its_server_was_told() {
+    let lab = Lab::new();
+    let (package, params) = large();
+    let cache = lab.root().join("var/cache/dm");
+    let owed = move || {
+        let names = std::fs::read_dir(&cache).unwrap();
+        let mut names = names.map(|name| name.unwrap().path());
+        names.any(|name| name.extension().is_some_and(|end| end == "owed"))
+    };
+    let (seen, are_seen) = (owed.clone(), mpsc::channel());
+    let (tell, told) = are_seen;
+    let content = Content::new(move |_, request| {
+        let path = request.split(' ').nth(1).unwrap();
+        if path != "/dd" {
+            tell.send((path.to_owned(), seen())).unwrap();
+        }
+        let host = header(request, "Host").unwrap();
+        let size = package.len();
+        match path {
+            "/dd" => Answer::of(
+                format!(
+                    "<media><type>application/x-tar</type><size>{size}</size>\
+                     <objectURI>http://{host}/package</objectURI>\
+                     <installNotifyURI>http://{host}/notify</installNotifyURI></media>"
+                )
+                .into_bytes(),
+                "\"dd\"",
+            )
+            .typed("application/vnd.oma.dd+xml"),
+            "/package" => Answer::of(package.clone(), "\"v1\"").typed("application/x-tar"),
+            _ => Answer::of(Vec::new(), "\"n\""),
+        }
+    });
+    let order = download_install(&content.url("dd"), &params);
+    let outcome = lab.run(&mut lab.device(), &order);
+    assert_eq!(outcome, ("succeeded".to_owned(), 1200));
+    let seen: Vec<_> = told.try_iter().collect();
+    let expected = ["/package", "/notify"].map(|path| (path.to_owned(), true));
+    assert_eq!(seen, expected);
+    assert!(!owed());
+}
+
 #[test]
 fn the_server_of_a_descriptor_that_is_refused_is_told_why() {
     for (more, line) in [
