@@ -79,8 +79,9 @@ impl Components {
             return Err(ComponentsError::NoId);
         }
         self.change(agent, &component.id, now, |edit, _| {
+            let origins = inventory::origins(edit, [&component.id].into_iter());
             inventory::put_component(edit, component, component.active, None, &self.config)?;
-            Ok(())
+            inventory::uninstalled(edit, &origins)
         })
     }
 

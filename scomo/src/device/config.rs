@@ -88,7 +88,7 @@ pub struct Config {
     pub operations: Vec<Operation>,
     /// Names of permanent `Download/<X>` nodes, which servers fill in and no operation removes.
     pub permanent_downloads: Vec<Text>,
-    /// What is on the device when the object is mounted first.
+    /// What is on the device when the object is mounted first. Those without an ID are left out.
     pub components: Vec<Component>,
     /// The identifier of the object: [`crate::MO_ID`] (default) or [`crate::MO_ID_1_1`].
     pub mo_id: Text,

@@ -122,6 +122,9 @@ fn downloaded(
             None if job.stage >= FETCHED => DownloadStatus::InstallFailed,
             None => DownloadStatus::DownloadFailed,
         };
+        if status == DownloadStatus::InstallFailedDeleted {
+            inventory::failed_and_deleted(edit, &package.id, config)?;
+        }
         place::set_status(edit, place, status.as_str())?;
         return Ok(vec![Reported::new(&place.uri, &package.id)]);
     }
@@ -132,6 +135,7 @@ fn downloaded(
         }
         let state = DeliveredState::Delivered;
         let to = inventory::put_delivered(edit, &package, place, state, sink, config)?;
+        inventory::leave_download(edit, place, config)?;
         return Ok(vec![Reported::new(&to.uri, &package.id)]);
     };
     let Installed {
@@ -144,12 +148,15 @@ fn downloaded(
     let mut reported = install(edit, place, package, components, active, config)?;
     inventory::remove_components(edit, &removed)?;
     inventory::uninstalled(edit, &origins)?;
-    if kept == PackageIs::Kept {
-        let state = DeliveredState::Installed;
-        let to = inventory::put_delivered(edit, package, place, state, sink, config)?;
-        if reported.is_empty() {
-            reported.push(Reported::new(&to.uri, &package.id));
+    match kept {
+        PackageIs::Kept => {
+            let state = DeliveredState::Installed;
+            let to = inventory::put_delivered(edit, package, place, state, sink, config)?;
+            if reported.is_empty() {
+                reported.push(Reported::new(&to.uri, &package.id));
+            }
         }
+        PackageIs::Deleted => inventory::installed_and_deleted(edit, &package.id, config)?,
     }
     inventory::leave_download(edit, place, config)?;
     if reported.is_empty() {

@@ -388,7 +388,7 @@ fn free(edit: &Edit<'_>, branch: Branch, name: &str) -> Result<Place, StatusCode
     Place::new(edit.root(), branch, &candidate).ok_or(StatusCode::COMMAND_FAILED)
 }
 
-/// Makes or updates a component, and says where it is.
+/// Makes or updates a component, and says where it is. The Status of a job that is on it stays.
 pub(super) fn put_component(
     edit: &mut Edit<'_>,
     component: &Component,
@@ -426,7 +426,9 @@ pub(super) fn put_component(
         DeployedState::Inactive
     };
     set_state(edit, &place, state.as_str())?;
-    set_status(edit, &place, DeployedStatus::Idle.as_str())?;
+    if !is_progressing(&edit.view(), &place) {
+        set_status(edit, &place, DeployedStatus::Idle.as_str())?;
+    }
     Ok(place)
 }
 
@@ -512,6 +514,51 @@ pub(super) fn drop_data(
     }
     set_content(edit, place, Content::InTree, config)?;
     edit.remove(&place.leaf(nodes::DATA))
+}
+
+/// A package that was fetched is installed and gone. The device knows what it fetches by its `PkgID`: what
+/// an earlier download had left is gone too.
+pub(super) fn installed_and_deleted(
+    edit: &mut Edit<'_>,
+    id: &str,
+    config: &Config,
+) -> Result<(), StatusCode> {
+    for place in fetched_before(edit, id) {
+        if busy::is_busy(&edit.view(), &place) {
+            drop_data(edit, &place, config)?;
+        } else {
+            place::remove(edit, &place)?;
+        }
+    }
+    Ok(())
+}
+
+/// The same of a package whose installation has failed.
+pub(super) fn failed_and_deleted(
+    edit: &mut Edit<'_>,
+    id: &str,
+    config: &Config,
+) -> Result<(), StatusCode> {
+    for place in fetched_before(edit, id) {
+        let is_busy = busy::is_busy(&edit.view(), &place);
+        drop_data(edit, &place, config)?;
+        if !is_busy {
+            let status = DeliveredStatus::InstallFailedDeleted;
+            set_status(edit, &place, status.as_str())?;
+        }
+    }
+    Ok(())
+}
+
+/// The packages of this ID whose content was fetched.
+fn fetched_before(edit: &Edit<'_>, id: &str) -> Vec<Place> {
+    let view = edit.view();
+    let mut places = places(edit, Branch::Delivered);
+    places.retain(|place| {
+        text(&view, place, nodes::PKG_ID).is_some_and(|found| found == *id)
+            && content(&view, place) == Content::Fetched
+    });
+    places
 }
 
 /// The ACL of a place; empty if it inherits.

@@ -313,7 +313,7 @@ pub enum Activation {
 pub enum PackageIs {
     /// Still on the device.
     Kept,
-    /// Gone.
+    /// Gone, and with it what was fetched for the same `PkgID` before.
     Deleted,
 }
 
@@ -371,7 +371,8 @@ impl<D: Device> ManagementObject for Scomo<D> {
             "",
             root.with_acl(Acl::all(self.config.servers.iter().cloned())),
         )?;
-        for component in &self.config.components {
+        let with_id = |component: &&Component| !component.id.is_empty();
+        for component in self.config.components.iter().filter(with_id) {
             inventory::put_component(edit, component, component.active, None, &self.config)?;
         }
         Ok(())

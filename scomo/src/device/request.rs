@@ -70,13 +70,17 @@ impl Request {
     }
 
     /// The outcome of an installation that took components away: these are there now, and those with
-    /// the IDs in `removed` are gone.
+    /// the IDs in `removed` are gone. A component without an ID is none: then the result is 1412, and the
+    /// inventory stays as it was.
     pub fn updated(
         &self,
         components: Vec<Component>,
         removed: Vec<Text>,
         package: PackageIs,
     ) -> Outcome {
+        if components.iter().any(|component| component.id.is_empty()) {
+            return self.failed(ResultCode::UNDEFINED_ERROR, package);
+        }
         Detail::Installed(Installed {
             components,
             removed,

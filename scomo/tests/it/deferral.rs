@@ -142,6 +142,27 @@ fn what_comes_behind_a_job_that_is_put_off_keeps_its_place() -> Result {
 }
 
 #[test]
+fn an_update_leaves_the_status_of_what_waits_behind_it_on_a_component() -> Result {
+    let config = config().with_components([Component::new("game.app")]);
+    let mut setup = start(config, Disk::default(), Encoding::Wbxml)?;
+    setup.car.puts_off([Cause::Battery]);
+    let update = Invoke::download_install_inactive(game(), URL, order("a"));
+    setup.carry_out(1, update)?;
+    setup.carry_out(2, Invoke::activate("game.app", order("b")))?;
+    assert_eq!(setup.value("Inventory/Deployed/game.app/Status")?, "50");
+    // Fetching and installing are not put off any more, activating is.
+    setup.car.runs_and_puts_off([]);
+    setup.car.runs_and_puts_off([Cause::Battery]);
+    take_up(&mut setup)?;
+    assert_eq!(setup.codes(1)?, ("succeeded", 0, 1200));
+    assert_eq!(setup.value("Inventory/Deployed/game.app/Status")?, "50");
+    take_up(&mut setup)?;
+    assert_eq!(setup.codes(2)?, ("succeeded", 0, 1200));
+    assert_eq!(setup.value("Inventory/Deployed/game.app/Status")?, "10");
+    Ok(())
+}
+
+#[test]
 fn a_job_behind_another_on_its_node_marks_the_node_when_it_starts() -> Result {
     let config = config().with_components([Component::new("nav")]);
     each(&config, |setup| {

@@ -115,6 +115,23 @@ fn what_comes_and_goes_on_the_device_is_in_the_inventory() -> Result {
 }
 
 #[test]
+fn a_package_whose_components_the_device_has_from_elsewhere_now_is_only_delivered() -> Result {
+    let config = config();
+    each(&config, |setup| {
+        setup.carry_out(1, Invoke::download_install(game(), URL, order("a")))?;
+        let components = Components::of(uri("./SCOMO"), config.clone());
+        for (id, state) in [("game.app", "20"), ("game.lib", "10")] {
+            let mut component = Component::new(id);
+            component.pkg_id = Some("firmware".into());
+            let put = components.put(setup.bench.agent()?, &component, 2);
+            put.expect("put");
+            assert_eq!(setup.value("Inventory/Delivered/game/State")?, state);
+        }
+        Ok(())
+    })
+}
+
+#[test]
 fn the_device_leaves_alone_what_a_job_is_on() -> Result {
     let config = config().with_components([Component::new("nav")]);
     each(&config, |setup| {

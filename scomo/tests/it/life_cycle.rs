@@ -135,6 +135,52 @@ fn a_kept_package_is_delivered_again_once_its_last_component_is_gone() -> Result
     Ok(())
 }
 
+/// The device knows what it has fetched by its `PkgID`.
+#[test]
+fn a_package_that_is_gone_with_its_installation_is_not_said_to_be_there_from_before() -> Result {
+    let mut setup = setup()?;
+    setup.carry_out(1, Invoke::download(game(), URL, order("a")))?;
+    setup
+        .car
+        .cannot_install(ResultCode::INSTALL_FAILED, PackageIs::Kept);
+    setup.carry_out(2, Invoke::download_install(game(), URL, order("b")))?;
+    assert_eq!(setup.value("Inventory/Delivered/game/Status")?, "10");
+    setup
+        .car
+        .cannot_install(ResultCode::INSTALL_FAILED, PackageIs::Deleted);
+    setup.carry_out(3, Invoke::download_install(game(), URL, order("c")))?;
+    assert_eq!(setup.value("Download/game/Status")?, "70");
+    assert_eq!(setup.value("Inventory/Delivered/game/Status")?, "60");
+    assert_eq!(setup.value("Inventory/Delivered/game/Data")?, "missing");
+    setup.car.done();
+    setup.carry_out(4, Invoke::install("game", order("d")))?;
+    let (state, _, result) = setup.codes(4)?;
+    assert!(state != "succeeded" && result == 0, "{state} {result}");
+    assert!(setup.car.done().is_empty(), "there is nothing to install");
+
+    setup.carry_out(5, Invoke::download(game(), URL, order("e")))?;
+    assert_eq!(setup.value("Inventory/Delivered/game/Status")?, "10");
+    setup.car.installs(PackageIs::Deleted);
+    setup.carry_out(6, Invoke::download_install(game(), URL, order("f")))?;
+    assert_eq!(setup.codes(6)?, ("succeeded", 0, 1200));
+    assert_eq!(setup.children("Inventory/Delivered")?, [""; 0]);
+    Ok(())
+}
+
+#[test]
+fn what_was_delivered_stays_whatever_becomes_of_what_is_fetched() -> Result {
+    let mut setup = setup()?;
+    let package = Bytes::from_static(b"package");
+    setup.carry_out(1, Invoke::deliver_install(game(), package, order("a")))?;
+    setup.car.installs(PackageIs::Deleted);
+    setup.carry_out(2, Invoke::download_install(game(), URL, order("b")))?;
+    assert_eq!(setup.codes(2)?, ("succeeded", 0, 1200));
+    assert_eq!(setup.value("Inventory/Delivered/game/Status")?, "10");
+    setup.carry_out(3, Invoke::install("game", order("c")))?;
+    assert_eq!(setup.codes(3)?, ("succeeded", 0, 1200));
+    Ok(())
+}
+
 #[test]
 fn the_status_shows_how_far_a_download_is() -> Result {
     let mut setup = setup()?;

@@ -509,8 +509,9 @@ impl Act {
         })
     }
 
-    /// The states that the table allows after a success.
-    fn succeeded(&self, mut states: States) -> States {
+    /// The states that the table allows after a success. What was fetched of the package before goes with
+    /// it.
+    fn succeeded(&self, mut states: States, was_fetched: bool) -> States {
         let delivered = format!("Inventory/Delivered/{}", self.package);
         let deployed = |part: &str| format!("Inventory/Deployed/{}.{part}", self.package);
         let installs = match self.kind {
@@ -524,10 +525,7 @@ impl Act {
             }
             if self.mood.keeps {
                 states.insert(delivered, "20".into());
-            } else if !matches!(
-                self.kind,
-                Kind::DownloadInstall | Kind::DownloadInstallInactive
-            ) {
+            } else if !self.fetches() || was_fetched {
                 states.remove(&delivered);
             }
             return states;
@@ -807,6 +805,9 @@ fn hold(
         let before = world.states()?;
         let statuses_before = world.statuses()?;
         let goes_back = world.goes_back(act)?;
+        let delivered = format!("Inventory/Delivered/{}", act.package);
+        let content = world.leaf(&format!("{delivered}/Ext/Content"))?;
+        let was_fetched = content == "fetched";
         let said = world.bench.transcript.len();
         let all_before = world.whole()?;
         world.carry_out(id, act)?;
@@ -868,7 +869,7 @@ fn hold(
             expected.insert(act.node(), "10".into());
         }
         if summary.state.as_str() == "succeeded" {
-            expected = act.succeeded(expected);
+            expected = act.succeeded(expected, was_fetched);
         }
         let mut statuses = world.statuses()?;
         let mut statuses_expected = statuses_before;
@@ -881,6 +882,13 @@ fn hold(
                     Some(status) => statuses_expected.insert(node, status.into()),
                     None => statuses_expected.remove(&node),
                 };
+            }
+            if act.fetches() && was_fetched && !act.mood.keeps {
+                if !after.contains_key(&delivered) {
+                    statuses_expected.remove(&delivered);
+                } else if status == "70" {
+                    statuses_expected.insert(delivered, "60".into());
+                }
             }
         } else {
             assert!(starts.is_empty(), "{act:?} {summary:?}");

@@ -188,6 +188,24 @@ fn a_failure_that_calls_itself_a_success_is_a_failure_all_the_same() -> Result {
     })
 }
 
+/// Nobody could ever activate or remove it.
+#[test]
+fn a_component_without_an_id_is_none_and_the_result_not_known() -> Result {
+    each(|setup| {
+        let components = ["game.app", ""].map(Component::new);
+        setup.car.updates(components.to_vec(), vec!["nav".into()]);
+        setup.carry_out(2, Invoke::install("game", order("a")))?;
+        assert_eq!(setup.codes(2)?, ("failed", 0, 1412));
+        assert_eq!(setup.children("Inventory/Deployed")?, ["nav", "run"]);
+        assert_eq!(setup.value("Inventory/Delivered/game/Status")?, "50");
+        Ok(())
+    })?;
+    let config = config().with_components([Component::new("")]);
+    let mut setup = start(config, Disk::default(), Encoding::Wbxml)?;
+    assert_eq!(setup.children("Inventory/Deployed")?, [""; 0]);
+    Ok(())
+}
+
 #[test]
 fn a_veto_that_calls_itself_a_success_is_a_veto_all_the_same() -> Result {
     for status in [200, 202, 212, 1200, 1250] {
