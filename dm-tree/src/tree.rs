@@ -11,7 +11,7 @@ use crate::{
     object::{Decision, Job, ManagementObject, Outcome},
     std_objects::{DmAcc, Inbox},
     store::{Batch, Kind, Store, StoreError, StoreErrorKind},
-    transaction::RawEdit,
+    transaction::{RawEdit, status_of},
 };
 
 /// The tree of a device: a store, and the management objects that own subtrees.
@@ -268,7 +268,8 @@ impl<'t> Transaction<'t> {
 
     /// Decides on an Exec: existence (404), ACL (425), executability (405), then the object.
     ///
-    /// A refusal leaves nothing of what the object may have written before it refused.
+    /// A refusal leaves nothing of what the object may have written before it refused. What it decided on
+    /// reads that failed is not decided: that is refused (510).
     pub fn decide(&mut self, job: &mut Job) -> Decision {
         let acl = match self.view().effective_acl(&job.node) {
             Ok(acl) => acl,
@@ -284,7 +285,11 @@ impl<'t> Transaction<'t> {
             return Decision::Refuse(StatusCode::COMMAND_NOT_ALLOWED);
         }
         self.savepoint();
-        let decision = mount.object.decide(&mut self.edit_of(mount), job);
+        self.met.set(None);
+        let mut decision = mount.object.decide(&mut self.edit_of(mount), job);
+        if let Some(kind) = self.met.take() {
+            decision = Decision::Refuse(status_of(&StoreError::new(kind)));
+        }
         match decision {
             Decision::Refuse(_) => self.rollback(),
             Decision::Now
@@ -347,7 +352,7 @@ impl<'t> Transaction<'t> {
     ///
     /// # Errors
     ///
-    /// The object's.
+    /// The object's, or 510 if the storage failed meanwhile.
     pub fn restarted(&mut self, root: &NodeUri, jobs: &[Job]) -> Result<(), StatusCode> {
         let Some(mount) = self.mount_at(root) else {
             return Err(StatusCode::NOT_FOUND);
@@ -357,7 +362,12 @@ impl<'t> Transaction<'t> {
             .filter(|job| job.node.below(root).is_some())
             .cloned()
             .collect();
-        mount.object.restarted(&mut self.edit_of(mount), &own)
+        self.met.set(None);
+        let result = mount.object.restarted(&mut self.edit_of(mount), &own);
+        match self.met.take() {
+            None => result,
+            Some(kind) => Err(status_of(&StoreError::new(kind))),
+        }
     }
 
     /// 405 for a node that is computed: there is nothing that could be changed.

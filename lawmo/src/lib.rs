@@ -150,7 +150,7 @@
 //! #     queue.push(1, AnyOperation::Lock(Lock::fully(Order::new("dm.example.com", "1"))));
 //! #     let mut agent = run(account.clone(), server(account, queue))?;
 //! #     let transaction = agent.begin(0);
-//! #     let standing = Standing::read(&transaction.view(), &NodeUri::parse("./LAWMO")?);
+//! #     let standing = Standing::read(&transaction.view(), &NodeUri::parse("./LAWMO")?).expect("it is read");
 //! #     assert_eq!(standing.state, State::FullyLocked);
 //! #     assert_eq!(standing.locked_by.as_deref(), Some("dm.example.com"));
 //! #     Ok(())

@@ -819,6 +819,40 @@ mod tests {
     }
 
     #[test]
+    fn a_refused_report_has_one_other_format() {
+        use dm_proto::message::{Item, Meta};
+        for (format, data, other) in [
+            (Some("int"), "1200", Some("chr")),
+            (Some("chr"), "1200", Some("int")),
+            (Some("text/plain"), " 1200\n", Some("int")),
+            (None, "1200", Some("int")),
+            (
+                Some("text/plain"),
+                "<ResultCode>1200</ResultCode>",
+                Some("chr"),
+            ),
+            (Some("chr"), "<ResultCode>1200</ResultCode>", None),
+        ] {
+            let meta = Meta {
+                format: format.map(Text::from_static),
+                ..Meta::default()
+            };
+            let mut alert = Alert {
+                items: vec![Item::default().with_meta(meta).with_data(data)],
+                ..Alert::default()
+            };
+            let has_changed = change_format(&mut alert);
+            assert_eq!(has_changed, other.is_some(), "{format:?} {data}");
+            let meta = alert.items[0].meta.as_ref().unwrap();
+            assert_eq!(
+                meta.format.as_deref(),
+                other.or(format),
+                "{format:?} {data}"
+            );
+        }
+    }
+
+    #[test]
     fn nothing_starts_while_a_job_is_out() {
         let mut ledger = ledger(&["./A/1", "./B/1"]);
         let entry = ledger.job_mut(2).unwrap();

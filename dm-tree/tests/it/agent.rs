@@ -521,6 +521,30 @@ fn a_report_that_is_refused_tries_another_format_once_and_is_parked() {
 }
 
 #[test]
+fn each_answer_to_a_report_says_whether_it_is_sent_again() {
+    for (answers, sent, parked) in [
+        (&[200][..], 1, 0),
+        (&[202], 1, 0),
+        (&[412, 202], 2, 0),
+        (&[415, 200], 2, 0),
+        (&[412, 415], 2, 1),
+        (&[404], 1, 1),
+        (&[500, 202], 2, 0),
+        (&[503, 415, 202], 3, 0),
+    ] {
+        let mut setting = setting(Script::AfterSession, vec![vec![exec(GO, Some("c"))]]);
+        let codes = answers.iter().copied().map(StatusCode::new);
+        setting.server.manager.report_answers = codes.collect();
+        setting.run();
+        assert_eq!(setting.manager().reports.len(), sent, "{answers:?}");
+        let agent = setting.agent.as_mut().unwrap();
+        assert_eq!(agent.report_due().unwrap(), None, "{answers:?}");
+        assert_eq!(agent.parked_reports().count(), parked, "{answers:?}");
+        assert_eq!(setting.store.count(Kind::Job), parked, "{answers:?}");
+    }
+}
+
+#[test]
 fn a_server_that_takes_no_reports_does_not_fill_the_storage() {
     let batches = (0..20).map(|_| vec![exec(GO, None); 10]).collect();
     let mut setting = setting(Script::Accept, batches);

@@ -111,7 +111,9 @@ pub struct Config {
     /// The ServerIDs that may use the object: the ACL of its root names them, Exec and Replace
     /// included. Nobody else may. Read when the object is mounted first, and after a factory reset; from then
     /// on the ACL counts, which these servers may change. An integrator does so with `Agent::begin`: what is
-    /// put at the root of the object by `Transaction::edit` may have another ACL.
+    /// put at the root of the object by `Transaction::edit` may have another ACL. What is no ServerID in an ACL
+    /// (empty, or with white space or one of `=&*+`) is left out; without any, nobody may change or execute
+    /// anything, and everybody may read it.
     pub servers: Vec<Text>,
     /// What is offered. Default all. A lock brings `UnLock` with it. What an update of the device takes out
     /// leaves the tree at the next start.

@@ -236,8 +236,8 @@ impl<D: Device> ManagementObject for Lawmo<D> {
             let possible = wipe_list::possible(edit.root(), items);
             wipe_list::set(edit, &possible)?;
         }
-        self.device
-            .started(&Standing::read(&edit.view(), &edit.root().clone()));
+        let standing = Standing::read(&edit.view(), &edit.root().clone())?;
+        self.device.started(&standing);
         Ok(())
     }
 
@@ -399,20 +399,20 @@ impl<D: Device> Lawmo<D> {
     }
 
     /// The marked items; none if everything is meant.
-    fn marked(&self, edit: &Edit<'_>) -> Result<Vec<WipeItem>, ResultCode> {
-        let Ok(items) = wipe_list::items(edit) else {
-            return if self.config.wipe_all {
-                Ok(Vec::new())
-            } else {
-                Err(ResultCode::WIPE_NOT_PERFORMED)
-            };
+    fn marked(&self, edit: &Edit<'_>) -> Result<Vec<WipeItem>, StatusCode> {
+        let not_performed = StatusCode::from(ResultCode::WIPE_NOT_PERFORMED);
+        let items = match wipe_list::items(edit) {
+            // Only a list that is not there means everything, not one that cannot be read.
+            Err(StatusCode::NOT_FOUND) if self.config.wipe_all => return Ok(Vec::new()),
+            Err(StatusCode::NOT_FOUND) => return Err(not_performed),
+            items => items?,
         };
         let marked: Vec<WipeItem> = items
             .into_iter()
             .filter_map(|(item, is_marked)| is_marked.then_some(item))
             .collect();
         if marked.is_empty() {
-            Err(ResultCode::WIPE_NOT_PERFORMED)
+            Err(not_performed)
         } else {
             Ok(marked)
         }

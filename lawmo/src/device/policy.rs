@@ -83,9 +83,11 @@ impl UsePolicy {
 
     /// Whether the device speaks with a server now: asked before a notification is followed
     /// (`Agent::notified`) or a session is begun. `root` is where the object is mounted, `view` that of
-    /// `Agent::begin`. An unlocked device speaks with all.
+    /// `Agent::begin`. An unlocked device speaks with all; one that cannot tell whether it is, with nobody.
     pub fn admits(&self, view: &View<'_>, root: &NodeUri, server: &str) -> bool {
-        let standing = Standing::read(view, root);
+        let Ok(standing) = Standing::read(view, root) else {
+            return false;
+        };
         if standing.state == State::Unlocked {
             return true;
         }
@@ -110,13 +112,20 @@ pub struct Standing {
 
 impl Standing {
     /// Reads it. `root` is where the object is mounted.
-    pub fn read(view: &View<'_>, root: &NodeUri) -> Self {
-        let text = |path: &str| root.join(path).ok().and_then(|leaf| view.text(&leaf).ok());
-        let state = text(nodes::STATE).and_then(|state| State::parse(&state));
-        Self {
+    ///
+    /// # Errors
+    ///
+    /// 510 if the storage fails: it may be locked or not.
+    pub fn read(view: &View<'_>, root: &NodeUri) -> Result<Self, StatusCode> {
+        let text = |path: &str| match root.join(path).map(|leaf| view.text(&leaf)) {
+            Err(_) | Ok(Err(StatusCode::NOT_FOUND)) => Ok(None),
+            Ok(text) => text.map(Some),
+        };
+        let state = text(nodes::STATE)?.and_then(|state| State::parse(&state));
+        Ok(Self {
             state: state.unwrap_or_default(),
-            locked_by: text(nodes::LOCKED_BY_PATH),
-        }
+            locked_by: text(nodes::LOCKED_BY_PATH)?,
+        })
     }
 
     /// Writes down a state that no server has brought about: a repair shop's unlock, a lock by the user's own

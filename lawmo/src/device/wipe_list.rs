@@ -186,12 +186,15 @@ pub(super) fn items(edit: &Edit<'_>) -> Result<Vec<(WipeItem, bool)>, StatusCode
     let list = list.map_err(|_| StatusCode::NOT_FOUND)?;
     let mut items = Vec::new();
     for name in view.children(&list)? {
-        let leaf = |leaf: &str| {
-            let uri = list.join(&name).and_then(|item| item.join(leaf)).ok()?;
-            view.text(&uri).ok()
+        let leaf = |leaf: &str| match list.join(&name).and_then(|item| item.join(leaf)) {
+            Err(_) => Ok(None),
+            Ok(uri) => match view.text(&uri) {
+                Err(StatusCode::NOT_FOUND) => Ok(None),
+                text => text.map(Some),
+            },
         };
-        if let Some(list_item_name) = leaf(nodes::LIST_ITEM_NAME) {
-            let mark = leaf(nodes::TO_BE_WIPED).and_then(|mark| nodes::truth(&mark));
+        if let Some(list_item_name) = leaf(nodes::LIST_ITEM_NAME)? {
+            let mark = leaf(nodes::TO_BE_WIPED)?.and_then(|mark| nodes::truth(&mark));
             let item = WipeItem::new(name.clone()).named(list_item_name);
             items.push((item, mark == Some(true)));
         }

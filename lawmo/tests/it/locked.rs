@@ -28,7 +28,7 @@ fn rig(phone: &Phone, config: Config) -> Rig {
 
 fn standing(rig: &mut Rig) -> (State, Option<String>) {
     let transaction = rig.agent().begin(3000);
-    let standing = Standing::read(&transaction.view(), &uri("./LAWMO"));
+    let standing = Standing::read(&transaction.view(), &uri("./LAWMO")).expect("it is read");
     let locked_by = standing.locked_by.map(|server| server.to_string());
     (standing.state, locked_by)
 }

@@ -13,6 +13,7 @@ mod refusals;
 mod reset;
 mod server;
 mod support;
+mod unreadable;
 mod vendor;
 mod wipe_list;
 mod with_confirmation;

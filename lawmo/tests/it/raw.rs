@@ -239,6 +239,18 @@ fn set_acl(agent: &mut Agent, root: &str, path: &str, acl: &str) -> Result<(), S
 }
 
 impl Rig {
+    /// The same on another disk.
+    pub(crate) fn on(mut self, disk: Disk) -> Self {
+        self.disk = disk;
+        self
+    }
+
+    /// Whether the phone starts now.
+    pub(crate) fn starts(&self) -> bool {
+        let disk = Box::new(self.disk.clone());
+        Agent::open(disk, (self.objects)(), AgentConfig::default(), 1000).is_ok()
+    }
+
     /// The same with other software.
     pub(crate) fn with<D: Device + Clone + 'static>(mut self, device: &D, config: Config) -> Self {
         self.cut();

@@ -6,7 +6,7 @@ use dm_proto::{
 };
 use lawmo::{
     ResultCode,
-    device::{Config, Reporting},
+    device::{Config, Reporting, WipeItem},
 };
 
 use crate::{
@@ -177,6 +177,26 @@ fn nobody_but_the_entitled_servers_may_do_anything() {
     assert_eq!(rig.servers[1].manager.codes(), [425, 425, 425]);
     assert_eq!(rig.value(CONTACTS).as_deref(), Some("false"));
     assert!(phone.done().is_empty());
+}
+
+#[test]
+fn without_any_server_nobody_may_change_or_execute_anything() {
+    for servers in [&[][..], &["", "no server", "a+b", "srv1=srv2"]] {
+        let phone = Phone::default();
+        let config = Config::new(servers.iter().copied()).with_wipe_list([WipeItem::new("Media")]);
+        let mut rig = rig(&phone, config);
+        let mark = "./LAWMO/AvailableWipeList/Media/ToBeWiped";
+        let get: Command = dm_proto::message::Get {
+            items: vec![Item::for_target("./LAWMO/State")],
+            ..Default::default()
+        }
+        .into();
+        let all = vec![exec(LOCK, None), replace(mark, "bool", "true"), get];
+        rig.says(0, vec![all]);
+        assert_eq!(rig.servers[0].manager.codes(), [425, 425, 200]);
+        assert_eq!(rig.value(mark).as_deref(), Some("false"));
+        assert!(phone.done().is_empty());
+    }
 }
 
 #[test]

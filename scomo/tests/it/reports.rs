@@ -222,7 +222,7 @@ fn the_data_of_a_report_is_read_in_all_its_forms() -> Result {
 
 #[test]
 fn a_report_is_known_by_any_of_its_types_in_any_format() -> Result {
-    let prefixed = format!("Reversed-Domain-Name: {OPERATION_COMPLETE_DRAFT}");
+    let prefixed = format!("\n Reversed-Domain-Name: {OPERATION_COMPLETE_DRAFT}");
     for type_ in [
         OPERATION_COMPLETE,
         OPERATION_COMPLETE_1_1,
