@@ -342,6 +342,8 @@
 pub mod alert;
 pub mod descriptor;
 pub mod device;
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;
 pub mod nodes;
 pub mod server;
 

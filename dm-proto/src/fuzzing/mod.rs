@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn every_target_has_seeds_that_are_replayed() {
-        let crates = ["dm-proto", "dm-tree"].map(|name| {
+        let crates = ["dm-proto", "dm-tree", "scomo"].map(|name| {
             let path = root().join(name).join("src/fuzzing/mod.rs");
             fs::read_to_string(path).expect("the bodies of targets")
         });

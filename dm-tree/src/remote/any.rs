@@ -76,6 +76,12 @@ macro_rules! any_operation {
                 }
             }
 
+            fn doubt(&mut self) {
+                match self {
+                    $(Self::$name(operation) => $crate::remote::Operation::doubt(operation),)+
+                }
+            }
+
             fn forget(&mut self) {
                 match self {
                     $(Self::$name(operation) => $crate::remote::Operation::forget(operation),)+

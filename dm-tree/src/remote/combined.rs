@@ -203,6 +203,12 @@ where
         self.parts.iter().any(O::erases)
     }
 
+    fn doubt(&mut self) {
+        for part in &mut self.parts {
+            part.doubt();
+        }
+    }
+
     fn forget(&mut self) {
         for part in &mut self.parts {
             part.forget();

@@ -142,18 +142,21 @@ impl Finder {
                         found.push(uri);
                     }
                 }
-                if !found.is_empty() {
-                    found.sort_by_key(NodeUri::depth);
+                found.sort_by_key(NodeUri::depth);
+                // Of a tree that is too large others may stand in the rest of it.
+                let is_cut = replies.is_cut();
+                let may_be_more = is_cut && matches!(wanted, Wanted::Every);
+                if !found.is_empty() && !may_be_more {
                     return Find::Found(found);
                 }
                 // A list that holds more than the root itself was a list, and complete.
-                if replies.items(0).nth(1).is_some() {
+                if replies.items(0).nth(1).is_some() && !is_cut {
                     return Find::Missing;
                 }
                 let stage = Stage::Walk {
                     pending: VecDeque::from([NodeUri::ROOT]),
                     seen: BTreeSet::new(),
-                    found: Vec::new(),
+                    found,
                 };
                 more(wanted, stage)
             }
@@ -167,7 +170,7 @@ impl Finder {
                     if is_object(command.saturating_add(1))
                         || plain.is_some_and(|item| has_type(item, mo_ids))
                     {
-                        if wanted.includes(uri) && found.len() < ROOTS {
+                        if wanted.includes(uri) && found.len() < ROOTS && !found.contains(uri) {
                             found.push(uri.clone());
                         }
                         if !found.is_empty() && !matches!(wanted, Wanted::Every) {
@@ -178,7 +181,11 @@ impl Finder {
                     }
                     let Some(item) = plain.filter(|item| reader::is_interior(item)) else {
                         match replies.status(command, 0) {
-                            Some(status) if *uri == NodeUri::ROOT && !status.is_success() => {
+                            Some(status)
+                                if *uri == NodeUri::ROOT
+                                    && !status.is_success()
+                                    && found.is_empty() =>
+                            {
                                 return Find::Refused(replies.refused(command, status));
                             }
                             _ => continue,

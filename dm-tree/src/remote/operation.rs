@@ -147,8 +147,12 @@ pub trait Operation: Clone + Serialize + DeserializeOwned {
         false
     }
 
-    /// Ends it if the device took it and has not reported: the device has taken a reset since, and has come
-    /// back without a report.
+    /// Says that the device has taken a reset, and opens a session now: what it took before and does not
+    /// report in this one, it never will. What it takes from now on it takes after the reset.
+    fn doubt(&mut self) {}
+
+    /// Ends what was in [`doubt`](Self::doubt) and is not reported yet: the device has been back for a whole
+    /// session.
     fn forget(&mut self) {}
 
     /// Its deadline, by the caller's clock.
@@ -217,6 +221,10 @@ macro_rules! coursed {
 
             fn erases(&self) -> bool {
                 self.course.erases()
+            }
+
+            fn doubt(&mut self) {
+                self.course.doubt();
             }
 
             fn forget(&mut self) {

@@ -34,8 +34,8 @@ pub struct Order {
     /// operation that is not among them ends as [`Ended::Unsupported`] without a message. `None` if that
     /// is not known.
     pub offers: Option<Vec<Text>>,
-    /// An Exec that gets 425 is tried once more with an ACL that lets this server, if it may change that
-    /// ([`DeviceProfile::acl`] says whether the device has ACLs at all).
+    /// An Exec that gets 425, or what prepares it, is tried once more with an ACL that lets this server, if it
+    /// may change that ([`DeviceProfile::acl`] says whether the device has ACLs at all).
     pub repairs_acl: bool,
     /// Types of alerts that are reports too, beside those of the standard: a vendor's spelling.
     pub report_types: Vec<Text>,
@@ -228,6 +228,9 @@ pub enum Ended {
     },
     /// The device has no such object, or the object no such component.
     NotFound,
+    /// The device has more than is read of it, and what the operation is about may be in the rest; nothing was
+    /// sent that changes it.
+    TooMuch,
     /// The device has several such objects, and the order is for the only one.
     Ambiguous,
     /// The object does not offer the operation, or such devices are known not to.
@@ -388,7 +391,7 @@ impl From<Ended> for Summary {
                 ..Self::new(SummaryState::Unconfirmed).with_result(result)
             },
             Ended::NotFound => Self::new(SummaryState::Failed).with_status(StatusCode::NOT_FOUND),
-            Ended::Ambiguous => Self::new(SummaryState::Failed),
+            Ended::Ambiguous | Ended::TooMuch => Self::new(SummaryState::Failed),
             Ended::Unmet(Unmet::AlreadySo) => Self::new(SummaryState::Succeeded),
             Ended::Unmet(Unmet::Incomplete) => {
                 Self::new(SummaryState::Failed).with_status(StatusCode::NOT_FOUND)

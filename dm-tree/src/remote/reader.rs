@@ -1,5 +1,6 @@
 //! [`Reader`]: reads subtrees; [`Snapshot`]: what was read.
 
+use core::ops::Bound;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use dm_proto::{
@@ -19,6 +20,8 @@ pub struct Snapshot {
     listed: BTreeSet<NodeUri>,
     /// Octets of values.
     octets: usize,
+    /// The device had more than is kept.
+    is_cut: bool,
 }
 
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
@@ -41,6 +44,11 @@ impl Snapshot {
         snapshot
     }
 
+    /// Whether it holds all that the device gave: 4096 nodes and 4 MiB of values at most are kept.
+    pub fn is_complete(&self) -> bool {
+        !self.is_cut
+    }
+
     /// Whether the node was there and could be read.
     pub fn exists(&self, uri: &NodeUri) -> bool {
         self.nodes.contains_key(uri)
@@ -53,14 +61,21 @@ impl Snapshot {
 
     /// The children of a node that could be read, sorted.
     pub fn children(&self, uri: &NodeUri) -> impl Iterator<Item = &NodeUri> {
-        self.nodes.keys().filter(move |node| is_child(node, uri))
+        let behind = (Bound::Excluded(uri), Bound::Unbounded);
+        let behind = self.nodes.range::<NodeUri, _>(behind).map(|(node, _)| node);
+        behind
+            .take_while(move |node| begins_as(node, uri))
+            .filter(move |node| is_child(node, uri))
     }
 
     /// The children of a node by name, those too that cannot be read or were not: what can only be
     /// executed is among them.
     pub fn names(&self, uri: &NodeUri) -> impl Iterator<Item = &str> {
-        let listed = self.listed.iter().filter(|uri| !self.exists(uri));
-        let listed = listed.filter(move |node| is_child(node, uri));
+        let behind = (Bound::Excluded(uri), Bound::Unbounded);
+        let listed = self.listed.range::<NodeUri, _>(behind);
+        let listed = listed
+            .take_while(move |node| begins_as(node, uri))
+            .filter(move |node| is_child(node, uri) && !self.exists(node));
         self.children(uri).chain(listed).map(NodeUri::name)
     }
 
@@ -75,7 +90,9 @@ impl Snapshot {
 
     /// Notes a name; whether it is a new one, and not one too many.
     fn list(&mut self, uri: NodeUri) -> bool {
-        self.listed.len() < NODES && self.listed.insert(uri)
+        let is_new = !self.listed.contains(&uri);
+        self.is_cut |= is_new && self.listed.len() >= NODES;
+        is_new && !self.is_cut && self.listed.insert(uri)
     }
 
     fn put(&mut self, uri: NodeUri, seen: Seen) {
@@ -84,6 +101,8 @@ impl Snapshot {
         if self.nodes.len() < NODES && octets <= OCTETS {
             self.octets = octets;
             self.nodes.insert(uri, seen);
+        } else {
+            self.is_cut = true;
         }
     }
 }
@@ -147,8 +166,14 @@ impl Reader {
         }
     }
 
-    pub(super) fn answered(mut self, replies: &Replies) -> Read {
+    /// Takes what came back. A start node that may not be read ends it, unless it is one that may be missed.
+    pub(super) fn answered(
+        mut self,
+        replies: &Replies,
+        may_miss: impl Fn(&NodeUri) -> bool,
+    ) -> Read {
         let sent = core::mem::take(&mut self.sent);
+        self.seen.is_cut |= replies.is_cut();
         let listing = self.walk.is_none();
         let mut walk = self.walk.take().unwrap_or_default();
         for (command, uri) in (0_u16..).zip(&sent) {
@@ -166,7 +191,7 @@ impl Reader {
                 }
                 Some(StatusCode::NOT_FOUND) => {}
                 _ if listing => walk.push_back(uri.clone()),
-                Some(status) if self.starts.contains(uri) && lrg_obj().as_ref() != Some(uri) => {
+                Some(status) if self.starts.contains(uri) && !may_miss(uri) => {
                     return Read::Refused(replies.refused(command, status));
                 }
                 // A leaf that may not be read is not missed.
@@ -257,6 +282,12 @@ pub(super) fn lrg_obj() -> Option<NodeUri> {
     NodeUri::parse("./DevDetail/LrgObj").ok()
 }
 
+/// Whether a node may be below another: those that are stand together in their order, with a few whose names
+/// only begin alike.
+fn begins_as(node: &NodeUri, parent: &NodeUri) -> bool {
+    node.as_str().starts_with(parent.as_str())
+}
+
 fn is_child(node: &NodeUri, parent: &NodeUri) -> bool {
     node.below(parent)
         .is_some_and(|rest| !rest.is_empty() && !rest.contains('/'))
@@ -276,4 +307,50 @@ pub(super) fn is_interior(item: &Item) -> bool {
 pub(super) fn text(item: &Item) -> Option<Text> {
     let data = item.data.as_ref()?.as_bytes()?;
     core::str::from_utf8(data).ok().map(Text::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_children_of_a_node_are_told_from_what_only_begins_as_it_does() {
+        let uri = |text: &str| NodeUri::parse(text).expect("a uri");
+        let mut seen = Snapshot::of(
+            [
+                "./A",
+                "./A-1",
+                "./A/B",
+                "./A/B-2/C",
+                "./A/B/C",
+                "./A0",
+                "./B",
+            ]
+            .map(|node| (uri(node), None)),
+        );
+        for listed in ["./A/Z", "./A/B", "./A-1/Y", "./A/B/X"] {
+            seen.list(uri(listed));
+        }
+        let children = |node: &str| -> Vec<String> {
+            let children = uri(node);
+            let children = seen.children(&children);
+            children.map(|child| child.as_str().to_owned()).collect()
+        };
+        assert_eq!(children("."), ["./A", "./A-1", "./A0", "./B"]);
+        assert_eq!(children("./A"), ["./A/B"]);
+        assert_eq!(children("./A/B"), ["./A/B/C"]);
+        assert_eq!(
+            children("./A/B-2"),
+            ["./A/B-2/C"],
+            "though it was not read itself"
+        );
+        assert_eq!(children("./C"), [""; 0]);
+        let names = |node: &str| -> Vec<String> {
+            let node = uri(node);
+            seen.names(&node).map(str::to_owned).collect()
+        };
+        assert_eq!(names("./A"), ["B", "Z"]);
+        assert_eq!(names("./A-1"), ["Y"]);
+        assert_eq!(names("./A/B"), ["C", "X"]);
+    }
 }

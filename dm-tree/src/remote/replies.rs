@@ -21,6 +21,8 @@ pub(super) struct Replies {
     not_sent: Vec<(u16, NotSent)>,
     /// Octets of data kept.
     octets: usize,
+    /// Data was dropped.
+    is_cut: bool,
 }
 
 /// Statuses kept; an operation sends far fewer commands.
@@ -66,6 +68,8 @@ impl Replies {
                     if self.results.len() < ITEMS && octets <= OCTETS {
                         self.octets = octets;
                         self.results.push((command, slim(item)));
+                    } else {
+                        self.is_cut = true;
                     }
                 }
             }
@@ -77,13 +81,25 @@ impl Replies {
         }
     }
 
-    /// The last status of a command, or of a part of it.
+    /// Whether data was dropped, since there was too much of it.
+    pub(super) fn is_cut(&self) -> bool {
+        self.is_cut
+    }
+
+    /// The status of a command, or of a part of it. Of several that contradict each other the first that is no
+    /// success counts: nothing is done that the device also says was not.
     pub(super) fn status(&self, command: u16, part: u32) -> Option<StatusCode> {
-        self.statuses
+        let statuses = || self.statuses_of(command, part);
+        let failed = statuses().find(|status| !status.is_success());
+        failed.or_else(|| statuses().last())
+    }
+
+    fn statuses_of(&self, command: u16, part: u32) -> impl Iterator<Item = StatusCode> {
+        let of = self
+            .statuses
             .iter()
-            .rev()
-            .find(|(c, p, _)| (*c, *p) == (command, part))
-            .map(|(_, _, status)| *status)
+            .filter(move |(c, p, _)| (*c, *p) == (command, part));
+        of.map(|(_, _, status)| *status)
     }
 
     /// Why a command was not sent, if it was not.
@@ -124,9 +140,13 @@ impl Replies {
             .map(|(_, item)| item)
     }
 
-    /// How a Get went: its status, or 200 if results came without one.
+    /// How a Get went: its status, or 200 if results came without one. A part of what was asked for is
+    /// better than nothing.
     pub(super) fn get_status(&self, command: u16) -> Option<StatusCode> {
-        self.status(command, 0)
+        let took = self
+            .statuses_of(command, 0)
+            .find(|status| status.is_success());
+        took.or_else(|| self.status(command, 0))
             .or_else(|| self.items(command).next().map(|_| StatusCode::OK))
     }
 }
@@ -176,6 +196,7 @@ mod tests {
         assert_eq!(replies.statuses.len(), STATUSES);
         results(&mut replies, &vec![Item::for_source("./A"); 10_000]);
         assert_eq!(replies.results.len(), ITEMS);
+        assert!(replies.is_cut());
 
         let mut replies = Replies::default();
         let large = Item::for_source("./A").with_data("x".repeat(1 << 20));
@@ -183,6 +204,31 @@ mod tests {
             results(&mut replies, core::slice::from_ref(&large));
         }
         assert_eq!(replies.results.len(), 4);
+    }
+
+    #[test]
+    fn what_a_device_takes_back_was_not_done() {
+        for (statuses, command, get) in [
+            (vec![1402, 200], 1402, 200),
+            (vec![200, 1402], 1402, 200),
+            (vec![304, 200], 304, 200),
+            (vec![101, 202, 200], 200, 202),
+            (vec![404, 425], 404, 404),
+        ] {
+            let mut replies = Replies::default();
+            for status in &statuses {
+                replies.take(Reply::Status {
+                    command: 0,
+                    part: 0,
+                    target_ref: None,
+                    status: StatusCode::new(*status),
+                    items: &[],
+                });
+            }
+            let found = (replies.status(0, 0), replies.get_status(0));
+            let expected = [command, get].map(|code| Some(StatusCode::new(code)));
+            assert_eq!(found, expected.into(), "{statuses:?}");
+        }
     }
 
     #[test]

@@ -65,7 +65,7 @@ impl Sha256Digest {
             .split(|c: char| matches!(c, ';' | '&' | ',') || c.is_whitespace())
             .find_map(|param| param.strip_prefix("sha256="))
             .ok_or(PackageError::NoDigest)?;
-        let bad = || PackageError::malformed(format!("sha256={hex} is no digest"));
+        let bad = || PackageError::BadDigest(hex.to_owned());
         let mut octets = [0; 32];
         if hex.len() != 64 || !hex.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Err(bad());
@@ -137,6 +137,9 @@ pub enum PackageError {
     /// Nobody said what its content should be.
     #[error("InstallParams name no sha256=DIGEST")]
     NoDigest,
+    /// What was said of its content is no digest.
+    #[error("sha256={0} is no digest")]
+    BadDigest(String),
     /// It is of a kind that this device cannot install.
     #[error("{0} packages are not supported")]
     Kind(&'static str),

@@ -396,7 +396,7 @@ fn declared_kind(package: &Package) -> Option<PackageKind> {
 
 fn install_result(error: &PackageError) -> ResultCode {
     match error {
-        PackageError::Digest { .. } | PackageError::NoDigest => {
+        PackageError::Digest { .. } | PackageError::NoDigest | PackageError::BadDigest(_) => {
             ResultCode::PACKAGE_VALIDATION_FAILED
         }
         PackageError::Kind(_) | PackageError::Scripts(_) => ResultCode::ENVIRONMENT_NOT_SUPPORTED,

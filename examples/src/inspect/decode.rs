@@ -13,6 +13,7 @@ use super::{
     DecodeArgs, Doc, Failure, From, To, document::document_to_json, document::outline_document,
     json::to_json, limits, outline, read_input, write_output,
 };
+use crate::printable::printable_line;
 
 /// Reads a document, lists tolerances on standard error and writes it on standard output.
 pub(super) fn run(args: &DecodeArgs) -> Result<(), Failure> {
@@ -104,7 +105,8 @@ pub(super) fn read(
 
 fn warn(encoding: Encoding, tolerances: &[Tolerance]) {
     for tolerance in tolerances {
-        anstream::eprintln!("warning: {encoding} {tolerance}");
+        let warning = format!("warning: {encoding} {tolerance}");
+        anstream::eprintln!("{}", printable_line(&warning));
     }
 }
 

@@ -22,6 +22,8 @@ use dm_proto::{
     DecodeError, EncodeError, Limits, codec::DocumentType, notification::NotificationError,
 };
 
+use crate::printable::printable_line;
+
 pub use self::{
     document::{document_to_json, outline_document},
     json::to_json,
@@ -193,7 +195,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(failure) => {
-            anstream::eprintln!("error: {failure}");
+            // Names in it may be of the input.
+            anstream::eprintln!("error: {}", printable_line(&failure.to_string()));
             ExitCode::FAILURE
         }
     }

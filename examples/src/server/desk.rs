@@ -166,10 +166,14 @@ impl Desk<AnyOperation> for DeviceDesk<'_> {
 /// A request of a device's, and how it was answered, as the operator sees it.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(super) struct Asked {
-    /// Counts the requests of the device, from 1.
+    /// Counts the requests of the device, from 1; 0 for one that is not counted yet.
     pub(super) number: u64,
     /// Milliseconds since 1970.
     at: i64,
+    /// How often it was asked for, and when the last time: what comes again while it is worked on is no
+    /// other request.
+    times: u32,
+    last: i64,
     behalf: Actor,
     /// `None` for a session.
     alert_type: Option<String>,
@@ -227,7 +231,7 @@ impl AskedAnswer {
 }
 
 impl Asked {
-    /// Of a row that has counted it, and knows the operations that were made of it.
+    /// Of a row that knows the operations that were made of it.
     pub(super) fn new(row: &Row, asked: &DeviceRequest, verdict: &Verdict, now: i64) -> Self {
         let numbers: Vec<u32> = match verdict {
             Verdict::Decided(decisions) => decisions.iter().map(|(number, _)| *number).collect(),
@@ -236,8 +240,10 @@ impl Asked {
         };
         let subjects = asked.subjects.iter().take(SUBJECTS);
         Self {
-            number: row.requests,
+            number: 0,
             at: now,
+            times: 1,
+            last: now,
             behalf: asked.behalf,
             alert_type: asked.type_.as_deref().map(head),
             correlator: asked
@@ -259,6 +265,22 @@ impl Asked {
                 .filter_map(|number| row.id_of(number).map(str::to_owned))
                 .collect(),
         }
+    }
+
+    /// Whether it asks for what is being worked on.
+    pub(super) fn is_repeat(&self) -> bool {
+        self.answer == AskedAnswer::Again
+    }
+
+    /// Takes note of a repeat of it, if it is one: some of the same operations do it.
+    pub(super) fn came_again(&mut self, repeat: &Self) -> bool {
+        let mut operations = repeat.operations.iter();
+        let is_same = operations.any(|operation| self.operations.contains(operation));
+        if is_same {
+            self.times = self.times.saturating_add(1);
+            self.last = repeat.last;
+        }
+        is_same
     }
 
     /// The line of the log.
@@ -288,6 +310,8 @@ impl Asked {
         json!({
             "number": self.number,
             "at": time(self.at),
+            "times": self.times,
+            "last": time(self.last),
             "by": if self.alert_type.is_some() { "alert" } else { "session" },
             "behalf": self.behalf.as_str(),
             "type": self.alert_type,

@@ -16,7 +16,7 @@ use dm_tree::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::operation::AnyOperation;
+use super::{operation::AnyOperation, unclaimed::Unclaimed};
 
 /// A device's account, as `PUT /devices/{id}` takes it.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -327,6 +327,8 @@ pub(super) struct Row {
     pub(super) calls: Calls,
     /// What the device says of itself when it opens a session.
     pub(super) dev_info: BTreeMap<String, String>,
+    /// The latest alerts that belong to no operation, oldest first.
+    pub(super) unclaimed: VecDeque<Unclaimed>,
 }
 
 /// An operation of the queue.
@@ -356,6 +358,7 @@ impl Row {
             requests: 0,
             calls: Calls::default(),
             dev_info: BTreeMap::new(),
+            unclaimed: VecDeque::new(),
         }
     }
 
@@ -445,6 +448,17 @@ impl Row {
             .collect();
     }
 
+    /// Remembers an alert that belongs to no operation.
+    pub(super) fn heard(&mut self, unclaimed: Unclaimed) {
+        let mut known = self.unclaimed.iter_mut();
+        if !known.any(|known| known.folds(&unclaimed)) {
+            self.unclaimed.push_back(unclaimed);
+        }
+        if self.unclaimed.len() > UNCLAIMED {
+            self.unclaimed.pop_front();
+        }
+    }
+
     /// When something is to be done for this device without its asking: a deadline or a notification.
     pub(super) fn due(&self) -> Option<i64> {
         let deadlines = self.open.iter().filter_map(|open| open.deadline);
@@ -492,6 +506,7 @@ impl Row {
             "operations": open.collect::<Vec<_>>(),
             "last_seen": self.seen.map(super::operation::time),
             "dev_info": self.dev_info,
+            "alerts": self.unclaimed.iter().map(Unclaimed::view).collect::<Vec<_>>(),
         })
     }
 }
@@ -504,6 +519,9 @@ pub(super) fn after(number: u32) -> u32 {
 /// How many operations that are over stay in the queue, and how many octets each may have.
 const OVER: usize = 16;
 const OVER_OCTETS: usize = 8 << 10;
+
+/// How many alerts that belong to no operation are remembered.
+const UNCLAIMED: usize = 16;
 
 /// The beginning of a text of the device's.
 pub(super) fn head(text: &str) -> String {

@@ -119,6 +119,7 @@ enum Problem {
     Body(String, Http),
     TooLarge(usize),
     Path,
+    NoObject,
     Json(serde_json::Error),
     Identifier,
     Device(DeviceError),
@@ -143,7 +144,7 @@ impl Problem {
             Self::MediaType => Http::UNSUPPORTED_MEDIA_TYPE,
             Self::Body(_, status) => *status,
             Self::TooLarge(_) => Http::PAYLOAD_TOO_LARGE,
-            Self::Path | Self::KeyTooLong => Http::BAD_REQUEST,
+            Self::Path | Self::NoObject | Self::KeyTooLong => Http::BAD_REQUEST,
             Self::Json(error) if error.is_data() => Http::UNPROCESSABLE_ENTITY,
             Self::Json(_) => Http::BAD_REQUEST,
             Self::Identifier | Self::Device(_) | Self::Request(_) => Http::UNPROCESSABLE_ENTITY,
@@ -175,6 +176,7 @@ impl fmt::Display for Problem {
                 write!(f, "the body has more than the {limit} octets that this resource takes")
             }
             Self::Path => f.write_str("the path is not percent-encoded UTF-8"),
+            Self::NoObject => f.write_str("the body does not fit: it must be a JSON object"),
             Self::Json(error) => write!(f, "the body does not fit: {error}"),
             Self::Identifier => f.write_str("a device has an identifier of 1 to 255 octets, without control characters and spaces around it"),
             Self::Device(error) => error.fmt(f),
@@ -277,10 +279,15 @@ fn body<T: DeserializeOwned>(
     if !essence.is_some_and(|value| value.trim().eq_ignore_ascii_case("application/json")) {
         return Err(Problem::MediaType);
     }
+    // An array of members in their order would do for serde.
+    if !octets.trim_ascii_start().starts_with(b"{") {
+        return Err(Problem::NoObject);
+    }
     serde_json::from_slice(&octets).map_err(Problem::Json)
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Page {
     #[serde(default)]
     after: String,
@@ -289,8 +296,9 @@ struct Page {
 /// `GET /devices`: up to 1000 of them; `?after=` goes on.
 async fn devices(
     Shares(shared): Shares<Arc<Shared>>,
-    Query(page): Query<Page>,
+    page: Result<Query<Page>, QueryRejection>,
 ) -> Result<Response, Problem> {
+    let Query(page) = page.map_err(|error| Problem::Query(error.body_text()))?;
     let rows = shared.store.rows(page.after, PAGE).await?;
     let views: Vec<Value> = rows.iter().map(Row::view).collect();
     Ok(Json(json!({ "devices": views })).into_response())
@@ -389,6 +397,7 @@ async fn post_operation(
         let asked = Record::new(id.clone(), &device, number, &request, deadline, now());
         updates.add(asked);
         updates.settle(&mut row, number);
+        updates.expire(&mut row, now());
         let key = key.clone().map(|key| Key {
             key,
             digest,

@@ -24,6 +24,7 @@ mod policy;
 mod request;
 mod shared;
 mod store;
+mod unclaimed;
 
 use core::{fmt, net::SocketAddr, time::Duration};
 use std::{

@@ -74,6 +74,13 @@ impl Operation for AnyOperation {
         }
     }
 
+    fn doubt(&mut self) {
+        match self {
+            Self::Lawmo(operation) => operation.doubt(),
+            Self::Scomo(operation) => operation.doubt(),
+        }
+    }
+
     fn forget(&mut self) {
         match self {
             Self::Lawmo(operation) => operation.forget(),
@@ -184,11 +191,8 @@ impl Record {
 
     /// Takes note of an alert that came behind the outcome.
     pub(super) fn came_late(&mut self, late: Late) {
-        let mut known = self.late.iter_mut();
-        if let Some(known) = known.find(|known| known.items == late.items) {
-            known.times = known.times.saturating_add(1);
-            known.at = late.at;
-        } else if self.late.len() < LATE {
+        let is_known = self.late.iter_mut().any(|known| known.folds(&late));
+        if !is_known && self.late.len() < LATE {
             self.late.push(late);
         }
     }
@@ -297,7 +301,17 @@ impl Late {
         }
     }
 
-    fn view(&self) -> Value {
+    /// Takes another one for a copy of this one, if it is.
+    pub(super) fn folds(&mut self, other: &Self) -> bool {
+        let is_copy = self.items == other.items;
+        if is_copy {
+            self.times = self.times.saturating_add(1);
+            self.at = other.at;
+        }
+        is_copy
+    }
+
+    pub(super) fn view(&self) -> Value {
         let items = self
             .items
             .iter()

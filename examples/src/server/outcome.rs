@@ -1,7 +1,7 @@
 //! [`Outcome`]: what became of an operation, as it is stored and shown.
 
 use dm_proto::StatusCode;
-use dm_tree::remote::{CombinedOutcome, ComponentResult, Ended, Summary, SummaryState, Unmet};
+use dm_tree::remote::{ComponentResult, Ended, Summary, SummaryState, Unmet};
 use lawmo::server::{AnyOutcome as Lawmo, LockOutcome, ResetOutcome, VendorOutcome, WipeOutcome};
 use scomo::server::{AnyOutcome as Scomo, Outcome as InvokeOutcome};
 use serde::{Deserialize, Serialize};
@@ -56,7 +56,7 @@ impl From<Lawmo> for Outcome {
             }
             Lawmo::ReadState(read) => plain.with_contents(read.map(|read| vec![read])),
             Lawmo::ReadStates(read) => plain.with_contents(read),
-            Lawmo::Combined(whole) => plain.with_parts(whole),
+            Lawmo::Combined(whole) => plain.with_parts(whole.parts),
             _ => plain,
         }
     }
@@ -70,7 +70,7 @@ impl From<Scomo> for Outcome {
             | Scomo::Vendor(InvokeOutcome::Ended(ended)) => plain.because(ended),
             Scomo::Inventory(read) => plain.with_contents(read.map(|read| vec![read])),
             Scomo::Inventories(read) => plain.with_contents(read),
-            Scomo::Combined(whole) => plain.with_parts(whole),
+            Scomo::Combined(whole) => plain.with_parts(whole.parts),
             _ => plain,
         }
     }
@@ -98,11 +98,16 @@ impl Outcome {
         }
     }
 
-    fn with_parts<T: Into<Self>>(self, whole: CombinedOutcome<T>) -> Self {
-        let parts = whole.parts.into_iter();
+    fn with_parts<T: Into<Self>>(self, parts: Vec<Option<T>>) -> Self {
+        let parts = parts.into_iter();
         let parts: Vec<Option<Self>> = parts.map(|part| part.map(T::into)).collect();
-        // The part that decided says why.
-        let reason = parts.iter().flatten().find_map(|part| part.reason.clone());
+        // The part that decided says why: the first that is no success, or the last.
+        let is_success =
+            |part: &&Self| matches!(part.state, SummaryState::Succeeded | SummaryState::Accepted);
+        let mut ended = parts.iter().flatten();
+        let decisive = ended.clone().find(|part| !is_success(part));
+        let decisive = decisive.or_else(|| ended.next_back());
+        let reason = decisive.and_then(|part| part.reason.clone());
         Self {
             parts,
             reason,
@@ -160,6 +165,7 @@ fn reason(ended: Ended) -> &'static str {
         Ended::WithoutConsent { .. } => "without-consent",
         Ended::NotFound => "not-found",
         Ended::Ambiguous => "ambiguous",
+        Ended::TooMuch => "too-much",
         Ended::Unsupported => "unsupported",
         Ended::Unmet(Unmet::AlreadySo) => "already-so",
         Ended::Unmet(_) => "incomplete",
@@ -200,7 +206,7 @@ fn tidy(value: &mut Value) {
 }
 
 /// `InstallFailed` as `install-failed`, and `UnLock` as the one word that it is in a request.
-fn kebab(name: &str) -> String {
+pub(super) fn kebab(name: &str) -> String {
     if name == "UnLock" {
         return "unlock".to_owned();
     }
@@ -216,7 +222,32 @@ fn kebab(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use lawmo::ResultCode;
+
     use super::*;
+
+    #[test]
+    fn of_a_combined_operation_the_part_that_decided_says_why() {
+        let lock = |outcome| Some(Lawmo::Lock(outcome));
+        let wipe = |outcome| Some(Lawmo::Wipe(outcome));
+        let refused = Ended::Refused(StatusCode::PERMISSION_DENIED);
+        let done = LockOutcome::Done(ResultCode::SUCCESSFUL);
+        let failed = LockOutcome::Failed(ResultCode::FULLY_LOCK_FAILED);
+        for (parts, reason) in [
+            (vec![lock(failed), wipe(WipeOutcome::Ended(refused))], None),
+            (
+                vec![lock(done), wipe(WipeOutcome::Ended(refused))],
+                Some("refused"),
+            ),
+            (
+                vec![lock(LockOutcome::Ended(Ended::Skipped)), None],
+                Some("skipped"),
+            ),
+        ] {
+            let outcome = Outcome::from(Summary::new(SummaryState::Failed)).with_parts(parts);
+            assert_eq!(outcome.reason.as_deref(), reason, "{outcome:?}");
+        }
+    }
 
     #[test]
     fn what_is_read_is_written_as_the_rest_of_the_api() {

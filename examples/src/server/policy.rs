@@ -248,8 +248,7 @@ impl Policy {
     }
 
     fn lacks_consent(&self, request: &OperationRequest) -> bool {
-        let named = |name: &String| name == request.verb();
-        request.confirm.is_none() && self.needs_consent.iter().any(named)
+        request.confirm.is_none() && is_among(request, &self.needs_consent)
     }
 
     /// What the rules are for requests of devices that are to get this.
@@ -264,8 +263,8 @@ impl Policy {
     /// What is said of a request of the infrastructure's before the rules: nothing, or why it is refused.
     pub(super) fn refuses(&self, request: &OperationRequest) -> Option<Refusal> {
         let behalf = request.behalf.unwrap_or_default();
-        let named = |names: &Vec<String>| names.iter().any(|name| name == request.verb());
-        if self.refused.get(&behalf).is_some_and(named) {
+        let refused = self.refused.get(&behalf);
+        if refused.is_some_and(|names| is_among(request, names)) {
             Some(Refusal::NotEntitled)
         } else if self.lacks_consent(request) {
             Some(Refusal::NeedsConsent)
@@ -325,6 +324,17 @@ impl Rule {
             && self.alert.as_deref() == subject.type_.as_deref()
             && (self.source.is_none() || self.source.as_deref() == subject.source.as_deref())
     }
+}
+
+/// Whether one of the names is that of an operation, or of a part of it.
+fn is_among(request: &OperationRequest, names: &[String]) -> bool {
+    let parts: &[LawmoVerb] = match request.lawmo {
+        Some(LawmoVerb::LockAndWipe) => &[LawmoVerb::FullyLock, LawmoVerb::Wipe],
+        _ => &[],
+    };
+    let verbs = parts.iter().map(|part| part.as_str());
+    let mut verbs = verbs.chain([request.verb()]);
+    verbs.any(|verb| names.iter().any(|name| name == verb))
 }
 
 /// Whether an operation has this name.
@@ -426,6 +436,26 @@ mod tests {
             refuses(json!({"lawmo": "factory-reset", "confirm": "Sure?"})),
             None
         );
+    }
+
+    #[test]
+    fn what_is_said_of_a_part_holds_for_the_whole() {
+        for (part, is_part) in [
+            ("fully-lock", true),
+            ("wipe", true),
+            ("lock-and-wipe", true),
+            ("partially-lock", false),
+        ] {
+            let mut both = OperationRequest::lawmo(LawmoVerb::LockAndWipe);
+            let refusing = policy(json!({"refused": {"infrastructure": [part]}}));
+            let refused = is_part.then_some(Refusal::NotEntitled);
+            assert_eq!(refusing.refuses(&both), refused, "{part}");
+            let asking = policy(json!({"needs_consent": [part]}));
+            let refused = is_part.then_some(Refusal::NeedsConsent);
+            assert_eq!(asking.refuses(&both), refused, "{part}");
+            both.confirm = Some("Sure?".to_owned());
+            assert_eq!(asking.refuses(&both), None, "{part}");
+        }
     }
 
     #[test]

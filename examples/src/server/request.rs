@@ -166,7 +166,7 @@ pub enum RequestError {
     #[error("\"items\" names at least one item, or is [\"*\"] for all of the list")]
     Items,
     /// A URL that is not `http:` or `https:`.
-    #[error("the url of the package must begin with http:// or https://")]
+    #[error("the url of the package must begin with http:// or https:// and a host")]
     Url,
     /// Not the URI of a node.
     #[error("\"root\" is not the uri of a node")]
@@ -410,6 +410,12 @@ impl OperationRequest {
                 let id = self.package(operation)?.bare_id(operation)?;
                 Invoke::remove_package(id, order)
             }
+            ScomoVerb::Remove if self.component.is_none() => {
+                return Err(RequestError::Missing {
+                    operation,
+                    member: "component\" or \"package",
+                });
+            }
             ScomoVerb::Remove => Invoke::remove_component(self.component(operation)?, order),
             ScomoVerb::Vendor => return self.vendor(operation, order),
         };
@@ -546,7 +552,9 @@ impl PackageRequest {
     fn url(&self) -> Result<&str, RequestError> {
         let url = self.url.as_deref().unwrap_or_default();
         within("package.url", url, 2048)?;
-        if url.starts_with("http://") || url.starts_with("https://") {
+        let mut schemes = ["http://", "https://"].into_iter();
+        let rest = schemes.find_map(|scheme| url.strip_prefix(scheme));
+        if rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['/', '?', '#'])) {
             Ok(url)
         } else {
             Err(RequestError::Url)

@@ -15,6 +15,7 @@ use super::{
     operation::{Late, Record, State},
     outcome::Outcome,
     store::{Change, Key, Store, StoreError},
+    unclaimed::Unclaimed,
 };
 use crate::printable::printable_line;
 
@@ -55,18 +56,7 @@ impl Updates {
     }
 
     /// Takes note of a request of the device's, and of how it was answered.
-    pub(super) fn asked(
-        &mut self,
-        row: &mut Row,
-        asked: &DeviceRequest,
-        verdict: &Verdict,
-        now: i64,
-    ) {
-        // That a device comes again while it is served is no news.
-        if asked.type_.is_none() && matches!(verdict, Verdict::Again(_)) {
-            return;
-        }
-        row.requests = row.requests.saturating_add(1);
+    pub(super) fn asked(&mut self, row: &Row, asked: &DeviceRequest, verdict: &Verdict, now: i64) {
         self.requests.push(Asked::new(row, asked, verdict, now));
     }
 
@@ -138,6 +128,7 @@ impl Updates {
                     self.records.push((id.to_owned(), late));
                 }
             }
+            Notice::Unclaimed(alert) => row.heard(Unclaimed::new(alert, now)),
             Notice::Requested { asked, verdict, .. } => self.asked(row, asked, verdict, now),
             _ => {}
         }
@@ -148,7 +139,7 @@ impl Shared {
     /// Stores a row with its updates, or nothing; then tells who waits for them.
     pub(super) async fn commit(
         &self,
-        row: Row,
+        mut row: Row,
         updates: Updates,
         key: Option<Key>,
     ) -> Result<Row, StoreError> {
@@ -182,11 +173,12 @@ impl Shared {
         }
         let asked = updates.requests.iter().map(|asked| asked.line(&row.id));
         let asked: Vec<String> = asked.collect();
+        let requests = self.counted(&mut row, updates.requests).await?;
         let change = Change {
             row,
             records,
             key,
-            requests: updates.requests,
+            requests,
         };
         let row = self.store.commit(change).await?;
         for line in asked {
@@ -199,6 +191,36 @@ impl Shared {
         self.commits
             .send_modify(|count| *count = count.wrapping_add(1));
         Ok(row)
+    }
+
+    /// The requests of a device as they are to be stored: one that comes again while it is worked on counts
+    /// as one, as long as it is remembered.
+    async fn counted(&self, row: &mut Row, asked: Vec<Asked>) -> Result<Vec<Asked>, StoreError> {
+        let known = match asked.iter().any(Asked::is_repeat) {
+            true => self.store.requests(&row.id, 0, usize::MAX).await?,
+            false => Vec::new(),
+        };
+        let mut requests: Vec<Asked> = Vec::new();
+        for mut request in asked {
+            if request.is_repeat() {
+                let mut found = requests.iter_mut().rev();
+                if found.any(|first| first.came_again(&request)) {
+                    continue;
+                }
+                let mut found = known.iter().rev().cloned();
+                if let Some(first) = found.find_map(|mut first| {
+                    let is_same = first.came_again(&request);
+                    is_same.then_some(first)
+                }) {
+                    requests.push(first);
+                    continue;
+                }
+            }
+            row.requests = row.requests.saturating_add(1);
+            request.number = row.requests;
+            requests.push(request);
+        }
+        Ok(requests)
     }
 
     /// Writes a line to the log, if there is one. Never give it a secret. What could steer the terminal

@@ -417,7 +417,7 @@ fn write<T: serde::Serialize>(
 }
 
 /// The version of what is stored; the first octet of every value.
-const FORMAT: u8 = 3;
+const FORMAT: u8 = 4;
 
 /// How many requests of a device are remembered: the latest.
 const REQUESTS_KEPT: u64 = 256;

@@ -105,6 +105,17 @@ fn the_encoding_of_the_input_can_be_said_and_is_believed() {
 }
 
 #[test]
+fn an_error_shows_the_names_of_the_input_without_what_steers_a_terminal() {
+    for (name, shown) in [("a\rb", "</a\\rb>"), ("a\u{202e}b", "</a\\u{202e}b>")] {
+        let input = format!("<SyncML xmlns=\"SYNCML:SYNCML1.2\"></{name}>");
+        let output = inspect(&["decode", "-"], input.as_bytes());
+        assert_eq!(output.status.code(), Some(1));
+        let stderr = text(&output.stderr);
+        assert!(stderr.contains(shown), "{stderr}");
+    }
+}
+
+#[test]
 fn a_file_is_read_like_standard_input() {
     let path = concat!(env!("CARGO_TARGET_TMPDIR"), "/inspect-package-1.xml");
     std::fs::write(path, PACKAGE_1).expect("a file");

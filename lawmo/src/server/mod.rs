@@ -59,6 +59,9 @@ mod tests {
             (1250, 1250),
             (1402, 1402),
             (1500, 1500),
+            // What some report although it is no result code is no success.
+            (500, 500),
+            (0, 0),
         ] {
             assert_eq!(result(status), Ok(ResultCode::new(expected)), "{status}");
         }

@@ -42,6 +42,8 @@ pub struct LockStatus {
     pub vendor_operations: Vec<Text>,
     /// Leaves whose values are none of the standard's, by their paths below the root.
     pub others: BTreeMap<Text, Text>,
+    /// Whether that is all: of a device that has more than 4096 nodes there is what was read.
+    pub complete: bool,
 }
 
 /// An item of a device's wipe list.
@@ -136,6 +138,7 @@ impl LockStatus {
             operations: (!offered.is_empty()).then(|| offered.iter().filter_map(known).collect()),
             vendor_operations,
             others: leaves.others,
+            complete: seen.is_complete(),
         }
     }
 }

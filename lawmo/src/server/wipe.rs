@@ -164,6 +164,11 @@ impl Script for Erase {
         })
     }
 
+    /// An item that was not seen may be marked.
+    fn needs_all(&self) -> bool {
+        true
+    }
+
     fn operation(&self) -> Option<Text> {
         Some(Text::from_static(Operation::Wipe.node_name()))
     }
@@ -260,6 +265,34 @@ mod tests {
                 })
                 .collect();
             assert_eq!(set, [("Media", "true"), ("Secret", secret)]);
+        }
+    }
+
+    #[test]
+    fn a_list_that_is_not_read_to_its_end_is_not_wiped() {
+        let root = NodeUri::parse("./LAWMO").expect("a uri");
+        let order = Order::new("srv1", "w").with_usual_roots([root]);
+        for (items, ended) in [(1000, false), (5000, true)] {
+            let mut wipe = Wipe::items(["Item1"], order.clone());
+            let Step::Send(find) = wipe.step() else {
+                panic!("{:?}", wipe.outcome());
+            };
+            answer(&mut wipe, &find);
+            assert!(matches!(wipe.step(), Step::Send(_)), "a Get of the list");
+            let mut list =
+                vec![Item::for_source("./LAWMO/AvailableWipeList").with_meta(Meta::format("node"))];
+            list.extend((0..items).map(|number| {
+                Item::for_source(format!("./LAWMO/AvailableWipeList/Item{number}"))
+                    .with_meta(Meta::format("node"))
+            }));
+            wipe.handle(Reply::Results {
+                command: 0,
+                part: 0,
+                items: &list,
+            });
+            wipe.handle(Reply::Answered);
+            let outcome = ended.then_some(WipeOutcome::Ended(Ended::TooMuch));
+            assert_eq!(wipe.outcome(), outcome, "{items}");
         }
     }
 

@@ -5,15 +5,16 @@ use std::sync::{Arc, Mutex};
 use dm_proto::{
     AlertCode, StatusCode,
     codec::Encoding,
-    message::{Alert, Item, Meta},
+    message::{Alert, Command, Item, Meta},
     session::{DeviceProfile, Prompt, Trigger, UserReply},
 };
 use dm_tree::{
-    NodeUri,
+    Acl, NodeUri, Right,
     object::ManagementObject,
     remote::{
-        Actor, Checks, Decision, Desk, DeviceRequest, Instance, Notice, Order, Question, Refusal,
-        Request, RequestTypes, Rules, Summary, SummaryState, Understood, Unmet,
+        self, Actor, Checks, Combined, Decision, Desk, DeviceRequest, Instance, Next, Notice,
+        Operation as _, Order, Question, Refusal, Reply, Request, RequestTypes, Rules, Step,
+        Summary, SummaryState, Understood, Unmet,
     },
     std_objects::{DevDetail, DevInfo, DmAcc},
     testing::{Bench, Disk},
@@ -377,6 +378,69 @@ fn a_combined_operation_is_cancelled_as_a_whole_until_it_is_sent_and_ends_at_its
     Ok(())
 }
 
+/// Finds the object of a device that will report later, and executes.
+fn take(operation: &mut impl remote::Operation) {
+    for is_found in [false, true] {
+        let Step::Send(commands) = operation.step() else {
+            panic!("there is something to send");
+        };
+        assert_eq!(matches!(commands[..], [Command::Exec(_)]), is_found);
+        let items = [Item::for_source("./LAWMO?prop=Type").with_data(lawmo::MO_ID)];
+        let (command, part) = (0, 0);
+        operation.handle(if is_found {
+            Reply::Status {
+                command,
+                part,
+                target_ref: None,
+                status: StatusCode::ACCEPTED,
+                items: &[],
+            }
+        } else {
+            Reply::Results {
+                command,
+                part,
+                items: &items,
+            }
+        });
+        operation.handle(Reply::Answered);
+    }
+}
+
+/// The first was taken before the reset, the second was not.
+#[test]
+fn a_part_that_a_reset_made_the_device_forget_does_not_keep_the_whole_waiting() {
+    for next in [Next::OnceTaken, Next::OnceSucceeded] {
+        let whole = order("stolen");
+        let parts = [
+            AnyOperation::Lock(Lock::fully(whole.part(1))),
+            AnyOperation::Lock(Lock::partially(whole.part(2))),
+        ];
+        let mut both = Combined::new(next, parts);
+        take(&mut both);
+        assert!(both.outcome().is_none());
+        // The device takes a reset, and comes back.
+        both.handle(Reply::SessionOver);
+        both.doubt();
+        if next == Next::OnceTaken {
+            // What it takes from now on it takes after the reset.
+            take(&mut both);
+        }
+        both.handle(Reply::SessionOver);
+        both.forget();
+        let forgotten = Some(AnyOutcome::Lock(LockOutcome::Ended(Ended::Forgotten)));
+        let first = both.parts()[0].outcome();
+        assert_eq!(first, forgotten, "{next:?}");
+        let whole = both.outcome();
+        match next {
+            Next::OnceSucceeded => {
+                let whole = whole.expect("the rest is left out");
+                assert_eq!(whole.parts, [forgotten, None]);
+            }
+            _ => assert_eq!(whole, None, "the second still reports"),
+        }
+    }
+}
+
 // ---- several server processes -------------------------------------------------------------------
 
 #[test]
@@ -557,6 +621,38 @@ fn an_unsolicited_report_is_an_event_that_can_be_read() -> Result {
     Ok(())
 }
 
+#[test]
+fn a_wipe_list_that_the_server_may_not_mark_is_made_so_that_it_may() -> Result {
+    each(&config(), |setup| {
+        // The server may replace what is above, and so the ACL of this.
+        let root = uri("./LAWMO");
+        let list = uri("./LAWMO/AvailableWipeList");
+        let mut transaction = setup.bench.agent()?.begin(1);
+        let node = transaction.view().node(&list).expect("a wipe list");
+        let node = node.with_acl(Acl::default().grant(Right::Get, "*"));
+        let mut edit = transaction.edit(&root).expect("mounted");
+        edit.put("AvailableWipeList", node).expect("written");
+        transaction.commit().expect("committed");
+
+        setup.bench.push(
+            1,
+            Wipe::everything(order("w-1").without_acl_repair()).into(),
+        )?;
+        setup.bench.settle()?;
+        assert_eq!(setup.summary(1)?, ("refused", 425, 0));
+        assert!(setup.phone.done().is_empty());
+
+        setup.bench.push(2, Wipe::everything(order("w-2")).into())?;
+        setup.bench.settle()?;
+        assert_eq!(setup.summary(2)?, ("succeeded", 0, 1201));
+        let transaction = setup.bench.agent()?.begin(1);
+        let node = transaction.view().node(&list).expect("a wipe list");
+        let acl = node.acl.to_string();
+        assert_eq!(acl, "Add=srv1&Delete=srv1&Exec=srv1&Get=*&Replace=srv1");
+        Ok(())
+    })
+}
+
 /// Every form of the final report that is in the field
 #[test]
 fn a_report_is_understood_in_every_form_that_is_in_the_field() -> Result {
@@ -577,6 +673,7 @@ fn a_report_is_understood_in_every_form_that_is_in_the_field() -> Result {
             ),
             (type_, "int", "1401", ("declined", 0, 1401)),
             (type_, "int", "1599", ("failed", 0, 1599)),
+            (type_, "int", "404", ("failed", 0, 404)),
             (type_, "chr", "well", ("unknown", 0, 0)),
         ] {
             let mut setup = start(config(), Disk::default(), encoding)?;

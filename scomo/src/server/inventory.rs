@@ -146,6 +146,8 @@ pub struct Contents {
     pub delivered: Vec<Delivered>,
     /// The components.
     pub deployed: Vec<Deployed>,
+    /// Whether that is all: of a device that has more than 4096 nodes there are those that were read.
+    pub complete: bool,
 }
 
 impl Inventory {
@@ -244,6 +246,7 @@ impl Contents {
                 ext: entry.ext(),
                 others: entry.others(),
             }),
+            complete: seen.is_complete(),
         }
     }
 }

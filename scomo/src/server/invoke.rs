@@ -150,10 +150,10 @@ impl Outcome {
             Conclusion::Result(code, components) => {
                 let components = components.clone();
                 // 200 is what some clients answer instead of 1200.
-                let result = if code.is_result_code() {
-                    ResultCode::from(*code)
-                } else {
+                let result = if code.is_success() && !code.is_result_code() {
                     ResultCode::SUCCESSFUL
+                } else {
+                    ResultCode::from(*code)
                 };
                 if result.is_success() {
                     Self::Succeeded { result, components }
@@ -314,6 +314,73 @@ impl Script for Primitive {
                 is_gone.then_some(Unmet::Incomplete)
             }
             _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dm_proto::message::{Item, Meta};
+    use dm_tree::remote::{Operation as _, Reply, Step};
+
+    use super::*;
+
+    /// What comes of an activation on a device with so many components.
+    fn activated(id: &str, components: u32) -> Option<Outcome> {
+        let root = NodeUri::parse("./SCOMO").expect("a uri");
+        let mut activate = Invoke::activate(id, Order::new("srv1", "a").with_usual_roots([root]));
+        let branch = "./SCOMO/Inventory/Deployed";
+        let mut list = vec![Item::for_source(branch).with_meta(Meta::format("node"))];
+        for number in 0..components {
+            let node = format!("{branch}/C{number}");
+            list.push(Item::for_source(&*node).with_meta(Meta::format("node")));
+            let leaf = Item::for_source(format!("{node}/ID")).with_meta(Meta::format("chr"));
+            list.push(leaf.with_data(format!("id{number}")));
+        }
+        let type_ = Item::for_source("./SCOMO?prop=Type").with_data(MO_ID);
+        for items in [vec![type_], list] {
+            assert!(matches!(activate.step(), Step::Send(_)));
+            activate.handle(Reply::Results {
+                command: 0,
+                part: 0,
+                items: &items,
+            });
+            activate.handle(Reply::Answered);
+        }
+        activate.outcome()
+    }
+
+    #[test]
+    fn a_component_that_was_not_seen_may_be_in_what_was_not_read() {
+        assert_eq!(activated("id5", 10), None);
+        assert_eq!(activated("id5", 3000), None, "it was seen");
+        let ended = |ended| Some(Outcome::Ended(ended));
+        assert_eq!(activated("id11", 10), ended(Ended::NotFound));
+        assert_eq!(activated("id3001", 3000), ended(Ended::TooMuch));
+    }
+
+    #[test]
+    fn success_is_read_as_200_and_as_1200_and_nothing_else_is() {
+        for (code, succeeded) in [
+            (200, Some(1200)),
+            (202, Some(1200)),
+            (1200, Some(1200)),
+            (1250, Some(1250)),
+            (0, None),
+            (5, None),
+            (404, None),
+            (500, None),
+            (1405, None),
+            (2000, None),
+        ] {
+            let conclusion = Conclusion::Result(StatusCode::new(code), Vec::new());
+            let (is_success, result) = match Outcome::of(&conclusion) {
+                Outcome::Succeeded { result, .. } => (true, result),
+                Outcome::Failed { result, .. } => (false, result),
+                Outcome::Ended(ended) => panic!("{code}: {ended:?}"),
+            };
+            assert_eq!(is_success, succeeded.is_some(), "{code}");
+            assert_eq!(result, ResultCode::new(succeeded.unwrap_or(code)));
         }
     }
 }

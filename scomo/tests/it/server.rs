@@ -360,6 +360,8 @@ fn a_report_is_understood_in_every_form_that_is_in_the_field() -> Result {
         ),
         (OPERATION_COMPLETE, "int", "1405", 1405, None),
         (OPERATION_COMPLETE, "int", "200", 1200, None),
+        (OPERATION_COMPLETE, "int", "404", 404, None),
+        (OPERATION_COMPLETE, "int", "0", 0, None),
         (
             OPERATION_COMPLETE,
             "chr",

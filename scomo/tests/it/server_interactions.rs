@@ -391,7 +391,7 @@ fn a_right_that_is_missing_below_an_own_node_is_repaired_once() -> Result {
                 "Get",
                 "Get, Add, Add, Add, Add",
                 "Exec",
-                "Get, Get, Get, Get",
+                "Get, Get, Get, Get, Get, Get",
                 "Replace"
             ]
         );

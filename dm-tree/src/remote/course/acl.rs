@@ -1,4 +1,4 @@
-//! Repairing an ACL that refuses an Exec to the server that may change it.
+//! Repairing an ACL that refuses an Exec, or what prepares it, to the server that may change it.
 
 use dm_proto::Text;
 
@@ -10,38 +10,84 @@ use crate::{
 use dm_proto::StatusCode;
 
 impl<S: Script> Course<S> {
+    /// Whether a status is one that another ACL may change.
+    pub(super) fn may_repair_acl(&self, status: StatusCode) -> bool {
+        let may = self.order.profile.acl && self.order.repairs_acl && !self.acl_repaired;
+        may && status == StatusCode::PERMISSION_DENIED
+    }
+
     /// Asks for the ACL of the node, and of those that it may inherit from.
-    pub(super) fn read_acl(&mut self) {
+    pub(super) fn read_acl(&mut self, node: Option<NodeUri>, again: Phase) {
         self.acl_repaired = true;
-        let plan = self.plan.as_ref();
-        let nodes = core::iter::successors(plan.map(|plan| plan.acl.clone()), NodeUri::parent);
         self.phase = Phase::ReadAcl {
-            nodes: nodes.collect(),
+            nodes: core::iter::successors(node, NodeUri::parent).collect(),
+            again: Box::new(again),
         };
     }
 
     /// Decides what to write. What cannot be read is not overwritten, but on a node of our own: the
     /// automatic ACL of its creator may not even let it read that.
-    pub(super) fn acl_read(&mut self, nodes: &[NodeUri]) {
-        let is_own = self.plan.as_ref().is_some_and(|plan| {
-            plan.prepare.iter().any(|prepare| match prepare {
-                Prepare::Add(settings) => settings.iter().any(|added| added.uri == plan.acl),
-                Prepare::Replace(_) => false,
-            })
-        });
-        if !is_own && self.replies.items(0).next().is_none() {
-            self.end(Ended::Refused(StatusCode::PERMISSION_DENIED));
-            return;
-        }
-        let acl = (0_u16..)
-            .zip(nodes)
-            .filter_map(|(command, _)| self.replies.items(command).next())
-            .filter_map(reader::text)
-            .find(|acl| !acl.trim().is_empty())
-            .unwrap_or_default();
-        self.phase = Phase::WriteAcl {
-            acl: with_rights(&acl, &self.order.server_id),
+    pub(super) fn acl_read(&mut self, nodes: &[NodeUri], again: Box<Phase>) {
+        let repair = match *again {
+            Phase::Exec => self.for_exec(nodes),
+            _ => self.for_preparation(nodes),
         };
+        match repair {
+            Some((node, acl)) => {
+                let acl = with_rights(&acl, &self.order.server_id);
+                self.phase = Phase::WriteAcl { node, acl, again };
+            }
+            None => self.end(Ended::Refused(StatusCode::PERMISSION_DENIED)),
+        }
+    }
+
+    /// The node that is meant for it gets an ACL, with the entries that it has or inherits; one below it that
+    /// has an ACL gets it in its stead, which would hide that.
+    fn for_exec(&self, nodes: &[NodeUri]) -> Option<(NodeUri, Text)> {
+        let planned = &self.plan.as_ref()?.acl;
+        let acls = (0_u16..).zip(nodes);
+        let mut acls = acls.filter_map(|(command, node)| Some((node, self.acl_of(command)?)));
+        let holds = acls.find(|(_, acl)| !acl.trim().is_empty());
+        let below = holds.as_ref().map(|(holder, _)| *holder);
+        let below = below.filter(|holder| holder.below(planned).is_some());
+        let node = below.unwrap_or(planned);
+        let at = nodes.iter().position(|read| read == node)?;
+        let is_read = self.replies.items(u16::try_from(at).ok()?).next().is_some();
+        let acl = holds.map(|(_, acl)| acl).unwrap_or_default();
+        (is_read || self.is_own(node)).then(|| (node.clone(), acl))
+    }
+
+    /// The node whose ACL holds for the first of them gets another; the root of the object, if that is a node
+    /// above it.
+    fn for_preparation(&self, nodes: &[NodeUri]) -> Option<(NodeUri, Text)> {
+        let root = self.root()?;
+        for (command, node) in (0_u16..).zip(nodes) {
+            let acl = match self.acl_of(command) {
+                Some(acl) if acl.trim().is_empty() => continue,
+                Some(acl) => acl,
+                // It is yet to be added.
+                None if self.replies.status(command, 0) == Some(StatusCode::NOT_FOUND) => continue,
+                None if self.is_own(node) => Text::default(),
+                None => return None,
+            };
+            let is_within = node.below(root).is_some();
+            let node = if is_within { node } else { root };
+            return Some((node.clone(), acl));
+        }
+        None
+    }
+
+    fn acl_of(&self, command: u16) -> Option<Text> {
+        let item = self.replies.items(command).next()?;
+        Some(reader::text(item).unwrap_or_default())
+    }
+
+    fn is_own(&self, node: &NodeUri) -> bool {
+        let prepares = self.plan.iter().flat_map(|plan| &plan.prepare);
+        prepares.into_iter().any(|prepare| match prepare {
+            Prepare::Add(settings) => settings.iter().any(|added| added.uri == *node),
+            Prepare::Replace(_) => false,
+        })
     }
 }
 

@@ -20,7 +20,8 @@ pub(super) enum Consent {
 }
 
 impl<S: Script> Course<S> {
-    pub(super) fn answered_in_sequence(&mut self) {
+    /// The user's answer, and the status of the Exec, of a Sequence.
+    pub(super) fn sequence_answers(&self) -> (Option<StatusCode>, Option<StatusCode>) {
         let prepared = self.plan.as_ref().map_or(0, |plan| {
             plan.prepare
                 .iter()
@@ -30,8 +31,11 @@ impl<S: Script> Course<S> {
         let last = u32::try_from(prepared)
             .unwrap_or(u32::MAX)
             .saturating_add(2);
-        let answer = self.replies.status(0, 1);
-        let exec = self.replies.status(0, last);
+        (self.replies.status(0, 1), self.replies.status(0, last))
+    }
+
+    pub(super) fn answered_in_sequence(&mut self) {
+        let (answer, exec) = self.sequence_answers();
         let first_time = self.attempts == 0;
         if answer == Some(StatusCode::OK) {
             self.consent = Consent::Given;
@@ -59,8 +63,7 @@ impl<S: Script> Course<S> {
                 self.end(Ended::Unknown);
             }
         } else if first_time {
-            // It will not run: if it is reported all the same, that is no report of ours.
-            self.executed = false;
+            // It will not run. If it is reported all the same, that is known for what it is, but comes too late.
             self.withheld(answer);
         } else {
             // It was sent before, and nobody knows what came of that.

@@ -69,6 +69,8 @@ pub struct Course<S: Script> {
     /// How often the device was too busy.
     busy: u8,
     acl_repaired: bool,
+    /// The device took it, and then a reset.
+    doubtful: bool,
     conclusion: Option<Conclusion>,
     /// Source and data of a report without correlator, to know its copies.
     report: Option<Alert>,
@@ -86,13 +88,30 @@ enum Phase {
         how: How,
     },
     Exec,
+    /// The ACLs of a node and of those that it may inherit from; then what was refused is tried again.
     ReadAcl {
         nodes: Vec<NodeUri>,
+        again: Box<Self>,
     },
     WriteAcl {
+        node: NodeUri,
         acl: Text,
+        again: Box<Self>,
     },
     Report,
+}
+
+impl Phase {
+    /// Whether nothing but the Exec is left, or the ACL that keeps it from being executed.
+    fn is_about_exec(&self) -> bool {
+        match self {
+            Self::Exec => true,
+            Self::ReadAcl { again, .. } | Self::WriteAcl { again, .. } => {
+                matches!(**again, Self::Exec)
+            }
+            _ => false,
+        }
+    }
 }
 
 /// How often a message without an answer is sent again before the operation gives up.
@@ -119,6 +138,7 @@ impl<S: Script> Course<S> {
             attempts: 0,
             busy: 0,
             acl_repaired: false,
+            doubtful: false,
             conclusion: None,
             report: None,
             order,
@@ -257,9 +277,15 @@ impl<S: Script> Course<S> {
         self.script.erases() && self.conclusion.as_ref().is_some_and(is_done)
     }
 
+    /// As [`Operation::doubt`](super::Operation::doubt).
+    pub fn doubt(&mut self) {
+        self.doubtful = self.progress() == Progress::Accepted;
+    }
+
     /// As [`Operation::forget`](super::Operation::forget).
     pub fn forget(&mut self) {
-        if self.progress() == Progress::Accepted {
+        let is_doubtful = core::mem::take(&mut self.doubtful);
+        if is_doubtful && self.progress() == Progress::Accepted {
             self.end(Ended::Forgotten);
         }
     }
@@ -329,15 +355,11 @@ impl<S: Script> Course<S> {
                     .map(|plan| command::exec(&plan.exec, &self.order.correlator))
                     .collect()
             }
-            Phase::ReadAcl { nodes } => nodes
+            Phase::ReadAcl { nodes, .. } => nodes
                 .iter()
                 .map(|uri| command::get(uri, "?prop=ACL"))
                 .collect(),
-            Phase::WriteAcl { acl } => self
-                .plan
-                .iter()
-                .map(|plan| command::replace_acl(&plan.acl, acl))
-                .collect(),
+            Phase::WriteAcl { node, acl, .. } => vec![command::replace_acl(node, acl)],
             Phase::Report => Vec::new(),
         }
     }
@@ -365,7 +387,7 @@ impl<S: Script> Course<S> {
                 Find::Missing => self.end(Ended::NotFound),
                 Find::Refused(ended) => self.end(ended),
             },
-            Phase::Read(reader) => match reader.answered(&self.replies) {
+            Phase::Read(reader) => match reader.answered(&self.replies, |uri| self.may_miss(uri)) {
                 Read::More(reader) => self.phase = Phase::Read(reader),
                 Read::Done(seen) => {
                     self.seen = seen;
@@ -390,9 +412,9 @@ impl<S: Script> Course<S> {
                 Some(status) => self.exec_answered(status),
                 None => self.exec_lost(),
             },
-            Phase::ReadAcl { nodes } => self.acl_read(&nodes),
-            Phase::WriteAcl { .. } => match self.replies.status(0, 0) {
-                Some(status) if status.is_success() => self.phase = Phase::Exec,
+            Phase::ReadAcl { nodes, again } => self.acl_read(&nodes, again),
+            Phase::WriteAcl { again, .. } => match self.replies.status(0, 0) {
+                Some(status) if status.is_success() => self.phase = *again,
                 _ => self.end(Ended::Refused(StatusCode::PERMISSION_DENIED)),
             },
             Phase::Report => {}
@@ -435,6 +457,19 @@ impl<S: Script> Course<S> {
         }
     }
 
+    /// Whether a node is read only to find out more: what cannot be found out stops nothing.
+    fn may_miss(&self, uri: &NodeUri) -> bool {
+        let reads = self.script.reads();
+        let offered_in = self.script.offered_in();
+        let is_offer = offered_in
+            .filter(|path| !reads.contains(path))
+            .is_some_and(|path| {
+                let mut roots = self.read_instances();
+                roots.any(|root| uri.below(root) == Some(path))
+            });
+        is_offer || lrg_obj().as_ref() == Some(uri)
+    }
+
     fn read(&mut self) {
         let Some(root) = self.instances.first() else {
             return;
@@ -444,6 +479,11 @@ impl<S: Script> Course<S> {
             self.order.profile.large_objects = false;
         }
         let plan = self.script.plan(root, &self.seen);
+        // What was not seen may be what it is about.
+        let may_lack = plan.is_none() && self.script.operation().is_some();
+        if !self.seen.is_complete() && (self.script.needs_all() || may_lack) {
+            return self.end(Ended::TooMuch);
+        }
         if plan.is_some() && self.order.checks != Checks::Off {
             let exec = plan.as_ref().map(|plan| &plan.exec);
             if exec.and_then(|exec| self.seen.offers(exec)) == Some(false) {
@@ -486,11 +526,10 @@ impl<S: Script> Course<S> {
                 self.phase = Phase::Exec;
                 self.not_executed();
             }
-            StatusCode::PERMISSION_DENIED
-                if self.order.profile.acl && self.order.repairs_acl && !self.acl_repaired =>
-            {
+            status if self.may_repair_acl(status) => {
                 self.not_executed();
-                self.read_acl();
+                let node = self.plan.as_ref().map(|plan| plan.exec.clone());
+                self.read_acl(node, Phase::Exec);
             }
             StatusCode::NOT_MODIFIED
             | StatusCode::OPERATION_CANCELLED
@@ -549,20 +588,18 @@ impl<S: Script> Course<S> {
         }
         match &self.phase {
             Phase::Report => {}
-            Phase::Exec | Phase::ReadAcl { .. } | Phase::WriteAcl { .. } if self.executed => {
-                if cut && matches!(self.phase, Phase::Exec) {
-                    self.exec_lost();
-                } else {
-                    self.acl_repaired = false;
-                    self.phase = Phase::Exec;
-                }
+            Phase::Exec if self.executed && cut => self.exec_lost(),
+            phase if self.executed && phase.is_about_exec() => {
+                self.acl_repaired = false;
+                self.phase = Phase::Exec;
             }
             Phase::AskInSequence if self.executed && cut => {
+                let (answer, exec) = self.sequence_answers();
+                let is_refused = answer.is_some_and(|answer| answer != StatusCode::OK);
                 // What has no answer may have run.
-                if let Some(status) = self.replies.status(0, 1)
-                    && status != StatusCode::OK
-                {
+                if is_refused || exec.is_some() {
                     self.answered_in_sequence();
+                    self.session_over();
                 } else if self.script.resends(&self.order) {
                     self.try_again(Phase::AskInSequence);
                 } else {

@@ -81,10 +81,18 @@ impl<S: Script> Course<S> {
                     match self.replies.status(command, 0) {
                         Some(status) if status.is_success() => {}
                         _ if !setting.required => {}
-                        Some(status) => return self.not_taken(0, command, status),
-                        None => {
-                            let how = How::OneByOne { settings, check };
-                            return self.try_again(Phase::Prepare { index, how });
+                        status => {
+                            let how = How::OneByOne {
+                                settings: settings.clone(),
+                                check,
+                            };
+                            let again = Phase::Prepare { index, how };
+                            return match status {
+                                Some(status) => {
+                                    self.not_taken((0, command), setting, status, again)
+                                }
+                                None => self.try_again(again),
+                            };
                         }
                     }
                 }
@@ -94,7 +102,7 @@ impl<S: Script> Course<S> {
                     self.prepare(next);
                 }
             }
-            How::ReadBack { settings, reader } => match reader.answered(&self.replies) {
+            How::ReadBack { settings, reader } => match reader.answered(&self.replies, |_| false) {
                 Read::More(reader) => {
                     let how = How::ReadBack { settings, reader };
                     self.phase = Phase::Prepare { index, how };
@@ -141,10 +149,13 @@ impl<S: Script> Course<S> {
                     there.extend(setting.value.is_some().then(|| setting.clone()));
                 }
                 _ if !setting.required => {}
-                Some(status) => return self.not_taken(first, command, status),
-                None => {
+                status => {
                     let how = How::Planned;
-                    return self.try_again(Phase::Prepare { index, how });
+                    let again = Phase::Prepare { index, how };
+                    return match status {
+                        Some(status) => self.not_taken((first, command), setting, status, again),
+                        None => self.try_again(again),
+                    };
                 }
             }
         }
@@ -199,6 +210,13 @@ impl<S: Script> Course<S> {
             self.end(match self.replies.not_sent(0) {
                 Some(reason) => Ended::NotSent(reason),
                 None if took_some && !is_undone => Ended::HalfDone(failure),
+                None if self.may_repair_acl(failure) => {
+                    let how = How::Planned;
+                    let again = Phase::Prepare { index, how };
+                    let refused = parts.iter().position(|part| *part == Some(failure));
+                    let setting = settings.get(refused.unwrap_or_default());
+                    return self.read_acl(setting.map(|setting| setting.uri.clone()), again);
+                }
                 None => refused(failure),
             });
         } else if atomic.is_some() {
@@ -210,12 +228,21 @@ impl<S: Script> Course<S> {
     }
 
     /// A command that prepares the operation has this status, and did not succeed.
-    /// Of those from the `first` on others may have.
-    fn not_taken(&mut self, first: u16, command: u16, status: StatusCode) {
+    /// Of those from the `first` on others may have. If none has, they may be sent `again` with another ACL.
+    fn not_taken(
+        &mut self,
+        (first, command): (u16, u16),
+        setting: &Setting,
+        status: StatusCode,
+        again: Phase,
+    ) {
         self.end(match self.replies.not_sent(command) {
             Some(reason) => Ended::NotSent(reason),
             None if status == StatusCode::NOT_FOUND => refused(status),
             None if self.replies.any_success(first) => Ended::HalfDone(status),
+            None if self.may_repair_acl(status) => {
+                return self.read_acl(Some(setting.uri.clone()), again);
+            }
             None => refused(status),
         });
     }

@@ -47,6 +47,12 @@ pub trait Script: Clone + Debug + Serialize + DeserializeOwned {
         false
     }
 
+    /// Whether it must know all that [`reads`](Self::reads) names. Then it ends as
+    /// [`Ended::TooMuch`](crate::remote::Ended::TooMuch) on a device that has more than is kept.
+    fn needs_all(&self) -> bool {
+        false
+    }
+
     /// What stands against it whatever the device is like.
     fn unmet_at_once(&self) -> Option<Unmet> {
         None
@@ -83,7 +89,8 @@ pub struct Plan {
     pub prepare: Vec<Prepare>,
     /// The node to execute.
     pub exec: NodeUri,
-    /// The node whose ACL is repaired once if the Exec gets 425.
+    /// The node whose ACL is repaired once if the Exec gets 425, if no node between it and the one to execute
+    /// has an ACL of its own: then it is that one's.
     pub acl: NodeUri,
 }
 

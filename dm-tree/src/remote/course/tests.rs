@@ -56,7 +56,7 @@ impl Script for Test {
     }
 
     fn operation(&self) -> Option<Text> {
-        Some("Run".into())
+        (!self.reads).then(|| "Run".into())
     }
 
     fn sends_large(&self) -> bool {
@@ -312,6 +312,32 @@ fn a_status_that_came_before_the_session_broke_off_counts() {
     run.statuses(&[(0, 0, 1200)]);
     run.course.handle(Reply::SessionOver);
     assert_eq!(run.result(), Some(1200));
+}
+
+#[test]
+fn what_a_sequence_was_answered_before_the_session_broke_off_counts() {
+    let sequence = "Sequence(Ask Some(\"Sure?\"), Exec ./O/Run)";
+    let answers: [(Statuses, _); 3] = [
+        (&[(0, 1, 200), (0, 2, 1200)], Progress::Finished),
+        (&[(0, 0, 200), (0, 1, 200), (0, 2, 202)], Progress::Accepted),
+        // The device is busy: another session begins with another question.
+        (&[(0, 1, 200), (0, 2, 503)], Progress::Sent),
+    ];
+    for (statuses, progress) in answers {
+        for resends in [true, false] {
+            let mut run = Run::new(vec![], asking_in_sequence());
+            run.course.script.resends = resends;
+            run.find();
+            assert_eq!(run.sent(), sequence);
+            run.statuses(statuses);
+            run.course.handle(Reply::SessionOver);
+            assert_eq!(run.course.progress(), progress, "{statuses:?}");
+            if progress == Progress::Sent {
+                run.find();
+                assert_eq!(run.sent(), sequence);
+            }
+        }
+    }
 }
 
 #[test]
@@ -615,10 +641,11 @@ fn a_refused_sequence_ends_as_the_user_said() {
         assert_eq!(run.sent(), "Sequence(Ask Some(\"Sure?\"), Exec ./O/Run)");
         run.answered(statuses);
         assert_eq!(run.ended(), Some(Ended::Declined(code(304))));
-        let late = alert(Some("c-1"), "./O/Run", "1200");
-        assert!(
-            !run.course.claims(&late),
-            "what comes now is an event of its own"
+        run.report(&alert(Some("c-1"), "./O/Run", "1200"));
+        assert_eq!(
+            run.ended(),
+            Some(Ended::Declined(code(304))),
+            "what comes now is too late"
         );
     }
 }
@@ -705,7 +732,7 @@ fn a_failed_atomic_ends_with_the_failure_that_caused_it() {
         (&[(0, 0, 516), (0, 1, 516), (0, 2, 500)], half_done(500)),
     ];
     for (statuses, ended) in answers {
-        let mut run = Run::found(vec![two_values()], order());
+        let mut run = Run::found(vec![two_values()], order().without_acl_repair());
         assert_eq!(run.sent(), "Atomic(./O/A=true, ./O/B=false)");
         run.answered(statuses);
         assert_eq!(run.ended(), Some(ended));
@@ -815,7 +842,7 @@ fn what_an_earlier_operation_left_in_a_node_that_is_there_is_emptied() {
     assert_eq!(run.sent(), "Exec ./O/Run", "nothing can be left in it");
 
     // That it could be looked at is no part of the operation that was done.
-    let mut run = Run::found(vec![add], order());
+    let mut run = Run::found(vec![add], order().without_acl_repair());
     assert_eq!(run.sent(), sent);
     run.answered(&[(0, 0, 200), (1, 0, 418), (2, 0, 425)]);
     assert_eq!(run.ended(), Some(Ended::Refused(code(425))));
@@ -834,15 +861,36 @@ fn adds_without_a_status_are_sent_again_until_they_are_given_up() {
 
 // ---- rights -------------------------------------------------------------------------------------
 
+const ACLS: &str = "Get ./O/Run?prop=ACL, Get ./O?prop=ACL, Get .?prop=ACL";
+
+/// What the root of the object allows is hidden by an ACL below it.
+#[test]
+fn a_425_of_an_acl_further_down_is_repaired_there() {
+    let mut run = Run::found(vec![], order());
+    assert_eq!(run.sent(), "Exec ./O/Run");
+    run.answered(&[(0, 0, 425)]);
+    assert_eq!(run.sent(), ACLS);
+    run.results(0, &[("./O/Run?prop=ACL", "", "Exec=you")]);
+    run.results(1, &[("./O?prop=ACL", "", "Exec=me&Replace=me")]);
+    run.answered(&[(0, 0, 200), (1, 0, 200), (2, 0, 425)]);
+    assert_eq!(
+        run.sent(),
+        "./O/Run?prop=ACL=Add=me&Delete=me&Exec=you+me&Get=me&Replace=me"
+    );
+    run.answered(&[(0, 0, 200)]);
+    assert_eq!(run.sent(), "Exec ./O/Run");
+}
+
 #[test]
 fn a_425_is_repaired_once_keeping_the_rights_of_others() {
     let mut run = Run::found(vec![], order());
     assert_eq!(run.sent(), "Exec ./O/Run");
     run.answered(&[(0, 0, 425)]);
-    assert_eq!(run.sent(), "Get ./O?prop=ACL, Get .?prop=ACL");
-    run.results(0, &[("./O?prop=ACL", "", "")]);
-    run.results(1, &[(".?prop=ACL", "", "Add=*&Get=*&Replace=you")]);
-    run.answered(&[(0, 0, 200), (1, 0, 200)]);
+    assert_eq!(run.sent(), ACLS);
+    run.results(0, &[("./O/Run?prop=ACL", "", "")]);
+    run.results(1, &[("./O?prop=ACL", "", "")]);
+    run.results(2, &[(".?prop=ACL", "", "Add=*&Get=*&Replace=you")]);
+    run.answered(&[(0, 0, 200), (1, 0, 200), (2, 0, 200)]);
     assert_eq!(
         run.sent(),
         "./O?prop=ACL=Add=*&Delete=me&Exec=me&Get=*&Replace=you+me"
@@ -853,14 +901,122 @@ fn a_425_is_repaired_once_keeping_the_rights_of_others() {
     assert_eq!(run.ended(), Some(Ended::Refused(code(425))));
 }
 
+/// OMA-TS-DM_TND, access control: who may replace the parent of an interior node may set the ACL of that.
+#[test]
+fn a_425_of_what_prepares_an_operation_is_repaired_once_too() {
+    let mut one_by_one = DeviceProfile::STANDARD;
+    one_by_one.atomic = false;
+    let add = Prepare::Add(vec![
+        Setting::interior(uri("./O/X")),
+        Setting::leaf(uri("./O/X/ID"), "chr", "id"),
+    ]);
+    let standard = DeviceProfile::STANDARD;
+    let rows: [(_, _, _, Statuses, _); 3] = [
+        (
+            standard.clone(),
+            two_values(),
+            "Atomic(./O/A=true, ./O/B=false)",
+            &[(0, 0, 507), (0, 1, 425), (0, 2, 215)],
+            "Get ./O/A?prop=ACL, Get ./O?prop=ACL, Get .?prop=ACL",
+        ),
+        (
+            one_by_one.clone(),
+            two_values(),
+            "./O/A=true, ./O/B=false",
+            &[(0, 0, 425), (1, 0, 425)],
+            "Get ./O/A?prop=ACL, Get ./O?prop=ACL, Get .?prop=ACL",
+        ),
+        (
+            standard,
+            add,
+            "Add ./O/X, Add ./O/X/ID",
+            &[(0, 0, 425), (1, 0, 404)],
+            "Get ./O/X?prop=ACL, Get ./O?prop=ACL, Get .?prop=ACL",
+        ),
+    ];
+    for (profile, prepare, sent, refused, asked) in rows {
+        let begin = || {
+            let order = order().with_profile(profile.clone());
+            let mut run = Run::found(vec![prepare.clone()], order);
+            assert_eq!(run.sent(), sent);
+            run.answered(refused);
+            assert_eq!(run.sent(), asked);
+            run.results(1, &[("./O?prop=ACL", "", "Exec=me&Get=*")]);
+            run.answered(&[(0, 0, 404), (1, 0, 200), (2, 0, 425)]);
+            let acl = "./O?prop=ACL=Add=me&Delete=me&Exec=me&Get=*&Replace=me";
+            assert_eq!(run.sent(), acl);
+            run
+        };
+        let mut run = begin();
+        run.answered(&[(0, 0, 200)]);
+        assert_eq!(run.sent(), sent, "once more");
+        run.answered(refused);
+        assert_eq!(run.ended(), Some(Ended::Refused(code(425))), "not twice");
+        let mut run = begin();
+        run.answered(&[(0, 0, 425)]);
+        assert_eq!(run.ended(), Some(Ended::Refused(code(425))));
+        let mut run = begin();
+        run.course.handle(Reply::SessionOver);
+        assert_eq!(run.sent(), "Get ./O?prop=Type", "everything begins anew");
+    }
+
+    let order = order().with_profile(one_by_one);
+    let mut run = Run::found(vec![two_values()], order);
+    assert_eq!(run.sent(), "./O/A=true, ./O/B=false");
+    run.answered(&[(0, 0, 200), (1, 0, 425)]);
+    let half_done = Ended::HalfDone(code(425));
+    assert_eq!(
+        run.ended(),
+        Some(half_done),
+        "the object lets it, a value does not"
+    );
+}
+
+#[test]
+fn what_is_repaired_is_the_acl_that_holds_and_none_above_the_object() {
+    // The ACLs of ./O/A, ./O and . as they are read; what is written.
+    for (acls, written) in [
+        (
+            [Some("Get=*"), Some("Get=*&Replace=me"), Some("Add=*")],
+            Some("./O/A?prop=ACL=Add=me&Delete=me&Exec=me&Get=*&Replace=me"),
+        ),
+        (
+            [Some(""), Some(""), Some("Get=*")],
+            Some("./O?prop=ACL=Add=me&Delete=me&Exec=me&Get=*&Replace=me"),
+        ),
+        ([Some(""), None, Some("Get=*")], None),
+        ([None, Some("Get=*"), Some("Get=*")], None),
+    ] {
+        let mut run = Run::found(vec![two_values()], order());
+        assert_eq!(run.sent(), "Atomic(./O/A=true, ./O/B=false)");
+        run.answered(&[(0, 0, 507), (0, 1, 425), (0, 2, 215)]);
+        let asked = "Get ./O/A?prop=ACL, Get ./O?prop=ACL, Get .?prop=ACL";
+        assert_eq!(run.sent(), asked);
+        for (command, acl) in (0..).zip(acls) {
+            match acl {
+                Some(acl) => {
+                    run.results(command, &[("./x", "", acl)]);
+                    run.statuses(&[(command, 0, 200)]);
+                }
+                None => run.statuses(&[(command, 0, 425)]),
+            }
+        }
+        run.answered(&[]);
+        match written {
+            Some(written) => assert_eq!(run.sent(), written),
+            None => assert_eq!(run.ended(), Some(Ended::Refused(code(425))), "{acls:?}"),
+        }
+    }
+}
+
 #[test]
 fn an_acl_that_cannot_be_read_is_not_overwritten() {
     let mut run = Run::found(vec![], order());
     assert_eq!(run.sent(), "Exec ./O/Run");
     run.answered(&[(0, 0, 425)]);
-    assert_eq!(run.sent(), "Get ./O?prop=ACL, Get .?prop=ACL");
-    run.results(1, &[(".?prop=ACL", "", "Add=*&Get=*")]);
-    run.answered(&[(0, 0, 425), (1, 0, 200)]);
+    assert_eq!(run.sent(), ACLS);
+    run.results(2, &[(".?prop=ACL", "", "Add=*&Get=*")]);
+    run.answered(&[(0, 0, 200), (1, 0, 425), (2, 0, 200)]);
     assert_eq!(run.ended(), Some(Ended::Refused(code(425))));
 }
 
@@ -898,6 +1054,30 @@ fn an_object_is_found_in_the_structure_of_the_whole_tree() {
     run.answered(&[(0, 0, 200)]);
     assert_eq!(run.sent(), "Exec ./O/Run");
     assert_eq!(run.course.root(), Some(&uri("./O")));
+}
+
+#[test]
+fn an_object_may_stand_in_the_part_of_a_large_tree_that_was_not_kept() {
+    let mut run = Run::new(vec![], Order::new("me", "c-1"));
+    assert_eq!(run.sent(), "Get .?list=Struct");
+    let item = |number| Item::for_source(format!("./V/N{number}")).with_meta(Meta::format("node"));
+    let items: Vec<Item> = (0..10_000).map(item).collect();
+    run.course.handle(Reply::Results {
+        command: 0,
+        part: 0,
+        items: &items,
+    });
+    run.answered(&[(0, 0, 200)]);
+    assert_eq!(run.sent(), "Get ., Get .?prop=Type");
+    run.results(0, &[(".", "node", "V/O")]);
+    run.answered(&[(0, 0, 200), (1, 0, 406)]);
+    assert_eq!(
+        run.sent(),
+        "Get ./V, Get ./V?prop=Type, Get ./O, Get ./O?prop=Type"
+    );
+    run.results(3, &[("./O?prop=Type", "", TYPE)]);
+    run.answered(&[(0, 0, 404), (3, 0, 200)]);
+    assert_eq!(run.sent(), "Exec ./O/Run");
 }
 
 #[test]
@@ -1036,6 +1216,7 @@ fn a_subtree_of_a_device_that_always_has_more_is_not_read_to_its_end() {
         run.answered(&statuses);
     }
     assert_eq!(run.course.conclusion(), Some(&Conclusion::Read));
+    assert!(!run.course.snapshot().is_complete(), "and says so");
 }
 
 #[test]
@@ -1133,7 +1314,7 @@ fn a_deadline_tells_what_the_device_may_have_been_left_with() {
     let mut run = Run::found(vec![], order());
     assert_eq!(run.sent(), "Exec ./O/Run");
     run.answered(&[(0, 0, 425)]);
-    assert_eq!(run.sent(), "Get ./O?prop=ACL, Get .?prop=ACL");
+    assert_eq!(run.sent(), ACLS);
     assert_eq!(
         expired(Run {
             course: run.course.clone()
@@ -1141,8 +1322,8 @@ fn a_deadline_tells_what_the_device_may_have_been_left_with() {
         .0,
         untouched.0
     );
-    run.results(0, &[("./O?prop=ACL", "chr", "Get=*&Replace=me")]);
-    run.answered(&[(0, 0, 200), (1, 0, 404)]);
+    run.results(1, &[("./O?prop=ACL", "chr", "Get=*&Replace=me")]);
+    run.answered(&[(0, 0, 404), (1, 0, 200), (2, 0, 404)]);
     assert!(run.sent().starts_with("./O?prop=ACL="), "a Replace");
     assert_eq!(expired(run), half_done);
 }
@@ -1294,6 +1475,25 @@ fn nobody_is_asked_about_what_the_object_does_not_offer() {
         if ended.is_none() {
             assert_eq!(run.sent(), "Ask Some(\"Sure?\")");
         }
+    }
+}
+
+/// A server may have the right to execute, and none to look.
+#[test]
+fn an_object_that_does_not_let_its_offer_be_read_stops_nothing() {
+    for order in [asking(), order().with_checks(Checks::Read)] {
+        let next = match order.question {
+            Some(_) => "Ask Some(\"Sure?\")",
+            None => "Exec ./O/Run",
+        };
+        let mut run = Run::new(vec![], order);
+        run.course.script.lists = true;
+        run.find();
+        assert_eq!(run.sent(), "Get ./O?list=StructData");
+        run.answered(&[(0, 0, 425)]);
+        assert_eq!(run.sent(), "Get ./O");
+        run.answered(&[(0, 0, 425)]);
+        assert_eq!(run.sent(), next);
     }
 }
 

@@ -41,7 +41,7 @@ pub struct Queue<O> {
 struct Form;
 
 /// Changes whenever what is stored does; no count that a queue without a form begins with.
-const FORM: u32 = 0x5155_0003;
+const FORM: u32 = 0x5155_0004;
 
 #[derive(Debug, thiserror::Error)]
 #[error("a stored queue of form {0:#x}, where {FORM:#x} is expected")]
@@ -71,9 +71,8 @@ struct Entry<O> {
     finished: bool,
     /// Waits for the next session.
     held: bool,
-    /// The device has taken it, and then a reset: without a report by the end of a session, there will be
-    /// none.
-    doubtful: bool,
+    /// The device took a reset by it: known once.
+    erased: bool,
     /// What the device said, if it asked for it.
     asked: Option<DeviceRequest>,
 }
@@ -178,7 +177,7 @@ impl<O: Operation> Queue<O> {
             accepted: false,
             finished: false,
             held: false,
-            doubtful: false,
+            erased: false,
             asked: None,
         });
     }
@@ -448,6 +447,11 @@ impl<O: Operation> Queue<O> {
             notices.push(Notice::Sent(id));
         }
         for entry in &mut self.entries {
+            // Of several that are combined, others may not be over.
+            if !entry.erased && entry.operation.erases() {
+                entry.erased = true;
+                self.reset = true;
+            }
             match entry.operation.progress() {
                 Progress::Accepted if !entry.accepted => {
                     entry.accepted = true;
@@ -455,7 +459,6 @@ impl<O: Operation> Queue<O> {
                 }
                 Progress::Finished if !entry.finished => {
                     entry.finished = true;
-                    self.reset |= entry.operation.erases();
                     notices.push(Notice::Finished(entry.id));
                 }
                 _ => {}
@@ -468,7 +471,7 @@ impl<O: Operation> Queue<O> {
     fn doubt(&mut self) {
         if core::mem::take(&mut self.reset) {
             for entry in &mut self.entries {
-                entry.doubtful = entry.operation.progress() == Progress::Accepted;
+                entry.operation.doubt();
             }
         }
     }
@@ -476,10 +479,7 @@ impl<O: Operation> Queue<O> {
     /// The device has been back for a whole session, in which it could have reported.
     fn forget(&mut self) {
         for entry in &mut self.entries {
-            let is_doubtful = core::mem::take(&mut entry.doubtful);
-            if is_doubtful && entry.operation.progress() == Progress::Accepted {
-                entry.operation.forget();
-            }
+            entry.operation.forget();
         }
     }
 
@@ -541,10 +541,14 @@ impl<O: Operation> Queue<O> {
         Some((notice, status))
     }
 
+    /// Whose report an alert is. Without a correlator it may be that of several: then of the first that waits
+    /// for one, and a copy only if there is none.
     fn claimant(&mut self, alert: &Alert) -> Option<&mut Entry<O>> {
-        self.entries
-            .iter_mut()
-            .find(|entry| entry.operation.claims(alert))
+        let claims = |entry: &&mut Entry<O>| entry.operation.claims(alert);
+        let mut claimants: Vec<_> = self.entries.iter_mut().filter(claims).collect();
+        let waits = |entry: &&mut Entry<O>| entry.operation.progress() == Progress::Accepted;
+        let at = claimants.iter().position(waits).unwrap_or(0);
+        (at < claimants.len()).then(|| claimants.swap_remove(at))
     }
 
     fn answered(&mut self) {

@@ -13,7 +13,7 @@ use super::*;
 use crate::{
     NodeUri,
     object::ManagementObject,
-    remote::command,
+    remote::{Combined, Next, Summarize, Summary, SummaryState, command},
     std_objects::{DevInfo, DmAcc},
     testing::{Bench, Disk},
 };
@@ -28,6 +28,7 @@ struct Toy {
     sends: u32,
     heard: Vec<Text>,
     deadline: Option<u64>,
+    doubtful: bool,
     /// How it was ended from outside.
     ended: Option<Text>,
 }
@@ -40,6 +41,7 @@ impl Toy {
             sends,
             heard: Vec::new(),
             deadline: None,
+            doubtful: false,
             ended: None,
         }
     }
@@ -122,8 +124,14 @@ impl Operation for Toy {
         self.name == "reset" && self.outcome().is_some()
     }
 
+    fn doubt(&mut self) {
+        self.doubtful = self.progress() == Progress::Accepted;
+    }
+
     fn forget(&mut self) {
-        self.ended.get_or_insert_with(|| "forgotten".into());
+        if core::mem::take(&mut self.doubtful) && self.outcome().is_none() {
+            self.ended.get_or_insert_with(|| "forgotten".into());
+        }
     }
 
     fn outcome(&self) -> Option<Vec<Text>> {
@@ -138,7 +146,7 @@ impl Operation for Toy {
     }
 }
 
-fn bench() -> Bench<Toy> {
+fn bench<O: Operation>() -> Bench<O> {
     let account = Account {
         server_id: "srv".into(),
         server_uri: "http://localhost/dm".into(),
@@ -188,7 +196,7 @@ fn notices(bench: &mut Bench<Toy>) -> Vec<Notice> {
 
 #[test]
 fn one_operation_sends_at_a_time_and_goes_on_before_others() {
-    let mut bench = bench();
+    let mut bench = bench::<Toy>();
     for (id, toy) in [
         (1, Toy::new("a", 1, 2)),
         (2, Toy::new("b", 0, 3)),
@@ -203,7 +211,7 @@ fn one_operation_sends_at_a_time_and_goes_on_before_others() {
 
 #[test]
 fn an_operation_hears_of_all_its_commands_and_then_that_they_are_answered() {
-    let mut bench = bench();
+    let mut bench = bench::<Toy>();
     bench.push(7, Toy::new("a", 0, 1)).expect("pushed");
     bench.run_session(Trigger::Server).expect("a session");
     let heard = bench
@@ -222,7 +230,7 @@ fn an_operation_hears_of_all_its_commands_and_then_that_they_are_answered() {
 
 #[test]
 fn a_report_is_heard_once_and_its_copies_are_known() {
-    let mut bench = bench();
+    let mut bench = bench::<Toy>();
     bench.push(1, Toy::new("a", 0, 0)).expect("pushed");
     for data in ["done", "done", "and more"] {
         let agent = bench.agent().expect("an agent");
@@ -260,9 +268,26 @@ fn a_report_is_heard_once_and_its_copies_are_known() {
     assert_eq!(due.expect("storage"), None, "each was answered");
 }
 
+/// Without correlators a report looks like that of the same operation before.
+#[test]
+fn a_report_is_that_of_the_operation_that_waits_for_it() {
+    let mut bench = bench::<Toy>();
+    for id in [1, 2] {
+        bench.push(id, Toy::new("job", 0, 1)).expect("pushed");
+        bench.run_session(Trigger::Server).expect("a session");
+        let agent = bench.agent().expect("an agent");
+        agent.raise("srv", alert("job", "done"), 1).expect("raised");
+        bench.run_session(Trigger::Client).expect("a session");
+        assert_eq!(
+            notices(&mut bench),
+            [Notice::Sent(id), Notice::Finished(id)]
+        );
+    }
+}
+
 #[test]
 fn what_was_in_flight_is_over_when_the_device_opens_another_session() {
-    let mut bench = bench();
+    let mut bench = bench::<Toy>();
     bench
         .configure(|config| config.retries = 0)
         .expect("a device");
@@ -332,7 +357,7 @@ fn a_queue_stored_in_another_form_is_refused() {
     let error = Form::try_from(7).expect_err("another form");
     assert_eq!(
         error.to_string(),
-        "a stored queue of form 0x7, where 0x51550003 is expected"
+        "a stored queue of form 0x7, where 0x51550004 is expected"
     );
 }
 
@@ -359,7 +384,7 @@ fn of_two_processes_that_change_the_same_queue_one_has_to_begin_anew() {
 
 #[test]
 fn of_two_processes_that_hold_the_same_message_one_sends() {
-    let mut bench = bench();
+    let mut bench = bench::<Toy>();
     bench.rivals = true;
     bench.push(1, Toy::new("a", 0, 3)).expect("pushed");
     bench.run_session(Trigger::Server).expect("a session");
@@ -427,7 +452,7 @@ impl Desk<Toy> for Counter {
 }
 
 fn asking(decision: Decision) -> Bench<Toy> {
-    let mut bench = bench();
+    let mut bench = bench::<Toy>();
     bench.set_desk(Counter { decision, next: 0 });
     bench
 }
@@ -562,7 +587,7 @@ fn ended(bench: &mut Bench<Toy>, trigger: Trigger) -> (Option<Text>, Vec<&'stati
 
 #[test]
 fn what_a_device_took_before_its_reset_ends_once_it_has_come_back_without_a_report() {
-    let mut bench = bench();
+    let mut bench = bench::<Toy>();
     let push = |bench: &mut Bench<Toy>, id, name| {
         bench
             .queue(|queue| queue.push(id, Toy::new(name, 0, 1)))
@@ -593,6 +618,7 @@ fn what_a_device_took_before_its_reset_ends_once_it_has_come_back_without_a_repo
     );
     let third = bench.queue(|queue| queue.get(3).map(Operation::progress));
     assert_eq!(third.expect("a queue"), Some(Progress::Accepted));
+    bench.queue(|queue| queue.remove(3)).expect("a queue");
     // It was not reset, or the report was on its way all the time.
     raise(&mut bench, "job", "");
     assert_eq!(
@@ -603,7 +629,7 @@ fn what_a_device_took_before_its_reset_ends_once_it_has_come_back_without_a_repo
 
 #[test]
 fn what_a_device_reports_when_it_comes_back_counts_whatever_it_took_since() {
-    let mut bench = bench();
+    let mut bench = bench::<Toy>();
     for (id, name) in [(1, "job"), (2, "reset")] {
         bench
             .queue(|queue| queue.push(id, Toy::new(name, 0, 1)))
@@ -619,4 +645,53 @@ fn what_a_device_reports_when_it_comes_back_counts_whatever_it_took_since() {
             .expect("an outcome")
             .contains(&"alert".into())
     );
+}
+
+impl Summarize for Vec<Text> {
+    fn summary(&self) -> Summary {
+        let is_forgotten = self.contains(&Text::from("forgotten"));
+        Summary::new(match is_forgotten {
+            true => SummaryState::Unknown,
+            false => SummaryState::Succeeded,
+        })
+    }
+}
+
+#[test]
+fn a_combined_operation_ends_too_once_the_device_has_come_back_from_a_reset() {
+    // The reset is of the same operation, or of another that comes before all of this one is taken.
+    for (parts, other) in [
+        (vec![Toy::new("job", 0, 1), Toy::new("reset", 0, 1)], None),
+        (
+            vec![Toy::new("job", 0, 1), Toy::new("job", 4, 1)],
+            Some(Toy::new("reset", 0, 1)),
+        ),
+    ] {
+        let is_other = other.is_some();
+        let mut bench: Bench<Combined<Toy>> = bench();
+        let combined = Combined::new(Next::OnceTaken, parts);
+        let other = other.map(|other| Combined::new(Next::OnceTaken, [other]));
+        let push = |queue: &mut Queue<_>| {
+            queue.push(1, combined);
+            if let Some(other) = other {
+                queue.push(2, other);
+            }
+        };
+        bench.queue(push).expect("a queue");
+        bench.run_session(Trigger::Server).expect("a session");
+        let awaits_reset = bench.queue(|queue| queue.awaits_reset());
+        assert_eq!(awaits_reset.ok(), Some(true), "{is_other}");
+        bench.run_session(Trigger::Client).expect("a session");
+        let parts = bench.queue(|queue| {
+            let combined = queue.get(1).expect("an operation");
+            let ended = combined.parts().iter().map(|part| part.ended.clone());
+            (ended.collect::<Vec<_>>(), combined.progress())
+        });
+        let (ended, progress) = parts.expect("a queue");
+        assert_eq!(ended, [Some(Text::from("forgotten")), None], "{is_other}");
+        let awaits_reset = bench.queue(|queue| queue.awaits_reset());
+        assert_eq!(awaits_reset.ok(), Some(false), "one reset counts once");
+        // What it has not taken yet may still be done.
+        assert_eq!(progress == Progress::Finished, !is_other);
+    }
 }

@@ -79,9 +79,9 @@ impl DownloadError {
             Self::Status(401 | 407) => ResultCode::DOWNLOAD_AUTHENTICATION_FAILED,
             Self::Status(500..=599) => ResultCode::DOWNLOAD_SERVER_ERROR,
             Self::Unavailable(_) => ResultCode::DOWNLOAD_SERVER_UNAVAILABLE,
-            Self::Package(PackageError::Digest { .. } | PackageError::NoDigest) => {
-                ResultCode::PACKAGE_VALIDATION_FAILED
-            }
+            Self::Package(
+                PackageError::Digest { .. } | PackageError::NoDigest | PackageError::BadDigest(_),
+            ) => ResultCode::PACKAGE_VALIDATION_FAILED,
             Self::Package(PackageError::Kind(_) | PackageError::Scripts(_)) => {
                 ResultCode::ENVIRONMENT_NOT_SUPPORTED
             }

@@ -33,9 +33,10 @@ fn each_failure_has_its_code_and_leaves_nothing() {
     drop(unused);
     let no_tar = b"no package at all".to_vec();
     let no_tar_params = format!("sha256={}", Sha256Digest::of(&no_tar));
-    let cases: [(&str, &str, &str, u64); 8] = [
+    let cases: [(&str, &str, &str, u64); 9] = [
         ("other content", &web("200 OK", other), &params, 1407),
         ("no digest", &good, "reboot=no", 1407),
+        ("half a digest", &good, "sha256=00ff", 1407),
         (
             "authentication",
             &web("401 Unauthorized", Vec::new()),

@@ -10,6 +10,7 @@ use dm_proto::{
     message::Alert,
 };
 use dm_tree::remote::DeviceRequest;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Emi, PHONE, PHONE_PATH, Phone, converse, folder, md5_session, phone_account};
@@ -180,14 +181,21 @@ fn a_request_that_comes_again_while_it_is_worked_on_adds_nothing() {
     // Its report has not come.
     let (done, _) = session_with(account, "2", asks(), accepted);
     assert_eq!(done, [""; 0]);
-    let expected = [
-        request(LOCK_ME, "granted", 200, 1),
-        request(LOCK_ME, "again", 202, 1),
-    ];
-    assert_eq!(requests(&emi), expected);
+    assert_eq!(requests(&emi), [request(LOCK_ME, "granted", 200, 1)]);
     let (_, view) = emi.get(REQUESTS);
-    let operations = |number: usize| view["requests"][number]["operations"].clone();
-    assert_eq!(operations(0), operations(1), "the same does it");
+    let asked = &view["requests"][0];
+    assert_eq!(asked["times"], 2, "{view}");
+    let at = |member: &str| asked[member].as_str().unwrap().parse::<Timestamp>();
+    assert!(at("last").unwrap() > at("at").unwrap(), "{view}");
+}
+
+#[test]
+fn a_request_that_is_sent_twice_in_a_session_is_listed_once() {
+    let (server, emi) = start("twice", rules(vec![Rule::granting(LOCK_ME, lock())]));
+    let asks = vec![ask(LOCK_ME, "./Ext"), ask(LOCK_ME, "./Ext")];
+    assert_eq!(session(&server, "1", asks), ["PartiallyLock"]);
+    assert_eq!(requests(&emi), [request(LOCK_ME, "granted", 200, 1)]);
+    assert_eq!(emi.get(REQUESTS).1["requests"][0]["times"], 2);
 }
 
 #[test]
@@ -214,6 +222,7 @@ fn a_session_that_the_device_opens_gets_what_the_operator_has_for_it() {
         (&requests[0]["by"], &requests[0]["status"]),
         (&json!("session"), &json!(null))
     );
+    assert_eq!(requests[0]["times"], 2, "{view}");
 }
 
 #[test]
@@ -333,4 +342,55 @@ fn what_a_device_took_before_its_reset_ends_unknown_once_it_has_come_back() {
     let operation = emi.operation(&lock);
     assert_eq!(operation["state"], "unknown");
     assert_eq!(operation["late"][0]["items"][0]["data"], "1200");
+}
+
+#[test]
+fn a_report_of_nobodys_operation_is_shown_with_its_device() {
+    let (server, emi) = start("unclaimed", Policy::default());
+    let mut account = phone_account(server.dm_url(), Scheme::Md5);
+    let report = |code| super::sessions::report(&"another's".into(), code);
+    let other = DeviceRequest::alert("org.test:news", "./News", "read me");
+    for (id, alert) in [
+        ("1", report("1402")),
+        ("2", other),
+        ("3", report("1200")),
+        ("4", report("1200")),
+    ] {
+        account = session_with(account, id, vec![alert], StatusCode::ACCEPTED).1;
+    }
+    let device = emi.get(PHONE_PATH).1;
+    let alerts = device["alerts"].as_array().expect("alerts");
+    let shown: Vec<_> = alerts
+        .iter()
+        .map(|alert| {
+            let item = &alert["items"][0];
+            (
+                &alert["times"],
+                &alert["correlator"],
+                &item["data"],
+                &alert["report"],
+            )
+        })
+        .collect();
+    let report = |code: u16| json!({"object": "lawmo", "root": "./LAWMO", "operation": "fully-lock", "code": code});
+    let (another, nobody) = (json!("another's"), Value::Null);
+    assert_eq!(
+        shown,
+        [
+            (&json!(1), &another, &json!("1402"), &report(1402)),
+            (&json!(1), &nobody, &json!("read me"), &Value::Null),
+            (&json!(2), &another, &json!("1200"), &report(1200)),
+        ]
+    );
+}
+
+#[test]
+fn a_request_whose_message_was_challenged_is_one_request() {
+    let rule = Rule::granting(LOCK_ME, lock());
+    let (server, emi) = start("challenged", rules(vec![rule]));
+    let done = session(&server, "1", vec![ask(LOCK_ME, "./LAWMO")]);
+    assert_eq!(done, ["PartiallyLock"]);
+    let requests = emi.get(REQUESTS).1;
+    let requests = requests["requests"].as_array().expect("requests");
+    assert_eq!(requests.len(), 1, "{requests:?}");
 }

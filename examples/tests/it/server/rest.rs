@@ -24,11 +24,17 @@ fn a_device_is_made_shown_and_listed_without_its_passwords() {
         "operations": [],
         "last_seen": null,
         "dev_info": {},
+        "alerts": [],
     });
     assert_eq!(emi.put(PHONE_PATH, &account()), (201, shown.clone()));
     assert_eq!(emi.put(PHONE_PATH, &account()), (200, shown.clone()));
     assert_eq!(emi.get(PHONE_PATH), (200, shown.clone()));
     assert_eq!(emi.get("/devices"), (200, json!({ "devices": [shown] })));
+    for query in ["?after=a&after=b", "?before=a"] {
+        let (status, problem) = emi.get(&format!("/devices{query}"));
+        assert_eq!(status, 400, "{query}");
+        assert!(problem["error"].is_string(), "{query} {problem}");
+    }
 }
 
 #[test]
@@ -129,6 +135,10 @@ fn a_body_is_json_and_says_so() {
     };
     assert_eq!(put("text/plain", &account().to_string()).0, 415);
     assert_eq!(put(JSON, "{").0, 400);
+    let (status, problem) = put(JSON, r#"["srv", "none"]"#);
+    assert_eq!(status, 400);
+    let reason = "the body does not fit: it must be a JSON object";
+    assert_eq!(problem["error"], reason);
     let (status, problem) = put(JSON, &" ".repeat(70_000));
     assert_eq!(status, 413);
     let reason = "the body has more than the 65536 octets that this resource takes";
@@ -216,13 +226,21 @@ fn an_operation_that_makes_no_sense_is_refused_with_the_reason() {
         (json!({"scomo": "download"}), "download needs \"package\""),
         (
             json!({"scomo": "download", "package": {"id": "p1", "url": "file:///etc/passwd"}}),
-            "the url of the package must begin with http:// or https://",
+            "the url of the package must begin with http:// or https:// and a host",
+        ),
+        (
+            json!({"scomo": "download", "package": {"id": "p1", "url": "http:///p1"}}),
+            "the url of the package must begin with http:// or https:// and a host",
         ),
         (
             json!({"scomo": "install", "package": package}),
             "install takes no \"package.url\"",
         ),
         (json!({"scomo": "activate"}), "activate needs \"component\""),
+        (
+            json!({"scomo": "remove"}),
+            "remove needs \"component\" or \"package\"",
+        ),
         (
             json!({"scomo": "remove", "component": "c", "package": {"id": "p"}}),
             "remove takes no \"component\"",
@@ -367,6 +385,7 @@ fn what_was_not_sent_by_its_deadline_expires() {
     emi.register();
     let late = emi.queue(&json!({"lawmo": "fully-lock", "deadline": "2001-01-01T00:00:00Z"}));
     let open = emi.queue(&json!({"lawmo": "unlock", "deadline": "2999-01-01T00:00:00+01:00"}));
+    assert_eq!(emi.state(&late), "expired", "at once");
     assert_eq!(emi.states(&late), ["queued", "expired"]);
     assert_eq!(emi.state(&open), "queued");
 }
