@@ -306,7 +306,7 @@ mod tests {
             assert!(
                 matches!(
                     Sha256Digest::in_params(bad),
-                    Err(PackageError::Malformed(_))
+                    Err(PackageError::BadDigest(_))
                 ),
                 "{bad}"
             );
