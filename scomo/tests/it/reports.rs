@@ -7,14 +7,14 @@ use dm_proto::{
     message::{Alert, Command, Item, Meta, SyncMl},
     session::Trigger,
 };
-use dm_tree::{object::Job, testing::Disk};
+use dm_tree::{object::Job, remote::Notice, testing::Disk};
 use scomo::{
     OPERATION_COMPLETE, OPERATION_COMPLETE_1_1, OPERATION_COMPLETE_DRAFT, ResultCode,
-    device::{Config, Request},
+    device::{Component, Config, Request},
     server::{AnyOperation, Invoke},
 };
 
-use crate::support::{Result, Setup, URL, config, each, game, order, start};
+use crate::support::{Result, Setup, URL, config, each, each_way, game, order, start};
 
 /// The generic alerts that the device sent.
 fn reports(setup: &Setup) -> Vec<Alert> {
@@ -294,4 +294,28 @@ fn a_job_that_later_software_cannot_read_is_reported_as_unknown() -> Result {
     setup.carry_out(2, download)?;
     assert_eq!(setup.codes(2)?, ("succeeded", 0, 1200));
     Ok(())
+}
+
+#[test]
+fn a_report_that_takes_several_messages_is_one_outcome_with_every_component() -> Result {
+    each_way(&config(), |setup| {
+        setup
+            .bench
+            .configure(|config| config.session.max_msg_size = 8192)?;
+        let components = (0..200).map(|number| Component::new(format!("component {number}")));
+        setup.car.updates(components.collect(), Vec::new());
+        setup.carry_out(1, Invoke::download_install(game(), URL, order("many")))?;
+        let (state, _, code, components) = setup.summary(1)?;
+        assert_eq!((state, code), ("succeeded", 1200));
+        let is_reported = setup
+            .bench
+            .notices
+            .iter()
+            .any(|notice| matches!(notice, Notice::Accepted(_)));
+        assert_eq!(components.len(), if is_reported { 200 } else { 0 });
+        assert!(setup.is_told_once());
+        let is_late = |notice: &Notice| matches!(notice, Notice::Late { .. });
+        assert!(!setup.bench.notices.iter().any(is_late));
+        Ok(())
+    })
 }

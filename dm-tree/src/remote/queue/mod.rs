@@ -69,6 +69,9 @@ struct Entry<O> {
     open: Option<Vec<u16>>,
     accepted: bool,
     finished: bool,
+    /// The device is reporting on it, and its package is not over: a report that does not fit into a message
+    /// goes on in the next.
+    reporting: bool,
     /// Waits for the next session.
     held: bool,
     /// The device took a reset by it: known once.
@@ -92,7 +95,8 @@ pub enum Notice {
     Sent(u32),
     /// The device took the operation, and will report.
     Accepted(u32),
-    /// The operation has its outcome.
+    /// The operation has its outcome. Of a report this is told when the device's package is over: one that
+    /// does not fit into a message comes in several.
     Finished(u32),
     /// An alert of an operation that has its outcome already: a copy of its report, or more of it, which
     /// comes too late to change the outcome. It was answered 200.
@@ -176,6 +180,7 @@ impl<O: Operation> Queue<O> {
             open: None,
             accepted: false,
             finished: false,
+            reporting: false,
             held: false,
             erased: false,
             asked: None,
@@ -357,6 +362,7 @@ impl<O: Operation> Queue<O> {
     ) -> Vec<Notice> {
         let mut notices = Vec::new();
         let mut ready = false;
+        let mut has_said_all = false;
         while let Some(event) = session.poll_event() {
             match event {
                 ServerEvent::Opened {
@@ -364,6 +370,7 @@ impl<O: Operation> Queue<O> {
                 } => {
                     // Whatever was in flight in an earlier session is not any more.
                     self.session_lost();
+                    self.reported();
                     self.doubt();
                     notices.push(Notice::Opened { trigger, dev_info });
                     if trigger == AlertCode::CLIENT_INITIATED_MGMT {
@@ -409,7 +416,10 @@ impl<O: Operation> Queue<O> {
                             let id = entry.id;
                             notices.push(Notice::Late { id, alert });
                         }
-                        Some(entry) => entry.operation.handle(Reply::Alert(&alert)),
+                        Some(entry) => {
+                            entry.reporting = true;
+                            entry.operation.handle(Reply::Alert(&alert));
+                        }
                         None => {
                             let asked = desk.request_types().read(&alert);
                             let answered = asked.and_then(|asked| self.requested(asked, desk));
@@ -427,6 +437,7 @@ impl<O: Operation> Queue<O> {
                 ServerEvent::Ready => {
                     self.answered();
                     ready = true;
+                    has_said_all = true;
                 }
                 ServerEvent::NonceChanged { side, nonce } => {
                     notices.push(Notice::NonceChanged { side, nonce });
@@ -437,6 +448,7 @@ impl<O: Operation> Queue<O> {
                         self.forget();
                     }
                     ready = false;
+                    has_said_all = true;
                     notices.push(Notice::Ended(ending));
                 }
                 // An event that is not known here needs no answer of operations.
@@ -445,6 +457,9 @@ impl<O: Operation> Queue<O> {
         }
         if ready && let Some(id) = self.send(session) {
             notices.push(Notice::Sent(id));
+        }
+        if has_said_all {
+            self.reported();
         }
         for entry in &mut self.entries {
             // Of several that are combined, others may not be over.
@@ -457,7 +472,7 @@ impl<O: Operation> Queue<O> {
                     entry.accepted = true;
                     notices.push(Notice::Accepted(entry.id));
                 }
-                Progress::Finished if !entry.finished => {
+                Progress::Finished if !entry.finished && !entry.reporting => {
                     entry.finished = true;
                     notices.push(Notice::Finished(entry.id));
                 }
@@ -465,6 +480,13 @@ impl<O: Operation> Queue<O> {
             }
         }
         notices
+    }
+
+    /// What was said of operations was all.
+    fn reported(&mut self) {
+        for entry in &mut self.entries {
+            entry.reporting = false;
+        }
     }
 
     /// A reset comes once the session is over, so whatever the device has taken until it comes back is gone.
