@@ -138,16 +138,7 @@ fn downloaded(
         inventory::leave_download(edit, place, config)?;
         return Ok(vec![Reported::new(&to.uri, &package.id)]);
     };
-    let Installed {
-        components,
-        removed,
-        package: kept,
-    } = installed(detail);
-    let changed = components.iter().map(|component| &component.id);
-    let origins = inventory::origins(edit, changed.chain(&removed));
-    let mut reported = install(edit, place, package, components, active, config)?;
-    inventory::remove_components(edit, &removed)?;
-    inventory::uninstalled(edit, &origins)?;
+    let (mut reported, kept) = install(edit, place, package, detail, active, config)?;
     match kept {
         PackageIs::Kept => {
             let state = DeliveredState::Installed;
@@ -197,17 +188,7 @@ fn delivered(
         place::set_status(edit, place, status.as_str())?;
         return Ok(vec![this]);
     }
-    let Installed {
-        components,
-        removed,
-        package: kept,
-    } = installed(detail);
-    let changed = components.iter().map(|component| &component.id);
-    let origins = inventory::origins(edit, changed.chain(&removed));
-    let mut reported = install(edit, place, package, components, active, config)?;
-    inventory::remove_components(edit, &removed)?;
-    // Before this package is marked: one without components is installed all the same.
-    inventory::uninstalled(edit, &origins)?;
+    let (mut reported, kept) = install(edit, place, package, detail, active, config)?;
     match kept {
         // A node that a server has taken away meanwhile makes nothing of the installation undone.
         PackageIs::Kept if place::is_gone(&edit.view(), place) => {}
@@ -251,27 +232,27 @@ fn deployed(
     Ok(vec![Reported::new(&place.uri, &component.id)])
 }
 
-/// What an installation brought. An integrator that told nothing is taken at its word: it brought
-/// nothing, and keeps nothing.
-fn installed(detail: Option<Detail>) -> Installed {
-    match detail {
-        Some(Detail::Installed(installed)) => installed,
-        _ => Installed {
-            components: Vec::new(),
-            removed: Vec::new(),
-            package: PackageIs::Deleted,
-        },
-    }
-}
-
+/// What an installation brought and took: the components that are there now, and what became of the package,
+/// which is marked by the caller. One without components is installed all the same.
 fn install(
     edit: &mut Edit<'_>,
     from: &Place,
     package: &Package,
-    components: Vec<Component>,
+    detail: Option<Detail>,
     active: bool,
     config: &Config,
-) -> Result<Vec<Reported>, StatusCode> {
+) -> Result<(Vec<Reported>, PackageIs), StatusCode> {
+    let Some(Detail::Installed(Installed {
+        components,
+        removed,
+        package: kept,
+    })) = detail
+    else {
+        // An integrator that told nothing is taken at its word: it brought nothing, and keeps nothing.
+        return Ok((Vec::new(), PackageIs::Deleted));
+    };
+    let changed = components.iter().map(|component| &component.id);
+    let origins = inventory::origins(edit, changed.chain(&removed));
     let acl = inventory::acl(edit, from);
     let mut reported: Vec<Reported> = Vec::with_capacity(components.len());
     for mut component in components {
@@ -284,5 +265,7 @@ fn install(
             reported.push(component);
         }
     }
-    Ok(reported)
+    inventory::remove_components(edit, &removed)?;
+    inventory::uninstalled(edit, &origins)?;
+    Ok((reported, kept))
 }
