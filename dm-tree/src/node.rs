@@ -156,6 +156,18 @@ impl NodeFormat {
         .into_iter()
         .find(|format| format.name() == name)
     }
+
+    /// Reads a value of the format `bool`, in any of the spellings in use: devices and servers in the field
+    /// write `0` and `1` too, and `true` and `false` in any case. `None` if it is none.
+    pub fn truth(value: &str) -> Option<bool> {
+        match value.trim() {
+            "1" => Some(true),
+            "0" => Some(false),
+            value if value.eq_ignore_ascii_case("true") => Some(true),
+            value if value.eq_ignore_ascii_case("false") => Some(false),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for NodeFormat {

@@ -46,14 +46,3 @@ pub(crate) fn operation(root: &NodeUri, operation: Operation) -> Option<NodeUri>
 pub(crate) const fn truth_text(value: bool) -> &'static str {
     if value { TRUE } else { FALSE }
 }
-
-/// Reads a truth value in any of the spellings in use.
-pub(crate) fn truth(value: &str) -> Option<bool> {
-    match value.trim() {
-        "1" => Some(true),
-        "0" => Some(false),
-        value if value.eq_ignore_ascii_case("true") => Some(true),
-        value if value.eq_ignore_ascii_case("false") => Some(false),
-        _ => None,
-    }
-}

@@ -101,13 +101,7 @@ fn is_value_of(format: NodeFormat, value: &[u8]) -> bool {
         return false;
     };
     match format {
-        // Devices in the field take 0 and 1 and any case.
-        NodeFormat::Bool => {
-            let text = text.trim();
-            ["true", "false", "1", "0"]
-                .iter()
-                .any(|known| text.eq_ignore_ascii_case(known))
-        }
+        NodeFormat::Bool => NodeFormat::truth(text).is_some(),
         NodeFormat::Int => text.trim().parse::<i32>().is_ok(),
         NodeFormat::Float => format::is_float(text.trim()),
         NodeFormat::Date => format::is_date(text.trim()),

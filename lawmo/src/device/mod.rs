@@ -18,7 +18,7 @@ pub use self::{
 
 use dm_proto::{StatusCode, message::Alert};
 use dm_tree::{
-    Acl, Edit, View,
+    Acl, Edit, NodeFormat, View,
     description::NodeDescription,
     object::{Change, Decision, Job, ManagementObject, Outcome, Progress},
 };
@@ -247,7 +247,7 @@ impl<D: Device> ManagementObject for Lawmo<D> {
         }
         match change {
             // Description and ACL leave only the truth values to be replaced.
-            Change::Replace(_, node) => match node.as_str().and_then(nodes::truth) {
+            Change::Replace(_, node) => match node.as_str().and_then(NodeFormat::truth) {
                 Some(_) => Ok(()),
                 None => Err(StatusCode::BAD_REQUEST),
             },
@@ -263,7 +263,7 @@ impl<D: Device> ManagementObject for Lawmo<D> {
             && [nodes::TO_BE_WIPED, nodes::NOTIFY_USER].contains(&uri.name())
             && let Some(path) = uri.below(&edit.root().clone())
             && !is_vendors(path)
-            && let Some(value) = node.as_str().and_then(nodes::truth)
+            && let Some(value) = node.as_str().and_then(NodeFormat::truth)
             && node.as_str() != Some(nodes::truth_text(value))
         {
             edit.set(path, nodes::truth_text(value))?;
@@ -385,7 +385,7 @@ impl<D: Device> Lawmo<D> {
             .and_then(|config| config.join(nodes::NOTIFY_USER))
             .ok()
             .and_then(|leaf| edit.view().text(&leaf).ok())
-            .and_then(|value| nodes::truth(&value));
+            .and_then(|value| NodeFormat::truth(&value));
         let request = Request {
             asked,
             items,

@@ -194,7 +194,7 @@ pub(super) fn items(edit: &Edit<'_>) -> Result<Vec<(WipeItem, bool)>, StatusCode
             },
         };
         if let Some(list_item_name) = leaf(nodes::LIST_ITEM_NAME)? {
-            let mark = leaf(nodes::TO_BE_WIPED)?.and_then(|mark| nodes::truth(&mark));
+            let mark = leaf(nodes::TO_BE_WIPED)?.and_then(|mark| NodeFormat::truth(&mark));
             let item = WipeItem::new(name.clone()).named(list_item_name);
             items.push((item, mark == Some(true)));
         }

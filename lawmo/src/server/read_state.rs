@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use dm_proto::Text;
 use dm_tree::{
-    NodeUri,
+    NodeFormat, NodeUri,
     remote::{Conclusion, Course, Order, Plan, Script, Snapshot},
 };
 use serde::{Deserialize, Serialize};
@@ -107,14 +107,14 @@ impl LockStatus {
                     node: Text::from(item.name()),
                     list_item_name: leaves.text(item, nodes::LIST_ITEM_NAME).unwrap_or_default(),
                     to_be_wiped: leaves
-                        .read(item, nodes::TO_BE_WIPED, nodes::truth)
+                        .read(item, nodes::TO_BE_WIPED, NodeFormat::truth)
                         .unwrap_or_default(),
                 })
                 .collect()
         });
         let config = root.join(nodes::CONFIG).ok();
         let notify_user =
-            config.and_then(|config| leaves.read(&config, nodes::NOTIFY_USER, nodes::truth));
+            config.and_then(|config| leaves.read(&config, nodes::NOTIFY_USER, NodeFormat::truth));
         let state = leaves.read(root, nodes::STATE, State::parse);
         let names = |path: &str| -> Vec<Text> {
             root.join(path)

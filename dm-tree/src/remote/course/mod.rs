@@ -24,7 +24,7 @@ use super::{
     reader::{Read, Reader, lrg_obj},
     replies::Replies,
 };
-use crate::NodeUri;
+use crate::{NodeFormat, NodeUri};
 
 /// How a course ended.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -474,7 +474,8 @@ impl<S: Script> Course<S> {
         let Some(root) = self.instances.first() else {
             return;
         };
-        let takes_large_objects = lrg_obj().and_then(|uri| truth(self.seen.text(&uri)?));
+        let takes_large_objects =
+            lrg_obj().and_then(|uri| NodeFormat::truth(self.seen.text(&uri)?));
         if takes_large_objects == Some(false) {
             self.order.profile.large_objects = false;
         }
@@ -627,17 +628,6 @@ impl<S: Script> Course<S> {
         self.in_flight = false;
         self.replies.clear();
         self.conclusion.get_or_insert(conclusion);
-    }
-}
-
-/// Truth has several spellings.
-fn truth(value: &str) -> Option<bool> {
-    match value.trim() {
-        "1" => Some(true),
-        "0" => Some(false),
-        value if value.eq_ignore_ascii_case("true") => Some(true),
-        value if value.eq_ignore_ascii_case("false") => Some(false),
-        _ => None,
     }
 }
 

@@ -3,10 +3,13 @@
 use dm_proto::{Data, StatusCode, message::Command, session::NotSent};
 use serde::{Deserialize, Serialize};
 
-use super::{Course, Phase, Prepare, Script, Setting, truth};
-use crate::remote::{
-    Ended, command,
-    reader::{Read, Reader},
+use super::{Course, Phase, Prepare, Script, Setting};
+use crate::{
+    NodeFormat,
+    remote::{
+        Ended, command,
+        reader::{Read, Reader},
+    },
 };
 
 /// How the changes of one [`Prepare`] are made.
@@ -277,7 +280,7 @@ fn is_consequence(status: StatusCode) -> bool {
 /// Whether a value read is the one set.
 fn is_same(read: Option<&str>, set: Option<&str>) -> bool {
     match (read, set) {
-        (Some(read), Some(set)) => match (truth(read), truth(set)) {
+        (Some(read), Some(set)) => match (NodeFormat::truth(read), NodeFormat::truth(set)) {
             (Some(read), Some(set)) => read == set,
             _ => read == set,
         },

@@ -41,7 +41,7 @@ pub struct Queue<O> {
 struct Form;
 
 /// Changes whenever what is stored does; no count that a queue without a form begins with.
-const FORM: u32 = 0x5155_0004;
+const FORM: u32 = 0x5155_0005;
 
 #[derive(Debug, thiserror::Error)]
 #[error("a stored queue of form {0:#x}, where {FORM:#x} is expected")]

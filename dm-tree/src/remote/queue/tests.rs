@@ -357,7 +357,7 @@ fn a_queue_stored_in_another_form_is_refused() {
     let error = Form::try_from(7).expect_err("another form");
     assert_eq!(
         error.to_string(),
-        "a stored queue of form 0x7, where 0x51550004 is expected"
+        "a stored queue of form 0x7, where 0x51550005 is expected"
     );
 }
 
